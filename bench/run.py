@@ -47,6 +47,7 @@ MODULES: Final = (
     "bench.pricing",
     "bench.ocpi",
     "bench.roaming.cdr_out",
+    "bench.roaming.cdr_pushed",
     "bench.roaming.incoming",
     "bench.roaming.ocpi_pages",
     "bench.bulk",

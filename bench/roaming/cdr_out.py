@@ -19,18 +19,18 @@ from ledger.books.following import Runner
 from ledger.database import connect
 from ledger.rating.decisions import SessionRated
 from roaming_ocpi.cdrs.maker import CdrMaker
-from roaming_ocpi.cdrs.saying import encoded
 from roaming_ocpi.cdrs.store import every_cdr
 from roaming_ocpi.cdrs.telling.disclosure import disclosed
+from roaming_ocpi.cdrs.telling.excerpt import excerpt_of
 from roaming_ocpi.cdrs.telling.wire import wire_cdr
 from tariffs.ocpi.versions import OcpiVersion
 from tests.depot import keep_decisions, session
 from tests.roaming_ocpi.cdrs.rated_for_partner import GUEST, roaming_depot
 from tests.roaming_ocpi.cdrs.roaming_books import declare_depot, rated_as
 
-_CDRS: Final = 6_000
+CDRS: Final = 6_000
 _AT_LEAST: Final = 2_000.0
-_LATER: Final = datetime(2027, 1, 1, tzinfo=UTC)
+LATER: Final = datetime(2027, 1, 1, tzinfo=UTC)
 _BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -39,21 +39,21 @@ def rows(_seconds: float) -> list[Row]:
     with empty_log() as postgres:
         declare_depot(postgres.dsn)
         with connect(postgres.dsn) as connection:
-            keep_decisions(connection, list(_ratings()))
+            keep_decisions(connection, list(guest_ratings()))
         before = cpu_seconds(postgres)
-        with Runner(postgres.dsn, [CdrMaker(lambda: _LATER)]) as runner:
+        with Runner(postgres.dsn, [CdrMaker(lambda: LATER)]) as runner:
             while runner.run_once():
                 pass
         made = cpu_seconds(postgres)
         count = 0
         with connect(postgres.dsn) as connection:
             for page in every_cdr(connection):
-                keys = disclosed(connection, page)
-                for each in page:
-                    written, _ = wire_cdr(each, OcpiVersion.V2_2_1, keys[each.cdr_id])
-                    count += bool(encoded(written))
+                told_page = [excerpt_of(each) for each in page]
+                keys = disclosed(connection, told_page)
+                for each in told_page:
+                    count += bool(wire_cdr(each, OcpiVersion.V2_2_1, keys[each.cdr_id]).json)
         told = cpu_seconds(postgres)
-    assert count == _CDRS, count
+    assert count == CDRS, count
     return [
         beside(
             "cdr_out",
@@ -72,10 +72,10 @@ def rows(_seconds: float) -> list[Row]:
     ]
 
 
-def _ratings() -> Iterator[SessionRated]:
+def guest_ratings() -> Iterator[SessionRated]:
     """Yield ratings of sessions that draw uneven energy, a third of them with idle time."""
     declarations = roaming_depot()
-    for number in range(1, _CDRS + 1):
+    for number in range(1, CDRS + 1):
         charging = session(
             number,
             token_uid=GUEST,

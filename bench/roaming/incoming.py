@@ -32,7 +32,7 @@ from ledger.log.event_log import NewRecord
 from ledger.log.postgres import PostgresEventLog
 from ledger.log.postgres_lines import PostgresLineWriter
 from ledger.master_data.tokens import Token
-from ledger.partners.messages import holders_in, sealed_message
+from ledger.partners.messages import cut_message
 from ledger.persons.holders import token_holder
 from ledger.persons.sealing import Subject
 from ledger.persons.store import find_or_make
@@ -157,10 +157,11 @@ def _fill(postgres: EmbeddedPostgres, texts: Sequence[tuple[str, str]]) -> None:
 
         def line(what: str, body: str) -> bytes:
             message = PartnerMessage(received_at=_CAME, party=_PARTY, what=what, body=body)
+            cut = cut_message(message)
             subjects: dict[Any, Subject] = {
-                each: known[each.kind, each.name] for each in holders_in(message)
+                each: known[each.kind, each.name] for each in cut.holders
             }
-            return encode_line(sealed_message(message, subjects))
+            return encode_line(cut.sealed(subjects))
 
         for some in _chunks(texts):
             log.append([NewRecord(0, [line(SESSIONS, session) for session, _ in some])])

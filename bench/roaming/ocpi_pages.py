@@ -1,11 +1,11 @@
 """`ocpi_pages`: pages of 100 CDRs served to a partner over HTTP by one process, and all of a table.
 
 Rates are per second of the server's processor time; it has one core to itself, PostgreSQL and who
-asks run on the others. Ours serves through every wall, with the audit, CDRs as they are kept: made
-OCPI 2.2.1 and with the driver's token opened for each page. The peer is a bare route of the same
-framework that decodes the kept bodies and encodes them again: no token, wall, envelope or person.
-Then one partner reads all rows page by page: the memory of the server at the end is held against
-that after the first pages.
+asks run on the others. Ours serves through every wall, with the audit, CDRs as they are kept: as
+OCPI 2.2.1, each with its driver's token and contract opened, of a thousand drivers in turn. The
+peer is a bare route of the same framework that decodes the kept bodies and encodes them again: no
+token, wall, envelope or person. Then one partner reads all rows page by page: the memory of the
+server at the end is held against that after the first pages.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ from deploy.postgres.embedded import EmbeddedPostgres
 from ledger.database import connect, connect_options
 from ledger.declared.declarations import Declarations
 from ledger.log.event_log import LineWriter
+from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens
+from ledger.persons.holders import token_holder
+from ledger.persons.sealing import seal
+from ledger.persons.store import find_or_make
+from roaming_ocpi.cdrs.made import CdrBody
 from roaming_ocpi.cdrs.telling.sender import cdrs_module
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.server.app import ocpi_routes
@@ -55,13 +60,19 @@ _EACH: Final = b'"charging_periods"'
 _ASKING: Final = 4
 _WARM_PAGES: Final = 200
 _WARM_UP_SECONDS: Final = 0.5
-# The one CDR that a session made, as often as is wanted: each with ids of its own.
+_DRIVERS: Final = 1_000
+# The one CDR that a session made, as often as is wanted: each with ids of its own, and another
+# driver than those around it.
 _FILL: LiteralString = """
 INSERT INTO roaming_cdr
 SELECT party, number + n, 'CDR-' || n, 'S-' || n, revision, kind, credits, legal_entity, currency,
     net_minor, tax_minor, energy_wh, started_at, ended_at, billing_month,
-    made_at + n * interval '1 s', notes, body, sha256
+    made_at + n * interval '1 s', notes,
+    convert_to(replace(replace(replace(convert_from(body, 'UTF8'),
+        session_id, 'S-' || n), %s, driver.subject), %s, driver.contract), 'UTF8'), sha256
 FROM roaming_cdr CROSS JOIN generate_series(1, %s) n
+JOIN unnest(%s::text[], %s::text[]) WITH ORDINALITY AS driver (subject, contract, place)
+    ON place = n %% %s + 1
 """
 _PAGE: LiteralString = """
 SELECT body FROM roaming_cdr WHERE party = 'NL-TNM' AND number > %s ORDER BY number LIMIT %s
@@ -80,10 +91,9 @@ def rows(seconds: float) -> list[Row]:
             migrate.apply(connection, "persons")
             migrate.apply(connection, "books")
         declare_depot(postgres.dsn)
-        told_session(postgres.dsn)
+        made = told_session(postgres.dsn)
         with connect(postgres.dsn) as connection:
-            connection.execute(_FILL, (ROWS - 1,))
-            connection.execute("ANALYZE roaming_cdr")
+            _fill(connection, made.said)
         task = Task(core=core, dsn=postgres.dsn)
         ours = asyncio.run(_rated(serve_ours, task, seconds))
         theirs = asyncio.run(_rated(serve_peer, task, seconds))
@@ -106,6 +116,24 @@ def rows(seconds: float) -> list[Row]:
             is_cost=True,
         ),
     ]
+
+
+def _fill(connection: psycopg.Connection[Any], body: CdrBody) -> None:
+    """Fill the table, with the CDRs of drivers that their partner told us of."""
+    tokens = [
+        PartnerToken(f"04B{n:07}", f"NL-TNM-C{n:08}", True, Whitelist.ALWAYS)
+        for n in range(_DRIVERS)
+    ]
+    add_partner_tokens(connection, "NL-TNM", tokens, at=datetime.now(UTC))
+    holders = [each for token in tokens if (each := token_holder(token.uid))]
+    known = find_or_make(connection, holders)
+    subjects = [known[each.kind, each.name] for each in holders]
+    sealed = [
+        seal(subject, token.contract_id) for subject, token in zip(subjects, tokens, strict=True)
+    ]
+    ids = [each.id for each in subjects]
+    connection.execute(_FILL, (body.token, body.contract, ROWS - 1, ids, sealed, _DRIVERS))
+    connection.execute("ANALYZE roaming_cdr")
 
 
 async def _rated(main: Callable[[Task, Connection], None], task: Task, seconds: float) -> float:

@@ -10,8 +10,10 @@ are somebody of their own. What is said beside the object that names the token i
 one's within, and the party's if nobody is named. A text that is no JSON is the party's as a whole:
 whom it names nobody can say. What is left is what settlement reads.
 
-The caller finds or makes the subjects of `holders_in`, and appends `sealed_message` to the
-partition of the party (`partition_of`). Tests: tests/ledger/partners/test_messages.py.
+The caller finds or makes the subjects of the `holders` of a `cut_message`, and appends what is then
+`sealed` to the partition of the party (`partition_of`).
+
+Tests: tests/ledger/partners/test_messages.py.
 """
 
 from __future__ import annotations
@@ -40,9 +42,26 @@ _OTHER_IDS: Final = ("auth_id", "contract_id", "visual_number", "group_id")
 _PERSONAL: Final = frozenset({*_TOKEN_IDS, *_OTHER_IDS, "remark"})
 """Names that tell who somebody is. Source: OCPI 2.1.1 and 2.2.1: Token, CDR, Session, commands."""
 _WHAT: Final = re.compile(r"[A-Za-z_]{1,40}(?: [A-Za-z_]{1,40})?")
+_DEPTH: Final = 6
+
+
+def _plain(depth: int) -> str:
+    """Return what matches a member that tells nobody, of containers at most *depth* deep."""
+    name = rf'"(?!(?:{"|".join(sorted(_PERSONAL))})")[^"\\]*+"\s*+:\s*+'
+    value = scalar = r'(?:"[^"\\]*+"|[^\s\[\]{},:"]++)'
+    for _ in range(depth):
+        value = rf"(?:{scalar}|[\[{{]\s*+(?:(?:{name})?+{value}\s*+,?+\s*+)*+[\]}}])"
+    return rf"{name}{value}\s*+,?+\s*+"
+
+
+# What tells nobody is passed over, and that is most: the text is known to be JSON.
 _LEXEME: Final = re.compile(
-    r'\s*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[^\s\[\]{},:"]++)', re.DOTALL
+    rf"\s*+(?:{_plain(_DEPTH)})*+"
+    r'("[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[^\s\[\]{},:"]++)',
+    re.DOTALL,
 )
+# What has none of these has no personal value: an escape may stand for a letter of a name.
+_MAY_TELL: Final = re.compile(rf'"(?:{"|".join(sorted(_PERSONAL))})"|\\')
 _OPENING, _CLOSING, _BETWEEN = frozenset("[{"), frozenset("]}"), frozenset(",:")
 
 
@@ -88,30 +107,42 @@ class MessageCuts(NamedTuple):
     holders: Sequence[Holder]
 
 
-def holders_in(message: PartnerMessage) -> list[Holder]:
-    """Return whose subjects `sealed_message` needs, each once.
+class CutMessage(NamedTuple):
+    """A message as it came, and what is to be cut out of its body and its reply."""
+
+    message: PartnerMessage
+    body: MessageCuts
+    reply: MessageCuts
+
+    @property
+    def holders(self) -> list[Holder]:
+        """Whose subjects `sealed` needs, each once."""
+        return list(dict.fromkeys((*self.body.holders, *self.reply.holders)))
+
+    def sealed(self, subjects: Mapping[Holder, Subject]) -> PartnerMessage:
+        """Return the message as the log keeps it."""
+        message = self.message
+        body, sealed = _cut(message.body, self.body, subjects)
+        reply, reply_sealed = message.reply, tuple[Sealed, ...]()
+        if reply is not None:
+            reply, reply_sealed = _cut(reply, self.reply, subjects)
+        holders = self.body.holders
+        hmac = frame_hmac(subjects[holders[0]].key, message.body) if holders else None
+        return replace(
+            message, body=body, reply=reply, sealed=sealed, reply_sealed=reply_sealed, hmac=hmac
+        )
+
+
+def cut_message(message: PartnerMessage) -> CutMessage:
+    """Return *message* with what tells of somebody in it found, but still there.
 
     Raises:
         UnfitMessageError: If *message* cannot be a line of the log.
         BadPartyError: If its party is none.
     """
     _check(message)
-    texts = [message.body, message.reply or ""]
-    cuts = [cuts_of(text, message.party) for text in texts]
-    return list(dict.fromkeys(holder for each in cuts for holder in each.holders))
-
-
-def sealed_message(message: PartnerMessage, subjects: Mapping[Holder, Subject]) -> PartnerMessage:
-    """Return *message* (as it came) as the log keeps it."""
-    cuts = cuts_of(message.body, message.party)
-    body, sealed = _cut(message.body, cuts, subjects)
-    reply, reply_sealed = message.reply, tuple[Sealed, ...]()
-    if reply is not None:
-        reply, reply_sealed = _cut(reply, cuts_of(reply, message.party), subjects)
-    hmac = frame_hmac(subjects[cuts.holders[0]].key, message.body) if cuts.holders else None
-    return replace(
-        message, body=body, reply=reply, sealed=sealed, reply_sealed=reply_sealed, hmac=hmac
-    )
+    party = message.party
+    return CutMessage(message, cuts_of(message.body, party), cuts_of(message.reply or "", party))
 
 
 def cuts_of(text: str, party: str) -> MessageCuts:
@@ -120,6 +151,8 @@ def cuts_of(text: str, party: str) -> MessageCuts:
         return MessageCuts((), ())
     try:
         json.loads(text)
+        if not _MAY_TELL.search(text):
+            return MessageCuts((), ())
         found = _scan(text)
     except (ValueError, RecursionError):
         return MessageCuts([(0, len(text))], [partner_holder(party)])

@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -59,11 +59,21 @@ def unseal(subject: Subject, sealed: str) -> str:
     Raises:
         BrokenSealError: If *sealed* was not made for this subject with this key.
     """
-    try:
-        raw = base64.b64decode(sealed, validate=True)
-        return AESSIV(subject.key).decrypt(raw, [subject.id.encode()]).decode()
-    except (InvalidTag, ValueError, binascii.Error) as error:
-        raise BrokenSealError(subject.id) from error
+    return unsealer(subject)(sealed)
+
+
+def unsealer(subject: Subject) -> Callable[[str], str]:
+    """Return what does `unseal` for *subject*: to set up the key is most of the work of one."""
+    cipher, associated = AESSIV(subject.key), [subject.id.encode()]
+
+    def opened(sealed: str) -> str:
+        try:
+            raw = base64.b64decode(sealed, validate=True)
+            return cipher.decrypt(raw, associated).decode()
+        except (InvalidTag, ValueError, binascii.Error) as error:
+            raise BrokenSealError(subject.id) from error
+
+    return opened
 
 
 def seal_bytes(subject: Subject, content: bytes) -> bytes:

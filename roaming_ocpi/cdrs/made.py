@@ -1,25 +1,28 @@
 """A CDR of ours as it is kept: made once, in our model, with persons as subject ids.
 
-`CdrBody` is what is frozen; each version's JSON is written from it, and nothing else but the clock
-(`last_updated`) and the names behind subject ids. A version may need another form than the others
-(`roaming_ocpi.cdrs.saying`): the body has each once, and says which version takes which.
+`CdrBody` is what is frozen; each version's JSON is put together from it, and nothing else but the
+clock (`last_updated`) and the names behind subject ids. A version may need another form than the
+others (`roaming_ocpi.cdrs.saying`): the body has each once, and says which version takes which.
+What a price hangs on is told in the bytes that were checked: nothing is written anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ledger.master_data.partners import OldCorrections
-from tariffs.cdr.cdr import ChargingPeriod, StatedTotals
+from roaming_ocpi.wire.walls import encoded
+from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedTotals
 from tariffs.model.canonical import canonical_json
 from tariffs.model.tariff import Tariff
+from tariffs.ocpi.cdr_writer import write_cdr
 from tariffs.ocpi.versions import OcpiVersion
 
 
@@ -49,6 +52,19 @@ class CdrForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tariffs: tuple[Tariff, ...]
     periods: tuple[ChargingPeriod, ...]
     stated: StatedTotals
+
+
+class SaidIn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one version says a CDR.
+
+    `form` is the index of the form that it takes; `written` are the members of the object that it
+    states of times, periods and totals, in the very bytes that were read and priced again; `lost`
+    are codes of what it has no spot for.
+    """
+
+    form: int
+    written: msgspec.Raw
+    lost: tuple[str, ...] = ()
 
 
 class CdrPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,7 +101,7 @@ class CdrNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class CdrBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is frozen. `token` is a subject id, `contract` sealed with that one's key.
 
-    `versions` says which of `forms` each version takes; one that is not there cannot say it.
+    `versions` says how each version says it, by which of `forms`; one that is not there cannot.
     `replaces` is the CDR that stood before with this partner. `signed`: so many signed readings
     lie with the session's facts. `remark` says in words what no tariff does. `declared_version` is
     that of the master data that it was made by.
@@ -98,7 +114,7 @@ class CdrBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: str
     place: CdrPlace
     forms: tuple[CdrForm, ...]
-    versions: dict[str, int]
+    versions: dict[str, SaidIn]
     token: str | None = None
     contract: str | None = None
     auth_method: str = "WHITELIST"
@@ -111,8 +127,8 @@ class CdrBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def form(self, version: OcpiVersion) -> CdrForm | None:
         """Return the form that *version* takes; None if it cannot say this CDR."""
-        index = self.versions.get(version.value)
-        return None if index is None else self.forms[index]
+        said = self.versions.get(version.value)
+        return None if said is None else self.forms[said.form]
 
 
 class MadeCdr(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +165,13 @@ class MadeCdr(msgspec.Struct, frozen=True, kw_only=True):
         return decode_body(self.body)
 
 
+class PricePart(NamedTuple):
+    """What a CDR states of times, periods and totals in one version; `lost`: codes of the rest."""
+
+    json: msgspec.Raw
+    lost: tuple[str, ...]
+
+
 class Frozen(NamedTuple):
     """A body's bytes and their hash."""
 
@@ -156,7 +179,6 @@ class Frozen(NamedTuple):
     sha256: bytes
 
 
-_DECODED_MAX: Final = 1024
 _DECODER: Final = msgspec.json.Decoder(CdrBody)
 
 
@@ -166,7 +188,20 @@ def freeze(body: CdrBody) -> Frozen:
     return Frozen(data, sha256(data).digest())
 
 
-@lru_cache(maxsize=_DECODED_MAX)
 def decode_body(body: bytes) -> CdrBody:
-    """Return what `freeze` froze; who looks at one twice, as every page does, decodes it once."""
+    """Return what `freeze` froze."""
     return _DECODER.decode(body)
+
+
+def price_part(cdr: Cdr, version: OcpiVersion) -> PricePart:
+    """Return the members of *cdr* in *version* that a price hangs on, but for its tariffs."""
+    written, lost = write_cdr(cdr, version)
+    del written["id"]
+    written.pop("tariffs", None)
+    codes = tuple(dict.fromkeys(note.code for note in lost))
+    return PricePart(msgspec.Raw(encoded(written)), codes)
+
+
+def joined(head: Mapping[str, Any], part: msgspec.Raw) -> bytes:
+    """Return one JSON object of the members of *head* and of *part*; neither is empty."""
+    return b"".join((encoded(head)[:-1], b",", memoryview(part)[1:]))

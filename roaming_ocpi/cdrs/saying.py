@@ -19,16 +19,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 import msgspec
 
 from ledger.rating.decisions import RatedLine
-from roaming_ocpi.cdrs.made import CdrForm, CdrNote, SaidBy
+from roaming_ocpi.cdrs.made import (
+    CdrForm,
+    CdrNote,
+    PricePart,
+    SaidBy,
+    SaidIn,
+    joined,
+    price_part,
+)
 from roaming_ocpi.cdrs.periods import Fineness, charging_periods
 from roaming_ocpi.cdrs.tariff_copies import PricedTariffs, flat_tariff, tariffs_of_periods
 from roaming_ocpi.cdrs.totals import stated_totals
 from roaming_ocpi.errors import RoamingError
+from roaming_ocpi.wire.walls import encoded
 from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedTotals
 from tariffs.cdr.cut import CutPeriod
 from tariffs.cdr.differences import differences_of
@@ -42,7 +51,6 @@ from tariffs.model.tariff import Tariff
 from tariffs.model.usage import Activity, microseconds
 from tariffs.ocpi.cdr_fast import CdrDecoder
 from tariffs.ocpi.cdr_reader import ocpi_cdr_of
-from tariffs.ocpi.cdr_writer import write_cdr
 from tariffs.ocpi.documents import decode_json
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
 from tariffs.ocpi.tariff_writer import write_tariff
@@ -53,7 +61,6 @@ VERSIONS: Final = (OcpiVersion.V2_3_0, OcpiVersion.V2_2_1, OcpiVersion.V2_1_1)
 TOLERATED: Final = frozenset({"below_zero"})
 """Notes of a reader that make no total another one."""
 _OLDEST: Final = OcpiVersion.V2_1_1
-_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _KEPT_MAX: Final = 512
 
 
@@ -77,10 +84,10 @@ class CdrCase(NamedTuple):
 
 
 class Said(NamedTuple):
-    """The forms that are needed, which version takes which, and what is to be known of it."""
+    """The forms that are needed, how each version says them, and what is to be known of it."""
 
     forms: tuple[CdrForm, ...]
-    versions: dict[str, int]
+    versions: dict[str, SaidIn]
     notes: tuple[CdrNote, ...]
 
 
@@ -101,6 +108,14 @@ class _Read(NamedTuple):
     compiled: CompiledTariff
     lost: tuple[Note, ...]
     unclean: tuple[Note, ...]
+
+
+class _Checked(NamedTuple):
+    """A form that does in a version: what is written of it, and what its tariffs leave out."""
+
+    form: CdrForm
+    written: PricePart
+    lost: tuple[Note, ...]
 
 
 class _Priced(NamedTuple):
@@ -144,18 +159,20 @@ class Speaker:
             UnsayableCdrError: If none can that states taxes.
         """
         forms: list[CdrForm] = []
-        versions: dict[str, int] = {}
+        versions: dict[str, SaidIn] = {}
         notes: list[CdrNote] = []
         failed: dict[OcpiVersion, str] = {}
         tries = _Tries(case)
         priced: dict[tuple[int, ...], _Priced] = {}
         for version in VERSIONS:
             try:
-                form, lost = self._in_version(case, version, tries, priced)
+                form, written, lost = self._in_version(case, version, tries, priced)
             except _NotSaidError as error:
                 failed[version] = str(error)
                 continue
-            versions[version.value] = _index(form, forms, version)
+            versions[version.value] = SaidIn(
+                form=_index(form, forms, version), written=written.json, lost=written.lost
+            )
             notes.extend(_notes(form, version, lost))
         # 2.1.1 alone would be no proof: it states no taxes.
         if not versions.keys() - {_OLDEST.value}:
@@ -172,7 +189,7 @@ class Speaker:
         version: OcpiVersion,
         tries: _Tries,
         priced: dict[tuple[int, ...], _Priced],
-    ) -> tuple[CdrForm, tuple[Note, ...]]:
+    ) -> _Checked:
         why = ""
         for index, tried in tries.each():
             if tried.said_by is SaidBy.PERIOD_PRICES and version is _OLDEST:
@@ -191,7 +208,7 @@ class Speaker:
         version: OcpiVersion,
         index: int,
         known: dict[tuple[int, ...], _Priced],
-    ) -> tuple[CdrForm, tuple[Note, ...]]:
+    ) -> _Checked:
         """Return the form as *version* says it; what it says gives the total again."""
         reads = [self._tariff(each, tried.key, version) for each in tried.tariffs]
         unclean = [note for read in reads for note in read.unclean]
@@ -209,27 +226,28 @@ class Speaker:
         priced, stated = found
         _agree(case, priced, version)
         cdr = _cdr(case, tried.periods, stated)
-        self._read_again(cdr, reads, version, priced, case.time_zone)
+        written = price_part(cdr, version)
+        self._read_again(written, cdr, reads, version, priced, case.time_zone)
         form = CdrForm(
             said_by=tried.said_by, tariffs=tried.tariffs, periods=tried.periods, stated=stated
         )
-        return form, tuple(note for read in reads for note in read.lost)
+        return _Checked(form, written, tuple(note for read in reads for note in read.lost))
 
     def _read_again(
         self,
+        written: PricePart,
         cdr: Cdr,
         reads: Sequence[_Read],
         version: OcpiVersion,
         priced: PricedSession,
         time_zone: str,
     ) -> None:
-        """Write *cdr*, read it as a partner does, and compare it with its price."""
-        written, _ = write_cdr(cdr, version)
+        """Read what is *written* of *cdr* as a partner does, and compare it with its price."""
         tariffs = () if version is _OLDEST else tuple(read.tariff for read in reads)
         # Of 2.1.1 there is no quick way to read; these very bytes were read alone before.
-        if tariffs:
-            written["tariffs"] = [read.written for read in reads]
-        again, notes = self._decoded(_ENCODER.encode(written), version, is_rare=len(reads) > 1)
+        shown = {"tariffs": [read.written for read in reads]} if tariffs else {}
+        data = joined({"id": cdr.id, **shown}, written.json)
+        again, notes = self._decoded(data, version, is_rare=len(reads) > 1)
         left = [note for note in notes if note.code not in TOLERATED]
         if left:
             _refuse(f"it reads with a note: {left[0].message}")
@@ -249,8 +267,7 @@ class Speaker:
     ) -> tuple[Cdr, tuple[Note, ...]]:
         if version is not _OLDEST:
             decoder = self._rare if is_rare else self._decoder
-            fast = decoder.decode(data)
-            if fast is not None:
+            if (fast := decoder.decode(data)) is not None:
                 return fast.cdr, ()
         read = ocpi_cdr_of(decode_json(data), version=version)
         return read.cdr, read.notes
@@ -273,7 +290,7 @@ class Speaker:
         if version is _OLDEST:
             # Of 2.1.1 a tariff names no version of itself by its shape.
             written.setdefault("currency", tariff.currency)
-        data = _ENCODER.encode(written)
+        data = encoded(written)
         read = ocpi_tariff_of(decode_json(data), version=None)
         digest = tariff_hash(read.tariff)
         compiled = self._compiled.get(digest)
@@ -380,8 +397,3 @@ _SAID_BY: Final[Mapping[SaidBy, str]] = {
     SaidBy.PERIOD_PRICES: "its tariffs are made for this session: one for each price that held",
     SaidBy.FLAT: "its tariff is made for this session: one amount, whose lines its remark has",
 }
-
-
-def encoded(written: Mapping[str, Any]) -> bytes:
-    """Return a written object as JSON with exact numbers, as it is sent."""
-    return _ENCODER.encode(written)

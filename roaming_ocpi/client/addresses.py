@@ -6,6 +6,7 @@ Where they lead is looked at when a connection is made (`roaming_ocpi.client.tra
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import httpx
@@ -18,11 +19,13 @@ _PORT_MAX: Final = 65_535
 URL_MAX: Final = 2_000
 """Characters; OCPI's own URLs have at most 255, links to a next page carry filters besides."""
 _URL: Final = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
+_KEPT_MAX: Final = 256
 _FORBIDDEN: Final = frozenset('\\<>"`{}|^')
 
 
+@lru_cache(maxsize=_KEPT_MAX)
 def partner_url(text: str) -> httpx.URL:
-    """Return the address that *text* is.
+    """Return the address that *text* is; most requests go to one of few.
 
     Raises:
         ForbiddenAddressError: If it is no address of HTTP that a partner may give.

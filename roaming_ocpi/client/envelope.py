@@ -20,6 +20,7 @@ from roaming_ocpi.client.answers import (
     PartnerUnreachableError,
 )
 from roaming_ocpi.client.links import next_target
+from roaming_ocpi.client.transport import WireReply
 from roaming_ocpi.wire.status import Status
 from tariffs.ocpi.documents import OcpiError, decode_json
 
@@ -35,7 +36,7 @@ _COUNT: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-def answer_of(url: httpx.URL, response: httpx.Response, now: datetime) -> PartnerAnswer:
+def answer_of(url: httpx.URL, reply: WireReply, now: datetime) -> PartnerAnswer:
     """Return what a partner answered to a request of *url*, its envelope taken off.
 
     Raises:
@@ -43,12 +44,12 @@ def answer_of(url: httpx.URL, response: httpx.Response, now: datetime) -> Partne
         PartnerRefusedError: If it will not.
         ForbiddenAddressError: If the partner sends us elsewhere.
     """
-    http = response.status_code
+    http = reply.http
     if http in _REDIRECTS:
         why = f"the partner redirects (HTTP {http}): nothing that it was asked goes elsewhere"
         raise ForbiddenAddressError(why)
-    later = _retry_after(response.headers.get("retry-after"), now)
-    answer = _read(url, response)
+    later = _retry_after(reply.header("retry-after"), now)
+    answer = _read(url, reply)
     if http in _LATER or http in _SERVER_ERRORS:
         why = f"the partner answers HTTP {http}: try again later"
         raise PartnerUnreachableError(why, retry_after_s=later, answer=answer)
@@ -56,7 +57,7 @@ def answer_of(url: httpx.URL, response: httpx.Response, now: datetime) -> Partne
         if http not in _ERRORS:
             why = f"the partner's answer (HTTP {http}) is no OCPI"
             raise PartnerUnreachableError(why, retry_after_s=later)
-        answer = PartnerAnswer(http, Status.CLIENT_ERROR, None, None, text=_text(response))
+        answer = PartnerAnswer(http, Status.CLIENT_ERROR, None, None, text=_text(reply))
     return _judged(answer, later)
 
 
@@ -72,33 +73,32 @@ def _judged(answer: PartnerAnswer, later: float | None) -> PartnerAnswer:
     raise PartnerUnreachableError(why, retry_after_s=later, answer=answer)
 
 
-def _read(url: httpx.URL, response: httpx.Response) -> PartnerAnswer | None:
+def _read(url: httpx.URL, reply: WireReply) -> PartnerAnswer | None:
     """Return the answer, None where it is no OCPI; an empty one of HTTP's successes is one."""
-    text = _text(response)
-    code, message, data = _opened(response)
+    text = _text(reply)
+    code, message, data = _opened(reply)
     if code is None:
         return None
-    headers = response.headers
-    total = headers.get("x-total-count", "").strip()
+    total = (reply.header("x-total-count") or "").strip()
     return PartnerAnswer(
-        http=response.status_code,
+        http=reply.http,
         status_code=code,
         message=message,
         data=data,
-        location=_joined(url, headers.get("location")),
-        next_url=_joined(url, next_target(headers.get_list("link"))),
+        location=_joined(url, reply.header("location")),
+        next_url=_joined(url, next_target(reply.said("link"))),
         total=int(total) if _COUNT.fullmatch(total) else None,
         text=text,
     )
 
 
-def _opened(response: httpx.Response) -> tuple[int | None, str | None, Any]:
+def _opened(reply: WireReply) -> tuple[int | None, str | None, Any]:
     """Return status code, message and data; no status code where there is no envelope."""
-    if not response.content.strip():
-        is_good = response.status_code in _SUCCESSES
+    if not reply.body.strip():
+        is_good = reply.http in _SUCCESSES
         return (Status.SUCCESS if is_good else None), None, None
     try:
-        envelope = decode_json(response.content)
+        envelope = decode_json(reply.body)
     except OcpiError:
         return None, None, None
     if not isinstance(envelope, dict):
@@ -137,5 +137,5 @@ def _retry_after(said: str | None, now: datetime) -> float | None:
     return min(max(seconds, 0.0), RETRY_AFTER_MAX)
 
 
-def _text(response: httpx.Response) -> str:
-    return response.content.decode("utf-8", "replace")
+def _text(reply: WireReply) -> str:
+    return reply.body.decode("utf-8", "replace")

@@ -10,8 +10,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-import httpx
-
 from roaming_ocpi.client.addresses import check_secrecy, partner_url
 from roaming_ocpi.client.answers import (
     ForbiddenAddressError,
@@ -21,7 +19,7 @@ from roaming_ocpi.client.answers import (
 )
 from roaming_ocpi.client.audit import AskedModule, CallDirection, CallRecord, Heard, asked_module
 from roaming_ocpi.client.envelope import answer_of
-from roaming_ocpi.client.transport import GuardedTransport
+from roaming_ocpi.client.transport import GuardedTransport, WireCall
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.registration.spelling import spelt_token
 from roaming_ocpi.wire.modules import ModuleId
@@ -80,10 +78,10 @@ class HttpPartnerClient:
                 target = target.copy_merge_params(dict(query))
             check_secrecy(link, target)
             headers = _headers(link, call, has_body=body is not None)
-            request = httpx.Request(method, target, headers=headers, content=body or b"")
+            wired = WireCall(method, target, headers, body or b"")
             async with asyncio.timeout(SECONDS_MAX if timeout_s is None else timeout_s):
-                response = await self._transport.handle_async_request(request)
-            answer = answer_of(target, response, self._now())
+                reply = await self._transport.send(wired)
+            answer = answer_of(target, reply, self._now())
         except TimeoutError as error:
             call.ended("timeout")
             why = "the partner did not answer in time"
@@ -135,7 +133,7 @@ class HttpPartnerClient:
 
     async def close(self) -> None:
         """End every connection."""
-        await self._transport.aclose()
+        await self._transport.close()
 
 
 _Asked = tuple[str, tuple[tuple[str, str], ...]]

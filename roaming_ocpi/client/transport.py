@@ -12,7 +12,7 @@ import ssl
 import time
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -43,6 +43,40 @@ _READ_BYTES: Final = 64 << 10
 _AUTO: Final = zlib.MAX_WBITS | 32
 """Whether gzip or zlib, the content says."""
 _PORTS: Final = {"http": 80, "https": 443}
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+class WireCall(NamedTuple):
+    """A request as it goes out; `headers` without those that follow from the rest."""
+
+    method: str
+    url: httpx.URL
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    def head(self) -> h11.Request:
+        """Return what goes before the body."""
+        headers = [("Host", self.url.netloc.decode("ascii")), *self.headers.items()]
+        if self.body or self.method in _WITH_BODY:
+            headers.append(("Content-Length", str(len(self.body))))
+        return h11.Request(method=self.method, target=self.url.raw_path, headers=headers)
+
+
+class WireReply(NamedTuple):
+    """An answer whose body is read and unpacked; names of `headers` in lower case, as they came."""
+
+    http: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+
+    def said(self, name: str) -> list[str]:
+        """Return every value of a header, in order."""
+        wanted = name.encode()
+        return [value.decode("latin-1") for each, value in self.headers if each == wanted]
+
+    def header(self, name: str) -> str | None:
+        """Return the values of a header as one; None: there is none."""
+        return ", ".join(found) if (found := self.said(name)) else None
 
 
 class _Origin(NamedTuple):
@@ -68,7 +102,7 @@ class _Connection:
         return is_open and is_recent and now - self.opened_at < AGE_SECONDS_MAX
 
 
-class GuardedTransport(httpx.AsyncBaseTransport):
+class GuardedTransport:
     """Sends one request and reads its answer whole, within bounds; time is the caller's to bound.
 
     Args:
@@ -82,29 +116,29 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._idle: defaultdict[_Origin, deque[_Connection]] = defaultdict(deque)
         self._resolvers = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="partner-names")
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the answer to *request*, its body read and unpacked.
+    async def send(self, call: WireCall) -> WireReply:
+        """Return the answer to *call*, its body read and unpacked.
 
         Raises:
             ForbiddenAddressError: If its host leads where nobody may be sent.
             PartnerUnreachableError: If there is no answer, or none that can be read.
         """
-        url = request.url
+        url = call.url
         # As it goes over the wire: the resolver would make other letters of what httpx shows.
         host = url.raw_host.decode("ascii")
         origin = _Origin(url.scheme, host, url.port or _PORTS[url.scheme])
         connection = self._kept(origin) or await self._connect(origin)
         try:
-            response = await _exchange(connection, request)
+            reply = await _exchange(connection, call)
         except BaseException as error:
             connection.writer.close()
             if isinstance(error, OSError | h11.ProtocolError):
                 raise _unreachable(type(error).__name__) from error
             raise
         self._keep(origin, connection)
-        return response
+        return reply
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """End every connection."""
         for kept in self._idle.values():
             for each in kept:
@@ -157,28 +191,25 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             idle.popleft().writer.close()
 
 
-async def _exchange(connection: _Connection, request: httpx.Request) -> httpx.Response:
+async def _exchange(connection: _Connection, call: WireCall) -> WireReply:
     http, writer = connection.http, connection.writer
-    head = h11.Request(
-        method=request.method, target=request.url.raw_path, headers=request.headers.raw
-    )
     # What h11 returns for these is bytes; for a connection that is closing alone it is None.
-    parts = [http.send(head), http.send(h11.Data(request.content)), http.send(h11.EndOfMessage())]
+    parts = [http.send(call.head()), http.send(h11.Data(call.body)), http.send(h11.EndOfMessage())]
     writer.write(b"".join(part or b"" for part in parts))
     await writer.drain()
-    status, headers, body = 0, httpx.Headers(), bytearray()
+    reply, body = WireReply(0, (), b""), bytearray()
     while True:
         event = http.next_event()
         match event:
             case h11.Response():
-                status, headers = event.status_code, httpx.Headers(event.headers.raw_items())
-                _check_size(int(headers.get("content-length", "0")))
+                reply = WireReply(event.status_code, list(event.headers), b"")
+                _check_size(int(reply.header("content-length") or "0"))
             case h11.Data():
                 body += event.data
                 _check_size(len(body))
             case h11.EndOfMessage():
-                content = _unpacked(bytes(body), headers.pop("content-encoding", "identity"))
-                return httpx.Response(status, headers=headers, content=content)
+                packed = reply.header("content-encoding") or "identity"
+                return reply._replace(body=_unpacked(bytes(body), packed))
             case h11.ConnectionClosed():
                 why = "it ended the connection without an answer"
                 raise _unreachable(why)

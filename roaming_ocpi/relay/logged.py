@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from ledger.log.envelope import PartnerMessage
-from ledger.partners.messages import UnfitMessageError, holders_in, sealed_message
-from ledger.persons.holders import Holder
+from ledger.partners.messages import CutMessage, UnfitMessageError, cut_message
 from ledger.persons.store import find_or_make
 from roaming_ocpi.relay.sending import SentMessage
 
@@ -20,16 +19,11 @@ def lines_of(
     connection: Connection[Any], party: str, exchanges: Sequence[SentMessage], *, at: datetime
 ) -> list[PartnerMessage]:
     """Return the lines of what was said to *party*, sealed; the subjects in them are durable."""
-    said: list[PartnerMessage] = []
-    holders: dict[Holder, None] = {}
-    for each in exchanges:
-        if each.body is not None:
-            message, found = _fit(_message(party, each, at))
-            said.append(message)
-            holders |= dict.fromkeys(found)
-    known = find_or_make(connection, list(holders)) if holders else {}
+    said = [_fit(_message(party, each, at)) for each in exchanges if each.body is not None]
+    holders = list(dict.fromkeys(holder for each in said for holder in each.holders))
+    known = find_or_make(connection, holders) if holders else {}
     subjects = {each: known[each.kind, each.name] for each in holders}
-    return [sealed_message(message, subjects) for message in said]
+    return [each.sealed(subjects) for each in said]
 
 
 def _message(party: str, each: SentMessage, at: datetime) -> PartnerMessage:
@@ -44,7 +38,7 @@ def _message(party: str, each: SentMessage, at: datetime) -> PartnerMessage:
     )
 
 
-def _fit(message: PartnerMessage) -> tuple[PartnerMessage, list[Holder]]:
+def _fit(message: PartnerMessage) -> CutMessage:
     """Return *message* as the log takes it: without a text that is too long or no text."""
     for fit in (
         message,
@@ -53,7 +47,7 @@ def _fit(message: PartnerMessage) -> tuple[PartnerMessage, list[Holder]]:
         replace(message, body="", reply=None),
     ):
         try:
-            return fit, holders_in(fit)
+            return cut_message(fit)
         except UnfitMessageError as error:
             unfit = error
     raise unfit

@@ -25,14 +25,14 @@ class Prepared(NamedTuple):
     """A request. `path` goes on behind the endpoint's own.
 
     `notes` are codes of what the version cannot say. `seeks`: where the answer says where the
-    object is, it is read back, and must have these values.
+    object is, it is read back, and must have what the body has at these names.
     """
 
     method: str
     path: str
     body: bytes
     notes: tuple[str, ...] = ()
-    seeks: Mapping[str, Any] | None = None
+    seeks: tuple[str, ...] = ()
 
 
 class MessageMaker(Protocol):

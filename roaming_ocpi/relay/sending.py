@@ -13,6 +13,7 @@ from roaming_ocpi.registration.link import Link
 from roaming_ocpi.relay.messages import Prepared, endpoint_of
 from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome, outcome_of_error
 from roaming_ocpi.relay.outgoing import Outgoing
+from tariffs.ocpi.documents import decode_json
 
 LOOK_SECONDS: Final = 10.0
 """How long what was taken is looked for where the partner says that it is."""
@@ -61,7 +62,7 @@ async def _read_back(
     It took it: that it is not to be found there is worth a note, and no reason to send it again.
     Source: OCPI 2.2.1, mod_cdrs, Receiver POST: the Location can be asked with GET.
     """
-    if prepared.seeks is None or not answer.location:
+    if not (prepared.seeks and answer.location):
         return ()
     if _origin(answer.location) != _origin(url):
         return ("location_elsewhere",)
@@ -72,7 +73,8 @@ async def _read_back(
     data: Any = found.data
     if not isinstance(data, dict):
         return ("location_odd",)
-    differ = any(data.get(name) != value for name, value in prepared.seeks.items())
+    sent = decode_json(prepared.body)
+    differ = any(data.get(name) != sent.get(name) for name in prepared.seeks)
     return ("location_differs",) if differ else ()
 
 

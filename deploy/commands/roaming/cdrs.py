@@ -154,13 +154,13 @@ def show(
 
 
 def _wire_text(connection: Connection[object], made: MadeCdr, version: OcpiVersion) -> str:
-    from roaming_ocpi.cdrs.saying import encoded
     from roaming_ocpi.cdrs.telling.disclosure import disclosed
+    from roaming_ocpi.cdrs.telling.excerpt import excerpt_of
     from roaming_ocpi.cdrs.telling.wire import wire_cdr
 
-    keys = disclosed(connection, [made])
-    written, _ = wire_cdr(made, version, keys[made.cdr_id])
-    return encoded(written).decode()
+    told = excerpt_of(made)
+    keys = disclosed(connection, [told])
+    return wire_cdr(told, version, keys[told.cdr_id]).json.decode()
 
 
 def _show_text(made: MadeCdr, version: OcpiVersion) -> None:

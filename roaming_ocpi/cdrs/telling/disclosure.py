@@ -10,7 +10,7 @@ The statements are shared by who waits for the database and who must not.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
@@ -18,8 +18,8 @@ from psycopg import Connection
 
 from ledger.facts.station_facts import SessionEnded, SessionStarted, SessionUpdated, SignedReading
 from ledger.facts.stored import unpack_facts
-from ledger.persons.sealing import Subject, unseal
-from roaming_ocpi.cdrs.made import CdrBody, MadeCdr, decode_body
+from ledger.persons.sealing import Subject, unsealer
+from roaming_ocpi.cdrs.telling.excerpt import CdrExcerpt, ToldBody
 
 BEARERS: LiteralString = """
 SELECT asked.party, asked.subject, subject.spelt, subject.key, last.contract, last.object
@@ -67,19 +67,19 @@ _TOLD: Final = msgspec.json.Decoder(_ToldToken)
 _TYPE_MAX: Final = 36
 
 
-def bearers_asked(made: Iterable[MadeCdr]) -> tuple[list[str], list[str]]:
+def bearers_asked(made: Iterable[CdrExcerpt]) -> tuple[list[str], list[str]]:
     """Return the parameters of BEARERS for some CDRs."""
     pairs = [(each.party, token) for each in made if (token := each.said.token) is not None]
     return [party for party, _ in pairs], [token for _, token in pairs]
 
 
-def signed_asked(made: Iterable[MadeCdr]) -> list[str]:
+def signed_asked(made: Iterable[CdrExcerpt]) -> list[str]:
     """Return the parameter of SIGNED for some CDRs; empty: it need not be asked."""
     return sorted({each.session_id for each in made if each.said.signed})
 
 
 def disclosures(
-    made: Sequence[MadeCdr],
+    made: Sequence[CdrExcerpt],
     bearers: Iterable[Sequence[Any]],
     signed: Iterable[Sequence[Any]],
 ) -> dict[str, Disclosure]:
@@ -89,6 +89,8 @@ def disclosures(
         BrokenSealError: If what was sealed was changed.
     """
     known = {(party, subject): tuple(row) for party, subject, *row in bearers}
+    # Sealed for one subject, the same text is the same bytes: who charged often is opened once.
+    opened: dict[tuple[str, str, str | None], Disclosure] = {}
     readings: defaultdict[str, list[SignedReading]] = defaultdict(list)
     for session_id, facts in signed:
         for fact in unpack_facts(facts):
@@ -96,15 +98,19 @@ def disclosures(
                 readings[session_id].extend(fact.signed)
     found = {}
     for each in made:
-        body = decode_body(each.body)
+        body = each.said
         of_session = tuple(
             reading for reading in readings.get(each.session_id, ()) if _is_within(reading, body)
         )
-        found[each.cdr_id] = _disclosed(body, each.party, known)._replace(signed=of_session)
+        token = body.token or ""
+        key = each.party, token, body.contract
+        if key not in opened:
+            opened[key] = opened_bearer(token, body.contract, known.get((each.party, token)))
+        found[each.cdr_id] = opened[key]._replace(signed=of_session) if of_session else opened[key]
     return found
 
 
-def disclosed(connection: Connection[Any], made: Sequence[MadeCdr]) -> dict[str, Disclosure]:
+def disclosed(connection: Connection[Any], made: Sequence[CdrExcerpt]) -> dict[str, Disclosure]:
     """Return what is disclosed with each CDR, by its id.
 
     Raises:
@@ -114,13 +120,6 @@ def disclosed(connection: Connection[Any], made: Sequence[MadeCdr]) -> dict[str,
     sessions = signed_asked(made)
     signed = connection.execute(SIGNED, (sessions,)).fetchall() if sessions else []
     return disclosures(made, bearers, signed)
-
-
-def _disclosed(
-    body: CdrBody, party: str, known: Mapping[tuple[str, str], tuple[Any, ...]]
-) -> Disclosure:
-    token = body.token or ""
-    return opened_bearer(token, body.contract, known.get((party, token)))
 
 
 def opened_bearer(token: str, told_then: str | None, row: Sequence[Any] | None) -> Disclosure:
@@ -137,16 +136,16 @@ def opened_bearer(token: str, told_then: str | None, row: Sequence[Any] | None) 
     if row is None:
         return Disclosure(token, is_erased=True)
     spelt, key, contract, told = row
-    subject = Subject(token, key)
+    unsealed = unsealer(Subject(token, key))
     # The contract that was told for this session, or else the last that the partner told.
     sealed = told_then or contract
-    contract_id = None if sealed is None else unseal(subject, sealed)
-    kind = RFID if told is None else _TOLD.decode(unseal(subject, told)).type
+    contract_id = None if sealed is None else unsealed(sealed)
+    kind = RFID if told is None else _TOLD.decode(unsealed(told)).type
     is_usable = isinstance(kind, str) and 0 < len(kind) <= _TYPE_MAX
     return Disclosure(spelt, contract_id, kind if is_usable else RFID)
 
 
-def _is_within(reading: SignedReading, body: CdrBody) -> bool:
+def _is_within(reading: SignedReading, body: ToldBody) -> bool:
     """Whether a reading is the session's: an id of 1.6 may be another one's, too."""
     at = reading.occurred_at
     # Without a zone, or unread: whose it is the frame says.

@@ -8,16 +8,15 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from roaming_ocpi.cdrs.made import CdrKind, MadeCdr
-from roaming_ocpi.cdrs.saying import encoded
-from roaming_ocpi.cdrs.store import SELECT, made_of
 from roaming_ocpi.cdrs.telling.disclosure import Disclosure, disclosed
+from roaming_ocpi.cdrs.telling.excerpt import EXCERPT, CdrExcerpt, excerpt_in
 from roaming_ocpi.cdrs.telling.wire import is_said, wire_cdr
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.relay.messages import Prepared
 from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome
 from roaming_ocpi.relay.outgoing import MessageKind, Outgoing, WantedMessage, enqueue_all
 
-_NAMED: LiteralString = f"{SELECT} WHERE cdr_id = ANY (%s)"
+_NAMED: LiteralString = f"{EXCERPT} WHERE cdr_id = ANY (%s)"
 _KINDS = {CdrKind.CDR: MessageKind.CDR, CdrKind.CREDIT: MessageKind.CREDIT}
 
 
@@ -37,7 +36,7 @@ class CdrMessages:
     ) -> Mapping[int, Prepared | AttemptOutcome]:
         """Return by its id what is sent of each message, or what came of it without that."""
         names = [each.subject for each in messages]
-        made = {e.cdr_id: e for e in map(made_of, connection.execute(_NAMED, (names,)))}
+        made = {e.cdr_id: e for e in map(excerpt_in, connection.execute(_NAMED, (names,)))}
         said = [each for each in made.values() if is_said(each, link.version)]
         keys = disclosed(connection, said) if said else {}
         return {
@@ -47,18 +46,12 @@ class CdrMessages:
 
     @staticmethod
     def _prepared(
-        made: MadeCdr | None, link: Link, keys: Disclosure | None
+        made: CdrExcerpt | None, link: Link, keys: Disclosure | None
     ) -> Prepared | AttemptOutcome:
-        if made is None or made.said.form(link.version) is None:
+        if made is None or link.version not in made.said.versions:
             # Nobody has found a way to say it: a person looks at it.
             return AttemptOutcome(Arrival.REFUSED, reason="unsayable")
         if keys is None:
             return AttemptOutcome(Arrival.WITHHELD, reason="on_statement")
         written, lost = wire_cdr(made, link.version, keys)
-        codes = tuple(dict.fromkeys(note.code for note in lost))
-        return Prepared("POST", "", encoded(written), codes, _sought(written))
-
-
-def _sought(written: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the partner must have kept."""
-    return {key: written[key] for key in ("id", "total_cost") if key in written}
+        return Prepared("POST", "", written, lost, seeks=("id", "total_cost"))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString, NamedTuple
 
-from roaming_ocpi.cdrs.store import SELECT
+from roaming_ocpi.cdrs.telling.excerpt import EXCERPT
 from roaming_ocpi.server.calls import OcpiRefusedError, PageAsked
 
 STRETCHES: LiteralString = """
@@ -28,10 +28,10 @@ SELECT asked.party,
 FROM unnest(%(parties)s::text[]) AS asked (party) ORDER BY asked.party
 """
 PAGE: LiteralString = (
-    f"{SELECT} WHERE party = %(party)s AND number > %(low)s AND number <= %(high)s"
+    f"{EXCERPT} WHERE party = %(party)s AND number > %(low)s AND number <= %(high)s"
     " ORDER BY number LIMIT %(limit)s"
 )
-OWN: LiteralString = f"{SELECT} WHERE lower(cdr_id) = lower(%s) AND party = ANY (%s)"
+OWN: LiteralString = f"{EXCERPT} WHERE lower(cdr_id) = lower(%s) AND party = ANY (%s)"
 AFTER: Final = "after"
 _CURSOR: Final = re.compile(r"([A-Z]{2}-[A-Z0-9]{3}):(\d{1,15})", re.ASCII)
 

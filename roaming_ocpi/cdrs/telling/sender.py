@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from roaming_ocpi.cdrs.made import MadeCdr
-from roaming_ocpi.cdrs.store import made_of
 from roaming_ocpi.cdrs.telling.disclosure import (
     BEARERS,
     SIGNED,
@@ -20,6 +19,7 @@ from roaming_ocpi.cdrs.telling.disclosure import (
     disclosures,
     signed_asked,
 )
+from roaming_ocpi.cdrs.telling.excerpt import CdrExcerpt, excerpt_in
 from roaming_ocpi.cdrs.telling.pages import (
     OWN,
     PAGE,
@@ -75,8 +75,9 @@ class CdrSender:
             made = []
             for each in page.stretches:
                 given = {**each._asdict(), "limit": each.length}
-                cursor = await connection.execute(PAGE, given)
-                made.extend([made_of(row) for row in await cursor.fetchall()])
+                # Bytes as they are: a page in hexadecimal is twice as much to be read and turned.
+                cursor = await connection.execute(PAGE, given, binary=True)
+                made.extend([excerpt_in(row) for row in await cursor.fetchall()])
             objects = await _written(connection, made, call.version)
         return Reply(
             page=ObjectPage(objects, page.total, asked.limit, next_query(page, found, asked))
@@ -90,7 +91,7 @@ class CdrSender:
         async with self._database.connection() as connection:
             given = (cdr_id, sorted(call.caller.parties))
             row = await (await connection.execute(OWN, given)).fetchone()
-            made = [] if row is None else [made_of(row)]
+            made = [] if row is None else [excerpt_in(row)]
             objects = await _written(connection, made, call.version)
         if not objects:
             raise _none_here(cdr_id)
@@ -102,8 +103,8 @@ def _none_here(cdr_id: str) -> OcpiRefusedError:
 
 
 async def _written(
-    connection: AsyncConnection[Any], made: Sequence[MadeCdr], version: OcpiVersion
-) -> Sequence[dict[str, Any]]:
+    connection: AsyncConnection[Any], made: Sequence[CdrExcerpt], version: OcpiVersion
+) -> Sequence[msgspec.Raw]:
     """Return those of *made* that are told in *version*, as it has them."""
     said = [each for each in made if is_said(each, version)]
     if not said:
@@ -114,7 +115,7 @@ async def _written(
     if sessions:
         signed = await (await connection.execute(SIGNED, (sessions,))).fetchall()
     keys = disclosures(said, bearers, signed)
-    return [wire_cdr(each, version, keys[each.cdr_id])[0] for each in said]
+    return [msgspec.Raw(wire_cdr(each, version, keys[each.cdr_id]).json) for each in said]
 
 
 def cdrs_module(resources: Resources) -> Module:

@@ -1,5 +1,8 @@
 """A CDR of ours as a partner gets it: the JSON of its version, with its driver's token opened.
 
+What its price hangs on goes out as it was checked and frozen; only a credit, which states the total
+of another one negated, is written when it is told.
+
 OCPI 2.1.1 has no credit CDRs. By the partner's `old_corrections` a correction is told to it by a
 CDR with a negative total, whose remark names what it takes back, or not at all, and then stands on
 the statement: `is_said` tells which.
@@ -11,29 +14,49 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from ledger.master_data.partners import OldCorrections
-from roaming_ocpi.cdrs.made import CdrBody, CdrForm, CdrKind, CdrPlace, MadeCdr, decode_body
+from roaming_ocpi.cdrs.made import (
+    CdrForm,
+    CdrKind,
+    CdrPlace,
+    PricePart,
+    decode_body,
+    joined,
+    price_part,
+)
 from roaming_ocpi.cdrs.telling.disclosure import Disclosure
+from roaming_ocpi.cdrs.telling.excerpt import CdrExcerpt
 from roaming_ocpi.cdrs.telling.signed_data import signed_data
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.wire.ids import wire_session_id
+from roaming_ocpi.wire.walls import encoded
 from tariffs.cdr.cdr import Cdr, StatedCost, StatedTotals
 from tariffs.kernel.priced import Note
 from tariffs.model.tariff import Tariff
-from tariffs.ocpi.cdr_writer import write_cdr
 from tariffs.ocpi.tariff_writer import moment_text, write_tariff
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import EXACT
 
 _OLDEST: Final = OcpiVersion.V2_1_1
 _REMARK_MAX: Final = 255
-_TARIFFS_MAX: Final = 256
+_KEPT_MAX: Final = 1024
 _OLD_METHODS: Final = {"COMMAND": "AUTH_REQUEST"}
 """What 2.1.1 has no word for: the partner had allowed it."""
+_UNSAYABLE: Final = "it has no way to come to its total there"
+_TARIFFS: Final = msgspec.json.Decoder(tuple[Tariff, ...])
+_PLACE: Final = msgspec.json.Decoder(CdrPlace)
+
+
+class WireCdr(NamedTuple):
+    """A CDR as it goes out; `lost` are codes of what its version cannot say."""
+
+    json: bytes
+    lost: tuple[str, ...]
 
 
 class CdrNotSaidError(RoamingError):
@@ -44,15 +67,13 @@ class CdrNotSaidError(RoamingError):
         self.cdr_id, self.version, self.why = cdr_id, version, why
 
 
-def is_said(made: MadeCdr, version: OcpiVersion) -> bool:
+def is_said(made: CdrExcerpt, version: OcpiVersion) -> bool:
     """Whether *made* is told to a partner of *version* at all."""
-    return _why_not(made, decode_body(made.body), version) is None
+    return _why_not(made, version) is None
 
 
-def wire_cdr(
-    made: MadeCdr, version: OcpiVersion, keys: Disclosure
-) -> tuple[dict[str, Any], tuple[Note, ...]]:
-    """Return *made* as *version* says it, and what it cannot say.
+def wire_cdr(made: CdrExcerpt, version: OcpiVersion, keys: Disclosure) -> WireCdr:
+    """Return *made* as *version* says it.
 
     Args:
         made: The CDR.
@@ -62,46 +83,58 @@ def wire_cdr(
     Raises:
         CdrNotSaidError: If it is not told in this version (`is_said`).
     """
-    body = decode_body(made.body)
-    form = body.form(version)
-    why = _why_not(made, body, version)
-    if form is None or why is not None:
+    said = made.said.versions.get(version)
+    why = _why_not(made, version)
+    if said is None or why is not None:
         raise CdrNotSaidError(made.cdr_id, version, why or _UNSAYABLE)
-    notes: list[Note] = []
     is_credit = made.kind is CdrKind.CREDIT
+    part = _credit_part(made, version) if is_credit else PricePart(said.written, said.lost)
+    tariffs = _tariffs(bytes(made.said.forms[said.form].tariffs), version)
+    notes: list[Note] = []
+    head = _head(made, version, keys, notes) | {"tariffs": tariffs.json}
+    codes = (*(note.code for note in notes), *part.lost, *tariffs.lost)
+    return WireCdr(joined(head, part.json), tuple(dict.fromkeys(codes)))
+
+
+@lru_cache(maxsize=_KEPT_MAX)
+def _tariffs(frozen: bytes, version: OcpiVersion) -> PricePart:
+    """Return tariffs as *version* has them: most CDRs of a page have the same."""
+    told = [write_tariff(each, version) for each in _TARIFFS.decode(frozen)]
+    data = encoded([written for written, _ in told])
+    return PricePart(msgspec.Raw(data), tuple(note.code for _, lost in told for note in lost))
+
+
+@lru_cache(maxsize=_KEPT_MAX)
+def _location(frozen: bytes) -> msgspec.Raw:
+    return msgspec.Raw(encoded(cdr_location(_PLACE.decode(frozen))))
+
+
+def _why_not(made: CdrExcerpt, version: OcpiVersion) -> str | None:
+    body = made.said
+    if version not in body.versions:
+        return _UNSAYABLE
+    corrects = made.kind is CdrKind.CREDIT or body.replaces is not None
+    if version is _OLDEST and corrects and body.old_corrections is OldCorrections.STATEMENT:
+        return "it has no credit CDRs, and with this partner corrections stand on the statement"
+    return None
+
+
+def _credit_part(made: CdrExcerpt, version: OcpiVersion) -> PricePart:
+    """Return what a credit states: what the CDR that it takes back does, the total cost negated."""
+    body = decode_body(made.frozen)
+    form = body.form(version)
+    assert form is not None, "it is told in this version"
     cdr = Cdr(
         id=made.cdr_id,
         starts_at=body.starts_at,
         ends_at=body.ends_at,
         currency=body.currency,
         periods=form.periods,
-        stated=_taken_back(form) if is_credit else form.stated,
-        is_credit=is_credit and version is not _OLDEST,
+        stated=_taken_back(form),
+        is_credit=version is not _OLDEST,
         credit_reference_id=made.credits if version is not _OLDEST else None,
     )
-    carried = _carried(made, body, version, keys, notes)
-    written, lost = write_cdr(cdr, version, carried=carried)
-    tariffs = [_tariff(each, version) for each in form.tariffs]
-    written["tariffs"] = [each for each, _ in tariffs]
-    return written, (*notes, *lost, *(note for _, of_tariff in tariffs for note in of_tariff))
-
-
-@lru_cache(maxsize=_TARIFFS_MAX)
-def _tariff(tariff: Tariff, version: OcpiVersion) -> tuple[dict[str, Any], tuple[Note, ...]]:
-    """Return a tariff as *version* has it: most CDRs of a page have the same."""
-    return write_tariff(tariff, version)
-
-
-_UNSAYABLE: Final = "it has no way to come to its total there"
-
-
-def _why_not(made: MadeCdr, body: CdrBody, version: OcpiVersion) -> str | None:
-    if body.form(version) is None:
-        return _UNSAYABLE
-    corrects = made.kind is CdrKind.CREDIT or body.replaces is not None
-    if version is _OLDEST and corrects and body.old_corrections is OldCorrections.STATEMENT:
-        return "it has no credit CDRs, and with this partner corrections stand on the statement"
-    return None
+    return price_part(cdr, version)
 
 
 def _taken_back(form: CdrForm) -> StatedTotals:
@@ -117,39 +150,34 @@ def _taken_back(form: CdrForm) -> StatedTotals:
     return replace(form.stated, total_cost=negated)
 
 
-def _carried(
-    made: MadeCdr, body: CdrBody, version: OcpiVersion, keys: Disclosure, notes: list[Note]
+def _head(
+    made: CdrExcerpt, version: OcpiVersion, keys: Disclosure, notes: list[Note]
 ) -> dict[str, Any]:
     """Return what of the CDR no price depends on."""
-    country_code, _, party_id = made.party.partition("-")
-    token = {
-        "country_code": country_code,
-        "party_id": party_id,
-        "uid": keys.uid,
-        "type": keys.token_type,
-        "contract_id": keys.contract_id or keys.uid,
-    }
+    body = made.said
+    contract_id = keys.contract_id or keys.uid
     if keys.is_erased:
         notes.append(Note("person_erased", "who charged is erased; a stand-in is told", "token"))
-    said: dict[str, Any] = {"last_updated": moment_text(made.made_at)}
+    said: dict[str, Any] = {"id": made.cdr_id, "last_updated": moment_text(made.made_at)}
     if version is _OLDEST:
-        remark = _old_remark(made, body)
-        said |= {
-            "auth_id": token["contract_id"],
-            "auth_method": _OLD_METHODS.get(body.auth_method, body.auth_method),
-            "location": _old_location(body.place, made.made_at),
-        }
+        remark = _old_remark(made)
+        said["auth_id"] = contract_id
+        said["auth_method"] = _OLD_METHODS.get(body.auth_method, body.auth_method)
+        said["location"] = _old_location(_PLACE.decode(body.place), made.made_at)
     else:
         remark = body.remark
-        ours = body.our_party.partition("-")
-        said |= {
-            "country_code": ours[0],
-            "party_id": ours[2],
-            "session_id": wire_session_id(body.session_id),
-            "cdr_token": token,
-            "auth_method": body.auth_method,
-            "cdr_location": cdr_location(body.place),
+        said["country_code"], _, said["party_id"] = body.our_party.partition("-")
+        said["session_id"] = wire_session_id(body.session_id)
+        country_code, _, party_id = made.party.partition("-")
+        said["cdr_token"] = {
+            "country_code": country_code,
+            "party_id": party_id,
+            "uid": keys.uid,
+            "type": keys.token_type,
+            "contract_id": contract_id,
         }
+        said["auth_method"] = body.auth_method
+        said["cdr_location"] = _location(bytes(body.place))
         if body.authorization_reference is not None:
             said["authorization_reference"] = body.authorization_reference
         if (found := signed_data(keys.signed, notes)) is not None:
@@ -159,8 +187,9 @@ def _carried(
     return said
 
 
-def _old_remark(made: MadeCdr, body: CdrBody) -> str | None:
+def _old_remark(made: CdrExcerpt) -> str | None:
     """Return the remark in 2.1.1, which has to name what a CDR takes back or stands for."""
+    body = made.said
     if made.kind is CdrKind.CREDIT:
         return f"Takes back CDR {made.credits}"
     if body.replaces is None:

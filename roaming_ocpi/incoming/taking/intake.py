@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.log.envelope import PartnerMessage, Sealed, encode_line
 from ledger.log.event_log import LineWriter, partition_of
-from ledger.partners.messages import holders_in, sealed_message
+from ledger.partners.messages import cut_message
 from ledger.persons.holders import Holder
 from ledger.persons.sealing import Subject, restored
 from ledger.persons.store import KEYS, KNOWN, MAKE, ContendedSubjectError, Key, asked, fresh
@@ -214,7 +214,8 @@ async def _sealed(
 ) -> PartnerMessage:
     """Return the line of a message, with who stands in it cut out."""
     message = PartnerMessage(received_at=given.now, party=given.party, what=what, body=given.text)
-    holders = holders_in(message)
+    cut = cut_message(message)
+    holders = cut.holders
     known = await _known(connection, holders)
     missing = [each for each in holders if (each.kind, each.name) not in known]
     if missing:
@@ -224,7 +225,7 @@ async def _sealed(
         subjects = {each: known[each.kind, each.name] for each in holders}
     except KeyError:
         raise ContendedSubjectError from None
-    return sealed_message(message, subjects)
+    return cut.sealed(subjects)
 
 
 async def _known(connection: AsyncConnection[Any], holders: Sequence[Holder]) -> dict[Key, Subject]:

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,8 +21,8 @@ from ledger.partners.messages import (
     HOLDERS_MAX,
     TEXT_MAX,
     UnfitMessageError,
-    holders_in,
-    sealed_message,
+    cut_message,
+    cuts_of,
 )
 from ledger.partners.party import BadPartyError
 from ledger.persons.holders import Holder, HolderKind, partner_holder
@@ -50,7 +51,11 @@ DOCUMENTS = st.recursive(
     SCALARS,
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.dictionaries(st.sampled_from([*NAMES, "id", "cdr_token"]), inner, max_size=4),
+        st.dictionaries(
+            st.sampled_from([*NAMES, "id", "cdr_token", "uid2", "a b", 'x":{', "\\", ""]),
+            inner,
+            max_size=4,
+        ),
     ),
     max_leaves=20,
 )
@@ -87,8 +92,9 @@ def subject_of(holder: Holder) -> Subject:
 
 def logged(message: PartnerMessage) -> PartnerMessage:
     """Return *message* as the log gives it back."""
-    subjects = {holder: subject_of(holder) for holder in holders_in(message)}
-    (line,) = decode_lines(encode_line(sealed_message(message, subjects)))
+    cut = cut_message(message)
+    subjects = {holder: subject_of(holder) for holder in cut.holders}
+    (line,) = decode_lines(encode_line(cut.sealed(subjects)))
     assert isinstance(line, PartnerMessage)
     return line
 
@@ -189,10 +195,32 @@ def test_whose_a_value_is(body: str, whose: list[str]) -> None:
     assert owners(body) == whose
 
 
+@settings(max_examples=300, deadline=None)
+@given(DOCUMENTS, st.sampled_from([{"ensure_ascii": False}, {"indent": 1}, {}]))
+def test_what_a_tree_has_under_the_names_of_persons_is_cut_and_nothing_else(
+    document: object, spelt: dict[str, Any]
+) -> None:
+    text = json.dumps(document, **spelt)
+
+    found = cuts_of(text, PARTY)
+
+    assert [json.loads(text[start:end]) for start, end in found.spans] == list(personal(document))
+
+
+def personal(document: object) -> Iterator[object]:
+    """Yield every value that stands under a name of a person's, the outermost alone."""
+    members = enumerate(document) if isinstance(document, list) else ()
+    for name, value in document.items() if isinstance(document, dict) else members:
+        if name not in NAMES:
+            yield from personal(value)
+        elif value is not None:
+            yield value
+
+
 def test_a_message_makes_no_more_subjects_than_a_page_of_cdrs_needs() -> None:
     body = json.dumps([{"uid": f"A{number}"} for number in range(HOLDERS_MAX + 2)])
 
-    found = holders_in(said(body))
+    found = cut_message(said(body)).holders
 
     assert len(found) == HOLDERS_MAX + 1
     assert found[-1] == partner_holder(PARTY)
@@ -210,7 +238,7 @@ def test_a_message_makes_no_more_subjects_than_a_page_of_cdrs_needs() -> None:
 )
 def test_a_hostile_text_of_a_megabyte_costs_no_more_than_a_second_or_two(body: str) -> None:
     assert len(body) <= TEXT_MAX
-    assert holders_in(said(body))
+    assert cut_message(said(body)).holders
 
 
 @pytest.mark.parametrize(
@@ -227,17 +255,17 @@ def test_a_hostile_text_of_a_megabyte_costs_no_more_than_a_second_or_two(body: s
 )
 def test_what_can_be_no_line_is_refused(message: PartnerMessage, problem: str) -> None:
     with pytest.raises(UnfitMessageError, match=problem):
-        holders_in(message)
+        cut_message(message)
 
 
 def test_a_message_of_no_party_is_refused() -> None:
     with pytest.raises(BadPartyError):
-        holders_in(msgspec.structs.replace(said("{}"), party="nobody"))
+        cut_message(msgspec.structs.replace(said("{}"), party="nobody"))
 
 
 @pytest.mark.parametrize("what", ["cdrs", "commands START_SESSION", "x" * 40])
 def test_a_message_at_the_limits_is_a_line(what: str) -> None:
-    assert holders_in(said("9" * TEXT_MAX, what=what)) == [partner_holder(PARTY)]
+    assert cut_message(said("9" * TEXT_MAX, what=what)).holders == [partner_holder(PARTY)]
 
 
 def test_a_message_is_shown_as_it_was_said() -> None:
@@ -252,10 +280,11 @@ def test_the_log_shows_what_a_partner_said_until_who_stands_in_it_is_erased(data
     message = said('{"uid": "04AA", "id": "CDR1"}', '{"uid": "04AA"}')
     partition = partition_of(PARTY, partitions=PARTITIONS)
     with connect(database) as connection:
-        holders = holders_in(message)
+        cut = cut_message(message)
+        holders = cut.holders
         made = find_or_make(connection, holders)
         subjects = {holder: made[str(holder.kind), holder.name] for holder in holders}
-        line = sealed_message(message, subjects)
+        line = cut.sealed(subjects)
         with connect(database) as another:
             make_log(another, PARTITIONS)
         tick_before = encode_line(Tick(received_at=NOON))

@@ -18,7 +18,8 @@ from ledger.rating.decisions import SessionRated
 from roaming_ocpi.audit.run import Outcome, PricingRun
 from roaming_ocpi.audit.tariffs import Refusal
 from roaming_ocpi.cdrs.making import MadeBody, make_body, owed_by
-from roaming_ocpi.cdrs.saying import VERSIONS, Speaker, UnsayableCdrError, encoded
+from roaming_ocpi.cdrs.saying import VERSIONS, Speaker, UnsayableCdrError
+from roaming_ocpi.wire.walls import encoded
 from tariffs.cdr.cdr import Cdr
 from tariffs.model.policy import DEFAULT
 from tariffs.model.tariff import Tariff

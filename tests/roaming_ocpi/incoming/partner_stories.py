@@ -23,7 +23,7 @@ from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.partners import OldCorrections, Partner, PartnerRole
 from ledger.master_data.tokens import Token
-from ledger.partners.messages import holders_in, sealed_message
+from ledger.partners.messages import cut_message
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find, find_or_make
 from roaming_ocpi.incoming.reading import PartnerReader
@@ -180,9 +180,9 @@ def sealed_line(connection: psycopg.Connection[Any], told: Told) -> PartnerMessa
         body=text,
         direction=told.direction,
     )
-    holders = holders_in(message)
-    found = find_or_make(connection, holders)
-    return sealed_message(message, {each: found[each.kind, each.name] for each in holders})
+    cut = cut_message(message)
+    found = find_or_make(connection, cut.holders)
+    return cut.sealed({each: found[each.kind, each.name] for each in cut.holders})
 
 
 def append(dsn: str, *told: Told, each_alone: bool = True) -> list[Position]:

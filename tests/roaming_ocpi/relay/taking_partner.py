@@ -98,7 +98,7 @@ def plain_message(message: Outgoing) -> Prepared:
         method="PUT" if is_session else "POST",
         path=f"/DE/HBC/{message.subject}" if is_session else "",
         body=json.dumps(value).encode(),
-        seeks=None if is_session else {"id": message.subject},
+        seeks=() if is_session else ("id",),
     )
 
 

@@ -13,8 +13,9 @@ from ledger.log.event_log import Position
 from ledger.master_data.partners import OldCorrections
 from roaming_ocpi.cdrs.made import CdrKind, MadeCdr, freeze
 from roaming_ocpi.cdrs.making import MadeBody, make_body
-from roaming_ocpi.cdrs.saying import VERSIONS, Speaker, UnsayableCdrError, encoded
+from roaming_ocpi.cdrs.saying import VERSIONS, Speaker, UnsayableCdrError
 from roaming_ocpi.cdrs.telling.disclosure import Disclosure
+from roaming_ocpi.cdrs.telling.excerpt import excerpt_of
 from roaming_ocpi.cdrs.telling.wire import wire_cdr
 from roaming_ocpi.incoming.told import CDRS, MessageReader, ToldCdr
 from roaming_ocpi.incoming.verdicts.judging import ENERGY_KWH_MAX, POWER_KW_MAX, judge_cdr
@@ -78,9 +79,9 @@ def told_in(made: MadeBody, version: OcpiVersion, *, kind: CdrKind = CdrKind.CDR
         body=frozen.body,
         sha256=frozen.sha256,
     )
-    written, _ = wire_cdr(row, version, BEARER)
+    written, _ = wire_cdr(excerpt_of(row), version, BEARER)
     line = PartnerMessage(
-        received_at=made.body.ends_at, party=OURS, what=CDRS, body=encoded(written).decode()
+        received_at=made.body.ends_at, party=OURS, what=CDRS, body=written.decode()
     )
     return MessageReader().cdr(line, Position(0, 0, 0))
 
