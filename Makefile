@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := tariffs ledger ingest projections roaming_ocpi deploy tests bench conftest.py
 DATA ?= data
+# Tests and `up` start hundreds of processes: each would compile again what none may keep.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo up test check fuzz faults outside mutants bench format lock clean help
 
