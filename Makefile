@@ -30,7 +30,7 @@ up: $(VENV)/.run ## serve for real until stopped; DATA=folder
 	$(BIN)/wattledger up --data $(DATA) $(ARGS)
 
 test: $(VENV)/.dev ## all tests but the slow ones
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, layers, house rules
 	$(BIN)/ruff format --check --quiet .
