@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := tariffs ledger ingest projections roaming_ocpi deploy tests bench conftest.py
 DATA ?= data
+# Tests and `up` start hundreds of processes: each would compile again what none may keep.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo up test check fuzz faults outside mutants bench format lock clean help
 
@@ -28,7 +30,7 @@ up: $(VENV)/.run ## serve for real until stopped; DATA=folder
 	$(BIN)/wattledger up --data $(DATA) $(ARGS)
 
 test: $(VENV)/.dev ## all tests but the slow ones
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, layers, house rules
 	$(BIN)/ruff format --check --quiet .

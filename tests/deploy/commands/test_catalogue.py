@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -19,20 +21,46 @@ DOCS = ROOT / "docs"
 HEAVY = {"asyncio", "eventsourcing", "numpy", "ocpp", "psycopg", "websockets"}
 BUILT_ON = {"deploy.commands.tariffs.explain": ["deploy.commands.price"]}
 SHOW_LOADED = """
-import sys
+import json, os, sys
 from deploy.cli import run
-code = run(sys.argv[1:])
-print("loaded", *sorted(sys.modules), file=sys.stderr)
-sys.exit(code)
+printed, quiet = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+os.dup2(quiet, 1)
+run(["--help"])
+for line in sys.stdin:
+    if os.fork():
+        if failed := os.wait()[1]:
+            os.write(printed, b"[%d]\\n" % failed)
+        continue
+    answer = [run(json.loads(line)), *sorted(sys.modules)]
+    os.write(printed, json.dumps(answer).encode() + b"\\n")
+    os._exit(0)
 """
+LoadedBy = Callable[..., set[str]]
 
 
-def loaded_by(*arguments: str) -> set[str]:
-    """The modules that a command had loaded when it was done."""
-    done = subprocess.run(
-        [sys.executable, "-c", SHOW_LOADED, *arguments], capture_output=True, text=True, check=True
-    )
-    return set(done.stderr.splitlines()[-1].split()[1:])
+@pytest.fixture(scope="module")
+def loaded_by() -> Iterator[LoadedBy]:
+    """What a command and the help of the whole have loaded when they are done.
+
+    Each command runs in a fork of a process that printed that help: a new process takes long.
+    """
+    command = [sys.executable, "-c", SHOW_LOADED]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        asked, answers = process.stdin, process.stdout
+        assert asked is not None
+        assert answers is not None
+
+        def loaded(*arguments: str) -> set[str]:
+            asked.write(json.dumps(arguments) + "\n")
+            asked.flush()
+            code, *modules = json.loads(answers.readline())
+            assert code == 0
+            return set(modules)
+
+        yield loaded
+        asked.close()
 
 
 def commands_in(modules: set[str]) -> set[str]:
@@ -78,7 +106,9 @@ def test_a_page_names_only_commands_that_there_are(page: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("--version",), ("tariff", "--help")])
-def test_help_of_the_whole_loads_no_command(arguments: tuple[str, ...]) -> None:
+def test_help_of_the_whole_loads_no_command(
+    loaded_by: LoadedBy, arguments: tuple[str, ...]
+) -> None:
     loaded = loaded_by(*arguments)
 
     assert commands_in(loaded) == set()
@@ -87,7 +117,7 @@ def test_help_of_the_whole_loads_no_command(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
 def test_a_command_is_loaded_alone_and_its_libraries_when_it_works(
-    command: Command,
+    loaded_by: LoadedBy, command: Command
 ) -> None:
     module = command.function.partition(":")[0]
 
@@ -105,5 +135,5 @@ def test_a_command_is_loaded_alone_and_its_libraries_when_it_works(
         pytest.param(("tariff", "lint", str(EXAMPLES / "tariffs")), id="tariff lint"),
     ],
 )
-def test_what_needs_no_database_loads_none(arguments: tuple[str, ...]) -> None:
+def test_what_needs_no_database_loads_none(loaded_by: LoadedBy, arguments: tuple[str, ...]) -> None:
     assert loaded_by(*arguments) & HEAVY == set()

@@ -14,7 +14,7 @@ from tests.tree import ROOT
 
 PACKAGES = ("tariffs", "ledger", "ingest", "projections", "roaming_ocpi", "deploy")
 SOURCES = (*PACKAGES, "examples", "pyproject.toml", "setup.py", "README.md", "LICENSE")
-DEMO = ("demo", "--stations", "9")
+DEMO = ("demo", "--stations", "9", "--days", "2")
 SHOW_ORIGINS = """
 import pkgutil, sys
 from importlib import import_module
