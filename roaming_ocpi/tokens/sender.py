@@ -12,11 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
-from ledger.declared.declarations import Declarations, Kind
+from ledger.declared.declarations import Declarations
 from ledger.master_data.partners import PartnerRole
-from ledger.master_data.tokens import Token
-from ledger.persons.holders import token_holder
-from ledger.persons.store import find
 from roaming_ocpi.server.calls import (
     Module,
     ObjectPage,
@@ -33,9 +30,7 @@ from roaming_ocpi.tokens.own_tokens import (
     Issuer,
     OwnToken,
     declared_times,
-    is_known,
-    may_roam,
-    own_token,
+    find_own_token,
     own_tokens,
     spellings,
     token_object,
@@ -53,14 +48,6 @@ class _Listed(NamedTuple):
     version: int
     minute: datetime
     tokens: Sequence[OwnToken]
-
-
-class _Shown(NamedTuple):
-    """One of our tokens that a partner asks about."""
-
-    own: OwnToken
-    token: Token
-    uid: str
 
 
 class TokensSender:
@@ -114,15 +101,19 @@ class TokensSender:
         place = _location(call.body, call.version)
         declared = await self._resources.declared()
         issuer = _issuer(declared, call)
-        found = await self._book.do(partial(_find, call.path["token_uid"], declared, call.now))
+        # Who is the partner's legal entity here bills what is charged there.
+        seller = declared.partner(call.caller.partner, call.now)
+        assert seller is not None, "its roles were looked at"
+        asked = call.path["token_uid"], seller.legal_entity
+        found = await self._book.do(partial(find_own_token, *asked, declared, call.now))
         written = found and token_object(found.own, found.uid, issuer, call.version)
         if found is None or not written:
             message = "no token of ours has that uid"
             raise OcpiRefusedError.not_found(message, Status.UNKNOWN_TOKEN)
-        data: dict[str, Any] = {"allowed": may_roam(found.token, call.now)}
+        data: dict[str, Any] = {"allowed": found.allowed}
         if call.version is not OcpiVersion.V2_1_1:
             data["token"] = written
-        if place is not None and data["allowed"] == ALLOWED:
+        if place is not None and found.allowed == ALLOWED:
             data["location"] = place
         return Reply(data=data)
 
@@ -140,23 +131,6 @@ def _list(declared: Declarations, now: datetime, connection: Connection[Any]) ->
     tokens = own_tokens(declared, declared_times(connection), now)
     known = spellings(connection, [each.subject for each in tokens])
     return [each for each in tokens if each.subject in known]
-
-
-def _find(
-    uid: str, declared: Declarations, now: datetime, connection: Connection[Any]
-) -> _Shown | None:
-    """Return the token of ours that *uid* is, None where there is none that partners may know."""
-    holder = token_holder(uid)
-    subjects = find(connection, [holder]) if holder else {}
-    for subject in subjects.values():
-        row = declared.in_force(Kind.TOKEN, subject.id, now)
-        if row is None or not isinstance(row.entity, Token):
-            continue
-        if is_known(row.entity, declared, now):
-            own = own_token(row, row.entity, declared_times(connection, [row.version]), now)
-            spelt = spellings(connection, [subject.id]).get(subject.id)
-            return None if spelt is None else _Shown(own, row.entity, spelt)
-    return None
 
 
 def _issuer(declared: Declarations, call: PartnerCall) -> Issuer:

@@ -111,7 +111,7 @@ def add(
     )
     with opened_with_log(folder.settings(), is_new=True) as (connection, log):
         known = load_declarations(connection)
-        if known.partner(party, now) not in {None, partner}:
+        if (before := known.partner(party, now)) is not None and before != partner:
             message = f"{party} is declared already: change it in its file, and `wattledger apply`"
             raise DeployError(message)
         change = Change(kind=Kind.PARTNER, key=party, entity=partner)
@@ -296,6 +296,8 @@ def _lines_of_outbox(state: OutboxState) -> list[str]:
     lines = [
         f"its outbox     {state.waiting} waiting, {state.dead} refused; CDRs: {came or 'none'}"
     ]
+    if state.waiting_since is not None:
+        lines.append(f"  the oldest   since {shown(state.waiting_since)}")
     if not state.failures:
         return lines
     again = f"{state.failures} times in a row ({state.reason}); again {shown(state.next_at)}"
