@@ -12,7 +12,7 @@ import psycopg
 from psycopg import Connection
 
 from ledger.database import connect
-from projections.balances.booked_hours import put_together
+from projections.balances.booked_sums import put_together
 from projections.energy.keeper import EnergyKeeper
 
 LOOK_SECONDS: Final = 60.0

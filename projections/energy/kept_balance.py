@@ -32,14 +32,20 @@ SELECT count(*), count(*) FILTER (
     sum(open_wh), sum(written_off_wh), sum(unattributed_wh), sum(late_wh), sum(dropped_wh),
     sum(invoiced_wh), sum(no_invoice_wh)
 """
-_MONTH_SUMS: LiteralString = """
+_KEPT_SUMS: LiteralString = """
 SELECT sum(days), sum(days_off), sum(metered_wh), sum(billed_wh), sum(free_wh),
     sum(held_for_decision_wh), sum(waiting_wh), sum(open_wh), sum(written_off_wh),
     sum(unattributed_wh), sum(late_wh), sum(dropped_wh), sum(invoiced_wh), sum(no_invoice_wh)
+"""
+_TOTAL_SUMS: LiteralString = _KEPT_SUMS + "FROM energy_total WHERE true"
+_MONTH_SUMS: LiteralString = (
+    _KEPT_SUMS
+    + """
 FROM energy_month
 WHERE month >= coalesce(%(first)s, '-infinity'::date)
   AND month < coalesce(%(after)s, 'infinity'::date)
 """
+)
 DAYS_LISTED: Final = 200
 """So many days are listed where nobody says: what a question costs does not grow with its books."""
 _PARTS: Final = tuple(each.name for each in fields(EnergyDay) if each.name.endswith("_wh"))
@@ -116,6 +122,9 @@ def _sums(
 ) -> Iterator[tuple[Any, ...]]:
     """Yield sums that are all of it: of whole months, and of the days before and after them."""
     asked: dict[str, object] = {"stations": stations}
+    if first is None and last is None:
+        yield from connection.execute(_TOTAL_SUMS + _of(stations), asked)
+        return
     whole, single = _MONTH_SUMS + _of(stations), _SUMS + _OF_DAYS + _of(stations)
     begin = None if first is None else _month_from(first)
     end = None if last is None else _next_day(last).replace(day=1)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
 from psycopg import Connection
 
 from ledger.declared.store import load_declarations
-from projections.balances.booked_hours import kept_trial_balance
 from projections.balances.energy import EnergyBalance, EnergyDay, energy_balance
-from projections.balances.trial import AccountBalance, trial_balance
+from projections.balances.trial import AccountBalance
 from projections.energy.keeper import EnergyKeeper
 from projections.energy.kept_balance import DayDifference, differences, kept_balance
 
@@ -24,9 +24,42 @@ ORDER BY station_id
 """
 
 
-class AccountDifference(NamedTuple):
-    """An account that was not kept as it was posted; None: it has no postings."""
+_SPANS: LiteralString = """
+WITH whole AS (SELECT unnest(ARRAY['hour', 'day', 'month']) AS span), kept AS (
+    SELECT whole.span, date_trunc(whole.span, begins, 'UTC') AS begins, legal_entity, period,
+           currency, account, sum(debit_minor) AS debit, sum(credit_minor) AS credit
+    FROM whole JOIN booked_sum AS added ON added.span IN (whole.span, 'added')
+    GROUP BY 1, 2, 3, 4, 5, 6
+), of_hour AS (
+    SELECT date_trunc('hour', booked_at, 'UTC') AS hour, legal_entity, period, currency, account,
+           sum(greatest(amount_minor, 0)) AS debit, sum(greatest(-amount_minor, 0)) AS credit
+    FROM journal_entry
+    CROSS JOIN unnest(accounts, currencies, amounts) AS leg (account, currency, amount_minor)
+    GROUP BY 1, 2, 3, 4, 5
+), counted AS (
+    SELECT span, date_trunc(span, hour, 'UTC') AS begins, legal_entity, period, currency, account,
+           sum(debit) AS debit, sum(credit) AS credit
+    FROM whole CROSS JOIN of_hour GROUP BY 1, 2, 3, 4, 5, 6
+)
+SELECT span, begins, legal_entity, period, account, currency, kept.debit, kept.credit,
+       counted.debit, counted.credit
+FROM kept FULL JOIN counted USING (span, begins, legal_entity, period, account, currency)
+WHERE (kept.debit, kept.credit) IS DISTINCT FROM (counted.debit, counted.credit)
+ORDER BY span, begins, legal_entity, period, currency, account
+"""
+"""Of every hour, day and month there is: the balance of some days is read from all three."""
 
+
+class AccountDifference(NamedTuple):
+    """A sum of an account that was not kept as it was posted; None: it has none.
+
+    Of the "hour", "day" or "month" (of UTC) that began then, in the books of a period.
+    """
+
+    span: str
+    begins: datetime
+    legal_entity: str
+    period: str
     kept: AccountBalance | None
     counted: AccountBalance | None
 
@@ -70,13 +103,14 @@ def recounted_books(
                 left_out.append(station)
                 continue
             kept = kept_balance(connection, station_id=station, limit=_ALL)
+            # With an end, the same days are added up by their months.
+            of_months = kept_balance(connection, station_id=station, last_day=date.max, limit=0)
             counted = energy_balance(connection, station_id=station, known=known)
-            found += differences(kept, counted) or _total_difference(station, kept.total, counted)
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        accounts = _accounts(
-            kept_trial_balance(connection).accounts, trial_balance(connection).accounts
-        )
+            found += differences(kept, counted) or (
+                _total_difference(station, kept.total, counted)
+                or _total_difference(station, of_months.total, counted)
+            )
+    accounts = tuple(map(_account_difference, connection.execute(_SPANS)))
     return Recount(
         stations=len(rows), days=tuple(found), accounts=accounts, left_out=tuple(left_out)
     )
@@ -91,12 +125,14 @@ def _total_difference(
     return [DayDifference(station_id, None, kept, counted.total)]
 
 
-def _accounts(
-    kept: Sequence[AccountBalance], counted: Sequence[AccountBalance]
-) -> tuple[AccountDifference, ...]:
-    both = [{(each.currency, each.account): each for each in some} for some in (kept, counted)]
-    return tuple(
-        AccountDifference(both[0].get(key), both[1].get(key))
-        for key in sorted(both[0].keys() | both[1].keys())
-        if both[0].get(key) != both[1].get(key)
+def _account_difference(row: tuple[Any, ...]) -> AccountDifference:
+    span, begins, entity, period, account, currency, *sums = row
+    kept, counted = (
+        None
+        if some[0] is None
+        else AccountBalance(
+            account=account, currency=currency, debit_minor=some[0], credit_minor=some[1]
+        )
+        for some in (sums[:2], sums[2:])
     )
+    return AccountDifference(span, begins, entity, period, kept, counted)

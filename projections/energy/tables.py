@@ -152,6 +152,17 @@ WHERE station_id = %(station)s GROUP BY month
 _MONTH_COPY: LiteralString = (
     "COPY energy_month (station_id, month, days, days_off," + _SUMS + ") FROM STDIN"
 )
+_TOTAL: LiteralString = """
+WITH gone AS (DELETE FROM energy_total WHERE station_id = %(station)s)
+SELECT sum(days), sum(days_off), sum(metered_wh), sum(billed_wh), sum(free_wh),
+    sum(held_for_decision_wh), sum(waiting_wh), sum(open_wh), sum(written_off_wh),
+    sum(unattributed_wh), sum(late_wh), sum(dropped_wh), sum(invoiced_wh), sum(no_invoice_wh)
+FROM energy_month WHERE station_id = %(station)s GROUP BY station_id
+"""
+_TOTAL_COPY: LiteralString = (
+    "COPY energy_total (station_id, days, days_off," + _SUMS + ") FROM STDIN"
+)
+_ADDED_UP: Final = ((_DAYS, _DAY_COPY), (_MONTHS, _MONTH_COPY), (_TOTAL, _TOTAL_COPY))
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Carried)
 
@@ -344,9 +355,9 @@ class StationTables:
         )
 
     def sum_up(self, days: Collection[date]) -> None:
-        """Add up *days* again, and their months."""
+        """Add up *days* again, their months, and all months."""
         asked = {"station": self._station, "days": sorted(days)}
-        for query, copy in ((_DAYS, _DAY_COPY), (_MONTHS, _MONTH_COPY)):
+        for query, copy in _ADDED_UP:
             rows = self._connection.execute(query, asked).fetchall()
             self._copy(copy, ((self._station, *row) for row in rows))
 

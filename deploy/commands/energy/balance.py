@@ -118,7 +118,7 @@ def balance(
 
 def _money(connection: Connection[Any], which: WhichBooks, month: str | None) -> TrialBalance:
     from ledger.declared.store import load_declarations
-    from projections.balances.booked_hours import kept_month_balance, kept_trial_balance
+    from projections.balances.booked_sums import kept_month_balance, kept_trial_balance
     from projections.journal.days import book_days
 
     if month is not None:
@@ -176,7 +176,7 @@ def _recount_row(found: Recount) -> dict[str, object]:
             }
             for each in found.days
         ],
-        "accounts": [{"kept": each.kept, "counted": each.counted} for each in found.accounts],
+        "accounts": [each._asdict() for each in found.accounts],
     }
 
 
@@ -241,15 +241,18 @@ def _print_recount(found: Recount) -> None:
     for account in found.accounts[:SHOWN_MAX]:
         either = account.kept or account.counted
         assert either is not None
-        say(f"account {either.account}: not kept as it was posted")
+        say(
+            f"account {either.account}, {account.span} of {account.begins:%Y-%m-%d %H:%M} UTC: "
+            "not kept as it was posted"
+        )
     if found.left_out:
         say(f"not compared, something came meanwhile: {_some(found.left_out)}")
     if found.agrees:
         say(f"counted anew: {found.stations} stations and every posting agree")
     else:
         say(
-            f"{len(found.days)} days and {len(found.accounts)} accounts are not kept as they are "
-            "counted: a row was changed or taken away, or the count is wrong"
+            f"{len(found.days)} days and {len(found.accounts)} sums of accounts are not kept as "
+            "they are counted: a row was changed or taken away, or the count is wrong"
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from ingest.facts.translate import translate
 from ledger.database import connect
@@ -24,6 +25,7 @@ from ledger.worker.worker import Worker
 from projections.balances.energy import EnergyDay, energy_balance
 from projections.energy.keeper import EnergyKeeper
 from projections.energy.kept_balance import differences, kept_balance
+from projections.energy.recount import recounted_books
 from tests.charging_day import (
     PARTITIONS,
     Timed,
@@ -254,13 +256,34 @@ def test_what_is_asked_for_is_added_up_by_months_and_days(
     settled: tuple[str, psycopg.Connection[Any], EnergyKeeper],
 ) -> None:
     _, connection, _ = settled
-    dates = [None, date(2026, 2, 1), date(2026, 3, 1), date(2026, 3, 4), date(2026, 3, 31)]
+    dates = [
+        None,
+        date.min,
+        date(2026, 2, 1),
+        date(2026, 3, 1),
+        date(2026, 3, 4),
+        date(2026, 3, 31),
+    ]
     for first in dates:
         for last in [*dates, date(2026, 3, 5), date(2026, 4, 1), date.max]:
             kept = kept_balance(connection, first_day=first, last_day=last, limit=ALL)
             counted = energy_balance(connection, first_day=first, last_day=last)
             assert kept.total == counted.total, (first, last)
             assert kept.day_count == len(kept.days)
+
+
+@pytest.mark.parametrize("table", ["energy_day", "energy_month", "energy_total"])
+def test_a_recount_finds_an_energy_sum_that_was_changed(
+    settled: tuple[str, psycopg.Connection[Any], EnergyKeeper], table: str
+) -> None:
+    _, connection, _ = settled
+    assert recounted_books(connection, "CS-OLD-1").agrees
+    connection.execute(
+        SQL("UPDATE {} SET billed_wh = billed_wh + 1 WHERE station_id = 'CS-OLD-1'").format(
+            Identifier(table)
+        )
+    )
+    assert recounted_books(connection, "CS-OLD-1").days
 
 
 def test_of_many_days_the_newest_are_listed(

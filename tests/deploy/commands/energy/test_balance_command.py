@@ -63,18 +63,18 @@ def test_what_was_changed_in_the_database_is_named(
     shown(capsys)
     tamper(place, "UPDATE energy_day SET metered_wh = metered_wh + 7, dropped_wh = dropped_wh + 7"
                   " WHERE station_id = 'CS-OLD-1'")  # fmt: skip
-    tamper(place, "UPDATE booked_hour SET debit_minor = debit_minor + 1, credit_minor ="
-                  " credit_minor + 1 WHERE ctid = (SELECT min(ctid) FROM booked_hour)")  # fmt: skip
+    tamper(place, "UPDATE booked_sum SET debit_minor = debit_minor + 1, credit_minor ="
+                  " credit_minor + 1 WHERE ctid = (SELECT min(ctid) FROM booked_sum)")  # fmt: skip
     found = shown(capsys, "--recount", code=1)["recount"]
 
     [day] = found["days"]
     assert (day["station_id"], day["day"]) == ("CS-OLD-1", "2026-03-02")
     assert int(day["kept"]["metered_wh"]) - int(day["counted"]["metered_wh"]) == 7
-    assert len(found["accounts"]) == 1
+    assert [each["span"] for each in found["accounts"]] == ["day", "hour", "month"]
     assert run(["balance", "--recount"]) == 1
     printed = capsys.readouterr().out
     assert "station CS-OLD-1, 2026-03-02: not kept as it is counted" in printed
-    assert "1 days and 1 accounts are not kept" in printed
+    assert "1 days and 3 sums of accounts are not kept" in printed
 
 
 def test_a_lost_fact_is_seen_by_a_recount(place: str, capsys: pytest.CaptureFixture[str]) -> None:
