@@ -29,6 +29,9 @@ SECONDS_MAX: Final = 30.0
 """Of one call, from the look-up of its name to the last byte of its answer."""
 EMPTY_PAGES_MAX: Final = 3
 """In a row, each with a link to a next one."""
+LIST_SECONDS_MAX: Final = 7_200.0
+PAGES_MAX: Final = 200_000
+"""Of one list: who links ever new pages with ever new objects has none that ends."""
 _NOT_ROUTED: Final = frozenset({ModuleId.CREDENTIALS, ModuleId.HUB_CLIENT_INFO})
 """Configuration modules go to the platform itself. Source: OCPI 2.2.1, 4.2.4."""
 
@@ -107,12 +110,12 @@ class HttpPartnerClient:
         """Yield the objects of a list page by page, by the links that the partner gives.
 
         Raises:
-            As `ask`; and PartnerRefusedError where its links go round in a circle, or where what
-            should be a list is none.
+            As `ask`; and PartnerRefusedError where its links go round in a circle or lead on for
+            ever, or where what should be a list is none.
         """
-        asked: set[_Asked] = set()
+        asked: set[int] = set()
         last: list[Any] = []
-        empty = 0
+        empty, until = 0, time.monotonic() + LIST_SECONDS_MAX
         while True:
             asked.add(_asked(url, query))
             answer = await self.ask(link, "GET", url, query=query)
@@ -129,6 +132,10 @@ class HttpPartnerClient:
             if _asked(answer.next_url) in asked or is_again or empty >= EMPTY_PAGES_MAX:
                 why = "the partner's links to a next page go round in a circle"
                 raise PartnerRefusedError(why, answer=answer)
+            if len(asked) >= PAGES_MAX or time.monotonic() > until:
+                hours = LIST_SECONDS_MAX / 3_600
+                why = f"the partner's list has no end in {PAGES_MAX:,} pages or {hours:.0f} hours"
+                raise PartnerRefusedError(why, answer=answer)
             url, query, last = answer.next_url, None, objects
 
     async def close(self) -> None:
@@ -136,15 +143,12 @@ class HttpPartnerClient:
         await self._transport.close()
 
 
-_Asked = tuple[str, tuple[tuple[str, str], ...]]
-
-
-def _asked(url: str, query: Mapping[str, str] | None = None) -> _Asked:
-    """Return what a page is known by, however its address is written."""
+def _asked(url: str, query: Mapping[str, str] | None = None) -> int:
+    """Return what a page is known by, however its address is written; many are remembered."""
     target = partner_url(url)
     if query:
         target = target.copy_merge_params(dict(query))
-    return str(target.copy_with(query=None)), tuple(sorted(target.params.multi_items()))
+    return hash((str(target.copy_with(query=None)), *sorted(target.params.multi_items())))
 
 
 class _Call:

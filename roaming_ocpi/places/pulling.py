@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
@@ -26,6 +27,7 @@ from roaming_ocpi.client.answers import (
     PartnerRefusedError,
     PartnerUnreachableError,
 )
+from roaming_ocpi.client.partner_tasks import PartnerTasks
 from roaming_ocpi.places.hub_clients import keep_client
 from roaming_ocpi.places.location_parts import NOT_KEPT, check_part
 from roaming_ocpi.places.partner_locations import (
@@ -60,7 +62,9 @@ EVERY: Final = timedelta(days=1)
 EVERY_CLIENTS: Final = timedelta(minutes=15)
 OVERLAP: Final = timedelta(minutes=10)
 """What is read again: the partner's clock may be behind ours."""
-AT_ONCE: Final = 4
+PAGE: Final = 100
+"""So many objects of a page we ask for: of large places more are more than an answer may have."""
+AT_ONCE: Final = 16
 """Partners that are read at the same time."""
 _RETRY: Final = timedelta(minutes=15)
 _TROUBLE_MAX: Final = 200
@@ -98,25 +102,19 @@ class PartnerListReader:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read what is due until *stop* is set."""
-        while not stop.is_set():
-            try:
-                await self.read_all()
-            except psycopg.Error as error:
-                _LOGGER.warning("places of partners are read later: %s", type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._look_seconds)
-
-    async def read_all(self) -> None:
-        """Read what is due of each partner, one beside the other."""
-        found = await links(self._resources.database)
-        registered = [each for each in found if each.state is LinkState.REGISTERED]
-        came = await asyncio.gather(*map(self.read, registered), return_exceptions=True)
-        for link, result in zip(registered, came, strict=True):
-            if isinstance(result, Exception):
-                # Of one partner; no others wait for it. Its words may name a person.
-                _LOGGER.error("places of %s: %s", link.partner, type(result).__name__)
-            elif isinstance(result, BaseException):
-                raise result
+        tasks = PartnerTasks("places and prices")
+        try:
+            while not stop.is_set():
+                try:
+                    for link in await links(self._resources.database):
+                        if link.state is LinkState.REGISTERED:
+                            tasks.begin(link.partner, partial(self.read, link))
+                except psycopg.Error as error:
+                    _LOGGER.warning("places of partners are read later: %s", type(error).__name__)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self._look_seconds)
+        finally:
+            await tasks.end()
 
     async def read(self, link: Link) -> Mapping[ModuleId, ReadList]:
         """Read the lists of one partner that are due."""
@@ -157,7 +155,9 @@ class PartnerListReader:
             row = await rows.fetchone()
         if row is not None and row[0] + taking.every > now:
             return None
-        query = None if row is None else {"date_from": wire_moment(row[0] - OVERLAP)}
+        query = {"limit": str(PAGE)}
+        if row is not None:
+            query["date_from"] = wire_moment(row[0] - OVERLAP)
         read = ReadList()
         async for page in self._resources.client.pages(link, url, query=query):
             async with database.connection() as connection:

@@ -46,7 +46,7 @@ def taken_object(call: PartnerCall, *, id_key: str | None, id_path: str, partial
         check_tree(body)
         updated_at(body)
         given = body.get(id_key) if id_key is not None else None
-        if id_key is not None and not (partial and given is None):
+        if id_key is not None and not (partial and id_key not in body):
             path = call.path[id_path]
             if not isinstance(given, str) or given.lower() != path.lower():
                 raise OcpiError(id_key, f"must be the path's {shown(path)}, not {shown(given)}")

@@ -20,6 +20,7 @@ from ledger.persons.sealing import BrokenSealError, Subject, unseal
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.registration.spelling import decoded_token
 from roaming_ocpi.registration.store import CredentialKind, digest_of, presented, prove
+from roaming_ocpi.registration.terms import sides_facing
 from roaming_ocpi.server.calls import Caller, OcpiRefusedError
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from roaming_ocpi.wire.status import Status
@@ -108,7 +109,8 @@ async def caller_of(database: Pool, token: str) -> Caller | None:
                 behind = await (await connection.execute(_BEHIND, (party,))).fetchall()
                 parties |= {key for (key,) in behind}
             is_fresh = has_older and not is_invited
-            return Caller(party, frozenset(parties), ours or "", is_invited, is_fresh)
+            sides = sides_facing(partner)
+            return Caller(party, frozenset(parties), ours or "", is_invited, is_fresh, sides)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ledger.declared.declarations import Declarations, Kind
 from ledger.master_data.legal_entities import LegalEntity
@@ -12,6 +12,12 @@ from ledger.master_data.partners import Partner, PartnerRole
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.wire.modules import OurSide
 from tariffs.ocpi.versions import OcpiVersion
+
+_FACING: Final = {
+    PartnerRole.CPO: {OurSide.EMSP},
+    PartnerRole.EMSP: {OurSide.CPO},
+    PartnerRole.HUB: {OurSide.CPO, OurSide.EMSP},
+}
 
 
 class UnknownPartnerError(RoamingError):
@@ -53,18 +59,16 @@ class PartnerTerms(NamedTuple):
     @property
     def our_sides(self) -> tuple[OurSide, ...]:
         """As which of our roles we face it: to a hub, as both."""
-        roles = frozenset(self.partner.roles)
-        is_hub = PartnerRole.HUB in roles
-        found = []
-        if is_hub or PartnerRole.EMSP in roles:
-            found.append(OurSide.CPO)
-        if is_hub or PartnerRole.CPO in roles:
-            found.append(OurSide.EMSP)
-        return tuple(found)
+        return tuple(sorted(sides_facing(self.partner)))
 
     def is_plain_in(self, version: OcpiVersion) -> bool:
         """Say whether tokens go as they are: in OCPI 2.1.1, and with who is declared so."""
         return self.partner.plain_token or version is OcpiVersion.V2_1_1
+
+
+def sides_facing(partner: Partner) -> frozenset[OurSide]:
+    """Return those of our sides that face a partner's roles: a hub's, both."""
+    return frozenset().union(*(_FACING[role] for role in partner.roles))
 
 
 def terms_of(declared: Declarations, party: str, at: datetime) -> PartnerTerms:

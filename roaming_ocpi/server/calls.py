@@ -29,6 +29,7 @@ class Caller(NamedTuple):
     those that are reached through it), `our_party` what we are to it. Who `is_invited` came with
     the token of an invitation (TOKEN_A): it may do the handshake, and nothing else. Whose token
     `is_fresh` has an older one that holds until this one was used (`registration.links.prove_use`).
+    `sides` are those of ours that face its roles: it uses the modules of no other.
     """
 
     partner: str
@@ -36,6 +37,7 @@ class Caller(NamedTuple):
     our_party: str
     is_invited: bool = False
     is_fresh: bool = False
+    sides: frozenset[OurSide] = frozenset(OurSide)
 
 
 class PageAsked(NamedTuple):

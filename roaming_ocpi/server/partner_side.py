@@ -152,6 +152,7 @@ class PartnerSide:
         found = _by_method(there.by_method, request.method)
         trace.found = found
         _check_invited(caller, found)
+        _check_faced(caller, found)
         routes = routed(found, caller, request.headers)
         headers.update(routes.headers)
         if request.method == "OPTIONS":
@@ -249,6 +250,15 @@ def _check_invited(caller: Caller, found: OfferedRoute) -> None:
     if caller.is_invited and not _is_handshake(found):
         message = "this token is for the handshake alone: register first (credentials)"
         raise OcpiRefusedError(message, status=Status.CLIENT_ERROR, http=HTTPStatus.UNAUTHORIZED)
+
+
+def _check_faced(caller: Caller, found: OfferedRoute) -> None:
+    """Let a partner use what its versions list: who has no stations tells us of no CDR."""
+    if found.module is None or _is_handshake(found):
+        return
+    if found.module.side not in caller.sides:
+        message = f"this is for partners of another role than yours: ask /{found.version} for yours"
+        raise OcpiRefusedError.not_found(message)
 
 
 def _check_writes(

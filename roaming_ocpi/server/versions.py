@@ -6,21 +6,15 @@ Source: OCPI 2.2.1, version_information_endpoint; of 2.1.1, whose endpoints say 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
-from ledger.master_data.partners import Partner, PartnerRole
+from ledger.master_data.partners import Partner
 from roaming_ocpi.server.calls import Module, OcpiRefusedError, PartnerCall, Reply, Route
 from roaming_ocpi.server.resources import Resources
 from roaming_ocpi.server.routing import OfferedRoute, module_path
-from roaming_ocpi.wire.modules import ModuleId, OurSide
+from roaming_ocpi.wire.modules import ModuleId
 from roaming_ocpi.wire.status import Status
 from tariffs.ocpi.versions import OcpiVersion
-
-_WANTED_BY: Final = {
-    PartnerRole.CPO: {OurSide.EMSP},
-    PartnerRole.EMSP: {OurSide.CPO},
-    PartnerRole.HUB: {OurSide.CPO, OurSide.EMSP},
-}
 
 
 class OurVersions:
@@ -47,12 +41,11 @@ class OurVersions:
         if call.version not in _spoken(partner):
             message = f"OCPI {call.version} is not spoken with you: ask /versions which ones are"
             raise OcpiRefusedError.not_found(message, Status.UNSUPPORTED_VERSION)
-        sides = _sides(partner)
         endpoints = [
             self._endpoint(module, call.version)
             for module in self._modules
             if call.version in module.versions
-            and (module.side in sides or module.identifier is ModuleId.CREDENTIALS)
+            and (module.side in call.caller.sides or module.identifier is ModuleId.CREDENTIALS)
         ]
         return Reply({"version": str(call.version), "endpoints": endpoints})
 
@@ -71,9 +64,3 @@ class OurVersions:
 def _spoken(partner: Partner | None) -> list[OcpiVersion]:
     named = () if partner is None else partner.versions
     return [each for each in OcpiVersion if not named or each in named]
-
-
-def _sides(partner: Partner | None) -> set[OurSide]:
-    if partner is None:
-        return set(OurSide)
-    return set().union(*(_WANTED_BY[role] for role in partner.roles))

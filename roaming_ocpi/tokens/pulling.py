@@ -31,8 +31,8 @@ from ledger.partners.token_lists import (
     note_unlisted,
     token_list_state,
 )
-from roaming_ocpi.client.answers import PartnerRefusedError
 from roaming_ocpi.client.asking import PartnerClient
+from roaming_ocpi.client.partner_tasks import PartnerTasks
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.tokens.book import TokenBook
@@ -48,7 +48,7 @@ OVERLAP: Final = timedelta(minutes=5)
 """How far the partner's clock may be behind ours without a change being missed."""
 PAGE: Final = 1_000
 """So many tokens of a page we ask for; a partner may give fewer."""
-AT_ONCE: Final = 4
+AT_ONCE: Final = 16
 LOOK_SECONDS: Final = 10.0
 _LEASE_SECONDS: Final = 120.0
 _ENDPOINT: Final = (ModuleId.TOKENS, InterfaceRole.SENDER)
@@ -74,7 +74,7 @@ class TokenPuller:
     def __init__(self, parts: PullParts) -> None:
         self._parts = parts
         self._at_once = asyncio.Semaphore(AT_ONCE)
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._tasks = PartnerTasks("list of tokens")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask until *stop* is set; one partner's list never waits for another's."""
@@ -91,9 +91,7 @@ class TokenPuller:
                 except TimeoutError:
                     pass
         finally:
-            for task in self._running.values():
-                task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await self._tasks.end()
             await book.close()
 
     async def pull(self, link: Link) -> Mapping[str, TokenListTotals] | None:
@@ -118,18 +116,15 @@ class TokenPuller:
 
     async def _look(self, book: TokenBook) -> None:
         """Begin with every partner whose time has come."""
-        for party, task in list(self._running.items()):
-            if task.done():
-                del self._running[party]
         now = self._parts.now()
         for link in await self._parts.links():
             if link.state is not LinkState.REGISTERED or _ENDPOINT not in link.endpoints:
                 continue
-            if link.partner in self._running:
+            if link.partner in self._tasks:
                 continue
             state = await book.do(partial(token_list_state, party=link.partner))
             if _is_due(state, now):
-                self._running[link.partner] = asyncio.create_task(self._guarded(link))
+                self._tasks.begin(link.partner, partial(self._guarded, link))
 
     async def _guarded(self, link: Link) -> None:
         async with self._at_once:
@@ -202,11 +197,6 @@ def _reached(declared: Declarations, party: str, at: datetime) -> frozenset[str]
 
 def _problem_of(error: Exception) -> str:
     """Return why a list came to no end, in words of ours that quote nobody."""
-    if isinstance(error, ShortTokenListError):
+    if isinstance(error, ShortTokenListError | RoamingError):  # the client repeats nothing either
         return str(error)
-    if isinstance(error, PartnerRefusedError):
-        answer = error.answer
-        return f"the partner refused it (HTTP {answer.http}, status_code {answer.status_code})"
-    if isinstance(error, RoamingError):
-        return f"the partner gave no answer that can be used ({type(error).__name__})"
     return f"it could not be kept ({type(error).__name__})"

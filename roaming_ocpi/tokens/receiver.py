@@ -8,6 +8,7 @@ Source: OCPI 2.1.1, mod_tokens, 12.2.1; OCPI 2.2.1 and 2.3.0, mod_tokens, 12.2.1
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from roaming_ocpi.server.calls import Module, OcpiRefusedError, PartnerCall, Rep
 from roaming_ocpi.server.ownership import own
 from roaming_ocpi.tokens.book import TokenBook
 from roaming_ocpi.tokens.reading import RFID, ReadToken, kept_object, merged, read_token
+from roaming_ocpi.wire.merging import is_late
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId, OurSide
 from roaming_ocpi.wire.status import Status
 from tariffs.ocpi.documents import OcpiError
@@ -117,7 +119,7 @@ def _keep(about: PushedToken, read: ReadToken, connection: Connection[Any]) -> b
     with connection.transaction():
         lock_tokens(connection, about.party)
         told = _find(about, connection)
-        if told is not None and _is_older(read, told):
+        if told is not None and _is_older(read, told, about.call.now):
             return False
         add_partner_tokens(connection, about.party, [read.token], at=about.call.now)
         note_pushed(connection, about.party, about.call.now)
@@ -136,9 +138,9 @@ def _change(about: PushedToken, connection: Connection[Any]) -> bool:
         return _keep(about, read, connection)
 
 
-def _is_older(read: ReadToken, told: ToldObject) -> bool:
-    said = read.token.last_updated
-    return said is not None and told.last_updated is not None and said < told.last_updated
+def _is_older(read: ReadToken, told: ToldObject, now: datetime) -> bool:
+    said, known = read.token.last_updated, told.last_updated
+    return said is not None and known is not None and is_late(known, said, now)
 
 
 def _unknown() -> OcpiRefusedError:

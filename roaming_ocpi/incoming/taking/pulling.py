@@ -16,6 +16,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
@@ -25,8 +26,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.declared.declarations import Declarations, Kind
 from ledger.errors import LedgerError
-from roaming_ocpi.client.answers import PartnerRefusedError
 from roaming_ocpi.client.asking import PartnerClient
+from roaming_ocpi.client.partner_tasks import PartnerTasks
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.incoming.taking.intake import GivenObject, PartnerIntake
 from roaming_ocpi.incoming.told import CDRS, SESSIONS
@@ -86,7 +87,7 @@ class IncomingPuller:
     ) -> None:
         self._intake, self._database, self._client = intake, database, client
         self._links, self._declared, self._now = links, declared, now
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._tasks = PartnerTasks("lists")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask until *stop* is set; one partner's list never waits for another's."""
@@ -102,9 +103,7 @@ class IncomingPuller:
                 except TimeoutError:
                     pass
         finally:
-            for task in self._running.values():
-                task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await self._tasks.end()
 
     async def pull(self, link: Link, what: str) -> PulledList:
         """Ask one partner for its list of *what* ("cdrs", "sessions") now.
@@ -134,12 +133,9 @@ class IncomingPuller:
         return found
 
     async def _look(self) -> None:
-        for partner, task in list(self._running.items()):
-            if task.done():
-                del self._running[partner]
         now = self._now()
         for link in await self._links():
-            if link.state is not LinkState.REGISTERED or link.partner in self._running:
+            if link.state is not LinkState.REGISTERED or link.partner in self._tasks:
                 continue
             due = []
             for what, module in _LISTS.items():
@@ -148,7 +144,7 @@ class IncomingPuller:
                     if state is None or now - state[1] >= EVERY:
                         due.append(what)
             if due:
-                self._running[link.partner] = asyncio.create_task(self._guarded(link, due))
+                self._tasks.begin(link.partner, partial(self._guarded, link, due))
 
     async def _guarded(self, link: Link, due: Sequence[str]) -> None:
         for what in due:
@@ -220,9 +216,6 @@ def _written(moment: datetime) -> str:
 
 def _problem_of(error: Exception) -> str:
     """Return why a list came to no end, in words of ours that quote nobody."""
-    if isinstance(error, PartnerRefusedError):
-        answer = error.answer
-        return f"the partner refused it (HTTP {answer.http}, status_code {answer.status_code})"
-    if isinstance(error, RoamingError):
-        return f"the partner gave no answer that can be used ({type(error).__name__})"
+    if isinstance(error, RoamingError):  # the client's, which repeats nothing that came
+        return str(error)
     return f"it could not be kept ({type(error).__name__})"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, LiteralString
 from urllib.parse import quote
 from zlib import crc32
@@ -23,6 +25,7 @@ from roaming_ocpi.client.answers import (
     PartnerRefusedError,
     PartnerUnreachableError,
 )
+from roaming_ocpi.client.partner_tasks import PartnerTasks
 from roaming_ocpi.places.ours.location_sender import read_said
 from roaming_ocpi.places.ours.our_locations import our_locations
 from roaming_ocpi.places.ours.our_tariffs import our_tariffs
@@ -36,6 +39,8 @@ from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 LOOK_SECONDS: Final = 5.0
 AT_ONCE: Final = 4
 """Partners that are told at the same time."""
+TURN_SECONDS: Final = 60.0
+"""After which a slow one lets others go first."""
 _PAUSE_MAX: Final = timedelta(minutes=15)
 _DOUBLINGS_MAX: Final = 10
 _LOGGER: Final = logging.getLogger("wattledger.roaming")
@@ -56,7 +61,7 @@ class PartnerTeller:
     """Keeps every partner with a link up to date; the part `roaming` runs it."""
 
     def __init__(self, resources: Resources, *, look_seconds: float = LOOK_SECONDS) -> None:
-        self._resources, self._look_seconds = resources, look_seconds
+        self.resources, self._look_seconds = resources, look_seconds
         self._tariffs = Publication(resources, our_tariffs)
         self._locations = Publication(resources, our_locations)
         self._waits: dict[str, tuple[int, datetime]] = {}
@@ -64,34 +69,23 @@ class PartnerTeller:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look for changes until *stop* is set."""
-        while not stop.is_set():
-            try:
-                await self.tell_all()
-            except psycopg.Error as error:
-                _LOGGER.warning("places are told later: %s", type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._look_seconds)
-
-    async def tell_all(self) -> int:
-        """Tell each partner that is linked and due what changed; return how many requests."""
-        found = await links(self._resources.database)
-        due = [each for each in found if each.state is LinkState.REGISTERED and self._is_due(each)]
-        came = await asyncio.gather(*(self.tell(each) for each in due), return_exceptions=True)
-        count = 0
-        for link, counted in zip(due, came, strict=True):
-            if isinstance(counted, int):
-                count += counted
-            elif isinstance(counted, Exception):
-                # Of one partner; no others wait for it. Its words may name a person.
-                _LOGGER.error("%s is told later: %s", link.partner, type(counted).__name__)
-                self._wait(link)
-            else:
-                raise counted
-        return count
+        tasks = PartnerTasks("telling places and prices")
+        try:
+            while not stop.is_set():
+                try:
+                    for link in await links(self.resources.database):
+                        if link.state is LinkState.REGISTERED and self._is_due(link):
+                            tasks.begin(link.partner, partial(self.tell, link))
+                except psycopg.Error as error:
+                    _LOGGER.warning("places are told later: %s", type(error).__name__)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self._look_seconds)
+        finally:
+            await tasks.end()
 
     async def tell(self, link: Link) -> int:
         """Tell the partner of *link* what it does not know yet; return how many requests."""
-        async with self._at_once, self._resources.database.connection() as connection:
+        async with self._at_once, self.resources.database.connection() as connection:
             rows = await connection.execute(_LOCK, (link.partner,))
             [(is_free,)] = await rows.fetchall()
             if not is_free:  # another process tells it
@@ -101,11 +95,14 @@ class PartnerTeller:
             except (PartnerUnreachableError, ForbiddenAddressError):
                 self._wait(link)
                 return 0
+            except Exception:
+                self._wait(link)
+                raise
             finally:
                 await connection.execute(_UNLOCK, (link.partner,))
 
     async def _tell(self, link: Link, connection: AsyncConnection[Any]) -> int:
-        now, count = self._resources.now(), 0
+        now, count, until = self.resources.now(), 0, time.monotonic() + TURN_SECONDS
         told = await _read_told(connection, link.partner)
         tariffs = locations = None
         who = (link.partner, link.our_party, connection, now)
@@ -123,6 +120,8 @@ class PartnerTeller:
             for key in telling.forgotten:
                 await connection.execute(_FORGOTTEN, (link.partner, key.kind, key.key))
             count += 1
+            if time.monotonic() > until:
+                break  # the rest next time: others that wait go first
         self._waits.pop(link.partner, None)
         return count
 
@@ -132,14 +131,14 @@ class PartnerTeller:
         place = "/".join(quote(each, safe="") for each in _path(link, telling.key))
         url = f"{endpoint.rstrip('/')}/{place}"
         try:
-            await self._resources.client.ask(link, telling.method, url, body=telling.body)
+            await self.resources.client.ask(link, telling.method, url, body=telling.body)
         except PartnerRefusedError as error:
             return f"HTTP {error.answer.http}, status {error.answer.status_code}"
         return None
 
     def _is_due(self, link: Link) -> bool:
         _, next_at = self._waits.get(link.partner, (0, None))
-        return next_at is None or next_at <= self._resources.now()
+        return next_at is None or next_at <= self.resources.now()
 
     def _wait(self, link: Link) -> None:
         """Try a partner again later, each time twice as late, and not all at one moment."""
@@ -147,7 +146,7 @@ class PartnerTeller:
         pause = timedelta(seconds=self._look_seconds) * 2 ** min(failures, _DOUBLINGS_MAX)
         share = 100 + crc32(f"{link.partner} {failures}".encode()) % 50
         pause = min(pause, _PAUSE_MAX) * share / 100
-        self._waits[link.partner] = failures, self._resources.now() + pause
+        self._waits[link.partner] = failures, self.resources.now() + pause
 
 
 async def _read_told(connection: AsyncConnection[Any], partner: str) -> Told:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from roaming_ocpi.client import http
 from roaming_ocpi.client.addresses import joined_url
 from roaming_ocpi.client.answers import ForbiddenAddressError, PartnerRefusedError
 from roaming_ocpi.client.links import next_target
@@ -101,6 +102,16 @@ async def test_a_circle_is_refused(
 ) -> None:
     with pytest.raises(PartnerRefusedError, match="circle"):
         await asyncio.wait_for(objects_of(link, data=data or (lambda page: [page])), 10)
+
+
+@pytest.mark.parametrize("bound", ["PAGES_MAX", "LIST_SECONDS_MAX"])
+async def test_a_list_without_an_end_gets_one(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, bound, 0.1)
+    with pytest.raises(PartnerRefusedError, match="no end"):
+        await objects_of(
+            lambda url, page: f'<{url}/emsp/cdrs?offset={page}>; rel="next"',
+            data=lambda page: [page],
+        )
 
 
 @pytest.mark.parametrize(

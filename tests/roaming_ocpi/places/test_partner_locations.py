@@ -113,6 +113,17 @@ async def test_a_patch_of_what_is_not_there_is_told(database: str) -> None:
     assert one.data["evses"][0]["status"] == "AVAILABLE"
 
 
+@pytest.mark.parametrize(("part", "name"), [("", "id"), ("/E1", "uid"), ("/E1/1", "id")])
+async def test_a_patch_takes_no_part_its_name(database: str, part: str, name: str) -> None:
+    async with places_served(database) as places:
+        await put(places)
+        nameless = await places.ask("PATCH", ONE + part, {name: None, "last_updated": LATER})
+        one = await places.ask("GET", ONE)
+
+    assert (nameless.http, nameless.status) == (400, 2001)
+    assert one.data == THEIRS
+
+
 async def test_what_2_1_1_patches_is_the_same_as_what_others_do(database: str) -> None:
     async with places_served(database) as places:
         await put(places)

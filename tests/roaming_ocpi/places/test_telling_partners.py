@@ -21,6 +21,7 @@ from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.registration.store import Agreed, conclude, promise
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.versions import OcpiVersion
+from tests.roaming_ocpi.client.odd_partner import odd_partner
 from tests.roaming_ocpi.places.declared_places import (
     EMSP,
     SITE,
@@ -212,26 +213,63 @@ async def registered(told: Told, partner: str, endpoints: Mapping[Any, str]) -> 
         await conclude(connection, partner, agreed, at=NOW, by="test", why="registered")
 
 
-async def test_partners_are_told_one_beside_the_other(database: str) -> None:
+@asynccontextmanager
+async def two_told(database: str, others_url: str) -> AsyncIterator[Told]:
+    """Two partners of which the loop tells, the one at *others_url*."""
     async with telling(database) as told:
         plain = replace(EMSP, plain_token=True)
         partners = (change(Kind.PARTNER, key, plain) for key in ("NL-TNM", "BE-ABC"))
         told.partner.declared = declared_in(database, *partners, at=NOW)
         await registered(told, "NL-TNM", told.link.endpoints)
-        gone = dict.fromkeys(told.link.endpoints, "http://127.0.0.1:9/gone")
-        await registered(told, "BE-ABC", gone)
+        await registered(told, "BE-ABC", dict.fromkeys(told.link.endpoints, others_url))
+        assert told.partner.resources is not None
+        teller = PartnerTeller(told.teller.resources, look_seconds=0.02)
         stop = asyncio.Event()
-        running = asyncio.create_task(told.teller.run(stop))
-        async with asyncio.timeout(10):
-            while len(told.asked) < 3:  # noqa: ASYNC110 - what the loop asks is waited for
-                await asyncio.sleep(0.01)
-        again = await told.teller.tell_all()
-        told.partner.now = NOW + timedelta(hours=1)
-        told.asked.clear()
-        await told.teller.tell_all()
+        running = asyncio.create_task(teller.run(stop))
+        yield told._replace(teller=teller)
         stop.set()
-        await running
+        async with asyncio.timeout(10):
+            await running
 
-    assert again == 0
-    assert told.asked == ["PUT None"]  # the one that is gone was asked once more, after its pause
+
+async def asked_of(told: Told, *requests: str) -> None:
+    """Wait until *requests* were made, no matter in which order."""
+    async with asyncio.timeout(20):
+        while sorted(told.asked) != sorted(requests):  # noqa: ASYNC110 - the loop asks
+            await asyncio.sleep(0.01)
+
+
+async def test_a_partner_that_cannot_be_reached_is_asked_once_more_after_its_pause(
+    database: str,
+) -> None:
+    async with two_told(database, "http://127.0.0.1:9/gone") as told:
+        await asked_of(told, "PUT None", "PUT 1000", "PUT 1000")
+        told.partner.now = NOW + timedelta(hours=1)
+        await asked_of(told, "PUT None", "PUT 1000", "PUT 1000", "PUT None")
+
     assert {key for key, _ in troubles(database)} == {"DAY", "harbour", *EVSES}
+
+
+async def test_one_that_never_answers_delays_no_other_nor_the_end(database: str) -> None:
+    async def hang(_request: Any, _writer: Any) -> None:  # noqa: ANN401 - what odd_partner gives
+        await asyncio.sleep(60)
+
+    async with odd_partner(hang) as odd, two_told(database, odd.url) as told:
+        await asked_of(told, "PUT 1000", "PUT 1000")
+        dearer = change(Kind.TARIFF, "DAY", published(tariff("DAY", "0.70")))
+        told.partner.now = NOW + timedelta(minutes=1)
+        told.partner.declared = declared_in(database, dearer, at=told.partner.now)
+        await asked_of(told, "PUT 1000", "PUT 1000", "PUT 1000")
+
+    assert len(odd.asked) == 1
+    assert told.asked[3:] == ["PUT None"], "what was under way is cut off"
+
+
+async def test_a_slow_one_lets_others_go_first_and_is_told_the_rest_later(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roaming_ocpi.places.ours.telling.TURN_SECONDS", 0.0)
+    async with telling(database) as told:
+        turns = [await told.once(), await told.once(), await told.once()]
+
+    assert turns == [["PUT 1000"], ["PUT 1000"], []]

@@ -82,6 +82,26 @@ async def test_a_hub_speaks_for_whom_we_declare_behind_it_and_leads_to_them(
         assert (await asked(right, await right.link(OURS))).data == ["FR-HUB"]
 
 
+async def test_a_partner_uses_the_modules_that_face_its_roles_as_declared_now(
+    database: str, other_database: str
+) -> None:
+    async with two_instances([database, other_database], "2.2.1") as (left, right):
+        await registered(left, right)
+        link = await right.link(OURS)
+        told_of = set(link.endpoints)
+        faces_cpos = f"{left.address}/emsp/2.2.1/tokens"
+        with pytest.raises(PartnerRefusedError, match="HTTP 404") as caught:
+            await right.client.ask(link, "GET", faces_cpos)
+
+        both = replace(emsp("2.2.1"), roles=(PartnerRole.EMSP, PartnerRole.CPO))
+        declare_partners(database, (THEIRS, both))
+        await asyncio.sleep(FRESH_SECONDS)
+        assert (await right.client.ask(link, "GET", faces_cpos)).http == 200
+
+    assert (ModuleId.TOKENS, InterfaceRole.SENDER) not in told_of
+    assert "another role" in (caught.value.answer.message or "")
+
+
 async def test_whoever_answers_for_another_party_is_refused(
     database: str, other_database: str
 ) -> None:

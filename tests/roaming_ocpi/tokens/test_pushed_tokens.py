@@ -195,3 +195,15 @@ async def test_who_a_token_is_stands_in_no_table(side: Side, database: str) -> N
     assert state is not None
     text = repr((rows, state))
     assert not [each for each in ("04AABBCC", "C0000001", "DF000") if each in text]
+
+
+async def test_a_clock_that_was_wrong_once_keeps_no_block_of_a_card_away(
+    side: Side, database: str
+) -> None:
+    await side.call("PUT", path(), NEW | {"last_updated": "2031-01-01T00:00:00Z"})
+    blocked = {"valid": False, "last_updated": "2026-03-02T11:00:00Z"}
+    await side.call("PATCH", path(), blocked)
+
+    found = told(database)
+    assert found is not None
+    assert not found.is_valid
