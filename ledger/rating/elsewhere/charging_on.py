@@ -52,12 +52,12 @@ from tariffs.cdr.usage import usage_of
 from tariffs.errors import TariffError
 from tariffs.kernel.priced import KERNEL_VERSION, PricedSession
 from tariffs.model.policy import policy_named
+from tariffs.model.tariff import Dimension
 from tariffs.model.usage import SessionUsage
 from tariffs.offsets import zone_with
 from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.quantities import plain
 
-PASSED_ON_CODE: Final = "passed_on"
 _ZERO: Final = Decimal(0)
 
 
@@ -270,10 +270,14 @@ def _month(ends_at: datetime) -> str:
 def _lines(
     lines: tuple[RatedLine, ...], told: ElsewhereCdr, retail: Retail
 ) -> tuple[RatedLine, ...]:
-    """Return *lines*, that of a price that is passed on with where it comes from."""
+    """Return *lines*; of a price that is passed on its own line alone, with where it comes from.
+
+    Energy that has no price beside it is not free: it is in that price.
+    """
     if retail.mark_up_percent is None:
         return lines
     why = phrase(
-        PASSED_ON_CODE, net=told.net, currency=told.cdr.currency, percent=retail.mark_up_percent
+        "passed_on", net=told.net, currency=told.cdr.currency, percent=retail.mark_up_percent
     )
-    return tuple(replace(line, reasons=(*line.reasons, why)) for line in lines)
+    [line] = [each for each in lines if each.dimension is Dimension.FLAT]
+    return (replace(line, line=1, reasons=(why,)),)
