@@ -91,8 +91,13 @@ def elsewhere_session(
     return _rated(asked, line, known, Moment(partition=0, position=18, at=CAME))
 
 
-def books_elsewhere(dsn: str, *told: Told, **terms: Any) -> list[Position]:  # noqa: ANN401
-    """Declare the depot, a partner and a card of Anna's; return where its CDRs stand, once read."""
+def books_elsewhere(
+    dsn: str,
+    *told: Told,
+    customer: str = "anna",
+    **terms: Any,  # noqa: ANN401 - what is agreed with the partner
+) -> list[Position]:
+    """Declare the depot, a partner and a *customer*'s card; return where its CDRs stand, read."""
     with connect(dsn) as connection, PostgresEventLog(dsn) as log:
         make_log(connection, PARTITIONS)
         connection.execute("SET search_path = books, inputs, persons")
@@ -112,7 +117,7 @@ def books_elsewhere(dsn: str, *told: Told, **terms: Any) -> list[Position]:  # n
             Change(
                 kind=Kind.TOKEN,
                 key=subject.id,
-                entity=Token(customer="anna"),
+                entity=Token(customer=customer),
                 valid_from=BEGINNING,
             ),
         ]
