@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any, Final
 
 from psycopg import Connection
@@ -12,6 +13,7 @@ from ledger.desk.recording import WorkOff, record
 from ledger.errors import LedgerError
 from ledger.log.envelope import Choice, ChoiceKind
 from ledger.log.event_log import EventLog, Position
+from ledger.partners.elsewhere import STATIONS
 from ledger.sessions.states import CHOSEN_IN
 
 
@@ -21,6 +23,18 @@ class UnknownSessionError(LedgerError):
     def __init__(self, session_id: str) -> None:
         self.session_id = session_id
         super().__init__(f"there is no session {session_id}: `wattledger sessions` lists them")
+
+
+class AtPartnerError(LedgerError):
+    """What was charged at a partner's station follows that one's CDR: no choice is about it."""
+
+    def __init__(self, party: str, cdr_id: str, what: str) -> None:
+        self.party, self.cdr_id = party, cdr_id
+        super().__init__(
+            f"{what} was charged at a station of partner {party}, and follows its CDR: "
+            f"`wattledger cdr dispute {quote(cdr_id)} --party {party} --reason WHY` takes back what"
+            " was charged on, `wattledger cdr accept` charges it again"
+        )
 
 
 class NotPricedError(LedgerError):
@@ -81,6 +95,7 @@ def choose(
 
     Raises:
         UnknownSessionError: If there is no such session.
+        AtPartnerError: If it was at a partner's station.
         NotHeldError: If it is not held.
         NotPricedError: If it is to be corrected, and was never priced.
         NotTakenBackError: If it was neither released nor written off.
@@ -99,17 +114,27 @@ def station_of(connection: Connection[Any], session_id: str) -> str:
 
     Raises:
         UnknownSessionError: If there is no such session.
+        AtPartnerError: If it was at a partner's station.
     """
     query = "SELECT station_id FROM session WHERE session_id = %s"
     row = connection.execute(query, (session_id,)).fetchone()
     if row is None:
-        raise UnknownSessionError(session_id)
+        raise not_found(session_id)
     return str(row[0])
+
+
+def not_found(session_id: str) -> UnknownSessionError | AtPartnerError:
+    """Return why no session has that id: there is none, or it is told by a partner's CDR alone."""
+    if not session_id.startswith(STATIONS):
+        return UnknownSessionError(session_id)
+    party, _, folded = session_id.removeprefix(STATIONS).partition("/")
+    cdr_id = folded.replace("%2F", "/").replace("%25", "%")
+    return AtPartnerError(party, cdr_id, f"session {session_id}")
 
 
 def _state_of(connection: Connection[Any], session_id: str) -> tuple[str, list[str]]:
     query = "SELECT state, reasons FROM session WHERE session_id = %s"
     row = connection.execute(query, (session_id,)).fetchone()
     if row is None:
-        raise UnknownSessionError(session_id)
+        raise not_found(session_id)
     return row[0], row[1]

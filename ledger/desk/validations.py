@@ -9,7 +9,7 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import Connection
 
 from ledger.declared.store import load_declarations
-from ledger.desk.choices import UnknownSessionError
+from ledger.desk.choices import not_found
 from ledger.desk.recording import WorkOff, record
 from ledger.errors import LedgerError
 from ledger.log.envelope import Validation
@@ -108,6 +108,7 @@ def validate(
 
     Raises:
         UnknownSessionError: If there is no such session.
+        AtPartnerError: If it was at a partner's station.
         TooLateError: If it is rated or written off.
         UnknownCodeError: If the tariff that will price it knows no such code.
     """
@@ -130,7 +131,7 @@ def validate(
 def _session(connection: Connection[Any], session_id: str) -> _Session:
     row = connection.execute(_NAMED, (session_id,)).fetchone()
     if row is None:
-        raise UnknownSessionError(session_id)
+        raise not_found(session_id)
     return _Session(*row)
 
 

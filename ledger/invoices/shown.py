@@ -28,6 +28,7 @@ from ledger.invoices.document import (
 from ledger.invoices.english import ENGLISH
 from ledger.invoices.order import CreditedPart
 from ledger.master_data.customers import PersonDetails
+from ledger.partners.elsewhere import ChargedElsewhere
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
 from ledger.rating.english import line_label, line_words
 from tariffs.model.tariff import Dimension
@@ -92,6 +93,7 @@ class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
 
     `cost_centre` and `driver` (a subject id) are the customer's, as declared of its token.
     `gross_minor` is that of its lines here. `credited`: of a credit note, what is taken back, why.
+    `elsewhere`: it was at a partner's station; what that one bills us is no reader's business.
     """
 
     session_id: str
@@ -112,6 +114,7 @@ class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
     cost_centre: str | None
     driver: str | None
     credited: CreditedPart | None = None
+    elsewhere: ChargedElsewhere | None = None
 
 
 class CostCentreTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -266,6 +269,7 @@ def _session(billed: BilledSession, session: SessionRated) -> InvoicedSession:
         cost_centre=session.payer.cost_centre,
         driver=session.payer.driver,
         credited=billed.credited,
+        elsewhere=session.elsewhere,
     )
 
 

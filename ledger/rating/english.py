@@ -51,7 +51,8 @@ SENTENCES: Final = {
     "given_back_by_person": "given back: a person said so",
     "release_taken_back": "not billed: its release was taken back",
     "session_dissolved": "not billed: by late frames there is no such session",
-    "passed_on": "the partner's price of {net} {currency}{percent:?, with * %}",
+    "passed_on": "the price of the station's operator, {net:money} before taxes"
+    "{percent:number?, with our fee of * %}",
     "partner_undeclared": "The partner {partner} was not declared at the start.",
     "retail_tariff_missing": "No version of the retail tariff {tariff} was in force at the start.",
     "cdr_energy_unclear": "The CDR's total of {stated} kWh is not what its periods add up to.",

@@ -11,7 +11,8 @@ from psycopg import Connection
 from ledger.books.decisions_store import rated_sessions
 from ledger.invoices.shown import ShownInvoice
 from ledger.log.event_log import EventLog, Position
-from ledger.rating.decisions import SessionRated, SessionRevision
+from ledger.rating.decisions import CorrectionCause, SessionRated, SessionRevision
+from projections.audit.partner_cdrs import PartnerLine, partner_lines
 from projections.audit.raw_frames import RawFrame, read_frames
 
 _CORRECTED_BY: LiteralString = """
@@ -22,7 +23,8 @@ SELECT revision FROM final_decision WHERE session_id = %s AND revision > %s
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
     """What a correction replaced, and the frames that brought it about; amounts in minor units.
 
-    `by` and `reason`: who had it corrected, and why.
+    `partner_lines`: what brought it about where it follows a partner's CDR. `by` and `reason`: who
+    had it corrected, and why.
     """
 
     revision: int
@@ -33,6 +35,7 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     frames: tuple[RawFrame, ...]
     by: str | None = None
     reason: str | None = None
+    partner_lines: tuple[PartnerLine, ...] = ()
 
 
 class CreditedBecause(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +61,9 @@ def correction_by(
     if corrects is None:
         return None
     wanted = [Position(partition, position, line) for position, line in corrects.frames]
-    frames = read_frames(connection, log, wanted)
+    is_partners = corrects.cause is CorrectionCause.PARTNER
+    frames = {} if is_partners else read_frames(connection, log, wanted)
+    lines = partner_lines(log, wanted) if is_partners else {}
     return Correction(
         revision=corrects.revision,
         cause=corrects.cause.value,
@@ -68,6 +73,7 @@ def correction_by(
         frames=tuple(frames[at] for at in wanted if at in frames),
         by=corrects.by,
         reason=corrects.reason,
+        partner_lines=tuple(lines[at] for at in wanted if at in lines),
     )
 
 

@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from ledger.log.envelope import Frame
 from ledger.log.event_log import EventLog, Position
+from ledger.log.reading import numbered_lines
 from ledger.persons.store import opened_frames
 
 
@@ -45,10 +46,10 @@ def read_frames(
     for partition, in_it in by_partition.items():
         records = log.read_at(partition, {at.position for at in in_it})
         for position, record in records.items():
-            for number, text in enumerate(record.payload.split(b"\n")):
+            for number, line in numbered_lines(record.payload):
                 at = Position(partition, position, number)
-                if at in in_it:
-                    found[at] = msgspec.json.decode(text, type=Frame)
+                if at in in_it and isinstance(line, Frame):
+                    found[at] = line
     originals = opened_frames(connection, list(found.values()))
     return {at: _raw(at, frame) for at, frame in zip(found, originals, strict=True)}
 

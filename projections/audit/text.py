@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar
 
+from projections.audit.corrections import Correction
+from projections.audit.partner_cdrs import PartnerCdr
 from projections.audit.raw_frames import RawFrame
 from projections.audit.trail import ExplainedLine, Explanation, Period, UsedReading
 from tariffs.phrases.printable import printable
@@ -66,8 +68,12 @@ def _line(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:
     yield f"    {price.reason}"
     element = "no element" if price.element is None else f"element {price.element + 1}"
     name = f' "{price.element_name}"' if price.element_name else ""
-    yield f"    tariff {price.tariff_id}, {element}{name}, because of {price.assignment}"
-    yield f"    tariff sha256 {price.tariff_hash}"
+    cdr = explained.partner_cdr
+    if cdr is not None and cdr.mark_up_percent is not None:
+        yield f"    passed on with {_percent(cdr.mark_up_percent)}, because of {price.assignment}"
+    else:
+        yield f"    tariff {price.tariff_id}, {element}{name}, because of {price.assignment}"
+        yield f"    tariff sha256 {price.tariff_hash}"
     yield ""
     yield from _periods(explained, line.starts_at)
     yield from _readings(explained, line.starts_at)
@@ -85,14 +91,8 @@ def _session(explanation: Explanation, explained: ExplainedLine) -> Iterator[str
     )
     if rating.released_by is not None:
         yield f"    released by {rating.released_by}: {rating.released_because}"
-    if (corrects := rating.corrects) is not None:
-        was = _money(explanation, corrects.net_minor + corrects.tax_minor)
-        yield (
-            f"    corrects revision {corrects.revision} ({was}, {_number(corrects.energy_wh)} Wh):"
-            f" {corrects.cause}{_person(corrects.by, corrects.reason)}"
-        )
-        for frame in corrects.frames:
-            yield f"      {frame.position} received {_time(frame.received_at)}  {frame.frame}"
+    if rating.corrects is not None:
+        yield from _corrects(explanation, rating.corrects)
     if rating.corrected_by is not None:
         yield f"    corrected since: revision {rating.corrected_by} holds"
     for flag, meaning in rating.flags.items():
@@ -107,7 +107,54 @@ def _session(explanation: Explanation, explained: ExplainedLine) -> Iterator[str
     for words in rating.by_policy:
         yield f"    by policy: {words}"
     yield ""
-    yield from _frames(explained)
+    if (cdr := explained.partner_cdr) is not None:
+        yield from _partner_cdr(cdr)
+    else:
+        yield from _frames(explained)
+
+
+def _corrects(explanation: Explanation, corrects: Correction) -> Iterator[str]:
+    was = _money(explanation, corrects.net_minor + corrects.tax_minor)
+    yield (
+        f"    corrects revision {corrects.revision} ({was}, {_number(corrects.energy_wh)} Wh):"
+        f" {corrects.cause}{_person(corrects.by, corrects.reason)}"
+    )
+    for frame in corrects.frames:
+        yield f"      {frame.position} received {_time(frame.received_at)}  {frame.frame}"
+    for line in corrects.partner_lines:
+        yield f"      {line.position} received {_time(line.received_at)}  {line.what}"
+
+
+def _partner_cdr(cdr: PartnerCdr) -> Iterator[str]:
+    """Yield what a partner's CDR says, what was found at it, and what is made by it."""
+    yield f"  The CDR of partner {cdr.party}"
+    yield f"    {cdr.cdr_id}{cdr.place and ', at '}{cdr.place}"
+    net = "nothing that it states" if cdr.net is None else _number(cdr.net)
+    tax = "" if cdr.tax is None else f", tax {_number(cdr.tax)}"
+    made = "" if cdr.margin is None else f"; we charge {_number(cdr.margin)} more (our margin)"
+    yield f"    it bills us {net} {cdr.currency or ''} before taxes{tax}{made}"
+    if cdr.verdict is None:
+        yield "    it is not among the CDRs that were read: `wattledger cdr received` lists them"
+    else:
+        found = f" (found: {', '.join(cdr.codes)})" if cdr.codes else ""
+        judged = "" if cdr.judged == cdr.verdict else f", by the rules {cdr.judged}"
+        yield f"    it is {cdr.verdict} by now{judged}{found}"
+    if cdr.decided_at is not None:
+        yield (
+            f"    decided at {_time(cdr.decided_at)} UTC"
+            f"{_person(cdr.decided_by, cdr.decided_because)}"
+        )
+    if cdr.credited_by is not None:
+        at = f", log {cdr.credited_at}" if cdr.credited_at else ""
+        yield f"    credited by CDR {cdr.credited_by}{at}"
+    if (line := cdr.charged_by) is not None:
+        yield f"    log {line.position}: {line.what}, {line.text}"
+    if (message := cdr.message) is not None:
+        yield f"    log {message.position}, received {_time(message.received_at)} UTC"
+        yield f"    sha256 {message.sha256}"
+        yield f"    {message.text}"
+    else:
+        yield "    the log does not have it any more"
 
 
 def _person(by: str | None, reason: str | None) -> str:

@@ -39,6 +39,7 @@ from projections.audit.corrections import (
     credited_because,
     later_revision,
 )
+from projections.audit.partner_cdrs import PartnerCdr, partner_cdr
 from projections.audit.payments import Payment, payments_for
 from projections.audit.raw_frames import RawFrame, read_frames
 from projections.energy.session_then import session_then
@@ -115,7 +116,8 @@ class UsedReading(msgspec.Struct, frozen=True, kw_only=True):
 class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True):
     """One invoice line with everything under it. `session_frames` counts the session's frames.
 
-    `credited`: of a credit note, why the line is owed no more.
+    `credited`: of a credit note, why the line is owed no more. `partner_cdr`: of a session at a
+    partner's station, which has neither readings nor frames here.
     """
 
     line: InvoiceLine
@@ -127,6 +129,7 @@ class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True):
     end_frame: RawFrame | None
     session_frames: int
     credited: CreditedBecause | None = None
+    partner_cdr: PartnerCdr | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,7 +241,9 @@ class _Trail:
         decision, moment = self._decision, self._decision.moment
         # With what was known then: later facts and declarations would explain another price.
         declarations = load_declarations(connection, decision.declared_version)
-        self._session = session_then(connection, declarations, decision)
+        self._partner_cdr = partner_cdr(connection, log, decision)
+        is_ours = self._partner_cdr is None
+        self._session = session_then(connection, declarations, decision) if is_ours else None
         self._billed = _billed(self._session, declarations)
         self._payments = payments_for(connection, self._session)
         self._corrects = correction_by(connection, log, decision)
@@ -263,6 +268,7 @@ class _Trail:
             end_frame=self._frame(*self._ends()[-1]) if frames else None,
             session_frames=len(frames),
             credited=credited,
+            partner_cdr=self._partner_cdr,
         )
 
     def _positions(self) -> Iterable[Position]:

@@ -13,6 +13,7 @@ from ledger.periods.record import ChecklistItem
 from projections.balances.document_numbers import SeriesSaid, number_report
 from projections.balances.energy import EnergyDay
 from projections.closing.period_scope import PeriodScope
+from projections.closing.uncharged import uncharged
 from projections.replay.replay import ReplayReport
 from tariffs.model.canonical import canonical_json
 
@@ -77,8 +78,20 @@ def checklist(
         told: Told how many items of how many are done, and which comes next.
     """
     made: dict[str, Callable[[], ChecklistItem]] = {
-        "held": lambda: _item("held", _sessions(connection, scope, _HELD)),
-        "waiting": lambda: _item("waiting", _sessions(connection, scope, _WAITING)),
+        "held": lambda: _item(
+            "held",
+            [
+                *_sessions(connection, scope, _HELD),
+                *uncharged(connection, scope, is_on_its_way=False),
+            ],
+        ),
+        "waiting": lambda: _item(
+            "waiting",
+            [
+                *_sessions(connection, scope, _WAITING),
+                *uncharged(connection, scope, is_on_its_way=True),
+            ],
+        ),
         "unbilled": lambda: _item("unbilled", _unbilled(connection, scope)),
         "set_aside": lambda: _item("set_aside", _asides(connection, scope)),
         "numbers": lambda: _item("numbers", _numbers(connection, scope, given)),

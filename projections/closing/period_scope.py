@@ -12,6 +12,7 @@ from ledger.books.periods import month_after, month_begins
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.desk.closing.legal_entity import calendar_of, the_legal_entity
+from ledger.partners.elsewhere import STATIONS
 
 _NOON: Final = time(12)
 
@@ -53,13 +54,20 @@ class PeriodScope:
     def has_station(self, station_id: str, day: date) -> bool:
         """Say whether what a station did on *day* is this legal entity's matter.
 
-        That of one that stood nowhere then is everybody's: somebody has to look at it.
+        A partner's stations are a matter of who is settled with it. That of one that stood nowhere
+        then is everybody's: somebody has to look at it.
         """
         key = station_id, day
         if key not in self._owners:
             at = datetime.combine(day, _NOON, self.calendar)
-            station = self.declarations.station(station_id, at)
-            site = self.declarations.site(station.site, at) if station else None
-            self._owners[key] = site.legal_entity if site else None
+            self._owners[key] = self._owner(station_id, at)
         owner = self._owners[key]
         return owner is None or owner == self.legal_entity
+
+    def _owner(self, station_id: str, at: datetime) -> str | None:
+        if station_id.startswith(STATIONS):
+            partner = self.declarations.partner(station_id.removeprefix(STATIONS), at)
+            return partner.legal_entity if partner else None
+        station = self.declarations.station(station_id, at)
+        site = self.declarations.site(station.site, at) if station else None
+        return site.legal_entity if site else None

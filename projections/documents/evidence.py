@@ -61,7 +61,8 @@ class SessionEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
     `readings` are at most `READINGS_MAX` of `readings_count`: of neighbours those that bound the
     lines and those between which the power was highest and lowest are kept. `signed` are at most
-    `SIGNED_MAX` of `signed_count`. `record`: where in the log the decision was taken.
+    `SIGNED_MAX` of `signed_count`. `record`: where in the log the decision was taken. `partner`: at
+    whose station it was, by its name, if at none of ours: of those we have no readings.
     """
 
     site: str
@@ -72,6 +73,7 @@ class SessionEvidence(msgspec.Struct, frozen=True, kw_only=True):
     readings_count: int
     signed: tuple[SignedReference, ...]
     signed_count: int
+    partner: str = ""
 
 
 class DocumentEvidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,9 +114,12 @@ def _evidence(
     borders: Collection[datetime],
     most: int,
 ) -> SessionEvidence:
-    session = session_then(connection, declarations, decision)
+    elsewhere = decision.elsewhere
+    session = None if elsewhere else session_then(connection, declarations, decision)
     partition, points = decision.moment.partition, session.points if session else ()
     site = declarations.site(decision.site_id, decision.started_at)
+    party = elsewhere.party if elsewhere else ""
+    partner = declarations.partner(party, decision.started_at) if elsewhere else None
     return SessionEvidence(
         site=site.name if site else "",
         record=f"{partition}/{decision.moment.position}",
@@ -132,6 +137,7 @@ def _evidence(
         readings_count=len(points),
         signed=tuple(_signed(connection, session, partition)) if session else (),
         signed_count=session.signed if session else 0,
+        partner=partner.name if partner else party,
     )
 
 

@@ -59,6 +59,13 @@ class EventPrice(msgspec.Struct, frozen=True, kw_only=True):
     gross: Amount
 
 
+class EventElsewhere(msgspec.Struct, frozen=True, kw_only=True):
+    """The CDR of the partner at whose station a session was."""
+
+    party: Annotated[str, Meta(description="partner's id")]
+    cdr_id: str
+
+
 class RatedBody(msgspec.Struct, frozen=True, kw_only=True):
     """A session that was priced."""
 
@@ -85,6 +92,7 @@ class RatedBody(msgspec.Struct, frozen=True, kw_only=True):
     lines: Annotated[int, Meta(description="how many lines the price has")]
     reverse_charge: Annotated[bool, Meta(description="the buyer owes the VAT")]
     flags: Codes
+    elsewhere: Annotated[EventElsewhere | None, Meta(description="null: at ours")] = None
 
 
 class SessionRatedEvent(DecisionEvent, frozen=True, kw_only=True, tag="session.rated"):
@@ -107,7 +115,7 @@ class EventCorrection(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="late_fact, person, credit, dispute, release_taken_back, "
-            "write_off_taken_back or session_dissolved"
+            "write_off_taken_back, session_dissolved or partner_bills_otherwise"
         ),
     ]
     price: EventPrice

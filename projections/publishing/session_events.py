@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ledger.partners.elsewhere import ChargedElsewhere
 from ledger.rating.decisions import (
     Decision,
     DecisionKind,
@@ -20,6 +21,7 @@ from projections.publishing.event_types import (
     CorrectedBody,
     DecisionEvent,
     EventCorrection,
+    EventElsewhere,
     EventPayer,
     EventPrice,
     HeldBody,
@@ -108,7 +110,12 @@ def _rated(decision: SessionRated) -> RatedBody:
         lines=len(decision.lines),
         reverse_charge=decision.reverse_charge_vat_id is not None,
         flags=decision.flags,
+        elsewhere=_elsewhere(decision.elsewhere),
     )
+
+
+def _elsewhere(of_it: ChargedElsewhere | None) -> EventElsewhere | None:
+    return None if of_it is None else EventElsewhere(party=of_it.party, cdr_id=of_it.cdr_id)
 
 
 def _correction(corrects: SessionCorrected, currency: str) -> EventCorrection:

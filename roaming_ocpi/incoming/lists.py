@@ -12,24 +12,35 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from roaming_ocpi.errors import RoamingError
+from roaming_ocpi.incoming.charged_on import ChargedOn, charged_on
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
 
 # One of them is shown with its codes as they are kept, so they are not decoded here.
 _SHOWN: LiteralString = """
 SELECT party, cdr_id, kind, credits, credited_by, version, currency, net, tax, energy_kwh,
     started_at, ended_at, received_at, subject, session_ref, verdict, judged, codes, repriced_net,
-    tariff_id, decided_at, decided_by, reason,
+    tariff_id, decided_at, decided_by, reason, charge_act,
     concat_ws('/', partition, position, line) AS position
 FROM partner_cdr
 """
-_LISTED: LiteralString = (
-    _SHOWN
-    + """
+# What was last decided of it; its session's id is made as `session_of` does.
+_LAST_DECIDED: LiteralString = """
+SELECT decision.kind FROM session_decision AS decision
+WHERE session_id = concat('partner/', party, '/',
+    replace(replace(cdr_key, '%%', '%%25'), '/', '%%2F'))
+ORDER BY decision.position DESC LIMIT 1
+"""
+_IS_WAITING: LiteralString = f"""
+kind = 'cdr' AND credited_by IS NULL AND verdict <> 'disputed'
+AND coalesce(({_LAST_DECIDED}), 'held') = 'held'
+"""
+_LISTED: LiteralString = f"""
+{_SHOWN}
 WHERE (%(party)s::text IS NULL OR party = %(party)s)
     AND (%(verdict)s::text IS NULL OR verdict = %(verdict)s)
+    AND (NOT %(is_waiting)s OR ({_IS_WAITING}))
 ORDER BY received_at DESC, party, cdr_key LIMIT %(limit)s
 """
-)
 _ONE: LiteralString = (
     _SHOWN
     + """
@@ -39,7 +50,10 @@ WHERE cdr_key = %(key)s AND (%(party)s::text IS NULL OR party = %(party)s) ORDER
 
 
 class ReceivedCdr(msgspec.Struct, frozen=True, kw_only=True):
-    """A CDR that a partner told us of. `subject` is whose token it was, `position` in the log."""
+    """A CDR that a partner told us of. `subject` is whose token it was, `position` in the log.
+
+    `charge_act`: what a line of the log last said of charging it on; `charged`: what came of that.
+    """
 
     party: str
     cdr_id: str
@@ -64,7 +78,9 @@ class ReceivedCdr(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: datetime | None
     decided_by: str | None
     reason: str | None
+    charge_act: str | None
     position: str
+    charged: ChargedOn | None = None
 
 
 class UnknownCdrError(RoamingError):
@@ -85,11 +101,16 @@ def list_received(
     party: str | None,
     verdict: CdrVerdict | None,
     limit: int,
+    is_waiting: bool = False,
 ) -> list[ReceivedCdr]:
-    """Return the CDRs that came last, the newest first."""
-    given = {"party": party, "verdict": verdict, "limit": limit}
+    """Return the CDRs that came last, the newest first.
+
+    *is_waiting*: only those that are to be paid, and charged to nobody yet.
+    """
+    given = {"party": party, "verdict": verdict, "limit": limit, "is_waiting": is_waiting}
     with connection.cursor(row_factory=class_row(ReceivedCdr)) as cursor:
-        return cursor.execute(_LISTED, given).fetchall()
+        found = cursor.execute(_LISTED, given).fetchall()
+    return _with_charges(connection, found)
 
 
 def find_received(connection: Connection[Any], cdr_id: str, *, party: str | None) -> ReceivedCdr:
@@ -103,4 +124,12 @@ def find_received(connection: Connection[Any], cdr_id: str, *, party: str | None
         found = cursor.execute(_ONE, given).fetchall()
     if len(found) != 1:
         raise UnknownCdrError(cdr_id, [each.party for each in found])
-    return found[0]
+    return _with_charges(connection, found)[0]
+
+
+def _with_charges(connection: Connection[Any], found: list[ReceivedCdr]) -> list[ReceivedCdr]:
+    charges = charged_on(connection, found)
+    return [
+        msgspec.structs.replace(cdr, charged=charged)
+        for cdr, charged in zip(found, charges, strict=True)
+    ]

@@ -29,6 +29,7 @@ COLUMNS = {
     "": "left",
     "verdict": "left",
     "why": "left",
+    "charged on": "left",
 }
 
 
@@ -37,6 +38,7 @@ def received(
     *,
     party: str | None = None,
     verdict: Verdict | None = None,
+    waiting: bool = False,
     limit: Limit = 50,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
@@ -46,6 +48,7 @@ def received(
         cdr: Show this one, with all that was found.
         party: Only those of this partner (NL-TNM).
         verdict: Only those of which this holds.
+        waiting: Only those that are to be paid, and are charged to none of our customers yet.
         limit: At most so many.
         folder: Where.
     """
@@ -57,7 +60,9 @@ def received(
             found = [find_received(connection, cdr, party=party)]
         else:
             wanted = None if verdict is None else CdrVerdict(verdict)
-            found = list_received(connection, party=party, verdict=wanted, limit=limit)
+            found = list_received(
+                connection, party=party, verdict=wanted, limit=limit, is_waiting=waiting
+            )
     if folder.json:
         print_json(found if cdr is None else found[0])
     elif cdr is None:
@@ -193,8 +198,35 @@ def _row(each: ReceivedCdr) -> tuple[object, ...]:
     codes = ", ".join(code["code"].removeprefix("cdr_") for code in each.codes)
     return (
         *(each.party, each.cdr_id, each.started_at, each.energy_kwh, each.net),
-        *(each.currency, each.verdict, codes),
+        *(each.currency, each.verdict, codes, _charged(each)),
     )
+
+
+def _charged(each: ReceivedCdr) -> str:
+    """Return what our customer owes for it, else in a word how it stands."""
+    from projections.invoice_list import amount
+
+    charged = each.charged
+    if charged is None:
+        return ""
+    if charged.status != "charged" or charged.gross_minor is None or charged.currency is None:
+        return charged.status
+    return amount(charged.gross_minor, charged.currency)
+
+
+def _say_charged(each: ReceivedCdr) -> None:
+    """Say whether it is charged on, why not, and what to do."""
+    from roaming_ocpi.incoming.charged_on import MEANINGS
+
+    charged = each.charged
+    if charged is None:
+        return
+    revision = "" if charged.revision is None else f" (revision {charged.revision})"
+    say(f"charged on: {_charged(each)}: {MEANINGS[charged.status]}")
+    if charged.revision is not None or charged.reasons:
+        say(f"  session {charged.session_id}{revision}")
+    for reason in charged.reasons:
+        say(f"  {reason}")
 
 
 def _say_whole(found: ReceivedCdr) -> None:
@@ -205,8 +237,9 @@ def _say_whole(found: ReceivedCdr) -> None:
     rows = [
         (name, getattr(found, name))
         for name in found.__struct_fields__
-        if name != "codes" and getattr(found, name) is not None
+        if name not in {"codes", "charged"} and getattr(found, name) is not None
     ]
     print_rows(f"CDR {found.cdr_id} of {found.party}", {"": "left", "is": "left"}, rows)
     for phrase in msgspec.convert(found.codes, list[Phrase]):
         say(f"{phrase.code}: {ENGLISH.words(phrase)}")
+    _say_charged(found)

@@ -62,7 +62,11 @@ ROAMING_COMMANDS: Final = (
         words="cdr received",
         function="deploy.commands.roaming.received:received",
         summary="List the CDRs that partners told us of, the newest first, or show one.",
-        examples=("cdr received --verdict disputed", "cdr received C-812 --party NL-TNM"),
+        examples=(
+            "cdr received --verdict disputed",
+            "cdr received --waiting",
+            "cdr received C-812 --party NL-TNM",
+        ),
     ),
     Command(
         words="cdr accept",

@@ -4,7 +4,9 @@
     one line of it      -> that line of its session, as the revision says that holds by now
 
 A line that was credited, or that late facts have changed since, is refused: who chooses sees the
-invoice, and what is owed is not that any more.
+invoice, and what is owed is not that any more. What was charged at a partner's station follows that
+one's CDR, and is given back by disputing it: as long as such a session stands on an invoice, the
+whole of it is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from psycopg import Connection
 
 from ledger.books.decisions_store import rated_sessions
 from ledger.books.document_taxes import DocumentTaxes, owed_beyond
-from ledger.desk.choices import NotPricedError, UnknownSessionError
+from ledger.desk.choices import AtPartnerError, NotPricedError, not_found
 from ledger.errors import LedgerError
 from ledger.invoices.crediting import credited_before
 from ledger.invoices.order import part_of
@@ -25,12 +27,12 @@ from ledger.rating.reconciling.giving_back import GIVEN_BACK
 from ledger.sessions.states import PRICED
 
 _STANDS: LiteralString = """
-SELECT session_id, stands.revision, latest.revision, session.flags, ARRAY(
+SELECT session_id, stands.revision, latest.revision, coalesce(session.flags, '{}'), ARRAY(
     SELECT line FROM credited_line AS gone
     WHERE gone.session_id = stands.session_id AND gone.revision = stands.revision
 )
 FROM invoiced_session AS stands JOIN final_decision AS latest USING (session_id)
-JOIN session USING (session_id)
+LEFT JOIN session USING (session_id)
 WHERE stands.number = %s AND (%s::text IS NULL OR session_id = %s) AND NOT EXISTS (
     SELECT FROM credited_session AS credited WHERE credited.session_id = stands.session_id
     AND credited.revision = stands.revision AND credited.is_rest
@@ -67,11 +69,13 @@ def billed_parts(
     Raises:
         NothingStandsError: If nothing of it does.
         ReplacedLineError: If another revision of its session holds, and says otherwise.
+        AtPartnerError: If one of its sessions was at a partner's station, and is owed.
     """
     session_id = line.session_id if line else None
     rows = connection.execute(_STANDS, (number, session_id, session_id)).fetchall()
     was = rated_sessions(connection, [SessionRevision(row[0], row[1]) for row in rows])
     now = rated_sessions(connection, [SessionRevision(row[0], row[2]) for row in rows])
+    _refuse_partners(number, now)
     found = []
     for (_, _, _, flags, gone), before, holds in zip(rows, was, now, strict=True):
         left = tuple(each.line for each in before.lines if each.line not in gone)
@@ -85,18 +89,28 @@ def billed_parts(
     return found
 
 
+def _refuse_partners(number: str, now: Sequence[SessionRated]) -> None:
+    owed = [each for each in now if each.elsewhere is not None and not each.is_given_back]
+    if not owed or owed[0].elsewhere is None:
+        return
+    more = f" and {len(owed) - 1} more" if len(owed) > 1 else ""
+    what = f"of invoice {number}, session {owed[0].session_id}{more}"
+    raise AtPartnerError(owed[0].elsewhere.party, owed[0].elsewhere.cdr_id, what)
+
+
 def rated_part(connection: Connection[Any], session_id: str, line: int | None = None) -> BilledPart:
     """Return a priced session, or a *line* of its rating, invoiced or not.
 
     Raises:
         UnknownSessionError: If there is no such session.
+        AtPartnerError: If it was at a partner's station.
         NotPricedError: If it has no price that holds.
         NoSuchLineError: If its rating has no such line.
     """
     query = "SELECT state, revision, flags FROM session WHERE session_id = %s"
     row = connection.execute(query, (session_id,)).fetchone()
     if row is None:
-        raise UnknownSessionError(session_id)
+        raise not_found(session_id)
     state, revision, flags = row
     if state not in PRICED:
         raise NotPricedError(session_id, state)

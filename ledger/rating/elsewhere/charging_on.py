@@ -272,4 +272,4 @@ def _lines(
     why = phrase(
         "passed_on", net=told.net, currency=told.cdr.currency, percent=retail.mark_up_percent
     )
-    return tuple(replace(line, reasons=(*line.reasons, why)) for line in lines)
+    return tuple(replace(line, reasons=(why,)) for line in lines)

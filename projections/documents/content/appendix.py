@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from ledger.invoices.shown import InvoicedSession, InvoiceLine
-from projections.documents.content.sessions import session_place
+from projections.documents.content.place import session_place
 from projections.documents.content.sheet import Appendix, Grid, Head, Item, SessionAppendix
 from projections.documents.content.teller import DASH, Teller
 from projections.documents.evidence import SessionEvidence, ShownReading
@@ -35,10 +35,7 @@ def appendix(
     most = max(_ROWS_MIN, min(_ROWS_MAX, _ROWS_IN_ALL // max(1, len(sessions))))
     return Appendix(
         title=text("How each line came about"),
-        opening=text(
-            "Quantities follow from the readings of the meter that the station sent. What lies "
-            "between two readings is shared by time."
-        ),
+        opening=_opening(teller, sessions),
         sessions=tuple(
             _of_session(
                 teller,
@@ -51,6 +48,26 @@ def appendix(
             for number, session in enumerate(sessions, 1)
         ),
     )
+
+
+def _opening(teller: Teller, sessions: Sequence[InvoicedSession]) -> str:
+    text = teller.language.text
+    said = []
+    if not sessions or any(each.elsewhere is None for each in sessions):
+        said.append(
+            text(
+                "Quantities follow from the readings of the meter that the station sent. What lies "
+                "between two readings is shared by time."
+            )
+        )
+    if any(each.elsewhere for each in sessions):
+        said.append(
+            text(
+                "Quantities at charging stations of other operators are those of the charge "
+                "detail records that these sent us."
+            )
+        )
+    return " ".join(said)
 
 
 def _of_session(
@@ -66,7 +83,9 @@ def _of_session(
     evidence = teller.evidence.sessions.get(session.session_id)
     remarks, readings = [], None
     told_as = [_line(teller, line) for line in lines]
-    if evidence is None:
+    if session.elsewhere is not None:
+        pass  # nobody but its operator has readings of it
+    elif evidence is None:
         remarks.append(text("The readings are not at hand, so neither they nor a curve are shown."))
     elif not evidence.readings:
         remarks.append(text("There are no readings of this session."))
@@ -100,12 +119,17 @@ def _inputs(
 ) -> Iterator[Item]:
     text = teller.language.text
     yield Item(text("Session"), session.session_id)
-    yield Item(text("Tariff"), f"{session.tariff_id} ({session.tariff_hash})")
+    elsewhere = session.elsewhere
+    if elsewhere is None or elsewhere.mark_up_percent is None:
+        yield Item(text("Tariff"), f"{session.tariff_id} ({session.tariff_hash})")
     revision = text("revision {number}", number=str(session.revision))
     yield Item(text("Rating"), f"{session.rating_sha256} ({revision})")
     if evidence is None:
         return
     yield Item(text("Record of the log"), evidence.record)
+    if elsewhere is not None:
+        stands = f"{evidence.record.partition('/')[0]}/{elsewhere.position}/{elsewhere.line}"
+        yield Item(text("Charge detail record"), f"{elsewhere.cdr_id} ({stands})")
     for each in evidence.signed:
         yield Item(text("Signed meter data"), f"{each.record} ({each.sha256})")
 

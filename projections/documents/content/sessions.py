@@ -9,6 +9,7 @@ from itertools import pairwise
 from ledger.invoices.shown import InvoicedSession, InvoiceLine
 from ledger.rating.decisions import CorrectionCause
 from projections.documents.content.curve import CurveWords, PriceWindow, curve_svg, power_max_w
+from projections.documents.content.place import session_place
 from projections.documents.content.sheet import Item, SheetLine, SheetSession
 from projections.documents.content.teller import DASH, Teller
 from projections.documents.evidence import ShownReading
@@ -33,17 +34,6 @@ def session_block(
         curve=curve,
         curve_caption=text("Power over time, and the prices that applied") if curve else "",
     )
-
-
-def session_place(teller: Teller, session: InvoicedSession) -> str:
-    """Return where a session was: the site where it has a name, the station, the connector."""
-    text = teller.language.text
-    evidence = teller.evidence.sessions.get(session.session_id)
-    parts = [evidence.site] if evidence and evidence.site else []
-    parts.append(text("Station {station}", station=session.station_id))
-    if session.evse_id is not None:
-        parts.append(text("charging point {evse}", evse=str(session.evse_id)))
-    return ", ".join(parts)
 
 
 def sheet_line(
@@ -76,6 +66,8 @@ def _items(teller: Teller, session: InvoicedSession) -> Iterator[Item]:
     if start is not None and stop is not None:
         readings = f"{teller.energy(start)} {DASH} {teller.energy(stop)}"
         yield Item(text("Meter start and stop"), readings)
+    if session.elsewhere is not None:
+        yield Item(text("Charge detail record"), session.elsewhere.cdr_id)
     if session.token_uid is not None:
         yield Item(text("Card"), teller.name(session.token_uid))
     if session.driver is not None:

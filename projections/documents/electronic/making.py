@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ledger.invoices.document import CREDIT_NOTE, INVOICE, WITHOUT_TAX
 from ledger.invoices.shown import InvoicedSession, InvoiceLine, ShownInvoice
+from projections.documents.content.place import station_named
 from projections.documents.electronic.electronic_invoice import (
     EN16931,
     PEPPOL_BILLING,
@@ -183,8 +184,11 @@ def _free(making: _Making, number: int, session: InvoicedSession) -> ElectronicL
 
 def _attributes(language: Language, session: InvoicedSession) -> tuple[tuple[str, str], ...]:
     told = {
-        language.text("Charging station"): session.station_id,
+        language.text("Charging station"): station_named(session),
         language.text("Time"): language.span(session.starts_at, session.ends_at),
+        language.text("Charge detail record"): (
+            session.elsewhere.cdr_id if session.elsewhere else None
+        ),
     }
     return tuple((name, text) for name, said in told.items() if (text := one_line(said)))
 

@@ -13,6 +13,7 @@ from projections.documents.content.invoice import (
     paragraphs,
     sender_line,
 )
+from projections.documents.content.place import station_named
 from projections.documents.content.sheet import Grid, Head, Item, PrintedSheet
 from projections.documents.content.teller import DASH, Teller
 from projections.documents.evidence import NO_EVIDENCE
@@ -175,7 +176,7 @@ def _session_row(teller: Teller, session: StatementSession) -> tuple[str, ...]:
     lasted = teller.language.duration((decision.ended_at - decision.started_at) // _SECOND)
     return (
         teller.span(start, end),
-        decision.station_id,
+        station_named(decision),
         number,
         # It was charged once: what is taken back are amounts.
         "" if is_credited else lasted,

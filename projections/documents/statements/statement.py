@@ -62,7 +62,11 @@ FROM (
     SELECT session_id, revision, number, array_agg(line)
     FROM credited_line WHERE number = ANY (%(numbers)s) GROUP BY session_id, revision, number
 ) AS charged LEFT JOIN session USING (session_id)
-ORDER BY session.started_at, charged.session_id, charged.revision, charged.number
+ORDER BY coalesce(session.started_at, (
+    -- At a partner's station there is no session of ours: its lines say when it was.
+    SELECT min(starts_at) FROM rated_line AS line
+    WHERE line.session_id = charged.session_id AND line.revision = charged.revision
+)), charged.session_id, charged.revision, charged.number
 """
 
 

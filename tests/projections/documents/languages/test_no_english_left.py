@@ -22,6 +22,7 @@ from projections.documents.statements.statement import (
     StatementSession,
     Wanted,
 )
+from tests.projections.audit.charged_elsewhere import MARK_UP, an_invoice_elsewhere
 from tests.projections.documents.languages.asked_messages import ROOM, named
 from tests.projections.documents.shown_documents import (
     a_credit_note,
@@ -32,7 +33,7 @@ from tests.projections.documents.shown_documents import (
 
 OTHERS = ("de", "es", "fr", "nl", "pl", "sv")
 """Languages that have no word in common that a document says."""
-INTERNATIONAL = {"BIC", "IBAN", "kW", "kWh"}
+INTERNATIONAL = {"BIC", "CDR", "IBAN", "kW", "kWh"}
 PLACEHOLDERS = {"page", "pages"}
 """Of the page's number, which is known when the page is set."""
 WANTED = Wanted(
@@ -42,7 +43,7 @@ WANTED = Wanted(
     first_day=date(2026, 11, 1),
     last_day=date(2026, 11, 30),
 )
-CODES_OF_XML = {"cen", "en", "eu", "urn", "FC"}
+CODES_OF_XML = {"cen", "en", "eu", "urn", "FC", "CDR"}
 """Of the profile, and of what kind of number a tax number is."""
 TEMPLATES = sorted(path for path in ROOM.rglob("templates/*") if path.suffix != ".css")
 
@@ -66,7 +67,12 @@ def said_and_given(shown: ShownInvoice) -> tuple[set[str], set[str]]:
     return said, given
 
 
-@pytest.mark.parametrize("of", [an_invoice, a_credit_note])
+def passed_on(*, language: str = "en") -> ShownInvoice:
+    """Return an invoice over sessions at a partner's station and at ours."""
+    return an_invoice_elsewhere(language, has_ours=True, **MARK_UP)
+
+
+@pytest.mark.parametrize("of", [an_invoice, a_credit_note, passed_on])
 def test_a_word_that_stands_there_in_every_language_is_nobodys_sentence(
     of: Callable[..., ShownInvoice],
 ) -> None:
@@ -117,7 +123,7 @@ def test_a_statement_says_nothing_past_its_language(closing_minor: int) -> None:
     assert all(len(said) > 30 for said in told)
 
 
-@pytest.mark.parametrize("of", [an_invoice, a_credit_note])
+@pytest.mark.parametrize("of", [an_invoice, a_credit_note, passed_on])
 @pytest.mark.parametrize("written", [cii, ubl])
 def test_an_electronic_invoice_says_nothing_past_its_language(
     of: Callable[..., ShownInvoice], written: Callable[[ShownInvoice], bytes]

@@ -1,0 +1,45 @@
+"""Partners' CDRs of a month that our customers were not charged for, and somebody should look at.
+
+We pay them: what is charged to nobody by the close is money that we give away.
+"""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+from psycopg import Connection
+
+from projections.closing.period_scope import PeriodScope
+
+# A session's id is made as `session_of` does. What was never said to be charged, though it counts,
+# was flagged, or read before CDRs were charged on; of those only the flagged ones are news.
+_UNCHARGED: LiteralString = """
+SELECT session_id, station_id, ended_at, coalesce(last.revision, 1),
+    CASE WHEN last.kind IS NOT NULL THEN 'held' ELSE coalesce(charge_act, 'flagged') END
+FROM (
+    SELECT concat('partner/', party, '/', replace(replace(cdr_key, '%%', '%%25'), '/', '%%2F'))
+        AS session_id, concat('partner/', party) AS station_id, ended_at, charge_act
+    FROM partner_cdr WHERE kind = 'cdr' AND credited_by IS NULL AND ended_at < %(ends)s
+    AND (charge_act = 'charge'
+        OR charge_act IS NULL AND verdict = 'flagged' AND subject IS NOT NULL)
+) AS cdr LEFT JOIN LATERAL (
+    SELECT kind, revision FROM session_decision AS decision
+    WHERE decision.session_id = cdr.session_id ORDER BY position DESC LIMIT 1
+) AS last ON true
+WHERE last.kind IS NULL OR last.kind = 'held' ORDER BY session_id
+"""
+
+
+def uncharged(connection: Connection[Any], scope: PeriodScope, *, is_on_its_way: bool) -> list[str]:
+    """Return such CDRs that ended in the month or before, each as its session, state and revision.
+
+    *is_on_its_way*: those that the books have still to come to; else those that wait for a person.
+    """
+    return [
+        f"{session_id} {state} {revision}"
+        for session_id, station_id, at, revision, state in connection.execute(
+            _UNCHARGED, {"ends": scope.ends}
+        )
+        if (state == "charge") is is_on_its_way
+        and scope.has_station(station_id, at.astimezone(scope.calendar).date())
+    ]
