@@ -21,11 +21,12 @@ from roaming_ocpi.cdrs.telling.disclosure import Disclosure
 from roaming_ocpi.cdrs.telling.signed_data import signed_data
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.wire.ids import wire_session_id
+from roaming_ocpi.wire.moments import wire_moment
 from tariffs.cdr.cdr import Cdr, StatedCost, StatedTotals
 from tariffs.kernel.priced import Note
 from tariffs.model.tariff import Tariff
 from tariffs.ocpi.cdr_writer import write_cdr
-from tariffs.ocpi.tariff_writer import moment_text, write_tariff
+from tariffs.ocpi.tariff_writer import write_tariff
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import EXACT
 
@@ -131,7 +132,7 @@ def _carried(
     }
     if keys.is_erased:
         notes.append(Note("person_erased", "who charged is erased; a stand-in is told", "token"))
-    said: dict[str, Any] = {"last_updated": moment_text(made.made_at)}
+    said: dict[str, Any] = {"last_updated": wire_moment(made.made_at)}
     if version is _OLDEST:
         remark = _old_remark(made, body)
         said |= {
@@ -191,7 +192,7 @@ def cdr_location(place: CdrPlace) -> dict[str, Any]:
 
 def _old_location(place: CdrPlace, at: datetime) -> dict[str, Any]:
     """Return the Location of 2.1.1, with the one EVSE and connector that were used."""
-    updated = moment_text(at)
+    updated = wire_moment(at)
     connector = {
         "id": place.connector_id,
         "standard": place.standard,
