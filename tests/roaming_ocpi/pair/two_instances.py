@@ -30,8 +30,9 @@ from ledger.persons.holders import token_holder
 from ledger.persons.store import find_or_make, opened_messages
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.handshake import Handshaker
+from roaming_ocpi.registration.link import Link
 from roaming_ocpi.registration.links import link_of
-from roaming_ocpi.registration.sending import register
+from roaming_ocpi.registration.sending import Registered, register
 from roaming_ocpi.registration.store import INVITATION_HOURS, invite, new_token
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.documents import decode_json
@@ -222,34 +223,53 @@ def declare_emsp(dsn: str, versions: tuple[str, ...]) -> None:
 
 async def _register(pair: Pair) -> None:
     """Let the CPO invite, and the eMSP register."""
+    token = await invited(pair.cpo, TNM)
+    await register_with(pair.emsp, CPO, token, f"{pair.cpo.address}/versions")
+
+
+async def invited(instance: RoamingInstance, party: str) -> str:
+    """Let *instance* invite *party*; return the token of the invitation."""
     token = new_token()
-    async with _pool(pair.cpo.dsn) as pool, pool.connection() as connection:
-        await invite(connection, TNM, token, hours=INVITATION_HOURS, at=now(), by="anna")
+    async with _pool(instance.dsn) as pool, pool.connection() as connection:
+        await invite(connection, party, token, hours=INVITATION_HOURS, at=now(), by="anna")
+    return token
+
+
+async def register_with(
+    instance: RoamingInstance, party: str, token: str, versions_url: str
+) -> Registered:
+    """Let *instance* register with *party* by the token that it gave."""
     client = HttpPartnerClient(allow_private=True, now=now, heard=lambda _: None)
 
     async def declared() -> Declarations:
-        with connect(pair.emsp.dsn) as connection:
+        with connect(instance.dsn) as connection:
             return load_declarations(connection)
 
     try:
-        async with _pool(pair.emsp.dsn) as pool:
-            ours = Handshaker(pool, now, declared, client, pair.emsp.address)
-            versions_url = f"{pair.cpo.address}/versions"
-            await register(ours, CPO, token, versions_url, by="ben", told=lambda _: None)
+        async with _pool(instance.dsn) as pool:
+            ours = Handshaker(pool, now, declared, client, instance.address)
+            return await register(ours, party, token, versions_url, by="ben", told=lambda _: None)
     finally:
         await client.close()
 
 
 async def pulled(pair: Pair, module: ModuleId) -> list[dict[str, Any]]:
     """Return what the eMSP finds when it asks the CPO for its list, in small pages."""
-    client = HttpPartnerClient(allow_private=True, now=now, heard=lambda _: None)
-    try:
-        async with _pool(pair.emsp.dsn) as pool:
-            link = await link_of(pool, CPO)
-        assert link is not None
+    async with linked(pair.emsp.dsn, CPO) as (client, link):
         url = link.endpoints[module, InterfaceRole.SENDER]
         pages = client.pages(link, url, query={"limit": "2"})
         return [each async for page in pages for each in page]
+
+
+@asynccontextmanager
+async def linked(dsn: str, party: str) -> AsyncIterator[tuple[HttpPartnerClient, Link]]:
+    """Yield a way to *party* as the side of the database *dsn* has it, and its link."""
+    client = HttpPartnerClient(allow_private=True, now=now, heard=lambda _: None)
+    try:
+        async with _pool(dsn) as pool:
+            link = await link_of(pool, party)
+        assert link is not None
+        yield client, link
     finally:
         await client.close()
 
