@@ -24,15 +24,7 @@ from typing import Final, NamedTuple, NoReturn
 import msgspec
 
 from ledger.rating.decisions import RatedLine
-from roaming_ocpi.cdrs.made import (
-    CdrForm,
-    CdrNote,
-    PricePart,
-    SaidBy,
-    SaidIn,
-    joined,
-    price_part,
-)
+from roaming_ocpi.cdrs.made import CdrForm, CdrNote, PricePart, SaidBy, SaidIn, joined, price_part
 from roaming_ocpi.cdrs.periods import Fineness, charging_periods
 from roaming_ocpi.cdrs.tariff_copies import PricedTariffs, flat_tariff, tariffs_of_periods
 from roaming_ocpi.cdrs.totals import stated_totals
@@ -49,7 +41,7 @@ from tariffs.model.canonical import tariff_hash
 from tariffs.model.policy import PricingPolicy
 from tariffs.model.tariff import Tariff
 from tariffs.model.usage import Activity, microseconds
-from tariffs.ocpi.cdr_fast import CdrDecoder
+from tariffs.ocpi.cdr_fast import BareOldCdrDecoder, CdrDecoder
 from tariffs.ocpi.cdr_reader import ocpi_cdr_of
 from tariffs.ocpi.documents import decode_json
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
@@ -146,7 +138,7 @@ class Speaker:
     """Finds how to say CDRs; keeps what depends on tariff versions alone."""
 
     def __init__(self) -> None:
-        self._decoder = CdrDecoder()
+        self._decoder, self._old = CdrDecoder(), BareOldCdrDecoder()
         # Tariffs of one session would push out those that return.
         self._rare = CdrDecoder()
         self._reads: dict[tuple[tuple[str, str, Decimal], OcpiVersion], _Read] = {}
@@ -244,7 +236,7 @@ class Speaker:
     ) -> None:
         """Read what is *written* of *cdr* as a partner does, and compare it with its price."""
         tariffs = () if version is _OLDEST else tuple(read.tariff for read in reads)
-        # Of 2.1.1 there is no quick way to read; these very bytes were read alone before.
+        # Those of 2.1.1 were read alone: by its shape no tariff tells that version.
         shown = {"tariffs": [read.written for read in reads]} if tariffs else {}
         data = joined({"id": cdr.id, **shown}, written.json)
         again, notes = self._decoded(data, version, is_rare=len(reads) > 1)
@@ -265,7 +257,10 @@ class Speaker:
     def _decoded(
         self, data: bytes, version: OcpiVersion, *, is_rare: bool
     ) -> tuple[Cdr, tuple[Note, ...]]:
-        if version is not _OLDEST:
+        if version is _OLDEST:
+            if (old := self._old.decode(data)) is not None:
+                return old, ()
+        else:
             decoder = self._rare if is_rare else self._decoder
             if (fast := decoder.decode(data)) is not None:
                 return fast.cdr, ()

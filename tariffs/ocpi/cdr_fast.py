@@ -120,6 +120,18 @@ class _Cdr(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=Fa
     last_updated: Any = msgspec.UNSET
 
 
+class _OldCdr(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    id: str
+    start_date_time: datetime
+    stop_date_time: datetime
+    currency: str
+    charging_periods: list[_Period]
+    total_cost: Any = None
+    total_energy: Any = None
+    total_time: Any = None
+    total_parking_time: Any = None
+
+
 class FastCdr(msgspec.Struct, frozen=True, gc=False):
     """A CDR that needed no repair, and the version of its shape."""
 
@@ -208,6 +220,43 @@ class CdrDecoder:
             read = ocpi_tariff_of(decode_json(raw))
             self._tariffs[raw] = None if read.notes else (read.tariff, read.version)
         return self._tariffs[raw]
+
+
+class BareOldCdrDecoder:
+    """Decodes clean CDRs of OCPI 2.1.1 that say what bears on the price, and nothing else."""
+
+    def __init__(self) -> None:
+        self._decoder = msgspec.json.Decoder(_OldCdr, float_hook=_Numbers().__getitem__)
+
+    def decode(self, data: bytes) -> Cdr | None:
+        """Return the CDR; None if it is not of a clean shape, for whatever reason."""
+        try:
+            wire = self._decoder.decode(data)
+            starts_at, ends_at = wire.start_date_time, wire.stop_date_time
+            # As above; and a tariff that a period names is none of this version's.
+            is_whole = _ENCODER.encode(wire).count(b":") == data.count(b":") and b"\\" not in data
+            is_odd = b'"tariff_id"' in data or not data.isascii() or not wire.id
+            if not is_whole or is_odd or wire.currency not in CURRENCY_EXPONENTS:
+                return None
+            if {starts_at.tzinfo, ends_at.tzinfo} != {UTC} or is_beyond(starts_at, ends_at):
+                return None
+            cost, energy = _amount(wire.total_cost), _amount(wire.total_energy)
+            time, parked = _amount(wire.total_time), _amount(wire.total_parking_time)
+            return Cdr(
+                id=wire.id,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                currency=wire.currency,
+                periods=_periods(wire.charging_periods, starts_at, ends_at),
+                stated=StatedTotals(
+                    total_cost=None if cost is None else StatedCost(before_taxes=cost),
+                    total_energy=energy,
+                    total_time=time,
+                    total_parking_time=parked,
+                ),
+            )
+        except (msgspec.DecodeError, ValueError, ArithmeticError, KeyError):
+            return None
 
 
 class _Carried(dict[bytes, tuple[int, str | None]]):
