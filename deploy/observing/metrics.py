@@ -1,7 +1,8 @@
 """Every metric, as a row: docs/operations.md is printed from here, and nothing else is told.
 
-Labels come from closed sets (parts, states, reasons, protocols, partitions): nothing that a
-station, a partner or a person wrote, or a stranger could make as many series as he likes.
+Labels come from closed sets (parts, states, reasons, protocols, partitions, partners that were
+declared): nothing that a station, a partner or a person wrote, or a stranger could make as many
+series as he likes.
 """
 
 from __future__ import annotations
@@ -264,6 +265,65 @@ DELIVERIES: Final = Metric(
     "Deliveries that are not over, by state; `unknown` and `refused` wait for a person.",
 )
 
+PARTNER_WAITING: Final = Metric(
+    "wattledger_partner_outbox_waiting",
+    "gauge",
+    ("partner",),
+    "roaming",
+    "Messages that wait for a partner: counted up to 10,000. The 50 partners for whom most waits"
+    " have a series each, the rest is `others`.",
+)
+PARTNER_OLDEST: Final = Metric(
+    "wattledger_partner_outbox_oldest_seconds",
+    "gauge",
+    ("partner",),
+    "roaming",
+    "Since when the oldest of them waits, 0 if none does.",
+)
+PARTNER_DEAD: Final = Metric(
+    "wattledger_partner_outbox_dead",
+    "gauge",
+    ("partner",),
+    "roaming",
+    "Messages that a partner refused, and that wait for a person: counted up to 10,000.",
+)
+PARTNER_LINKS: Final = Metric(
+    "wattledger_partner_links",
+    "gauge",
+    ("state",),
+    "roaming",
+    "Partners by how far their registration is.",
+)
+PARTNER_CALLS: Final = Metric(
+    "wattledger_partner_calls_total",
+    "counter",
+    ("direction", "module", "outcome"),
+    "roaming",
+    "Calls of partners (`in`) and ours to them (`out`), of all processes since the first one;"
+    " `unauthorized`, `throttled` and `refused` are the caller's fault, `failed` is not.",
+)
+CDRS_MADE: Final = Metric(
+    "wattledger_cdrs_made_total",
+    "counter",
+    (),
+    "roaming",
+    "CDRs and credits made for partners since the first one.",
+)
+CDRS_REFUSED: Final = Metric(
+    "wattledger_cdrs_refused",
+    "gauge",
+    (),
+    "roaming",
+    "Sessions of which no CDR could be made: counted up to 10,000.",
+)
+CDRS_RECEIVED: Final = Metric(
+    "wattledger_cdrs_received_total",
+    "counter",
+    ("verdict",),
+    "roaming",
+    "CDRs of partners that this process read, by what our rules said of them.",
+)
+
 METRICS: Final = (
     *(BUILD_INFO, READY, BEAT_AGE, BOOKS_READABLE),
     *(RESTARTS, PART_RUNNING),
@@ -274,6 +334,8 @@ METRICS: Final = (
     *(ISSUED, FAILING),
     *(EVENTS_PUBLISHED, EVENTS_WAITING, PUBLISHES),
     *(RENDERED, DOCUMENTS_WAITING, DOCUMENTS_FAILING, DELIVERED, DELIVERIES),
+    *(PARTNER_WAITING, PARTNER_OLDEST, PARTNER_DEAD, PARTNER_LINKS, PARTNER_CALLS),
+    *(CDRS_MADE, CDRS_REFUSED, CDRS_RECEIVED),
 )
 
 

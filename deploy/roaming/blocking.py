@@ -19,13 +19,16 @@ Blocking = Callable[[threading.Event], None]
 """Works until the event is set; what it raises ends the process, which is started again."""
 
 
-def blocking_work(context: PartContext, followers: Sequence[Follower]) -> Sequence[Blocking]:
+def blocking_work(
+    context: PartContext, followers: Sequence[Follower], told: Callable[[PartnerReader], None]
+) -> Sequence[Blocking]:
     """Return what follows the decisions, and what reads what partners say in the log.
 
-    Any number of processes may: a position is moved under its row's lock.
+    Any number of processes may: a position is moved under its row's lock. *told* is given the
+    reader.
     """
     follow = [partial(_follow, context, followers)] if followers else []
-    return [*follow, partial(_read, context)]
+    return [*follow, partial(_read, context, told)]
 
 
 async def run_blocking(work: Blocking, stopping: asyncio.Event) -> None:
@@ -44,7 +47,9 @@ def _follow(context: PartContext, followers: Sequence[Follower], stop: threading
         runner.run(stop)
 
 
-def _read(context: PartContext, stop: threading.Event) -> None:
+def _read(
+    context: PartContext, told: Callable[[PartnerReader], None], stop: threading.Event
+) -> None:
     with (
         closing(open_event_log(context.dsn, context.settings)) as log,
         PartnerReader(
@@ -54,4 +59,5 @@ def _read(context: PartContext, stop: threading.Event) -> None:
             says=ChargeLines(log, SystemClock().now),
         ) as reader,
     ):
+        told(reader)
         reader.run(stop)

@@ -17,8 +17,8 @@ from typing import Final, LiteralString
 import psycopg
 
 from deploy.errors import DeployError
-from deploy.observing.interface_condition import InterfaceCondition
 from deploy.observing.watch import Watch
+from deploy.roaming.condition import RoamingCondition
 from deploy.running.parts import PartContext
 from deploy.running.processes import BEAT_SECONDS, Ready, beat
 from ledger.database import connect
@@ -43,8 +43,8 @@ def run_roaming(context: PartContext, stop: threading.Event, ready: Ready, watch
 
     *ready* is told where they are served, "" where they come to the interface.
     """
-    # Nothing but the database is wanted, as for the interface.
-    watch.begin(InterfaceCondition(context.dsn))
+    condition = RoamingCondition(context.dsn)
+    watch.begin(condition)
     listener = _open_listener(context)
     if listener is None:
         ready("")
@@ -53,7 +53,7 @@ def run_roaming(context: PartContext, stop: threading.Event, ready: Ready, watch
     import uvloop  # noqa: PLC0415 - only once there is something to do
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_exchange(context, listener, stop, ready, watch))
+        runner.run(_exchange(context, listener, stop, ready, watch, condition))
     stop.set()
 
 
@@ -92,6 +92,7 @@ async def _exchange(
     stop: threading.Event,
     ready: Callable[[object], None],
     watch: Watch,
+    condition: RoamingCondition,
 ) -> None:
     from deploy.roaming.background import background_work  # noqa: PLC0415
     from deploy.roaming.blocking import blocking_work, run_blocking  # noqa: PLC0415
@@ -109,7 +110,7 @@ async def _exchange(
         work = background_work(context, opened)
         tasks = [asyncio.create_task(beat(watch)), asyncio.create_task(stopping.wait())]
         tasks += [asyncio.ensure_future(each(stopping)) for each in work.loops]
-        blocking = blocking_work(context, work.followers)
+        blocking = blocking_work(context, work.followers, condition.follow)
         tasks += [asyncio.create_task(run_blocking(each, stopping)) for each in blocking]
         if listener is not None:
             serving = serve_partners(

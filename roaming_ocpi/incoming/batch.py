@@ -84,6 +84,8 @@ class PartyBatch:
         self._changed: dict[str, CdrRow] = {}
         self._changed_sessions: dict[str, PartnerSessionRow] = {}
         self._again: list[ToldCdr] = []
+        self.judged: list[CdrVerdict] = []
+        """What our rules said of the CDRs that were new, each once."""
 
     def take(self) -> None:
         """Take the messages into account."""
@@ -146,6 +148,7 @@ class PartyBatch:
 
     def _judge(self, told: ToldCdr) -> None:
         found = judge_cdr(told, self._around(told), self._repricer)
+        self.judged.append(found.verdict)
         cdr = told.cdr
         known = CdrBefore(
             id=told.id,

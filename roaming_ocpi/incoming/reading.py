@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, LiteralString, NamedTuple, Self
 
@@ -38,6 +39,7 @@ from roaming_ocpi.incoming.told import (
     MessageReader,
 )
 from roaming_ocpi.incoming.verdicts.repricing import Repricer
+from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +105,9 @@ class PartnerReader:
         self._connection.execute(path.format(sql.Identifier(schema)))
         self._declared = Declarations()
         self._reader, self._repricer = MessageReader(), Repricer()
+        self._of_group: list[CdrVerdict] = []
+        self.judged: Counter[CdrVerdict] = Counter()
+        """New CDRs that it read and committed, by what our rules said of them."""
         self.beat: Callable[[], None] = lambda: None
         """Called before each partition's turn: it says that the reader goes on."""
 
@@ -144,6 +149,7 @@ class PartnerReader:
             return self._take_group(partition, is_careful=True)
 
     def _take_group(self, partition: int, *, is_careful: bool) -> int:
+        self._of_group = []
         with self._connection.transaction():
             self._connection.execute(_BEGIN, (partition,))
             found = self._connection.execute(_LOAD, (partition,)).fetchone()
@@ -168,6 +174,7 @@ class PartnerReader:
             stamps = [each.producer for each in kept], [each.sequence for each in kept]
             reached = records[-1].position + 1
             self._connection.execute(_STORE, (reached, version, *stamps, partition))
+        self.judged.update(self._of_group)
         return len(records)
 
     def _take(self, messages: Sequence[_Message], version: int, *, is_careful: bool) -> None:
@@ -206,6 +213,7 @@ class PartnerReader:
                 )
                 batch.take()
                 batch.store(self._says)
+            self._of_group += batch.judged
         except Exception as error:
             if not is_careful or not is_of_content(error):
                 raise

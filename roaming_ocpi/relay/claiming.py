@@ -91,7 +91,7 @@ WHERE outgoing.id = sent.id AND outgoing.version = sent.version
 # What was put again meanwhile is another message, with a number of its own.
 _STAYS: LiteralString = """
 UPDATE outgoing SET number = NULL, is_begun = false, attempts = 0, failures = 0, reason = '',
-                    next_at = '-infinity'
+                    next_at = '-infinity', put_at = clock_timestamp()
 WHERE id = ANY (%s)
 """
 _FAILED: LiteralString = """

@@ -82,6 +82,7 @@ INSERT INTO outgoing AS there (party, kind, subject, lane)
 SELECT party, kind, cdr_id, session_id FROM roaming_cdr WHERE cdr_id = %s
 ON CONFLICT (party, kind, subject) DO UPDATE
 SET state = CASE there.state WHEN 'dead' THEN 'new' ELSE there.state END,
+    put_at = CASE there.state WHEN 'dead' THEN excluded.put_at ELSE there.put_at END,
     failures = 0, next_at = '-infinity'
 RETURNING party
 """
@@ -93,7 +94,7 @@ WHERE made.cdr_id = %s AND sent.came_of_it IN ('delivered', 'known')
 ORDER BY sent.number DESC LIMIT 1
 """
 _PUT_BACK: LiteralString = """
-UPDATE outgoing SET state = 'new', failures = 0, next_at = '-infinity'
+UPDATE outgoing SET state = 'new', failures = 0, next_at = '-infinity', put_at = clock_timestamp()
 WHERE party = %(party)s AND state = 'dead'
 AND (%(only)s::text[] IS NULL OR kind = ANY (%(only)s) OR subject = ANY (%(only)s)
      OR lane = ANY (%(only)s))

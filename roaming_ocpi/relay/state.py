@@ -18,6 +18,9 @@ SELECT came_of_it, count(DISTINCT (kind, subject)) FROM outgoing_attempt
 WHERE party = %s AND came_of_it IN ('delivered', 'known', 'nowhere', 'withheld')
 AND kind <> 'session' GROUP BY came_of_it
 """
+_SINCE: LiteralString = """
+SELECT min(put_at) FROM outgoing WHERE party = %s AND state <> 'dead'
+"""
 _STANDING: LiteralString = """
 SELECT failures, reason, nullif(next_at, '-infinity') FROM outgoing_party WHERE party = %s
 """
@@ -41,14 +44,16 @@ class DeadLetter(NamedTuple):
 class OutboxState(NamedTuple):
     """How it goes with what we send to a partner.
 
-    `waiting` are all messages that are to be sent, `dead` those that were refused, of which the
-    first are in `dead_letters`. `cdrs` counts CDRs and credits by what came of them. `failures`: so
-    often in a row nothing was taken, for `reason`; it is tried again at `next_at`.
+    `waiting` are all messages that are to be sent, the oldest since `waiting_since`; `dead` those
+    that were refused, of which the first are in `dead_letters`. `cdrs` counts CDRs and credits by
+    what came of them. `failures`: so often in a row nothing was taken, for `reason`; it is tried
+    again at `next_at`.
     """
 
     waiting: int
     dead: int
     cdrs: Mapping[str, int]
+    waiting_since: datetime | None = None
     failures: int = 0
     reason: str = ""
     next_at: datetime | None = None
@@ -60,11 +65,13 @@ def outbox_state(connection: Connection[Any], party: str) -> OutboxState:
     counts = dict(connection.execute(_COUNTS, (party,)).fetchall())
     dead = counts.pop("dead", 0)
     failures, reason, next_at = connection.execute(_STANDING, (party,)).fetchone() or (0, "", None)
+    [(since,)] = connection.execute(_SINCE, (party,)).fetchall()
     letters = [DeadLetter(*row) for row in connection.execute(_DEAD, (party, SHOWN_MAX))]
     return OutboxState(
         waiting=sum(counts.values()),
         dead=dead,
         cdrs=dict(connection.execute(_CAME, (party,)).fetchall()),
+        waiting_since=since,
         failures=failures,
         reason=reason,
         next_at=next_at if failures else None,

@@ -2,7 +2,8 @@
 
 Rows are pruned after some days. Of who is nobody's partner, and of what was refused as too much,
 only some are kept: a flood must not fill the table. Where the database is away calls wait in
-memory, up to a bound; the oldest make room, and how many did is counted.
+memory, up to a bound; the oldest make room, and how many did is counted. Kept or not, every call is
+counted by its outcome (`call_counts.py`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ledger.persons.holders import partner_holder
 from ledger.persons.sealing import frame_hmac
 from ledger.persons.store import find_or_make
 from roaming_ocpi.client.audit import CallRecord
+from roaming_ocpi.server.call_counts import CallCounts
 from roaming_ocpi.server.front.walls import Buckets
 from tariffs.phrases.printable import printable
 
@@ -59,6 +61,7 @@ class CallAudit:
         self._waiting: deque[CallRecord] = deque(maxlen=WAITING_MAX)
         self._ending = threading.Event()
         self._pruned: float | None = None
+        self._counts = CallCounts()
         self._seldom = Buckets(SELDOM_RATE, SELDOM_BURST)
         self.written = 0
         self.passed_over = 0
@@ -69,7 +72,8 @@ class CallAudit:
         self._thread.start()
 
     def hear(self, record: CallRecord) -> None:
-        """Keep a call."""
+        """Count a call, and keep it."""
+        self._counts.count(record)
         is_flood = record.partner is None or record.http == HTTPStatus.TOO_MANY_REQUESTS
         if is_flood and self._seldom.take(record.partner) > 0:
             self.passed_over += 1
@@ -90,6 +94,7 @@ class CallAudit:
             try:
                 if connection is None or connection.closed:
                     connection = connect(self._dsn)
+                self._counts.write(connection)
                 self._write_waiting(connection)
                 self._prune(connection)
             except psycopg.Error as error:

@@ -296,6 +296,8 @@ def _lines_of_outbox(state: OutboxState) -> list[str]:
     lines = [
         f"its outbox     {state.waiting} waiting, {state.dead} refused; CDRs: {came or 'none'}"
     ]
+    if state.waiting_since is not None:
+        lines.append(f"  the oldest   since {shown(state.waiting_since)}")
     if not state.failures:
         return lines
     again = f"{state.failures} times in a row ({state.reason}); again {shown(state.next_at)}"

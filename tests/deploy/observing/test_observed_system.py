@@ -22,6 +22,7 @@ from websockets.exceptions import InvalidStatus
 from deploy.clock import SystemClock
 from deploy.observing.endpoint import PARTS as ALL_PARTS
 from deploy.observing.metrics import METRICS
+from deploy.roaming.condition import OTHERS
 from deploy.running import supervisor
 from deploy.running.wiring import System
 from deploy.settings import Settings
@@ -34,6 +35,10 @@ from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
 from ledger.sessions.states import SessionState
 from projections.documents.delivery.outbox import DeliveryState
+from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
+from roaming_ocpi.registration.link import LinkState
+from roaming_ocpi.server.call_counts import CallOutcome
+from roaming_ocpi.wire.modules import ModuleId
 from tests.deploy.observing.stations import MASTER_DATA, call, station
 
 Values = dict[tuple[str, ...], float]
@@ -143,7 +148,7 @@ def test_what_a_station_does_is_counted_and_its_words_are_no_labels(system: Syst
     assert sum(worker["wattledger_records_taken_total"].values()) >= 2
 
     closed = {"in", "out", *PARTS, *DIALECTS, *Reason, *SessionState, *AsideStep, *HowTold, "0.1.0"}
-    closed |= set(DeliveryState)
+    closed |= {*DeliveryState, *LinkState, *CdrVerdict, *ModuleId, *CallOutcome, OTHERS, ""}
     closed |= {str(partition) for partition in range(PARTITIONS)}
     labels = {
         label

@@ -6,8 +6,12 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from deploy.clock import SystemClock
+from deploy.observing.metrics import CDRS_RECEIVED
 from deploy.roaming.blocking import blocking_work, run_blocking
+from deploy.roaming.condition import RoamingCondition
 from deploy.running.parts import PartContext
 from deploy.settings import Settings
 from tests.roaming_ocpi.incoming.partner_stories import (
@@ -19,13 +23,17 @@ from tests.roaming_ocpi.incoming.partner_stories import (
     verdicts,
 )
 
+# What asks lives as long as its process, and so do its connections.
+pytestmark = pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning")
+
 
 async def test_what_a_partner_tells_is_judged_at_once(database: str, tmp_path: Path) -> None:
     declare_roaming(database)
     settings = replace(Settings(data=tmp_path), partitions=PARTITIONS)
     context = PartContext(settings=settings, clock=SystemClock(), dsn=database, holder="a")
     stop = asyncio.Event()
-    [read] = blocking_work(context, [])
+    condition = RoamingCondition(database)
+    [read] = blocking_work(context, [], condition.follow)
     reading = asyncio.create_task(run_blocking(read, stop))
     await asyncio.to_thread(append, database, Told(cdr_of()))
 
@@ -37,3 +45,5 @@ async def test_what_a_partner_tells_is_judged_at_once(database: str, tmp_path: P
     await reading
 
     assert verdicts(database)["C1"].verdict == "accepted"
+    [counted] = [each.values for each in condition().metrics if each.metric == CDRS_RECEIVED]
+    assert counted == {("accepted",): 1, ("flagged",): 0, ("disputed",): 0}

@@ -18,6 +18,7 @@ from deploy.clock import SystemClock
 from deploy.interface.access import Scope
 from deploy.observing.watch import Watch
 from deploy.roaming import process
+from deploy.roaming.condition import RoamingCondition
 from deploy.roaming.process import RoamingPortError, run_roaming
 from deploy.running.opening import prepare
 from deploy.running.parts import PartContext
@@ -76,7 +77,9 @@ async def test_all_that_goes_on_in_the_background_begins_and_ends(
     prepare(database, context.settings)
     stopping, ready = threading.Event(), list[object]()
     part = asyncio.create_task(
-        process._exchange(context, None, stopping, ready.append, Watch("roaming"))  # noqa: SLF001
+        process._exchange(  # noqa: SLF001
+            context, None, stopping, ready.append, Watch("roaming"), RoamingCondition(database)
+        )
     )
     done, _ = await asyncio.wait({part}, timeout=4)
     for each in done:
