@@ -67,9 +67,10 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `vat_id`, else private. `reverse_charge`: a business that owes the VAT itself, in the seller's
     place; it has a `vat_id` (`owes_vat_itself`). `resells`: a dealer, who buys electricity to sell
     it on. `payment_days`: how many days after its date an invoice is due; None: it says nothing.
-    `threshold`: taxes included, in major units of each currency; of who is invoiced ON_THRESHOLD.
-    `buyer_reference`: how the buyer finds what an invoice is for (EN 16931: BT-10), of a German
-    public buyer its Leitweg-ID; `order_reference`: its order's number (BT-13);
+    `pays_in_advance`: partners are told to ask us about its tokens, and let them charge only while
+    there is a balance. `threshold`: taxes included, in major units of each currency; of who is
+    invoiced ON_THRESHOLD. `buyer_reference`: how the buyer finds what an invoice is for (EN 16931:
+    BT-10), of a German public buyer its Leitweg-ID; `order_reference`: its order's number (BT-13);
     `electronic_address`: "scheme:id" by the EAS code list (BT-49). `delivery`: how its documents
     reach it.
     """
@@ -82,6 +83,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reverse_charge: bool = False
     resells: bool = False
     payment_days: int | None = None
+    pays_in_advance: bool = False
     language: str = "en"
     buyer_reference: str | None = None
     order_reference: str | None = None
@@ -120,6 +122,7 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     reverse_charge: bool = False
     resells: bool = False
     payment_days: int | None = None
+    pays_in_advance: bool = False
     language: str = "en"
     buyer_reference: str | None = None
     order_reference: str | None = None
@@ -141,6 +144,7 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             reverse_charge=self.reverse_charge,
             resells=self.resells,
             payment_days=self.payment_days,
+            pays_in_advance=self.pays_in_advance,
             language=self.language,
             buyer_reference=self.buyer_reference,
             order_reference=self.order_reference,

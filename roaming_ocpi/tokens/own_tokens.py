@@ -15,6 +15,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 
 from ledger.declared.declarations import Declaration, Declarations, Kind
+from ledger.master_data.customers import Customer
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.partners.tokens import ID_MAX
 from roaming_ocpi.tokens.reading import RFID
@@ -22,20 +23,25 @@ from tariffs.ocpi.versions import OcpiVersion
 
 _DECLARED_AT: LiteralString = """
 SELECT version, declared_at FROM declaration
-WHERE kind = 'token' AND (%s::bigint[] IS NULL OR version = ANY (%s))
+WHERE kind IN ('token', 'customer') AND (%s::bigint[] IS NULL OR version = ANY (%s))
 """
 _SPELT: LiteralString = "SELECT subject, spelt FROM subject WHERE subject = ANY (%s)"
 ALLOWED: Final = "ALLOWED"
+NO_CREDIT: Final = "NO_CREDIT"
 _CONTRACT_CHARACTERS: Final = 20
 
 
 class OwnToken(NamedTuple):
-    """A token of ours that partners get, by its subject; `number` is that of its declaration."""
+    """A token of ours that partners get, by its subject; `number` is that of its declaration.
+
+    `is_asked_about`: whether its customer has credit is known here alone, so nobody may keep it.
+    """
 
     last_updated: datetime
     number: int
     subject: str
     is_valid: bool
+    is_asked_about: bool = False
 
     @property
     def cursor(self) -> str:
@@ -54,13 +60,20 @@ def is_known(token: Token, declared: Declarations, at: datetime) -> bool:
     """Say whether partners who ask about a token may hear that it is one of ours."""
     if token.kind is not TokenKind.OWN or token.is_master_pass:
         return False
-    parent = declared.token(token.parent, at) if token.parent else None
-    customer = token.customer or (parent.customer if parent else None)
+    customer = customer_of(token, declared, at)
     return customer is not None and declared.customer(customer, at) is not None
+
+
+def customer_of(token: Token, declared: Declarations, at: datetime) -> str | None:
+    """Return who pays for a token: its customer, or that of the token it belongs to."""
+    parent = declared.token(token.parent, at) if token.parent else None
+    return token.customer or (parent.customer if parent else None)
 
 
 def may_roam(token: Token, at: datetime) -> str:
     """Return whether a token that is known may charge with partners, in OCPI's words.
+
+    Whether its customer has credit (NO_CREDIT) is asked where a partner asks: here nothing is read.
 
     Source: OCPI 2.2.1, mod_tokens, AllowedType.
     """
@@ -75,7 +88,7 @@ def may_roam(token: Token, at: datetime) -> str:
 def declared_times(
     connection: Connection[Any], versions: Sequence[int] | None = None
 ) -> Mapping[int, datetime]:
-    """Return when declarations of tokens were made, by their versions: all, or those named."""
+    """Return when tokens and customers were declared, by version: all, or those named."""
     chosen = None if versions is None else list(versions)
     return dict(connection.execute(_DECLARED_AT, (chosen, chosen)).fetchall())
 
@@ -96,18 +109,39 @@ def own_tokens(
             continue
         token = row.entity
         if is_known(token, declared, at) and not (token.sites or token.hours):
-            found.append(own_token(row, token, times, at))
+            found.append(own_token(row, token, declared, times, at))
     return sorted(found)
 
 
 def own_token(
-    row: Declaration, token: Token, times: Mapping[int, datetime], at: datetime
+    row: Declaration,
+    token: Token,
+    declared: Declarations,
+    times: Mapping[int, datetime],
+    at: datetime,
 ) -> OwnToken:
     """Return the *token* that *row* declares, as it is told at *at*."""
     changes = [row.valid_from, times.get(row.version, row.valid_from)]
     if token.expires_at is not None and token.has_expired(at):
         changes.append(token.expires_at)
-    return OwnToken(max(changes), row.version, row.key, may_roam(token, at) == ALLOWED)
+    is_asked_about, turned = _is_asked_about(customer_of(token, declared, at), declared, at)
+    if turned is not None:
+        changes += [turned.valid_from, times.get(turned.version, turned.valid_from)]
+    return OwnToken(
+        max(changes), row.version, row.key, may_roam(token, at) == ALLOWED, is_asked_about
+    )
+
+
+def _is_asked_about(
+    customer: str | None, declared: Declarations, at: datetime
+) -> tuple[bool, Declaration | None]:
+    """Return whether a *customer* pays in advance, and which declaration changed that last."""
+    found, turned = False, None
+    for row in declared.history(Kind.CUSTOMER, customer or ""):
+        if row.valid_from <= at:
+            holds = isinstance(row.entity, Customer) and row.entity.pays_in_advance
+            found, turned = holds, turned if holds is found else row
+    return found, turned
 
 
 def contract_of(subject: str, issuer: Issuer) -> str:
@@ -121,7 +155,8 @@ def token_object(
 ) -> dict[str, Any] | None:
     """Return a token as *version* writes it, None where OCPI cannot say its uid.
 
-    Partners may keep it, and may ask us as well (ALLOWED): both come to the same.
+    Partners may keep it, and may ask us as well (ALLOWED): both come to the same. They must ask
+    (NEVER) where the customer pays in advance. Source: OCPI 2.2.1, mod_tokens, WhitelistType.
     """
     if len(uid) > ID_MAX or not (uid.isascii() and uid.isprintable() and uid.strip()):
         return None
@@ -130,7 +165,7 @@ def token_object(
     rest = {
         "issuer": issuer.name,
         "valid": token.is_valid,
-        "whitelist": "ALLOWED",
+        "whitelist": "NEVER" if token.is_asked_about else "ALLOWED",
         "last_updated": said.replace("+00:00", "Z"),
     }
     if version is OcpiVersion.V2_1_1:

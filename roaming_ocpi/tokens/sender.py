@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
+from ledger.books.prepayments import has_credit
 from ledger.declared.declarations import Declarations, Kind
 from ledger.master_data.partners import PartnerRole
 from ledger.master_data.tokens import Token
@@ -30,8 +31,10 @@ from roaming_ocpi.server.resources import Resources
 from roaming_ocpi.tokens.book import TokenBook
 from roaming_ocpi.tokens.own_tokens import (
     ALLOWED,
+    NO_CREDIT,
     Issuer,
     OwnToken,
+    customer_of,
     declared_times,
     is_known,
     may_roam,
@@ -61,6 +64,7 @@ class _Shown(NamedTuple):
     own: OwnToken
     token: Token
     uid: str
+    has_credit: bool
 
 
 class TokensSender:
@@ -114,15 +118,22 @@ class TokensSender:
         place = _location(call.body, call.version)
         declared = await self._resources.declared()
         issuer = _issuer(declared, call)
-        found = await self._book.do(partial(_find, call.path["token_uid"], declared, call.now))
+        # Who is the partner's legal entity here bills what is charged there.
+        seller = declared.partner(call.caller.partner, call.now)
+        assert seller is not None, "its roles were looked at"
+        asked = call.path["token_uid"], seller.legal_entity
+        found = await self._book.do(partial(_find, *asked, declared, call.now))
         written = found and token_object(found.own, found.uid, issuer, call.version)
         if found is None or not written:
             message = "no token of ours has that uid"
             raise OcpiRefusedError.not_found(message, Status.UNKNOWN_TOKEN)
-        data: dict[str, Any] = {"allowed": may_roam(found.token, call.now)}
+        allowed = may_roam(found.token, call.now)
+        if allowed == ALLOWED and not found.has_credit:
+            allowed = NO_CREDIT
+        data: dict[str, Any] = {"allowed": allowed}
         if call.version is not OcpiVersion.V2_1_1:
             data["token"] = written
-        if place is not None and data["allowed"] == ALLOWED:
+        if place is not None and allowed == ALLOWED:
             data["location"] = place
         return Reply(data=data)
 
@@ -143,9 +154,12 @@ def _list(declared: Declarations, now: datetime, connection: Connection[Any]) ->
 
 
 def _find(
-    uid: str, declared: Declarations, now: datetime, connection: Connection[Any]
+    uid: str, seller: str, declared: Declarations, now: datetime, connection: Connection[Any]
 ) -> _Shown | None:
-    """Return the token of ours that *uid* is, None where there is none that partners may know."""
+    """Return the token of ours that *uid* is, None where there is none that partners may know.
+
+    Credit is what its customer paid in advance to the *seller*.
+    """
     holder = token_holder(uid)
     subjects = find(connection, [holder]) if holder else {}
     for subject in subjects.values():
@@ -153,9 +167,13 @@ def _find(
         if row is None or not isinstance(row.entity, Token):
             continue
         if is_known(row.entity, declared, now):
-            own = own_token(row, row.entity, declared_times(connection, [row.version]), now)
+            payer = customer_of(row.entity, declared, now) or ""
+            versions = [each.version for each in declared.history(Kind.CUSTOMER, payer)]
+            times = declared_times(connection, [row.version, *versions])
+            own = own_token(row, row.entity, declared, times, now)
             spelt = spellings(connection, [subject.id]).get(subject.id)
-            return None if spelt is None else _Shown(own, row.entity, spelt)
+            credit = not own.is_asked_about or has_credit(connection, payer, seller)
+            return None if spelt is None else _Shown(own, row.entity, spelt, credit)
     return None
 
 

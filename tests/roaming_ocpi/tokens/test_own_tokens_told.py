@@ -6,15 +6,23 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from ledger.books.prepayments import Prepayment, record_prepayment
 from ledger.database import connect
+from ledger.declared.changes import Change
+from ledger.declared.declarations import Kind
+from ledger.desk.apply import declare_all
+from ledger.log.postgres import PostgresEventLog
+from ledger.master_data.customers import Customer
 from ledger.master_data.partners import Partner, PartnerRole
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.persons.store import erase
 from roaming_ocpi.server.resources import Resources
 from roaming_ocpi.tokens.book import TokenBook
 from roaming_ocpi.tokens.sender import TokensSender
+from tests import depot
 from tests.roaming_ocpi.tokens.two_sides import (
     DECLARED_AT,
     NOW,
@@ -27,6 +35,7 @@ from tests.roaming_ocpi.tokens.two_sides import (
 )
 
 MINE = Token(customer="anna")
+BLOCKED = Token(customer="anna", status=TokenStatus.BLOCKED)
 DAY = timedelta(days=1)
 
 
@@ -183,6 +192,39 @@ async def test_a_token_is_allowed_where_it_may_charge(
     assert ("token" in data) == (version != "2.1.1")
     if "token" in data:
         assert (data["token"]["uid"], data["token"]["valid"]) == ("04AAAA", allowed == "ALLOWED")
+
+
+async def test_who_pays_in_advance_is_asked_about_and_charges_while_there_is_credit(
+    side: Side, database: str
+) -> None:
+    declare(database, {"04AAAA": MINE, "04BBBB": Token(customer="fleet"), "04CCCC": BLOCKED})
+    since = (DECLARED_AT + DAY).isoformat().replace("+00:00", "Z")
+    before = await listed(side, date_from=since)
+    anna = depot.THINGS[Kind.CUSTOMER, "anna"]
+    assert isinstance(anna, Customer)
+    with connect(database) as connection, PostgresEventLog(database) as log:
+        paying = msgspec.structs.replace(anna, pays_in_advance=True)
+        change = Change(kind=Kind.CUSTOMER, key="anna", entity=paying, valid_from=NOW - DAY)
+        declare_all(connection, [change], log=log, by="a test", at=NOW - DAY / 2)
+
+        changed = {each["uid"]: each["whitelist"] for each in await listed(side, date_from=since)}
+        heard = [await allowed_of(side, uid) for uid in ("04AAAA", "04BBBB", "04CCCC")]
+        for entity, cents in (("elsewhere", 900), ("depot", 500)):
+            paid = Prepayment(entity, "1", "anna", "EUR", cents, NOW - DAY, "ann")
+            record_prepayment(connection, paid)
+            heard.append(await allowed_of(side, "04AAAA"))
+        record_prepayment(connection, Prepayment("depot", "2", "anna", "EUR", -500, NOW, "ann"))
+        heard.append(await allowed_of(side, "04AAAA"))
+
+    assert before == []
+    assert changed == {"04AAAA": "NEVER", "04CCCC": "NEVER"}
+    assert heard == ["NO_CREDIT", "ALLOWED", "BLOCKED", "NO_CREDIT", "ALLOWED", "NO_CREDIT"]
+
+
+async def allowed_of(side: Side, uid: str) -> Any:  # noqa: ANN401 - JSON
+    http, _, data = await side.call("POST", f"{path()}/{uid}/authorize")
+    assert http == 200
+    return data["allowed"]
 
 
 @pytest.mark.parametrize("body", [[], {"evse_uids": ["E1"]}, {"location_id": 1}, "LOC1"])
