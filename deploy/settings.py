@@ -159,7 +159,8 @@ class Settings:
         -1, "its port; 0 picks a free one, -1: they come to the HTTP interface, under `/ocpi`"
     )
     roaming_url: str = _setting(
-        "", "where they reach `/ocpi`: `https://roaming.example/ocpi`; empty: at host and port"
+        "",
+        "where they reach `/ocpi`: `https://roaming.example/ocpi`; empty: where they were last",
     )
     roaming_private_networks: bool = _setting(
         False, "whether partners may be on private addresses: to try things out, never outside"

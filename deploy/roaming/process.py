@@ -104,8 +104,8 @@ async def _exchange(
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     if stop.is_set():  # the signal came before that
         stopping.set()
-    settings = context.settings
-    address = settings.roaming_base if listener is None else address_served(context, listener)
+    # Who serves nobody tells nobody where: the interface and the commands do.
+    address = "" if listener is None else address_served(context, listener)
     async with opened_roaming(context, address) as opened:
         work = background_work(context, opened)
         tasks = [asyncio.create_task(beat(watch)), asyncio.create_task(stopping.wait())]

@@ -14,6 +14,7 @@ from litestar import Litestar
 from deploy.interface.app import FOR_ANYBODY
 from deploy.interface.files_port import BoundedProtocol
 from deploy.interface.serving import BACKLOG, END_SECONDS, serve_app, serve_interface
+from deploy.roaming.addresses import note_address
 from deploy.roaming.opening import OpenedRoaming, opened_roaming
 from deploy.running.log_store import open_event_log
 from deploy.running.parts import PartContext
@@ -35,6 +36,12 @@ def partner_routes(opened: OpenedRoaming) -> OcpiRoutes:
         walls=WALLS,
         opt=FOR_ANYBODY,
     )
+
+
+async def _note(opened: OpenedRoaming) -> None:
+    """Let commands in other processes know where partners are served."""
+    async with opened.resources.database.connection() as connection:
+        await note_address(connection, opened.resources.address)
 
 
 def address_served(context: PartContext, listener: socket.socket) -> str:
@@ -67,6 +74,7 @@ async def serve_interface_to_all(
         await serve()
         return
     async with opened_roaming(context, address_served(context, listener)) as opened:
+        await _note(opened)
         await serve(partners=partner_routes(opened))
 
 
@@ -78,6 +86,7 @@ async def serve_partners(
     ready: Callable[[], None],
 ) -> None:
     """Serve the routes for partners, and nothing else, on *listener*."""
+    await _note(opened)
     app = Litestar(
         [partner_routes(opened).router],
         openapi_config=None,

@@ -145,14 +145,13 @@ def _invite(party: str, hours: int, who: str, folder: ReadingFolder) -> int:
 
     token = new_token()
 
-    async def invited(ours: Handshaker) -> PartnerTerms:
+    async def invited(ours: Handshaker) -> tuple[PartnerTerms, str]:
         terms = terms_of(await ours.declared(), party, ours.now())
         async with ours.database.connection() as database:
             await invite(database, party, token, hours=hours, at=ours.now(), by=who)
-        return terms
+        return terms, ours.versions_url
 
-    terms = _with_partners(folder, invited)
-    address = f"{folder.settings().roaming_base}/versions"
+    terms, address = _with_partners(folder, invited, tells_address=True)
     if folder.json:
         print_json({"partner": party, "token": token, "url": address, "hours": hours})
         return 0
@@ -179,7 +178,7 @@ def _exchange(
             return await renew(ours, party, by=who, told=told)
         return await register(ours, party, secret, url, by=who, told=told)
 
-    came = _with_partners(folder, exchanged)
+    came = _with_partners(folder, exchanged, tells_address=True)
     if folder.json:
         print_json(came._asdict())
         return 0
@@ -207,18 +206,31 @@ def _move(party: str, state: LinkState, why: str, who: str, folder: ReadingFolde
     return 0
 
 
-def _with_partners(folder: ReadingFolder, work: Callable[[Handshaker], Awaitable[_T]]) -> _T:
-    """Return what *work* comes to, done with the way to partners and the database open."""
+def _with_partners(
+    folder: ReadingFolder,
+    work: Callable[[Handshaker], Awaitable[_T]],
+    *,
+    tells_address: bool = False,
+) -> _T:
+    """Return what *work* comes to, done with the way to partners and the database open.
+
+    Raises:
+        NoPartnerAddressError: If it *tells_address* of ours to a partner, and nobody knows it.
+    """
     import asyncio
 
+    from deploy.roaming.addresses import address_for_partners
     from ledger.database import dsn_of
 
     settings = folder.settings()
     with opened(settings) as connection:
-        return asyncio.run(_worked(settings, dsn_of(connection), work))
+        address = address_for_partners(connection, settings) if tells_address else ""
+        return asyncio.run(_worked(settings, dsn_of(connection), address, work))
 
 
-async def _worked(settings: Settings, dsn: str, work: Callable[[Handshaker], Awaitable[_T]]) -> _T:
+async def _worked(
+    settings: Settings, dsn: str, address: str, work: Callable[[Handshaker], Awaitable[_T]]
+) -> _T:
     from contextlib import closing
 
     from psycopg_pool import AsyncConnectionPool
@@ -248,6 +260,6 @@ async def _worked(settings: Settings, dsn: str, work: Callable[[Handshaker], Awa
         )
         try:
             async with pool:
-                return await work(Handshaker(pool, now, declared, client, settings.roaming_base))
+                return await work(Handshaker(pool, now, declared, client, address))
         finally:
             await client.close()

@@ -111,7 +111,7 @@ def add(
     )
     with opened_with_log(folder.settings(), is_new=True) as (connection, log):
         known = load_declarations(connection)
-        if known.partner(party, now) not in {None, partner}:
+        if (before := known.partner(party, now)) is not None and before != partner:
             message = f"{party} is declared already: change it in its file, and `wattledger apply`"
             raise DeployError(message)
         change = Change(kind=Kind.PARTNER, key=party, entity=partner)
