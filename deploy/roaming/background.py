@@ -12,8 +12,10 @@ from deploy.roaming.pulling import pull_partners
 from deploy.roaming.tokens_and_commands import tokens_and_commands
 from deploy.running.parts import PartContext
 from ledger.books.following import Follower
+from ledger.declared.declarations import Kind
 from roaming_ocpi.cdrs.maker import CdrMaker
 from roaming_ocpi.cdrs.telling.messages import CdrMessages
+from roaming_ocpi.places.hub_clients import unreachable_clients
 from roaming_ocpi.places.ours.telling import PartnerTeller
 from roaming_ocpi.places.pulling import PartnerListReader
 from roaming_ocpi.registration.link import Link
@@ -58,8 +60,10 @@ def _relay(context: PartContext, opened: OpenedRoaming) -> Relay:
     resources = opened.resources
 
     async def routes() -> Mapping[str, Link]:
-        known = await links(resources.database)
-        return routes_of(known, await resources.declared(), resources.now())
+        known, declared = await links(resources.database), await resources.declared()
+        async with resources.database.connection() as connection:
+            away = await unreachable_clients(connection, declared.keys(Kind.PARTNER))
+        return routes_of(known, declared, resources.now(), away)
 
     cdrs = CdrMessages()
     return Relay(

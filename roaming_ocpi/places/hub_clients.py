@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from ledger.master_data.partners import Partner, PartnerRole
@@ -61,8 +61,9 @@ _READ: LiteralString = """
 SELECT body FROM hub_client WHERE hub = %s AND party = %s
 ORDER BY last_updated DESC, role LIMIT 1
 """
-_STATUSES: LiteralString = """
-SELECT status FROM hub_client WHERE hub = %s AND party = %s ORDER BY last_updated DESC, role
+_AWAY: LiteralString = """
+SELECT hub, party FROM hub_client WHERE party = ANY (%s)
+GROUP BY hub, party HAVING bool_and(status = ANY (%s))
 """
 _OURS_SINCE: LiteralString = """
 SELECT max(greatest(declared_at, valid_from)) FROM declaration
@@ -70,28 +71,19 @@ WHERE kind = 'partner' AND key = %s AND valid_from <= %s
 """
 
 
-def hub_says_unreachable(connection: Connection[Any], hub: str, party: str) -> bool:
-    """Whether *hub* told of *party* that nothing can be sent to it, in whatever role."""
-    rows = connection.execute(_STATUSES, (hub, party)).fetchall()
-    return bool(rows) and all(status in UNREACHABLE for (status,) in rows)
+class HubClient(NamedTuple):
+    """A party as a hub tells of it."""
+
+    hub: str
+    party: str
 
 
-async def take_clients(
-    connection: AsyncConnection[Any], hub: str, clients: Sequence[object], *, now: datetime
-) -> list[str]:
-    """Keep the ClientInfo objects of a list that *hub* gave; return what is wrong with others."""
-    problems = []
-    for client in clients:
-        try:
-            fields = JsonFields(client, "", [])
-            party = party_named(
-                fields.text("country_code", required=True) or "",
-                fields.text("party_id", required=True) or "",
-            )
-            await keep_client(connection, hub, party, dict(fields.value), now=now)
-        except (OcpiError, BadPartyError) as error:
-            problems.append(str(error))
-    return problems
+async def unreachable_clients(
+    connection: AsyncConnection[Any], parties: Sequence[str]
+) -> frozenset[HubClient]:
+    """Return of which of *parties* a hub told that nothing can be sent to it, in whatever role."""
+    rows = await connection.execute(_AWAY, (list(parties), sorted(UNREACHABLE)))
+    return frozenset([HubClient(*row) async for row in rows])
 
 
 async def keep_client(

@@ -1,8 +1,9 @@
 """Reads the lists of partners that have stations: once all of it, then what changed, each day.
 
-Partners push what changes; who does not, or was not heard, is read here. One object that cannot be
-kept costs no other: the first such is noted with how many there were.
-Source: OCPI 2.2.1, mod_locations and mod_tariffs, Sender interfaces, GET.
+Partners push what changes; who does not, or was not heard, is read here. Of hubs it reads also who
+is reached through them, more often, for what we send hangs on it. One object that cannot be kept
+costs no other: the first such is noted with how many there were.
+Source: OCPI 2.2.1, mod_locations, mod_tariffs and mod_hub_client_info, Sender interfaces, GET.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import psycopg
 from psycopg import AsyncConnection
 
 from ledger.declared.declarations import Declarations, Kind
-from ledger.master_data.partners import PartnerRole
+from ledger.master_data.partners import Partner, PartnerRole
 from ledger.partners.party import BadPartyError, party_named
 from roaming_ocpi.client.answers import (
     ForbiddenAddressError,
     PartnerRefusedError,
     PartnerUnreachableError,
 )
+from roaming_ocpi.places.hub_clients import keep_client
 from roaming_ocpi.places.location_parts import NOT_KEPT, check_part
 from roaming_ocpi.places.partner_locations import (
     LOCATION_ID_MAX,
@@ -55,6 +57,7 @@ from tariffs.ocpi.fields import JsonFields
 
 LOOK_SECONDS: Final = 60.0
 EVERY: Final = timedelta(days=1)
+EVERY_CLIENTS: Final = timedelta(minutes=15)
 OVERLAP: Final = timedelta(minutes=10)
 """What is read again: the partner's clock may be behind ours."""
 AT_ONCE: Final = 4
@@ -125,16 +128,18 @@ class PartnerListReader:
             return {}
         self._next[link.partner] = now + _RETRY
         async with self._at_once:
-            return await self._read_due(link, _parties(declared, link, now))
+            return await self._read_due(link, _wanted(partner), _parties(declared, link, now))
 
-    async def _read_due(self, link: Link, parties: frozenset[str]) -> Mapping[ModuleId, ReadList]:
+    async def _read_due(
+        self, link: Link, wanted: Mapping[ModuleId, _Taking], parties: frozenset[str]
+    ) -> Mapping[ModuleId, ReadList]:
         found = {}
-        for module, take in _TAKES.items():
+        for module, taking in wanted.items():
             url = link.endpoints.get((module, InterfaceRole.SENDER))
             if url is None:
                 continue
             try:
-                read = await self._read(link, module, url, take, parties)
+                read = await self._read(link, module, url, taking, parties)
             except (PartnerUnreachableError, PartnerRefusedError, ForbiddenAddressError) as error:
                 _LOGGER.warning("%s of %s: %s", module, link.partner, type(error).__name__)
                 continue
@@ -143,21 +148,21 @@ class PartnerListReader:
         return found
 
     async def _read(
-        self, link: Link, module: ModuleId, url: str, take: _Take, parties: frozenset[str]
+        self, link: Link, module: ModuleId, url: str, taking: _Taking, parties: frozenset[str]
     ) -> ReadList | None:
         """Read one list, from where it was read last; None: it is not due."""
         database, now = self._resources.database, self._resources.now()
         async with database.connection() as connection:
             rows = await connection.execute(_SINCE, (link.partner, module))
             row = await rows.fetchone()
-        if row is not None and row[0] + EVERY > now:
+        if row is not None and row[0] + taking.every > now:
             return None
         query = None if row is None else {"date_from": wire_moment(row[0] - OVERLAP)}
         read = ReadList()
         async for page in self._resources.client.pages(link, url, query=query):
             async with database.connection() as connection:
                 for each in page:
-                    read = read.plus(await _taken(connection, link, each, take, parties, now))
+                    read = read.plus(await _taken(connection, link, each, taking, parties, now))
         values = (link.partner, module, now, read.refused, read.trouble)
         async with database.connection() as connection:
             await connection.execute(_PULLED, values)
@@ -167,11 +172,19 @@ class PartnerListReader:
 _Take = Callable[[AsyncConnection[Any], Link, str, Tree, datetime], Awaitable[None]]
 
 
+class _Taking(NamedTuple):
+    """How a list is read: `is_of_others`, whoever they are, or of the partner's own parties."""
+
+    take: _Take
+    every: timedelta = EVERY
+    is_of_others: bool = False
+
+
 async def _taken(
     connection: AsyncConnection[Any],
     link: Link,
     value: object,
-    take: _Take,
+    taking: _Taking,
     parties: frozenset[str],
     now: datetime,
 ) -> str | None:
@@ -183,10 +196,10 @@ async def _taken(
         if "country_code" in tree or "party_id" in tree:
             country, party_id = tree.get("country_code"), tree.get("party_id")
             party = party_named(str(country), str(party_id))
-        if party not in parties:
+        if not taking.is_of_others and party not in parties:
             return f"{party} is not the partner's"
         async with connection.transaction():
-            await take(connection, link, party, tree, now)
+            await taking.take(connection, link, party, tree, now)
     except (OcpiError, BadPartyError) as error:
         return str(error)
     return None
@@ -222,10 +235,24 @@ async def _take_location(
         await keep_location(connection, party, key, location, at=now)
 
 
-_TAKES: Final[Mapping[ModuleId, _Take]] = {
-    ModuleId.TARIFFS: _take_tariff,
-    ModuleId.LOCATIONS: _take_location,
+async def _take_client(
+    connection: AsyncConnection[Any], link: Link, party: str, tree: Tree, now: datetime
+) -> None:
+    await keep_client(connection, link.partner, party, tree, now=now)
+
+
+_TAKINGS: Final[Mapping[ModuleId, _Taking]] = {
+    ModuleId.TARIFFS: _Taking(_take_tariff),
+    ModuleId.LOCATIONS: _Taking(_take_location),
 }
+_OF_HUBS: Final = {
+    ModuleId.HUB_CLIENT_INFO: _Taking(_take_client, EVERY_CLIENTS, is_of_others=True),
+}
+
+
+def _wanted(partner: Partner) -> Mapping[ModuleId, _Taking]:
+    """Return what is read of *partner*."""
+    return {**_TAKINGS, **_OF_HUBS} if PartnerRole.HUB in partner.roles else _TAKINGS
 
 
 def _id(tree: Tree, length: int) -> str:

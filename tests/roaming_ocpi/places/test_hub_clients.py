@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ledger.database import connect, connect_async
+from ledger.database import connect_async
 from ledger.declared.declarations import Declarations, Kind
 from ledger.master_data.partners import PartnerRole
-from roaming_ocpi.places.hub_clients import hub_says_unreachable, take_clients
+from roaming_ocpi.places.hub_clients import UNREACHABLE, unreachable_clients
+from roaming_ocpi.registration.link import Link, LinkState
+from roaming_ocpi.relay.routes import routes_of
+from tariffs.ocpi.versions import OcpiVersion
 from tests.roaming_ocpi.places.declared_places import EMSP, change, declared_in, harbour
 from tests.roaming_ocpi.places.places_served import HUB, NOW, places_served
 
@@ -45,20 +48,33 @@ async def test_a_hub_tells_who_is_there(database: str) -> None:
     assert kept.data == later
 
 
-@pytest.mark.parametrize(
-    ("status", "is_unreachable"),
-    [("CONNECTED", False), ("OFFLINE", True), ("SUSPENDED", True), ("A_NEW_ONE", False)],
-)
-async def test_what_a_hub_says_of_its_clients_can_be_asked(
-    database: str, status: str, *, is_unreachable: bool
-) -> None:
-    async with places_served(database, with_hub(database)) as places:
-        await places.ask("PUT", ONE, CLIENT | {"status": status}, token=HUB)
+async def test_what_is_for_a_party_that_its_hub_says_is_away_waits(database: str) -> None:
+    declared = with_hub(database)
+    behind = replace(EMSP, hub="FR-HUB")
+    declared = declared_in(
+        database, change(Kind.PARTNER, "NL-ALL", behind), change(Kind.PARTNER, "NL-TWO", behind)
+    )
+    hub = Link("FR-HUB", "DE-HBC", LinkState.REGISTERED, OcpiVersion.V2_2_1, "t", {})
+    reached = {}
+    async with places_served(database, declared) as places, await connect_async(database) as books:
+        statuses = ["", "CONNECTED", "PLANNED", "OFFLINE", "A_NEW_ONE", "SUSPENDED"]
+        for day, status in enumerate(statuses, 1):
+            client = CLIENT | {"status": status, "last_updated": f"2026-03-0{day}T00:00:00Z"}
+            if status:
+                await places.ask("PUT", ONE, client, token=HUB)
+            away = await unreachable_clients(books, ["NL-ALL", "NL-TWO"])
+            reached[status] = routes_of([hub], declared, NOW, away).keys()
+        # In another role it is there.
+        other = CLIENT | {"role": "EMSP", "status": "CONNECTED"}
+        await places.ask("PUT", ONE, other, token=HUB)
+        both = routes_of([hub], declared, NOW, await unreachable_clients(books, ["NL-ALL"])).keys()
 
-    with connect(database) as connection:
-        assert hub_says_unreachable(connection, "FR-HUB", "NL-ALL") is is_unreachable
-        assert not hub_says_unreachable(connection, "FR-HUB", "NL-NOB")
-        assert not hub_says_unreachable(connection, "NL-TNM", "NL-ALL")
+    all_of_them = {"FR-HUB", "NL-ALL", "NL-TWO"}
+    assert reached == {
+        status: all_of_them - {"NL-ALL"} if status in UNREACHABLE else all_of_them
+        for status in statuses
+    }
+    assert both == all_of_them
 
 
 async def test_nobody_but_a_hub_tells_of_others(database: str) -> None:
@@ -88,17 +104,6 @@ async def test_a_client_that_is_none_is_refused(database: str, changes: dict[str
         answer = await places.ask("PUT", ONE, CLIENT | changes, token=HUB)
 
     assert (answer.http, answer.status) == (400, 2001)
-
-
-async def test_a_list_that_was_pulled_is_kept_but_for_what_is_none(database: str) -> None:
-    connection = await connect_async(database)
-    async with connection:
-        listed = [CLIENT, 7, CLIENT | {"party_id": "?"}, CLIENT | {"role": None}]
-        problems = await take_clients(connection, "FR-HUB", listed, now=NOW)
-
-    assert len(problems) == 3
-    with connect(database) as known:
-        assert hub_says_unreachable(known, "FR-HUB", "NL-ALL")
 
 
 async def test_we_say_what_we_are_to_the_partner_that_asks(database: str) -> None:

@@ -36,7 +36,7 @@ from tests.roaming_ocpi.places.places_served import NOW, TNM, Places, places_ser
 from tests.roaming_ocpi.places.test_partner_tariffs import TARIFF
 from tests.roaming_ocpi.wire.ocpi_objects import LOCATION
 
-BOTH = (ModuleId.TARIFFS, ModuleId.LOCATIONS)
+BOTH = (ModuleId.TARIFFS, ModuleId.LOCATIONS, ModuleId.HUB_CLIENT_INFO)
 
 
 class Reading(NamedTuple):
@@ -131,6 +131,45 @@ async def test_an_odd_object_costs_no_other(database: str) -> None:
     assert tariffs.trouble == "must be an object, not 7"
     assert (locations.taken, locations.refused) == (1, 2)
     assert kept(database) == ["loc1"]
+
+
+async def test_who_is_reached_through_a_hub_is_read_more_often_and_whoever_it_is(
+    database: str,
+) -> None:
+    listed = [client_info("NL-ALL"), 7, client_info("FR-X"), client_info("FR-ONE") | {"role": None}]
+
+    async def serve(request: Any, writer: Any) -> None:  # noqa: ANN401 - what odd_partner gives
+        is_clients = "hubclientinfo" in request.target
+        writer.write(answer(enveloped(listed if is_clients else [])))
+        await writer.drain()
+
+    async with odd_partner(serve) as odd, reading(database, OcpiVersion.V2_2_1, odd.url) as both:
+        plain = await both.reader.read(both.link)
+        hub = replace(EMSP, roles=(PartnerRole.HUB,))
+        both.partner.declared = declared_in(database, change(Kind.PARTNER, "DE-HBC", hub))
+        came = []
+        for minutes in (16, 24, 40):
+            both.partner.now = NOW + timedelta(minutes=minutes)
+            came.append(await both.reader.read(both.link))
+
+    assert ModuleId.HUB_CLIENT_INFO not in plain, "who is no hub says nothing of others"
+    read = came[0][ModuleId.HUB_CLIENT_INFO]
+    assert (read.taken, read.refused) == (1, 3)
+    assert [list(each) for each in came[1:]] == [[], [ModuleId.HUB_CLIENT_INFO]]
+    with connect(database) as connection:
+        rows = connection.execute("SELECT hub, party, status FROM hub_client").fetchall()
+    assert rows == [("DE-HBC", "NL-ALL", "OFFLINE")]
+
+
+def client_info(party: str) -> dict[str, Any]:
+    country, party_id = party.split("-")
+    return {
+        "country_code": country,
+        "party_id": party_id,
+        "role": "CPO",
+        "status": "OFFLINE",
+        "last_updated": "2026-03-01T00:00:00Z",
+    }
 
 
 async def test_who_has_no_stations_or_cannot_be_reached_is_read_later(database: str) -> None:
