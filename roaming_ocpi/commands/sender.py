@@ -1,7 +1,7 @@
 """Commands that we give partners for our drivers, and the results that they post to us.
 
 A command of ours has an id of its own at the end of the address for its result; a result counts
-from the partner that was asked alone, and the first one is kept.
+from the partner that was asked alone, or its hub, and the first one is kept.
 
 Source: OCPI 2.1.1, mod_commands, 13.2.2; OCPI 2.2.1 and 2.3.0, mod_commands, 13.2.2, and
 mod_charging_profiles, 14.2.2.
@@ -9,7 +9,9 @@ mod_charging_profiles, 14.2.2.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any, Final, LiteralString, NamedTuple
 from uuid import UUID, uuid4
 
@@ -31,12 +33,13 @@ from roaming_ocpi.wire.walls import encoded
 
 _COMMANDS: Final = (ModuleId.COMMANDS, InterfaceRole.RECEIVER)
 _WORD_MAX: Final = 40
+_LOOK_SECONDS: Final = 0.2
 _ADD: LiteralString = "INSERT INTO asked_command (id, party, kind) VALUES (%s, %s, %s)"
 _ANSWER: LiteralString = "UPDATE asked_command SET answer = %s WHERE id = %s"
 _RESULT: LiteralString = """
 UPDATE asked_command SET result = coalesce(result, %s),
     result_at = coalesce(result_at, clock_timestamp())
-WHERE id = %s AND party = %s RETURNING true
+WHERE id = %s AND party = ANY (%s) RETURNING true
 """
 _READ: LiteralString = "SELECT party, kind, answer, result FROM asked_command WHERE id = %s"
 
@@ -48,6 +51,11 @@ class AskedCommand(NamedTuple):
     kind: str
     answer: str | None
     result: str | None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the partner does it, and a result is to come."""
+        return self.answer == "ACCEPTED"
 
 
 class NoCommandsError(RoamingError):
@@ -93,6 +101,16 @@ class CommandsSender:
             row = await (await connection.execute(_READ, (id_,))).fetchone()
         return None if row is None else AskedCommand(*row)
 
+    async def ended(self, id_: UUID, seconds: float) -> AskedCommand:
+        """Return a command of ours once it has its result or gets none, at most *seconds* later."""
+        limit = monotonic() + seconds
+        while True:
+            found = await self.read(id_)
+            assert found is not None, "it was asked"
+            if found.result is not None or not found.is_taken or monotonic() >= limit:
+                return found
+            await asyncio.sleep(_LOOK_SECONDS)
+
     def commands(self) -> Module:
         """Return where partners' CPOs post results."""
         return Module(
@@ -125,7 +143,7 @@ class CommandsSender:
             id_ = UUID(call.path["id"])
         except ValueError:
             id_ = None
-        asked = (word, id_, call.caller.partner)
+        asked = (word, id_, sorted(call.caller.parties))
         if id_ is None or not await self._write(_RESULT, asked):
             message = "no command was asked of you under that address"
             raise OcpiRefusedError.not_found(message)

@@ -14,10 +14,13 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
+from ledger.books.prepayments import has_credit
 from ledger.declared.declarations import Declaration, Declarations, Kind
 from ledger.master_data.customers import Customer
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.partners.tokens import ID_MAX
+from ledger.persons.holders import token_holder
+from ledger.persons.store import find
 from roaming_ocpi.tokens.reading import RFID
 from tariffs.ocpi.versions import OcpiVersion
 
@@ -47,6 +50,17 @@ class OwnToken(NamedTuple):
     def cursor(self) -> str:
         """Where the list goes on behind this one: it tells nothing of whose it is."""
         return f"{self.last_updated.astimezone(UTC).isoformat()}/{self.number}"
+
+
+class FoundOwnToken(NamedTuple):
+    """One of our tokens that is asked about; `allowed` is a word of OCPI (AllowedType)."""
+
+    own: OwnToken
+    uid: str
+    allowed: str
+
+    def __repr__(self) -> str:
+        return f"FoundOwnToken({self.own.subject}, {self.allowed})"
 
 
 class Issuer(NamedTuple):
@@ -142,6 +156,33 @@ def _is_asked_about(
             holds = isinstance(row.entity, Customer) and row.entity.pays_in_advance
             found, turned = holds, turned if holds is found else row
     return found, turned
+
+
+def find_own_token(
+    uid: str, seller: str, declared: Declarations, now: datetime, connection: Connection[Any]
+) -> FoundOwnToken | None:
+    """Return the token of ours that *uid* is, None where there is none that partners may know.
+
+    Credit is what its customer paid in advance to the *seller*, a legal entity.
+    """
+    holder = token_holder(uid)
+    subjects = find(connection, [holder]) if holder else {}
+    for subject in subjects.values():
+        row = declared.in_force(Kind.TOKEN, subject.id, now)
+        token = row and row.entity
+        if row is None or not isinstance(token, Token) or not is_known(token, declared, now):
+            continue
+        spelt = spellings(connection, [subject.id]).get(subject.id)
+        if spelt is None:
+            return None
+        payer = customer_of(token, declared, now) or ""
+        versions = [each.version for each in declared.history(Kind.CUSTOMER, payer)]
+        times = declared_times(connection, [row.version, *versions])
+        own, allowed = own_token(row, token, declared, times, now), may_roam(token, now)
+        if allowed == ALLOWED and own.is_asked_about:
+            allowed = ALLOWED if has_credit(connection, payer, seller) else NO_CREDIT
+        return FoundOwnToken(own, spelt, allowed)
+    return None
 
 
 def contract_of(subject: str, issuer: Issuer) -> str:

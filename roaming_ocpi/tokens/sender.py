@@ -12,12 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
-from ledger.books.prepayments import has_credit
-from ledger.declared.declarations import Declarations, Kind
+from ledger.declared.declarations import Declarations
 from ledger.master_data.partners import PartnerRole
-from ledger.master_data.tokens import Token
-from ledger.persons.holders import token_holder
-from ledger.persons.store import find
 from roaming_ocpi.server.calls import (
     Module,
     ObjectPage,
@@ -31,14 +27,10 @@ from roaming_ocpi.server.resources import Resources
 from roaming_ocpi.tokens.book import TokenBook
 from roaming_ocpi.tokens.own_tokens import (
     ALLOWED,
-    NO_CREDIT,
     Issuer,
     OwnToken,
-    customer_of,
     declared_times,
-    is_known,
-    may_roam,
-    own_token,
+    find_own_token,
     own_tokens,
     spellings,
     token_object,
@@ -56,15 +48,6 @@ class _Listed(NamedTuple):
     version: int
     minute: datetime
     tokens: Sequence[OwnToken]
-
-
-class _Shown(NamedTuple):
-    """One of our tokens that a partner asks about."""
-
-    own: OwnToken
-    token: Token
-    uid: str
-    has_credit: bool
 
 
 class TokensSender:
@@ -122,18 +105,15 @@ class TokensSender:
         seller = declared.partner(call.caller.partner, call.now)
         assert seller is not None, "its roles were looked at"
         asked = call.path["token_uid"], seller.legal_entity
-        found = await self._book.do(partial(_find, *asked, declared, call.now))
+        found = await self._book.do(partial(find_own_token, *asked, declared, call.now))
         written = found and token_object(found.own, found.uid, issuer, call.version)
         if found is None or not written:
             message = "no token of ours has that uid"
             raise OcpiRefusedError.not_found(message, Status.UNKNOWN_TOKEN)
-        allowed = may_roam(found.token, call.now)
-        if allowed == ALLOWED and not found.has_credit:
-            allowed = NO_CREDIT
-        data: dict[str, Any] = {"allowed": allowed}
+        data: dict[str, Any] = {"allowed": found.allowed}
         if call.version is not OcpiVersion.V2_1_1:
             data["token"] = written
-        if place is not None and allowed == ALLOWED:
+        if place is not None and found.allowed == ALLOWED:
             data["location"] = place
         return Reply(data=data)
 
@@ -151,30 +131,6 @@ def _list(declared: Declarations, now: datetime, connection: Connection[Any]) ->
     tokens = own_tokens(declared, declared_times(connection), now)
     known = spellings(connection, [each.subject for each in tokens])
     return [each for each in tokens if each.subject in known]
-
-
-def _find(
-    uid: str, seller: str, declared: Declarations, now: datetime, connection: Connection[Any]
-) -> _Shown | None:
-    """Return the token of ours that *uid* is, None where there is none that partners may know.
-
-    Credit is what its customer paid in advance to the *seller*.
-    """
-    holder = token_holder(uid)
-    subjects = find(connection, [holder]) if holder else {}
-    for subject in subjects.values():
-        row = declared.in_force(Kind.TOKEN, subject.id, now)
-        if row is None or not isinstance(row.entity, Token):
-            continue
-        if is_known(row.entity, declared, now):
-            payer = customer_of(row.entity, declared, now) or ""
-            versions = [each.version for each in declared.history(Kind.CUSTOMER, payer)]
-            times = declared_times(connection, [row.version, *versions])
-            own = own_token(row, row.entity, declared, times, now)
-            spelt = spellings(connection, [subject.id]).get(subject.id)
-            credit = not own.is_asked_about or has_credit(connection, payer, seller)
-            return None if spelt is None else _Shown(own, row.entity, spelt, credit)
-    return None
 
 
 def _issuer(declared: Declarations, call: PartnerCall) -> Issuer:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -14,14 +13,10 @@ from deploy.commands.login import login
 from deploy.commands.text_files import FromStdin, read_secret
 from deploy.errors import DeployError
 from deploy.output import print_json, say
-from deploy.running.opening import opened
 
 if TYPE_CHECKING:
-    from deploy.settings import Settings
     from roaming_ocpi.registration.handshake import Handshaker
     from roaming_ocpi.registration.link import LinkState
-
-_T = TypeVar("_T")
 
 
 @Parameter(name="*")
@@ -127,10 +122,13 @@ def revoke(
         by: Who does it (default: your login).
         folder: Where.
     """
+    from deploy.roaming.partner_way import with_partners
     from roaming_ocpi.registration.sending import end
 
     who = by or login()
-    ended = _with_partners(folder, lambda ours: end(ours, party, by=who, why=reason or "revoked"))
+    ended = with_partners(
+        folder.settings(), lambda ours: end(ours, party, by=who, why=reason or "revoked")
+    )
     if folder.json:
         print_json({"partner": party, "revoked": True, "untold": ended.untold})
     else:
@@ -140,6 +138,7 @@ def revoke(
 
 
 def _invite(party: str, hours: int, who: str, folder: ReadingFolder) -> int:
+    from deploy.roaming.partner_way import with_partners
     from roaming_ocpi.registration.store import invite, new_token
     from roaming_ocpi.registration.terms import PartnerTerms, terms_of
 
@@ -151,7 +150,7 @@ def _invite(party: str, hours: int, who: str, folder: ReadingFolder) -> int:
             await invite(database, party, token, hours=hours, at=ours.now(), by=who)
         return terms, ours.versions_url
 
-    terms, address = _with_partners(folder, invited, tells_address=True)
+    terms, address = with_partners(folder.settings(), invited, tells_address=True)
     if folder.json:
         print_json({"partner": party, "token": token, "url": address, "hours": hours})
         return 0
@@ -167,6 +166,7 @@ def _invite(party: str, hours: int, who: str, folder: ReadingFolder) -> int:
 def _exchange(
     party: str, secret: str | None, url: str | None, who: str, folder: ReadingFolder
 ) -> int:
+    from deploy.roaming.partner_way import with_partners
     from roaming_ocpi.registration.sending import Registered, register, renew
 
     def told(step: str) -> None:
@@ -178,7 +178,7 @@ def _exchange(
             return await renew(ours, party, by=who, told=told)
         return await register(ours, party, secret, url, by=who, told=told)
 
-    came = _with_partners(folder, exchanged, tells_address=True)
+    came = with_partners(folder.settings(), exchanged, tells_address=True)
     if folder.json:
         print_json(came._asdict())
         return 0
@@ -192,74 +192,16 @@ def _exchange(
 
 
 def _move(party: str, state: LinkState, why: str, who: str, folder: ReadingFolder) -> int:
+    from deploy.roaming.partner_way import with_partners
     from roaming_ocpi.registration.store import move
 
     async def moved(ours: Handshaker) -> None:
         async with ours.database.connection() as database:
             await move(database, party, state, at=ours.now(), by=who, why=why)
 
-    _with_partners(folder, moved)
+    with_partners(folder.settings(), moved)
     if folder.json:
         print_json({"partner": party, "state": state})
     else:
         say(f"{party} is {state}")
     return 0
-
-
-def _with_partners(
-    folder: ReadingFolder,
-    work: Callable[[Handshaker], Awaitable[_T]],
-    *,
-    tells_address: bool = False,
-) -> _T:
-    """Return what *work* comes to, done with the way to partners and the database open.
-
-    Raises:
-        NoPartnerAddressError: If it *tells_address* of ours to a partner, and nobody knows it.
-    """
-    import asyncio
-
-    from deploy.roaming.addresses import address_for_partners
-    from ledger.database import dsn_of
-
-    settings = folder.settings()
-    with opened(settings) as connection:
-        address = address_for_partners(connection, settings) if tells_address else ""
-        return asyncio.run(_worked(settings, dsn_of(connection), address, work))
-
-
-async def _worked(
-    settings: Settings, dsn: str, address: str, work: Callable[[Handshaker], Awaitable[_T]]
-) -> _T:
-    from contextlib import closing
-
-    from psycopg_pool import AsyncConnectionPool
-
-    from deploy.clock import SystemClock
-    from ledger.database import connect, connect_options
-    from ledger.declared.declarations import Declarations
-    from ledger.declared.store import load_declarations
-    from roaming_ocpi.client.http import HttpPartnerClient
-    from roaming_ocpi.registration.handshake import Handshaker
-    from roaming_ocpi.server.audit import CallAudit
-
-    now = SystemClock().now
-
-    async def declared() -> Declarations:
-        with connect(dsn) as connection:
-            return load_declarations(connection)
-
-    kwargs = {"options": connect_options(dsn), "autocommit": True}
-    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-        dsn, kwargs=kwargs, min_size=1, max_size=4, open=False
-    )
-    audit = CallAudit(dsn, now=now, kept_days=settings.calls_kept_days)
-    with closing(audit):
-        client = HttpPartnerClient(
-            allow_private=settings.roaming_private_networks, now=now, heard=audit.hear
-        )
-        try:
-            async with pool:
-                return await work(Handshaker(pool, now, declared, client, address))
-        finally:
-            await client.close()

@@ -88,6 +88,36 @@ ROAMING_COMMANDS: Final = (
         examples=("cdr judge-again", "cdr judge-again --json"),
     ),
     Command(
+        words="partner start",
+        function=f"{_MODULE}.asking:start",
+        summary="Start a session of a driver of ours at a partner's station, and wait for it.",
+        examples=("partner start FR-CHA LOC1 --evse FR*CHA*E1 --token 04A1B2C3",),
+    ),
+    Command(
+        words="partner stop",
+        function=f"{_MODULE}.asking:stop",
+        summary="Stop a session of a driver of ours at a partner's station.",
+        examples=("partner stop FR-CHA 6c2f7a5e-1 --json",),
+    ),
+    Command(
+        words="partner unlock",
+        function=f"{_MODULE}.asking:unlock",
+        summary="Have a partner let go of a plug that its station holds fast.",
+        examples=("partner unlock FR-CHA LOC1 FR*CHA*E1 1",),
+    ),
+    Command(
+        words="partner reserve",
+        function=f"{_MODULE}.asking:reserve",
+        summary="Reserve a partner's station for a driver of ours.",
+        examples=("partner reserve FR-CHA LOC1 --token 04A1B2C3 --minutes 30",),
+    ),
+    Command(
+        words="partner cancel",
+        function=f"{_MODULE}.asking:cancel",
+        summary="Take a reservation at a partner's station back.",
+        examples=("partner cancel FR-CHA 6c2f7a5e-6d1b-4f6e-9d0a-2b8f6f1f0c11",),
+    ),
+    Command(
         words="partner retry",
         function=f"{_MODULE}.outbox:retry",
         summary="Send a partner again what it refused, or did not take yet, at once.",
