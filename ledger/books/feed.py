@@ -22,7 +22,8 @@ from psycopg import Connection
 from ledger.errors import LedgerError
 
 DESK_PARTITION: Final = -1
-"""Of the decisions that are no session's: invoices, tariffs approved and retired, prepayments."""
+"""Of the decisions that are no session's: invoices, tariffs approved and retired, prepayments,
+settlements with partners."""
 FIRST_NUMBER: Final = 1
 """Of each partition."""
 
@@ -56,14 +57,15 @@ class DeskDecision(StrEnum):
     APPROVED = "approved"
     RETIRED = "retired"
     PREPAID = "prepaid"
+    SETTLED = "settled"
 
 
 class FeedEntry(NamedTuple):
     """A decision with its number; `kind` is a `DecisionKind` or a `DeskDecision`.
 
-    `subject` is a session's id, an invoice's number, a tariff's id or a prepayment's number,
-    `revision` the session's revision or the tariff's version (1 of the others). `sha256` names what
-    was decided.
+    `subject` is a session's id, a tariff's id, or the number of an invoice, a prepayment or a
+    settlement, `revision` the session's revision or the tariff's version (1 of the others).
+    `sha256` names what was decided.
     """
 
     partition: int

@@ -13,21 +13,24 @@ from psycopg.rows import class_row
 from ledger.approvals.history import RecordedMove, TariffMove
 from ledger.books.feed import FeedEntry
 from ledger.books.prepayments import prepayments
+from ledger.settlements.statement import Settlement, SettlementSide
 from projections.publishing.event_types import (
     INVOICED_SESSIONS_MAX,
     CreditNoteBody,
     CreditNoteIssuedEvent,
     DecisionEvent,
+    EventSide,
     EventTotal,
     InvoiceBody,
     InvoicedRevision,
     InvoiceIssuedEvent,
-    Numbered,
     PrepaymentBody,
     PrepaymentRecordedEvent,
     ReplacedBody,
     RetirementProposedEvent,
     RetirementRejectedEvent,
+    SettlementAgreedEvent,
+    SettlementBody,
     TariffAdoptedEvent,
     TariffApprovedEvent,
     TariffBody,
@@ -37,10 +40,8 @@ from projections.publishing.event_types import (
     TariffReplacedEvent,
     TariffRetiredEvent,
     TariffStartBody,
-    amount,
-    in_utc,
-    make_event,
 )
+from projections.publishing.making import Numbered, amount, in_utc, make_event, numeral
 
 _MONTH: Final = "month:"
 _INVOICES: LiteralString = """
@@ -58,6 +59,10 @@ LATERAL (
     LIMIT %s
 ) AS billed
 """
+_SETTLEMENTS: LiteralString = """
+SELECT number, period, agreed_at, body FROM partner_settlement WHERE number = ANY(%s)
+"""
+_SETTLEMENT: Final = msgspec.json.Decoder(Settlement)
 _TYPES: Final[Mapping[TariffMove, type[DecisionEvent]]] = {
     TariffMove.PROPOSED: TariffProposedEvent,
     TariffMove.ADOPTED: TariffAdoptedEvent,
@@ -137,6 +142,52 @@ def prepayment_events(
         )
         for entry, paid in ((entry, rows[int(entry.subject)]) for entry in entries)
     ]
+
+
+def settlement_events(
+    connection: Connection[Any], entries: Sequence[FeedEntry], *, source: str
+) -> list[DecisionEvent]:
+    """Return the events that tell of *entries*, agreed settlements, in their order."""
+    numbers = [entry.subject for entry in entries]
+    rows = {number: row for number, *row in connection.execute(_SETTLEMENTS, (numbers,))}
+    return [
+        make_event(
+            SettlementAgreedEvent,
+            _settlement_body(entry.subject, period, _SETTLEMENT.decode(bytes(body))),
+            numbered=Numbered(source, entry.number),
+            key=entry.subject,
+            decided_at=agreed_at,
+            sha256=entry.sha256,
+        )
+        for entry in entries
+        for period, agreed_at, body in [rows[entry.subject]]
+    ]
+
+
+def _settlement_body(number: str, period: str, agreed: Settlement) -> SettlementBody:
+    terms = agreed.terms
+    return SettlementBody(
+        number=number,
+        legal_entity=terms.legal_entity,
+        partner=terms.party,
+        month=terms.month,
+        period=period,
+        currency=terms.currency,
+        sent=_side(agreed.sent, terms.currency),
+        received=_side(agreed.received, terms.currency),
+        due=amount(agreed.due_minor, terms.currency),
+        excluded=len(agreed.excluded),
+    )
+
+
+def _side(side: SettlementSide, currency: str) -> EventSide:
+    return EventSide(
+        cdrs=side.count,
+        energy_wh=numeral(side.energy_wh),
+        net=amount(side.net_minor, currency),
+        tax=amount(side.tax_minor, currency),
+        gross=amount(side.gross_minor, currency),
+    )
 
 
 def _document_body(invoice: _Invoice, billed: Sequence[InvoicedRevision]) -> InvoiceBody:

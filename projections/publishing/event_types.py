@@ -10,15 +10,11 @@ books. And nothing grows with what strangers send, for a message of Kafka has a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Final, NamedTuple
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 from msgspec import Meta
-
-from tariffs.currencies import currency_exponent
-from tariffs.quantities import minor_text, plain
 
 INVOICED_SESSIONS_MAX: Final = 100
 """More are not named in an event, for an invoice may have any number."""
@@ -232,6 +228,37 @@ class PrepaymentRecordedEvent(DecisionEvent, frozen=True, kw_only=True, tag="pre
     body: PrepaymentBody
 
 
+class EventSide(msgspec.Struct, frozen=True, kw_only=True):
+    """What one side delivered in a settlement: net and tax add up to gross; credits take back."""
+
+    cdrs: Annotated[int, Meta(description="how many CDRs and credits")]
+    energy_wh: WattHours
+    net: Amount
+    tax: Amount
+    gross: Amount
+
+
+class SettlementBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What a roaming partner and we agreed to owe each other for a month, in one currency."""
+
+    number: str
+    legal_entity: str
+    partner: Annotated[str, Meta(description="its party: NL-TNM")]
+    month: Annotated[str, Meta(description="2026-03, in the legal entity's calendar")]
+    period: Annotated[str, Meta(description="the month in whose books it stands")]
+    currency: Annotated[str, Meta(description="ISO 4217")]
+    sent: Annotated[EventSide, Meta(description="our CDRs, which the partner owes")]
+    received: Annotated[EventSide, Meta(description="the partner's CDRs, which we owe")]
+    due: Annotated[Numeral, Meta(description="in its currency; below 0: we owe it")]
+    excluded: Annotated[int, Meta(description="CDRs left out until a dispute is decided")]
+
+
+class SettlementAgreedEvent(DecisionEvent, frozen=True, kw_only=True, tag="settlement.agreed"):
+    """A month with a roaming partner was agreed on; what comes later goes into the next one."""
+
+    body: SettlementBody
+
+
 class TariffBody(msgspec.Struct, frozen=True, kw_only=True):
     """A version of a tariff, counted from 1."""
 
@@ -325,6 +352,7 @@ EVENT_TYPES: Final[Mapping[str, type[DecisionEvent]]] = {
         InvoiceIssuedEvent,
         CreditNoteIssuedEvent,
         PrepaymentRecordedEvent,
+        SettlementAgreedEvent,
         TariffProposedEvent,
         TariffAdoptedEvent,
         TariffApprovedEvent,
@@ -336,56 +364,3 @@ EVENT_TYPES: Final[Mapping[str, type[DecisionEvent]]] = {
     )
 }
 """By kind."""
-
-_ENCODER: Final = msgspec.json.Encoder()
-
-
-class Numbered(NamedTuple):
-    """Where a decision stands: who numbered it, and its number there."""
-
-    source: str
-    number: int
-
-
-def make_event(
-    event_type: type[DecisionEvent],
-    body: msgspec.Struct,
-    *,
-    numbered: Numbered,
-    key: str,
-    decided_at: datetime,
-    sha256: str,
-) -> DecisionEvent:
-    """Return the event of that type with *body*, which must be of the type's own."""
-    made: Any = event_type
-    event: DecisionEvent = made(
-        id=f"{numbered.source}/{numbered.number}",
-        schema=event_type.version,
-        source=numbered.source,
-        number=numbered.number,
-        key=key,
-        decided_at=in_utc(decided_at),
-        sha256=sha256,
-        body=body,
-    )
-    return event
-
-
-def in_utc(moment: datetime) -> datetime:
-    """Return *moment* as events tell it."""
-    return moment.astimezone(UTC)
-
-
-def numeral(number: Decimal) -> str:
-    """Return *number* as events tell it: all digits, no exponent, no zeros for nothing."""
-    return f"{plain(number):f}"
-
-
-def amount(minor: int, currency: str) -> str:
-    """Return *minor* units of *currency* as events tell them: 1230 of EUR are "12.30"."""
-    return minor_text(minor, currency_exponent(currency))
-
-
-def encode_event(event: DecisionEvent) -> bytes:
-    """Return *event* as JSON."""
-    return _ENCODER.encode(event)

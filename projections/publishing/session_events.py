@@ -23,7 +23,6 @@ from projections.publishing.event_types import (
     EventPayer,
     EventPrice,
     HeldBody,
-    Numbered,
     RatedBody,
     SessionCorrectedEvent,
     SessionHeldEvent,
@@ -31,11 +30,8 @@ from projections.publishing.event_types import (
     SessionReleasedEvent,
     SessionWrittenOffEvent,
     WrittenOffBody,
-    amount,
-    in_utc,
-    make_event,
-    numeral,
 )
+from projections.publishing.making import Numbered, amount, in_utc, make_event, numeral
 from tariffs.phrases.phrase import Phrase
 
 Body = RatedBody | CorrectedBody | HeldBody | WrittenOffBody

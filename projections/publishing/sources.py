@@ -20,9 +20,13 @@ from ledger.rating.stored import unpack_decision
 from projections.publishing.desk_events import (
     invoice_events,
     prepayment_events,
+    settlement_events,
     tariff_event,
 )
-from projections.publishing.event_types import DecisionEvent, Numbered
+from projections.publishing.event_types import (
+    DecisionEvent,
+)
+from projections.publishing.making import Numbered
 from projections.publishing.session_events import session_event
 
 PAGE: Final = 200
@@ -162,6 +166,8 @@ def _desk(
                 events += invoice_events(connection, list(some), source=_source(partition))
             case DeskDecision.PREPAID:
                 events += prepayment_events(connection, list(some), source=_source(partition))
+            case DeskDecision.SETTLED:
+                events += settlement_events(connection, list(some), source=_source(partition))
             case DeskDecision.APPROVED | DeskDecision.RETIRED:
                 pass  # the tariffs' record tells of them
             case _:

@@ -15,7 +15,7 @@ from typing import Any, Final, LiteralString, NamedTuple, cast
 
 from psycopg import Connection
 
-from ledger.books.feed import DESK_PARTITION
+from ledger.books.feed import DESK_PARTITION, DeskDecision, append_decision
 from ledger.books.journal import store_entries
 from ledger.books.periods import (
     ClosedMonths,
@@ -36,6 +36,7 @@ from ledger.desk.settling.refusals import (
 )
 from ledger.master_data.partners import OldCorrections, Partner
 from ledger.partners.party import BadPartyError, check_party
+from ledger.rating.decisions import FIRST_REVISION, hash_decision
 from ledger.settlements.candidates import SettlementScope, candidates, settle, settled_cdrs
 from ledger.settlements.entries import posted_before, settlement_entries
 from ledger.settlements.netting import settlement_of
@@ -309,6 +310,13 @@ def _book(
     store_entries(connection, entries)
     if also is not None:
         also(connection, agreed.number)
+    append_decision(
+        connection,
+        DeskDecision.SETTLED,
+        subject=agreed.number,
+        revision=FIRST_REVISION,
+        sha256=hash_decision(body),
+    )
 
 
 def _key(scope: SettlementScope) -> SettlementKey:

@@ -24,7 +24,7 @@ from deploy.running.opening import opened
 from deploy.settings import Settings
 from ledger.facts.stored import unpack_facts
 from ledger.rating.stored import unpack_decision
-from projections.publishing.event_types import encode_event
+from projections.publishing.making import encode_event
 from projections.publishing.sources import FeedSource
 from tests.deploy.running_wattledger import Wattledger
 from tests.tree import EXAMPLES

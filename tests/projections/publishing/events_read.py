@@ -13,7 +13,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from ledger.approvals.approvals import TariffApprovals
 from ledger.database import connect
 from ledger.log.kafka.cluster import KafkaCluster
-from projections.publishing.event_types import DecisionEvent, encode_event
+from projections.publishing.event_types import DecisionEvent
+from projections.publishing.making import encode_event
 from projections.publishing.sources import EventSource, FeedSource, TariffSource, advance
 
 

@@ -21,23 +21,30 @@ from ledger.database import connect
 from ledger.desk.apply import apply_files
 from ledger.desk.approvals import TariffDesk, tariff_desk
 from ledger.desk.publish import publish_files
+from ledger.desk.settling.desk import settlement_desk
 from ledger.log.postgres import PostgresEventLog
 from ledger.rating.decisions import Decision, SessionHeld, SessionRated, hash_decision
 from ledger.rating.stored import PACKING, unpack_decision
+from ledger.settlements.record import IllegalSettlementMoveError
 from projections.publishing import desk_events
 from projections.publishing.event_types import (
     EVENT_TYPES,
     DecisionEvent,
-    Numbered,
-    amount,
-    encode_event,
     kind_of_event,
-    numeral,
 )
+from projections.publishing.making import Numbered, amount, encode_event, numeral
 from projections.publishing.schemas import event_schema
 from projections.publishing.session_events import session_event
 from tariffs.phrases.phrase import phrase
 from tests.charging_day import choose
+from tests.ledger.settlements.partner_cdrs import (
+    IN_APRIL,
+    MARCH,
+    PARTNER,
+    declare_partner,
+    received_cdr,
+    sent_cdr,
+)
 from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
 from tests.projections.publishing.events_read import as_json, events_told
 
@@ -198,6 +205,39 @@ def test_money_that_a_customer_paid_in_advance_is_told_between_the_documents(boo
     assert datetime.fromisoformat(told[0]["decided_at"]) == NOW
     assert len(more) == 4
     assert_fit(more)
+
+
+def test_what_a_partner_and_we_agreed_on_is_told_once(books: str) -> None:
+    before = events_told(books)
+    declared = declare_partner(books)
+    with connect(books) as connection, settlement_desk(connection, declared) as desk:
+        sent_cdr(connection, "A", 1000)
+        received_cdr(connection, "B", "3.00")
+        received_cdr(connection, "C", "3.00", verdict="disputed")
+        [scope] = desk.scopes(PARTNER, MARCH)
+        desk.propose(scope, by="anna", at=IN_APRIL)
+        proposed = events_told(books)
+        agreed = desk.agree(scope, by="anna", at=IN_APRIL)
+        with pytest.raises(IllegalSettlementMoveError):
+            desk.agree(scope, by="ben", at=IN_APRIL)
+
+    [event] = events_told(books)
+
+    assert before
+    assert proposed == []
+    assert kind_of_event(event) == "settlement.agreed"
+    assert_fit([event])
+    said = as_json(event)
+    assert (said["key"], said["source"]) == (agreed.record.number, "feed/-1")
+    assert said["sha256"] == agreed.record.sha256
+    assert datetime.fromisoformat(said["decided_at"]) == IN_APRIL
+    body = said["body"]
+    sides = [
+        (each["cdrs"], each["net"], each["gross"]) for each in (body["sent"], body["received"])
+    ]
+    assert sides == [(1, "10.00", "11.90"), (1, "3.00", "3.57")]
+    assert (body["partner"], body["month"], body["currency"]) == (PARTNER, MARCH, "EUR")
+    assert (body["due"], body["excluded"]) == ("8.33", 1)
 
 
 @pytest.mark.parametrize(("most", "named"), [(1, True), (0, False)])
