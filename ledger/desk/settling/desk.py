@@ -203,6 +203,7 @@ class SettlementDesk:
             currency=scope.currency,
             session_fee=partner.session_fee,
             vat_percent=partner.vat_percent,
+            reverse_charge_percent=partner.reverse_charge_percent,
         )
         with self._connection.transaction():
             sent = candidates(self._connection, scope, CdrSide.SENT)
