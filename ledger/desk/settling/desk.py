@@ -15,7 +15,7 @@ from typing import Any, Final, LiteralString, NamedTuple, cast
 
 from psycopg import Connection
 
-from ledger.books.feed import DESK_PARTITION, DeskDecision, append_decision
+from ledger.books.feed import DESK_PARTITION, DeskDecision, NamedDecision, append_decisions
 from ledger.books.journal import store_entries
 from ledger.books.periods import (
     ClosedMonths,
@@ -274,18 +274,8 @@ def _book(
     period = closed.month_for(scope.legal_entity, scope.month)
     body = canonical_json(settlement)
     row = (
-        agreed.number,
-        scope.legal_entity,
-        agreed.year,
-        agreed.place,
-        scope.party,
-        scope.month,
-        scope.currency,
-        settlement.due_minor,
-        agreed.at,
-        agreed.by,
-        period,
-        body,
+        *(agreed.number, scope.legal_entity, agreed.year, agreed.place, scope.party, scope.month),
+        *(scope.currency, settlement.due_minor, agreed.at, agreed.by, period, body),
         sha256(body).digest(),
     )
     connection.execute(_RECORD, row)
@@ -311,13 +301,8 @@ def _book(
     store_entries(connection, entries)
     if also is not None:
         also(connection, agreed.number)
-    append_decision(
-        connection,
-        DeskDecision.SETTLED,
-        subject=agreed.number,
-        revision=FIRST_REVISION,
-        sha256=hash_decision(body),
-    )
+    told = NamedDecision(agreed.number, FIRST_REVISION, hash_decision(body))
+    append_decisions(connection, DeskDecision.SETTLED, [told])
 
 
 def _key(scope: SettlementScope) -> SettlementKey:
