@@ -288,11 +288,18 @@ def _partner_amounts(partner: Partner) -> Iterator[str]:
         "mark_up_percent": (partner.mark_up_percent, Decimal(-100), Decimal(1_000)),
         "session_fee": (partner.session_fee, Decimal(0), _THRESHOLD_MAX),
         "vat_percent": (partner.vat_percent or Decimal(0), Decimal(0), Decimal(100)),
+        "reverse_charge_percent": (
+            partner.reverse_charge_percent or Decimal(0),
+            Decimal(0),
+            Decimal(100),
+        ),
         "payment_days": (Decimal(partner.payment_days), Decimal(0), Decimal(PAYMENT_DAYS_MAX)),
         "session_every_s": (Decimal(partner.session_every_s), Decimal(5), Decimal(86_400)),
         "timeout_ms": (Decimal(partner.real_time.timeout_ms), Decimal(100), Decimal(20_000)),
         "list_max_age_h": (Decimal(partner.real_time.list_max_age_h), Decimal(0), Decimal(8_760)),
     }
+    if None not in (partner.vat_percent, partner.reverse_charge_percent):
+        yield "vat_percent and reverse_charge_percent: either the seller owes the VAT, or the buyer"
     for country, percent in partner.passed_on_vat.items():
         if not _COUNTRY.fullmatch(country):
             yield f"passed_on_vat: {bounded(country)!r} is no country of two letters (ISO 3166-1)"

@@ -64,7 +64,8 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     with the mark-up, and the VAT in percent that `passed_on_vat` has for the country where it was
     ({NL: 21}). `charges_flagged`: also what was flagged at its CDRs is charged on, without a person
     who accepts it first. `session_fee`: per CDR, in the currency of the settlement. `vat_percent`:
-    of the settlement of services between the two; None: the buyer owes it (`vat_id`).
+    of the settlement of services between the two; None: the buyer owes it (`vat_id`), we at
+    `reverse_charge_percent` of what the partner delivers; None: that is not posted.
     `live_sessions`: it is told of its drivers' sessions while they last, at their start, their end
     and, where they change, every `session_every_s`.
     """
@@ -83,6 +84,7 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     charges_flagged: bool = False
     session_fee: Decimal = Decimal(0)
     vat_percent: Decimal | None = None
+    reverse_charge_percent: Decimal | None = None
     vat_id: str | None = None
     address: Address = Address()
     email: str | None = None

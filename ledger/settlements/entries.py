@@ -5,6 +5,7 @@
 | our CDRs to the partner | PARTNER_RECEIVABLE, gross | PARTNER_UNBILLED, as sessions posted |
 | | EXPECTED_TAX, what their sessions expected | its tax; PARTNER_FEES; PARTNER_REVENUE, the rest |
 | the partner's CDRs to us | ROAMING_COST, net; input tax | PARTNER_PAYABLE, gross |
+| | input tax of reverse charge | VAT of reverse charge |
 | netted | PARTNER_PAYABLE, the smaller of the two | PARTNER_RECEIVABLE |
 
 The rest is what CDRs say beyond the rating: a mark-up, and what a sum is rounded by.
@@ -12,7 +13,7 @@ The rest is what CDRs say beyond the rating: a mark-up, and what a sum is rounde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -20,7 +21,7 @@ from psycopg import Connection
 
 from ledger.books.accounts import EXPECTED_TAX, PARTNER_RECEIVABLE, PARTNER_UNBILLED
 from ledger.books.journal import JournalEntry, Posting
-from ledger.settlements.netting import minor_net
+from ledger.settlements.netting import minor_net, tax_minor
 from ledger.settlements.statement import LineCode, Settlement
 from tariffs.quantities import plain
 
@@ -133,8 +134,23 @@ def _received(settlement: Settlement, country: str) -> list[_Leg]:
     return [
         (ROAMING_COST, "", side.net_minor),
         (_tax(settlement, "input_tax", country), "", side.tax_minor),
+        *_reverse_charge(settlement, country),
         (PARTNER_PAYABLE, party, -side.gross_minor),
     ]
+
+
+def _reverse_charge(settlement: Settlement, country: str) -> Iterator[_Leg]:
+    """Yield the VAT that we owe in the partner's place, and deduct: it moves nothing that is due.
+
+    Source: Directive 2006/112/EC, art. 168 (a) with 195 and 196 (Union): who buys from abroad owes
+    the VAT where it is due, and deducts it as far as it may; here all, for it is sold on.
+    """
+    percent = settlement.terms.reverse_charge_percent
+    if percent is not None:
+        owed = tax_minor(settlement.received.net_minor, percent)
+        rate = f"{country}:{plain(percent):f}:reverse_charge"
+        yield f"input_tax:{rate}", "", owed
+        yield f"vat:{rate}", "", -owed
 
 
 def _tax(settlement: Settlement, kind: str, country: str) -> str:

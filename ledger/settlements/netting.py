@@ -107,8 +107,8 @@ class _Side:
         rounding = EXACT.subtract(_major(net_minor, terms.currency), exact)
         if rounding:
             lines.append(_line(LineCode.ROUNDING, 0, _NOTHING, rounding, _NOTHING))
-        tax_minor = _tax_minor(net_minor, terms)
-        difference = EXACT.subtract(_major(tax_minor, terms.currency), _total(lines, "tax"))
+        owed_minor = tax_minor(net_minor, terms.vat_percent)
+        difference = EXACT.subtract(_major(owed_minor, terms.currency), _total(lines, "tax"))
         if difference:
             lines.append(_line(LineCode.TAX_DIFFERENCE, 0, _NOTHING, _NOTHING, difference))
         return SettlementSide(
@@ -118,8 +118,8 @@ class _Side:
             untaxed=self._untaxed,
             energy_wh=_total(lines, "energy_wh"),
             net_minor=net_minor,
-            tax_minor=tax_minor,
-            gross_minor=net_minor + tax_minor,
+            tax_minor=owed_minor,
+            gross_minor=net_minor + owed_minor,
             digest=f"{self._digest:064x}",
         )
 
@@ -187,10 +187,11 @@ def side_of(settlement: Settlement, side: CdrSide) -> SettlementSide:
             return settlement.received
 
 
-def _tax_minor(net_minor: int, terms: SettlementTerms) -> int:
-    if terms.vat_percent is None:
+def tax_minor(net_minor: int, percent: Decimal | None) -> int:
+    """Return the tax of *percent* on a net, in minor units; None: there is none."""
+    if percent is None:
         return 0
-    numerator, denominator = terms.vat_percent.as_integer_ratio()
+    numerator, denominator = percent.as_integer_ratio()
     return round_ratio(net_minor * numerator, denominator * 100)
 
 

@@ -60,7 +60,8 @@ class SettledCdr(NamedTuple):
 class SettlementTerms(msgspec.Struct, frozen=True, kw_only=True):
     """On what a settlement is reckoned, as declared with the partner (`Partner`).
 
-    `session_fee`: per CDR, owed by who receives it. `vat_percent`: None: the buyer owes the tax.
+    `session_fee`: per CDR, owed by who receives it. `vat_percent`: None: the buyer owes the tax, we
+    at `reverse_charge_percent` of what the partner delivered.
     """
 
     legal_entity: str
@@ -69,6 +70,7 @@ class SettlementTerms(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     session_fee: Decimal = Decimal(0)
     vat_percent: Decimal | None = None
+    reverse_charge_percent: Decimal | None = None
 
 
 class LineCode(StrEnum):

@@ -203,6 +203,7 @@ class SettlementDesk:
             currency=scope.currency,
             session_fee=partner.session_fee,
             vat_percent=partner.vat_percent,
+            reverse_charge_percent=partner.reverse_charge_percent,
         )
         with self._connection.transaction():
             sent = candidates(self._connection, scope, CdrSide.SENT)
@@ -273,18 +274,8 @@ def _book(
     period = closed.month_for(scope.legal_entity, scope.month)
     body = canonical_json(settlement)
     row = (
-        agreed.number,
-        scope.legal_entity,
-        agreed.year,
-        agreed.place,
-        scope.party,
-        scope.month,
-        scope.currency,
-        settlement.due_minor,
-        agreed.at,
-        agreed.by,
-        period,
-        body,
+        *(agreed.number, scope.legal_entity, agreed.year, agreed.place, scope.party, scope.month),
+        *(scope.currency, settlement.due_minor, agreed.at, agreed.by, period, body),
         sha256(body).digest(),
     )
     connection.execute(_RECORD, row)

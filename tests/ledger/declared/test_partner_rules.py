@@ -65,6 +65,14 @@ def problems(told: Told) -> list[str]:
         (Told({"mark_up_percent": Decimal("NaN")}), "mark_up_percent must be from -100"),
         (Told({"session_fee": Decimal("-0.01")}), "session_fee must be from 0"),
         (Told({"vat_percent": Decimal("100.01")}), "vat_percent must be from 0 to 100"),
+        (
+            Told({"reverse_charge_percent": Decimal(-1)}),
+            "reverse_charge_percent must be from 0 to 100",
+        ),
+        (
+            Told({"vat_percent": Decimal(19), "reverse_charge_percent": Decimal(19)}),
+            "either the seller owes the VAT, or the buyer",
+        ),
         (Told({"payment_days": 366}), "payment_days must be from 0 to 365"),
         (Told({"real_time": RealTime(timeout_ms=99)}), "timeout_ms must be from 100 to 20000"),
         (Told({"real_time": RealTime(timeout_ms=100)}), None),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cli import run
+from deploy.settings import NAMES
 from roaming_ocpi.wire.ids import wire_cdr_id, wire_session_id
 from roaming_ocpi.wire.modules import ModuleId
 from tests.charging_day import (
@@ -21,7 +23,9 @@ from tests.charging_day import (
 )
 from tests.projections.books_of_a_day import go_on
 from tests.roaming_ocpi.pair.two_instances import (
+    CPO,
     Pair,
+    RoamingInstance,
     Totals,
     declare_cpo,
     heard_lines,
@@ -33,12 +37,22 @@ from tests.roaming_ocpi.pair.two_instances import (
     told_sessions,
 )
 from tests.roaming_ocpi.relay.taking_partner import until
-from tests.roaming_ocpi.sessions.partners_drivers import PARTNERS_TOKEN
+from tests.roaming_ocpi.sessions.partners_drivers import PARTNERS_TOKEN, TNM
 
 ONE, TWO = "CS-OLD-1", "CS-OLD-2"
 PLAIN = "CS-OLD-1/7/20260302T070000Z"
 LOST = "CS-OLD-2/9/20260302T081000Z"
 WAIT_SECONDS = 60
+
+
+async def typed(monkeypatch: pytest.MonkeyPatch, side: RoamingInstance, *words: str) -> int:
+    """Type a command about a partner at one side, and return its exit code."""
+    for name in NAMES:
+        monkeypatch.delenv(f"WATTLEDGER_{name.upper()}", raising=False)
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", side.dsn)
+    monkeypatch.setenv("WATTLEDGER_DATA", str(side.data / "typed"))
+    monkeypatch.setenv("WATTLEDGER_ROAMING_PRIVATE_NETWORKS", "true")
+    return await asyncio.to_thread(run, ["partner", *words])
 
 
 async def settled(pair: Pair, *, cdrs: int, credits_: int) -> None:
@@ -47,10 +61,34 @@ async def settled(pair: Pair, *, cdrs: int, credits_: int) -> None:
         await until(lambda: pair.taken()[:2] == (cdrs, credits_), seconds=WAIT_SECONDS)
 
 
+async def audited_and_settled(
+    monkeypatch: pytest.MonkeyPatch, pair: Pair, versions: tuple[str, ...], cdrs: set[str]
+) -> None:
+    """Let the eMSP compare its CDRs with the CPO's list, and the CPO settle March.
+
+    The running relay tells which CDRs that is about: from OCPI 2.3.0 on there is a place for it.
+    """
+    period = ("--from", "2026-03-01", "--to", "2026-04-01")
+    assert await typed(monkeypatch, pair.emsp, "audit", CPO, *period, "--pull") == 0
+    agreed = ("--month", "2026-03", "--agree", "--by", "anna")
+    assert await typed(monkeypatch, pair.cpo, "settle", TNM, *agreed) == 0
+    await until(lambda: bool(rows(pair.cpo.dsn, RECORD_SENT)), WAIT_SECONDS)
+
+    can_say = versions == ("2.3.0",)
+    came = "delivered" if can_say else "nowhere"
+    assert rows(pair.cpo.dsn, RECORD_SENT) == [(came,)]
+    told_of = [(owner, set(named)) for owner, named in rows(pair.emsp.dsn, RECORDS)]
+    assert told_of == ([(CPO, cdrs)] if can_say else [])
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("versions", [("2.2.1",), ("2.3.0",)])
 async def test_sessions_cdrs_and_credits_reach_the_emsp_through_kills_and_outages(
-    database: str, other_database: str, tmp_path: Path, versions: tuple[str, ...]
+    database: str,
+    other_database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    versions: tuple[str, ...],
 ) -> None:
     version = declare_cpo(database)
     go_on(database, list(everywhere(version, -1)))
@@ -86,6 +124,7 @@ async def test_sessions_cdrs_and_credits_reach_the_emsp_through_kills_and_outage
         await until(lambda: len(rows(other_database, JUDGED)) == 4, WAIT_SECONDS)
         listed = await pulled(pair, ModuleId.CDRS)
         running = await pulled(pair, ModuleId.SESSIONS)
+        await audited_and_settled(monkeypatch, pair, versions, {each["id"] for each in listed})
 
     kinds = ("cdr", "cdr", "credit", "cdr")
     assert rows(other_database, JUDGED) == [(kind, "accepted", []) for kind in kinds]
@@ -127,6 +166,8 @@ async def test_with_a_partner_of_2_1_1_corrections_stand_on_the_statement(
 
 
 JUDGED = "SELECT kind, verdict, codes FROM partner_cdr ORDER BY position, line"
+RECORD_SENT = "SELECT came_of_it FROM outgoing_attempt WHERE kind = 'invoice'"
+RECORDS = "SELECT owner, cdrs FROM invoice_record"
 WITHHELD = "SELECT count(*) FROM outgoing_attempt WHERE came_of_it = 'withheld'"
 ORDER = ((1, "cdr"), (2, "credit"), (2, "cdr"))
 

@@ -90,6 +90,25 @@ def test_agreeing_gives_a_number_and_posts_what_is_due(database: str) -> None:
         }
 
 
+def test_the_tax_that_we_owe_in_the_partner_s_place_is_posted_on_both_sides(database: str) -> None:
+    terms = {"vat_percent": None, "reverse_charge_percent": Decimal(19)}
+    with desk_of(database, **terms) as (connection, desk):
+        sent_cdr(connection, "A", 100)
+        received_cdr(connection, "B", "4.03")
+
+        standing = agree(desk)
+
+        assert standing.settlement.due_minor == 100 - 403
+        posted = journal(connection)
+        assert posted["settlement_received:WL-RS-2026-000001"] == {
+            "cost:roaming": 403,
+            "input_tax:DE:19:reverse_charge": 77,
+            "vat:DE:19:reverse_charge": -77,
+            "payable:partner:roaming": -403,
+        }
+        assert not any("vat" in account for account in posted["settlement:WL-RS-2026-000001"])
+
+
 def test_a_credit_takes_back_what_the_rating_posted(database: str) -> None:
     with desk_of(database) as (connection, desk):
         sent_cdr(connection, "A", 1000)
