@@ -181,9 +181,9 @@ async def _exchange(
     link = unlinked(terms, steps.token, side.version, versions_url)
     answer = await _sent(ours, steps, link, method, endpoint)
     theirs = _agreed(terms, side, answer)
-    why = "registered by us" if method == "POST" else "renewed by us"
+    is_anew = method == "POST"
     async with ours.database.connection() as database:
-        await conclude(database, party, theirs, at=ours.now(), by=by, why=why)
+        await conclude(database, party, theirs, at=ours.now(), by=by, is_anew=is_anew)
     steps.told("checking that our new token is taken")
     is_checked = await _is_taken(ours, terms, theirs, endpoint)
     modules = sorted({str(module) for module, _ in side.endpoints})

@@ -79,6 +79,16 @@ INSERT INTO roaming_link_change (partner, state, version, at, by, why)
 SELECT partner, state, version, %s, %s, %s FROM roaming_link WHERE partner = %s
 """
 
+# Behind a link that is made anew there may be another system: what the one before knew, and said
+# of itself, it is told and asked again.
+_ANEW: LiteralString = """
+WITH told AS (DELETE FROM place_told WHERE partner = %(partner)s),
+    places AS (DELETE FROM place_pulled WHERE partner = %(partner)s),
+    lists AS (DELETE FROM partner_pull WHERE party = %(partner)s)
+UPDATE partner_token_list SET listed_at = NULL, full_at = NULL, tried_at = NULL
+WHERE party = %(partner)s
+"""
+
 
 class CredentialKind(StrEnum):
     """What one of our tokens is for."""
@@ -184,6 +194,7 @@ async def accept(
         await database.execute(_ADD_ACCESS, (digest_of(token), shown.partner))
         if shown.kind is CredentialKind.INVITATION:
             await database.execute(_SPEND, (RETRY_MINUTES, shown.number))
+            await database.execute(_ANEW, {"partner": shown.partner})
         # Who asks has what he showed; of what he was answered before, and never used, a few stay.
         await database.execute(_DROP_UNUSED, (shown.partner, shown.number, UNUSED_MAX))
         await _register(database, shown.partner, agreed, at)
@@ -192,9 +203,9 @@ async def accept(
 
 
 async def conclude(
-    database: Database, partner: str, agreed: Agreed, *, at: datetime, by: str, why: str
+    database: Database, partner: str, agreed: Agreed, *, at: datetime, by: str, is_anew: bool
 ) -> None:
-    """Keep what a handshake that we began came to.
+    """Keep what a handshake that we began came to; a link that *is_anew* goes on with nothing.
 
     Raises:
         SpentTokenError: If the link was ended meanwhile.
@@ -204,6 +215,9 @@ async def conclude(
         if row is None or row[0] == LinkState.REVOKED:
             raise SpentTokenError
         await _register(database, partner, agreed, at)
+        if is_anew:
+            await database.execute(_ANEW, {"partner": partner})
+        why = "registered by us" if is_anew else "renewed by us"
         await database.execute(_NOTE, (at, by, why, partner))
 
 

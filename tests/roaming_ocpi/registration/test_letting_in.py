@@ -14,7 +14,7 @@ from roaming_ocpi.client.answers import PartnerAnswer, PartnerRefusedError
 from roaming_ocpi.registration.credentials import our_credentials
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.registration.links import link_of, links
-from roaming_ocpi.registration.sending import HandshakeFailedError, register
+from roaming_ocpi.registration.sending import HandshakeFailedError, register, renew
 from roaming_ocpi.registration.store import UNUSED_MAX
 from roaming_ocpi.registration.terms import terms_of
 from roaming_ocpi.server.front.callers import FRESH_SECONDS
@@ -129,6 +129,42 @@ async def test_a_link_whose_key_is_gone_is_none_and_stops_no_other(
         assert await link_of(left.pool, THEIRS) is None
         # The partner is let in all the same, and may renew what we lost.
         assert await right.holds(left)
+
+
+EXCHANGED = """
+INSERT INTO place_told (partner, kind, key, sha256, told_at)
+VALUES ('NL-TNM', 'evse', 'x', '', now());
+INSERT INTO place_pulled (partner, module, pulled_at, refused) VALUES ('NL-TNM', 'x', now(), 0);
+INSERT INTO partner_pull (party, module, tried_at, taken, refused)
+VALUES ('NL-TNM', 'cdrs', now(), 1, 0);
+INSERT INTO partner_token_list (party, full_at) VALUES ('NL-TNM', now())
+ON CONFLICT (party) DO UPDATE SET full_at = excluded.full_at;
+"""
+KNOWN_OF_IT = """
+SELECT (SELECT count(*) FROM place_told), (SELECT count(*) FROM place_pulled),
+    (SELECT count(*) FROM partner_pull), (SELECT count(full_at) FROM partner_token_list)
+"""
+
+
+async def test_who_registers_once_more_is_told_and_asked_everything_again(
+    database: str, other_database: str
+) -> None:
+    async with two_instances([database, other_database], "2.2.1") as (left, right):
+        await registered(left, right)
+        with connect(database) as connection:
+            connection.execute(EXCHANGED.encode())
+        await renew(right.ours, OURS, by="ben", told=told)
+        assert left.rows(KNOWN_OF_IT) == [(1, 1, 1, 1)], "the system behind it is the same"
+
+        token = await left.invited(THEIRS)
+        await register(right.ours, OURS, token, left.versions_url, by="ben", told=told)
+        assert left.rows(KNOWN_OF_IT) == [(0, 0, 0, 0)]
+
+        with connect(database) as connection:
+            connection.execute(EXCHANGED.encode())
+        token = await right.invited(OURS)
+        await register(left.ours, THEIRS, token, right.versions_url, by="anna", told=told)
+        assert left.rows(KNOWN_OF_IT) == [(0, 0, 0, 0)]
 
 
 async def test_answers_that_never_arrive_leave_no_pile_and_the_used_token_stays(

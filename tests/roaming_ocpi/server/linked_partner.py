@@ -47,7 +47,7 @@ async def linked_partner(
     agreed = Agreed(OURS, version, versions_url, endpoints, (party,), "their-token-for-us")
     async with await connect_async(database) as connection_:
         await promise(connection_, party, token, at=since, by="ann")
-        await conclude(connection_, party, agreed, at=since, by="ann", why="for a test")
+        await conclude(connection_, party, agreed, at=since, by="ann", is_anew=True)
     if version is OcpiVersion.V2_1_1:
         return token
     return base64.b64encode(token.encode()).decode()
