@@ -18,6 +18,7 @@ from ledger.invoices.shown import (
     by_name,
 )
 from ledger.persons.store import readable
+from projections.documents.content.place import station_named
 from projections.invoice_list import amount
 
 QUANTITY_DIGITS = 4
@@ -92,7 +93,7 @@ def _title(session: InvoicedSession, names: Mapping[str, str]) -> str:
     token, driver = (readable(each or "-", names) for each in (session.token_uid, session.driver))
     drove = "" if session.driver is None else f", driver {driver}"
     return (
-        f"{session.station_id}{evse}, {shown(session.energy_wh / 1000)} kWh, "
+        f"{station_named(session)}{evse}, {shown(session.energy_wh / 1000)} kWh, "
         f"token {token}{drove}, tariff {session.tariff_id}"
     )
 

@@ -15,11 +15,19 @@ from tests.projections.audit.charged_elsewhere import (
     invoiced,
 )
 from tests.projections.books_of_a_day import ask
+from tests.roaming_ocpi.incoming.charged.charged_stories import (
+    BY_TARIFF,
+    charge_all,
+    decide,
+    declare_terms,
+)
 from tests.roaming_ocpi.incoming.partner_stories import (
     CARD,
     Told,
     append,
+    cdr_of,
     credit_of,
+    declare_roaming,
     payloads,
     read_all,
     subject_of,
@@ -112,3 +120,41 @@ def test_a_correction_names_the_person_and_the_lines_that_it_follows(database: s
     text = explanation_text(explanation)
     assert "corrects revision 2 (0.00 EUR, 32,000 Wh): partner_bills_otherwise, by ben: it" in text
     assert "charge, ben: it was there" in text
+
+
+def test_what_reader_and_worker_make_of_a_dispute_is_explained_by_who_disputed(
+    database: str,
+) -> None:
+    declare_roaming(database)
+    declare_terms(database, BY_TARIFF)
+    [stands] = append(database, Told(cdr_of()))
+    charge_all(database)
+    [number] = numbers(database)
+    decide(database, "C1", is_accepted=False)
+    charge_all(database)
+    [note] = invoiced(database)
+
+    [line] = explained(database, note).lines
+    credited, cdr = line.credited, line.partner_cdr
+    assert credited is not None
+    assert cdr is not None
+    assert (credited.invoice, credited.cause, credited.by, credited.reason) == (
+        number,
+        "partner_bills_otherwise",
+        "anna",
+        "looked at it",
+    )
+    assert cdr.message is not None
+    assert (cdr.message.position, cdr.margin) == (str(stands), Decimal(8))
+    assert cdr.charged_by is not None
+    assert (cdr.charged_by.what, cdr.charged_by.text) == ("charge", "by the rules")
+    assert (cdr.verdict, cdr.judged, cdr.decided_by) == ("disputed", "accepted", "anna")
+    text = explanation_text(explained(database, number))
+    assert "it is disputed by now, by the rules accepted" in text
+    assert "corrected since: revision 2 holds" in text
+
+
+def numbers(dsn: str) -> list[str]:
+    with ask(dsn) as connection:
+        found = connection.execute("SELECT number FROM issued_invoice").fetchall()
+    return [str(number) for (number,) in found]
