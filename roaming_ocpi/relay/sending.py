@@ -34,7 +34,8 @@ async def exchange(
     """Send *prepared*, the form of *message*, and return what came of it. Never raises for it."""
     endpoint = endpoint_of(link, message.kind)
     assert endpoint is not None, "nothing is made for a partner that takes it nowhere"
-    url = endpoint.rstrip("/") + prepared.path
+    # What is posted goes where the partner said, to the last slash: another URL is another place.
+    url = endpoint.rstrip("/") + prepared.path if prepared.path else endpoint
     reply: str | None = None
     try:
         answer = await client.ask(link, prepared.method, url, body=prepared.body)

@@ -300,6 +300,22 @@ async def test_a_cdr_is_read_back_where_the_partner_says_it_is(
     assert partner.effects == {"cdr-1": 1, "cdr-2": 1}
 
 
+@pytest.mark.parametrize("end", ["", "/"])
+async def test_a_cdr_is_posted_to_the_very_address_that_the_partner_named(
+    database: str, end: str
+) -> None:
+    # Servers redirect from the one to the other, and nothing that we send goes elsewhere.
+    put(database, TNM, "cdr-1", "s:ses-1")
+    async with taking(TakingPartner()) as partner:
+        link = link_of(TNM, partner.url)
+        named = {key: url + end for key, url in link.endpoints.items()}
+        async with relaying(database, {TNM: link._replace(endpoints=named)}):
+            await until_empty(database)
+
+    asked_for = {request.method: request.target for request in partner.asked}
+    assert asked_for == {"POST": f"/emsp/cdrs{end}", "PUT": "/emsp/sessions/DE/HBC/ses-1"}
+
+
 async def test_what_changed_while_it_was_sent_is_sent_again(database: str) -> None:
     begun = asyncio.Event()
 
