@@ -20,11 +20,11 @@ from roaming_ocpi.cdrs.telling.disclosure import Disclosure
 from roaming_ocpi.cdrs.telling.wire import cdr_location
 from roaming_ocpi.wire.forms import ObjectKind, to_wire
 from roaming_ocpi.wire.ids import wire_session_id
+from roaming_ocpi.wire.moments import wire_moment
 from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedCost, StatedTotals
 from tariffs.kernel.priced import Note
 from tariffs.model.canonical import canonical_json
 from tariffs.ocpi.cdr_writer import write_cdr
-from tariffs.ocpi.tariff_writer import moment_text
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import plain
 
@@ -94,8 +94,8 @@ def session_json(
         "country_code": country,
         "party_id": party_id,
         "id": wire_session_id(told.session_id),
-        "start_date_time": moment_text(told.starts_at),
-        "end_date_time": None if told.ends_at is None else moment_text(told.ends_at),
+        "start_date_time": wire_moment(told.starts_at),
+        "end_date_time": None if told.ends_at is None else wire_moment(told.ends_at),
         "kwh": plain(told.energy_kwh),
         "cdr_token": _token(party, bearer),
         "auth_method": told.auth_method,
@@ -106,7 +106,7 @@ def session_json(
         "currency": told.currency,
         **_cost(told),
         "status": told.status.value,
-        "last_updated": moment_text(last_updated),
+        "last_updated": wire_moment(last_updated),
     }
     if version is OcpiVersion.V2_1_1:  # which has no ids of places
         tree["cdr_location"] = cdr_location(told.place)

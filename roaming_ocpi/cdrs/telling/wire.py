@@ -34,11 +34,12 @@ from roaming_ocpi.cdrs.telling.excerpt import CdrExcerpt
 from roaming_ocpi.cdrs.telling.signed_data import signed_data
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.wire.ids import wire_session_id
+from roaming_ocpi.wire.moments import wire_moment
 from roaming_ocpi.wire.walls import encoded
 from tariffs.cdr.cdr import Cdr, StatedCost, StatedTotals
 from tariffs.kernel.priced import Note
 from tariffs.model.tariff import Tariff
-from tariffs.ocpi.tariff_writer import moment_text, write_tariff
+from tariffs.ocpi.tariff_writer import write_tariff
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import EXACT
 
@@ -158,7 +159,7 @@ def _head(
     contract_id = keys.contract_id or keys.uid
     if keys.is_erased:
         notes.append(Note("person_erased", "who charged is erased; a stand-in is told", "token"))
-    said: dict[str, Any] = {"id": made.cdr_id, "last_updated": moment_text(made.made_at)}
+    said: dict[str, Any] = {"id": made.cdr_id, "last_updated": wire_moment(made.made_at)}
     if version is _OLDEST:
         remark = _old_remark(made)
         said["auth_id"] = contract_id
@@ -220,7 +221,7 @@ def cdr_location(place: CdrPlace) -> dict[str, Any]:
 
 def _old_location(place: CdrPlace, at: datetime) -> dict[str, Any]:
     """Return the Location of 2.1.1, with the one EVSE and connector that were used."""
-    updated = moment_text(at)
+    updated = wire_moment(at)
     connector = {
         "id": place.connector_id,
         "standard": place.standard,
