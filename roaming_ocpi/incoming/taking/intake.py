@@ -85,7 +85,6 @@ class KeptSession(NamedTuple):
 
     last_updated: datetime
     value: dict[str, Any]
-    text: str
     is_shut: bool
 
 
@@ -148,7 +147,8 @@ class PartnerIntake:
             async with connection.transaction():
                 await connection.execute(_LOCK_SESSION, (given.party, key))
                 kept = await _kept(connection, given.party, key)
-                if kept is not None and kept.text == given.text:
+                # However it is spelt: the same session is pushed with spaces and listed without.
+                if kept is not None and kept.value == given.value:
                     return True
                 await self._append(line)
                 if kept is not None and is_late(kept.last_updated, updated, given.now):
@@ -241,7 +241,7 @@ async def _kept(connection: AsyncConnection[Any], party: str, key: str) -> KeptS
         return None
     updated, body, sealed = found
     text, is_shut = await _opened(connection, body, sealed)
-    return KeptSession(updated, decode_json(text.encode()), text, is_shut)
+    return KeptSession(updated, decode_json(text.encode()), is_shut)
 
 
 async def _opened(connection: AsyncConnection[Any], body: str, sealed: str) -> tuple[str, bool]:
