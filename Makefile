@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FOREIGN := .venv-ocpi
 SOURCES := tariffs ledger ingest projections roaming_ocpi deploy tests bench conftest.py
 DATA ?= data
 # Tests and `up` start hundreds of processes: each would compile again what none may keep.
@@ -23,13 +24,19 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# A roaming partner that is not ours. All is listed: its own pins are for Python 3.11 alone.
+$(FOREIGN)/.made: requirements/extrawest.txt
+	@test -x $(FOREIGN)/bin/python || $(PYTHON) -m venv $(FOREIGN)
+	$(FOREIGN)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/extrawest.txt
+	@touch $@
+
 demo: $(VENV)/.run ## a simulated month end to end; JSON=FILE also writes the figures, LOG=kafka keeps the log there
 	$(BIN)/wattledger demo $(if $(LOG),--log $(LOG)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
 up: $(VENV)/.run ## serve for real until stopped; DATA=folder
 	$(BIN)/wattledger up --data $(DATA) $(ARGS)
 
-test: $(VENV)/.dev ## all tests but the slow ones
+test: $(VENV)/.dev $(FOREIGN)/.made ## all tests but the slow ones
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, layers, house rules
@@ -63,6 +70,7 @@ lock: $(VENV)/.dev ## pin every dependency by hash
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra build pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra build --extra dev pyproject.toml -o requirements/dev.txt
+	echo 'pydantic==1.10.24' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --override /dev/stdin requirements/extrawest.in -o requirements/extrawest.txt
 
 clean:           ## remove what make built (never data)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info build
+	rm -rf $(VENV) $(FOREIGN) .mypy_cache .ruff_cache .pytest_cache *.egg-info build

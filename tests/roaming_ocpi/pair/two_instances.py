@@ -31,7 +31,7 @@ from ledger.persons.store import find_or_make, opened_messages
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.handshake import Handshaker
 from roaming_ocpi.registration.links import link_of
-from roaming_ocpi.registration.sending import register
+from roaming_ocpi.registration.sending import Registered, register
 from roaming_ocpi.registration.store import INVITATION_HOURS, invite, new_token
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.documents import decode_json
@@ -225,17 +225,23 @@ async def _register(pair: Pair) -> None:
     token = new_token()
     async with _pool(pair.cpo.dsn) as pool, pool.connection() as connection:
         await invite(connection, TNM, token, hours=INVITATION_HOURS, at=now(), by="anna")
+    await register_with(pair.emsp, CPO, token, f"{pair.cpo.address}/versions")
+
+
+async def register_with(
+    instance: RoamingInstance, party: str, token: str, versions_url: str
+) -> Registered:
+    """Let *instance* register with *party* by the token that it gave."""
     client = HttpPartnerClient(allow_private=True, now=now, heard=lambda _: None)
 
     async def declared() -> Declarations:
-        with connect(pair.emsp.dsn) as connection:
+        with connect(instance.dsn) as connection:
             return load_declarations(connection)
 
     try:
-        async with _pool(pair.emsp.dsn) as pool:
-            ours = Handshaker(pool, now, declared, client, pair.emsp.address)
-            versions_url = f"{pair.cpo.address}/versions"
-            await register(ours, CPO, token, versions_url, by="ben", told=lambda _: None)
+        async with _pool(instance.dsn) as pool:
+            ours = Handshaker(pool, now, declared, client, instance.address)
+            return await register(ours, party, token, versions_url, by="ben", told=lambda _: None)
     finally:
         await client.close()
 
