@@ -23,6 +23,8 @@ from tests.tree import ROOT
 DEPLOY = ROOT / "deploy"
 HELM = "helm.sh/helm/v3/cmd/helm@v3.19.2"
 HERE = ROOT / "tests" / "outside"
+PARTS = ("stations", "worker", "invoicing", "documents", "roaming", "projections", "interface")
+SERVED = ("stations", "roaming", "interface")
 TLS_AND_SASL = ("secrets.kafkaTls=tls", "secrets.kafkaSasl=sasl")
 SECRETS = {
     "POSTGRES_PASSWORD": "one",
@@ -83,8 +85,7 @@ def test_the_chart_passes_helms_lint(tools: Path) -> None:
 def test_every_part_has_probes_limits_and_a_disruption_budget(tools: Path) -> None:
     found = rendered(tools, *TLS_AND_SASL)
 
-    names = ("stations", "worker", "invoicing", "documents", "roaming", "projections", "interface")
-    parts = {f"w-{name}" for name in names}
+    parts = {f"w-{name}" for name in PARTS}
     deployments = {each["metadata"]["name"]: each for each in found if each["kind"] == "Deployment"}
     budgets = [each for each in found if each["kind"] == "PodDisruptionBudget"]
     assert deployments.keys() == parts == {each["metadata"]["name"] for each in budgets}
@@ -112,7 +113,7 @@ def test_who_proves_who_he_is_to_kafka_may_read_his_files_and_has_all_settings(
         if each["kind"] in ("Deployment", "Job")
     ]
 
-    assert len(pods) == 7
+    assert len(pods) == len(PARTS) + 1, "each part, and what prepares the database"
     for pod in pods:
         [container] = pod["containers"]
         # Files of a secret are root's and its group's; the group is this one.
@@ -157,7 +158,8 @@ def test_kubernetes_knows_every_field_of_the_chart(
 
     kinds = ran(check, input=manifests).split()
 
-    counts = {"Deployment": 5, "Job": 1, "PodDisruptionBudget": 5, "Service": 2}
+    counts = {"Job": 1, "Service": len(SERVED)}
+    counts |= dict.fromkeys(("Deployment", "PodDisruptionBudget"), len(PARTS))
     assert Counter(kinds) == counts
     wrong = manifests.replace("maxUnavailable", "maxUnavailible", 1)
     done = subprocess.run([check], check=False, capture_output=True, text=True, input=wrong)
@@ -167,7 +169,9 @@ def test_kubernetes_knows_every_field_of_the_chart(
 def test_prometheus_takes_its_configuration_and_the_alerts(promtool: Path) -> None:
     said = ran(promtool, "check", "config", "--lint=all", DEPLOY / "prometheus/prometheus.yml")
 
-    assert "SUCCESS: 11 rules found" in said
+    rules = (DEPLOY / "prometheus/alerts.yml").read_text("utf-8").count("- alert:")
+    assert rules > 0
+    assert f"SUCCESS: {rules} rules found" in said
 
 
 def test_the_alerts_wake_up_whom_they_should(promtool: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.projections.documents.delivery.mail_server import free_port
 from tests.roaming_ocpi.registration.linking_instance import OURS, linking_instance, told
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+OCPI_KIT = "0.4.0"
 PARTY = {"cpo": "NL-TNM", "emsp": "DE-ABC"}
 """Who the tool's mock is; its tokens are constants of its own."""
 TOKEN_A, TOKEN_C = "test-token-a", "test-token-c"
@@ -33,11 +34,11 @@ def ocpi() -> Path:
     """The tool, kept for the next run."""
     if shutil.which("cargo") is None:
         pytest.skip("our side is judged by a tool that cargo builds: apt-get install rustup")
-    folder = Path.home() / ".cache" / "wattledger" / "outside"
+    folder = Path.home() / ".cache" / "wattledger" / "outside" / f"ocpi-kit-{OCPI_KIT}"
     tool = folder / "bin" / "ocpi"
     if not tool.exists():
-        build = ["cargo", "+nightly", "install", "ocpi-kit", "--features", "cli", "--root", folder]
-        subprocess.run([str(word) for word in build], check=True)
+        build = ["cargo", "+nightly", "install", "ocpi-kit", "--version", OCPI_KIT, "--locked"]
+        subprocess.run([*build, "--features", "cli", "--root", str(folder)], check=True)
     return tool
 
 
