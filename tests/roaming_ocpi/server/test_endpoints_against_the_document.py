@@ -9,23 +9,15 @@ import asyncio
 import base64
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from deploy.clock import SystemClock
-from deploy.interface.serving import open_http
-from deploy.roaming import serving
-from deploy.roaming.serving import serve_interface_to_all
-from deploy.running.opening import prepare
-from deploy.running.parts import PartContext
-from deploy.settings import Settings
 from ledger.database import connect
-from roaming_ocpi.server.partner_side import WALLS
 from tariffs.ocpi.versions import OcpiVersion
 from tests.roaming_ocpi.server.linked_partner import linked_partner
+from tests.roaming_ocpi.server.offered_to_all import offered_to_all
 
 EXAMPLES = 2
 SECONDS_MAX = 150
@@ -67,26 +59,13 @@ async def test_no_route_for_partners_does_what_its_description_does_not_say(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    walls = WALLS._replace(partner_rate=1e6, partner_burst=1e6, stranger_burst=1e6)
-    monkeypatch.setattr(serving, "WALLS", walls)
-    settings = replace(Settings(data=tmp_path), metrics_port=-1)
-    prepare(database, settings)
-    token = await linked_partner(database)
-    context = PartContext(settings=settings, clock=SystemClock(), dsn=database, holder="a")
-    listener, stopping, ready = open_http("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
-    running = asyncio.create_task(
-        serve_interface_to_all(context, listener, stopping=stopping, ready=ready.set)
-    )
-    await asyncio.wait({running, asyncio.create_task(ready.wait())}, return_when="FIRST_COMPLETED")
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+    async with offered_to_all(database, tmp_path, monkeypatch) as address:
+        token = await linked_partner(database)
         headers = {"Authorization": f"Token {token}"}
-        versions = await client.get("/ocpi/versions", headers=headers)
-        code, said = await _judged(address, token, tmp_path)
-        path = "/ocpi/2.2.1/credentials"
-        ended = [await client.delete(path, headers=headers) for _ in range(2)]
-    stopping.set()
-    await running
+        async with httpx.AsyncClient(base_url=address, headers=headers, trust_env=False) as client:
+            versions = await client.get("/ocpi/versions")
+            code, said = await _judged(address, token, tmp_path)
+            ended = [await client.delete("/ocpi/2.2.1/credentials") for _ in range(2)]
 
     assert versions.status_code == 200, versions.text
     assert code == 0, said[-20_000:]
