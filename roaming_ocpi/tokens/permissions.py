@@ -39,9 +39,12 @@ def permission_in(answer: PartnerAnswer, uid: str) -> Permission:
     """Return the permission in an answer about the token *uid*. Total.
 
     A word for "allowed" that we do not know is no permission, and an answer without one is as
-    good as silence. A reference that repeats who was asked about is not kept: it stands in clear.
+    good as silence. Some partners put it into a list, alone: that is no reason to leave a driver
+    standing. A reference that repeats who was asked about is not kept: it stands in clear.
     """
     data = answer.data
+    if isinstance(data, list) and len(data) == 1:
+        [data] = data
     if answer.status_code == Status.UNKNOWN_TOKEN:
         return Permission(AskedAnswer.UNKNOWN)
     if not isinstance(data, dict) or not isinstance(data.get("allowed"), str):

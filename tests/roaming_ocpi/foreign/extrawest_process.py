@@ -33,7 +33,7 @@ import uvicorn  # noqa: E402
 from fastapi import Request, Response  # noqa: E402
 from py_ocpi import get_application  # noqa: E402
 from py_ocpi.core.authentication.authenticator import Authenticator  # noqa: E402
-from py_ocpi.core.enums import ModuleID, RoleEnum  # noqa: E402
+from py_ocpi.core.enums import Action, ModuleID, RoleEnum  # noqa: E402
 from py_ocpi.modules.versions.enums import VersionNumber  # noqa: E402
 
 PAGE = 2
@@ -85,6 +85,14 @@ class InMemory:
         cls, module: ModuleID, role: RoleEnum, data: dict[str, Any], *_: object, **__: object
     ) -> Any:  # noqa: ANN401
         return await cls.create(module, role, data)
+
+    @classmethod
+    async def do(
+        cls, module: ModuleID, _role: RoleEnum, action: Action, data: dict[str, Any], **_: object
+    ) -> Any:  # noqa: ANN401
+        assert action == Action.authorize_token
+        token = HELD[module][_key(data["token_uid"])]
+        return {"allowed": "ALLOWED", "token": token, "authorization_reference": "of-extrawest"}
 
     @classmethod
     async def delete(cls, module: ModuleID, _role: RoleEnum, key: str, **_: object) -> None:

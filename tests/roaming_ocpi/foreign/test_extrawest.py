@@ -20,6 +20,10 @@ from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import DeclaredConnector, Station
+from ledger.partners.asking import AskedAnswer
+from roaming_ocpi.client.answers import PartnerAnswer
+from roaming_ocpi.tokens.permissions import permission_in
+from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.documents import decode_json
 from tests.charging_day import (
     STATIONS,
@@ -47,6 +51,7 @@ from tests.roaming_ocpi.pair.two_instances import (
     energy_of,
     free_port,
     heard_lines,
+    linked,
     net_of,
     now,
     register_with,
@@ -95,11 +100,13 @@ async def test_an_emsp_of_others_takes_places_prices_sessions_and_cdrs_to_the_la
             held = await partner.held()
             shown = {module: await partner.shown(module) for module in MODULES}
             tokens = rows(database, "SELECT count(*) FROM roaming_token")
+            permission = permission_in(await asked(ours, TNM, PERMISSION_OF), PARTNERS_TOKEN)
         finally:
             await ours.end()
 
     assert (came.version, came.is_checked) == (VERSION, True)
     assert tokens == [(1,)]
+    assert permission == (AskedAnswer.ALLOWED, "of-extrawest", "nl-tnm-c1")
     for module in MODULES:
         assert same_ids(shown[module], held[module]), module
         assert differences(shown[module], held[module]) == [], module
@@ -209,6 +216,7 @@ THEIRS: dict[str, list[dict[str, Any]]] = {
         morning_cdr("FAST-3", "10", 0.12, 0.03, 0.04),
     ],
 }
+PERMISSION_OF = f"{PARTNERS_TOKEN}/authorize"
 ON_THEIR_WAY = "SELECT count(*) FROM outgoing"
 SUMS = "SELECT sum(energy_wh) / 1000, sum(net_minor) / 100.0 FROM roaming_cdr"
 ATTEMPTS = "SELECT kind, came_of_it, http, reason FROM outgoing_attempt ORDER BY number, attempt"
@@ -240,6 +248,13 @@ def instance(party: str, dsn: str, data: Path) -> RoamingInstance:
     data.mkdir()
     skew_s = round((at(600) - now()).total_seconds())
     return RoamingInstance(party, dsn, data, free_port(), skew_s)
+
+
+async def asked(side: RoamingInstance, party: str, path: str) -> PartnerAnswer:
+    """Return what a partner answers to what our side posts to its module of tokens."""
+    async with linked(side.dsn, party) as (client, link):
+        url = link.endpoints[ModuleId.TOKENS, InterfaceRole.SENDER]
+        return await client.ask(link, "POST", f"{url}{path}", query={"type": "RFID"})
 
 
 async def until_held(partner: ForeignPartner, dsn: str, **counts: int) -> None:

@@ -30,6 +30,7 @@ from ledger.persons.holders import token_holder
 from ledger.persons.store import find_or_make, opened_messages
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.handshake import Handshaker
+from roaming_ocpi.registration.link import Link
 from roaming_ocpi.registration.links import link_of
 from roaming_ocpi.registration.sending import Registered, register
 from roaming_ocpi.registration.store import INVITATION_HOURS, invite, new_token
@@ -248,14 +249,21 @@ async def register_with(
 
 async def pulled(pair: Pair, module: ModuleId) -> list[dict[str, Any]]:
     """Return what the eMSP finds when it asks the CPO for its list, in small pages."""
-    client = HttpPartnerClient(allow_private=True, now=now, heard=lambda _: None)
-    try:
-        async with _pool(pair.emsp.dsn) as pool:
-            link = await link_of(pool, CPO)
-        assert link is not None
+    async with linked(pair.emsp.dsn, CPO) as (client, link):
         url = link.endpoints[module, InterfaceRole.SENDER]
         pages = client.pages(link, url, query={"limit": "2"})
         return [each async for page in pages for each in page]
+
+
+@asynccontextmanager
+async def linked(dsn: str, party: str) -> AsyncIterator[tuple[HttpPartnerClient, Link]]:
+    """Yield a way to *party* as the side of the database *dsn* has it, and its link."""
+    client = HttpPartnerClient(allow_private=True, now=now, heard=lambda _: None)
+    try:
+        async with _pool(dsn) as pool:
+            link = await link_of(pool, party)
+        assert link is not None
+        yield client, link
     finally:
         await client.close()
 

@@ -129,6 +129,8 @@ async def test_the_partner_hears_which_token_and_where(ours: Asking) -> None:
         ({"allowed": True}, AskedAnswer.SILENT),
         ({}, AskedAnswer.SILENT),
         ([], AskedAnswer.SILENT),
+        ([{"allowed": "BLOCKED"}], AskedAnswer.BLOCKED),
+        ([{"allowed": "ALLOWED"}, {"allowed": "ALLOWED"}], AskedAnswer.SILENT),
         (None, AskedAnswer.SILENT),
     ],
 )
