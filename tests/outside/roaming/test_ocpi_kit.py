@@ -6,21 +6,40 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+import json
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from msgspec.json import encode
+from msgspec.structs import replace
 
+from ledger.database import connect
+from ledger.declared.changes import Change
+from ledger.declared.declarations import Kind
+from ledger.declared.store import declare
+from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.partners import Partner, PartnerRole
+from ledger.master_data.tokens import Token, TokenKind
 from roaming_ocpi.registration.sending import end, register, renew
+from roaming_ocpi.registration.spelling import spelt_token
+from roaming_ocpi.wire.walls import encoded
+from tariffs.ocpi.documents import decode_json
+from tests.at_the_edge import keep_named_subjects
+from tests.charging_day import at, declare_fleet, everywhere, start16, stop16
+from tests.projections.books_of_a_day import go_on
 from tests.projections.documents.delivery.mail_server import free_port
+from tests.roaming_ocpi.foreign.test_extrawest import declare_places, instance
+from tests.roaming_ocpi.pair.two_instances import invited, net_of, rows
 from tests.roaming_ocpi.registration.linking_instance import OURS, linking_instance, told
+from tests.roaming_ocpi.relay.taking_partner import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 OCPI_KIT = "0.4.0"
@@ -95,24 +114,145 @@ async def test_it_finds_nothing_wrong_with_our_side(
         linking_instance(database, OURS, (party, partner("emsp", version)), is_whole=True) as ours,
         mock(ocpi, "emsp", version) as url,
     ):
-        country, _, party_id = party.partition("-")
-        role = {
-            "role": "EMSP",
-            "party_id": party_id,
-            "country_code": country,
-            "business_details": {"name": "Mock"},
-        }
-        token = base64.b64encode((await ours.invited(party)).encode()).decode()
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
-            posted = await client.post(
-                f"{ours.address}/{version}/credentials",
-                content=encode({"token": TOKEN_C, "url": url, "roles": [role]}),
-                headers={"Authorization": f"Token {token}", "Content-Type": "application/json"},
-            )
-        given = posted.json()["data"]["token"]
-        words = ["--insecure", "conformance", ours.versions_url, "--token", given]
-        process = await asyncio.create_subprocess_exec(ocpi, *words, stdout=asyncio.subprocess.PIPE)
-        said, _ = await process.communicate()
+        given = await joined(ours.address, version, await ours.invited(party), url)
+        said = await ran(ocpi, "--insecure", "conformance", ours.versions_url, "--token", given)
 
+    assert " 0 failed, 0 warnings" in said
+
+
+async def joined(address: str, version: str, invitation: str, url: str) -> str:
+    """Have the tool's eMSP at *url* register with our side; return the token that it is given."""
+    country, _, party_id = PARTY["emsp"].partition("-")
+    role = {
+        "role": "EMSP",
+        "party_id": party_id,
+        "country_code": country,
+        "business_details": {"name": "Mock"},
+    }
+    headers = {
+        "Authorization": f"Token {spelt_token(invitation, is_plain=False)}",
+        "Content-Type": "application/json",
+    }
+    body = encode({"token": TOKEN_C, "url": url, "roles": [role]})
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        posted = await client.post(
+            f"{address}/{version}/credentials", content=body, headers=headers
+        )
+    return str(posted.json()["data"]["token"])
+
+
+async def ran(ocpi: Path, *words: str | Path, given: bytes = b"") -> str:
+    """Return what the tool says to *given*; it must end well."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        ocpi, *words, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await process.communicate(given)
     assert process.returncode == 0, said.decode()
-    assert " 0 failed, 0 warnings" in said.decode()
+    return said.decode()
+
+
+@pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
+async def test_it_takes_a_day_of_ours_finds_it_valid_and_prices_it_the_same(
+    database: str, ocpi: Path, tmp_path: Path, version: str
+) -> None:
+    declared = declare_guest(database, version)
+    await asyncio.to_thread(go_on, database, [*everywhere(declared, -1), *DAY])
+    # On today's clock: the tool compares ours with its own.
+    ours = instance(PEER, database, tmp_path / "ours", skew_s=0)
+    async with mock(ocpi, "emsp", version) as url:
+        try:
+            await ours.start()
+            invitation = await invited(ours, PARTY["emsp"])
+            token = await joined(ours.address, version, invitation, url)
+            await until(lambda: len(rows(database, ATTEMPTS)) >= 4, 60)
+            attempts = rows(database, ATTEMPTS)
+            shown = {each: await listed(ours.address, version, each, token) for each in VALID_AS}
+            place = f"{ours.address}/versions"
+            said = await ran(ocpi, "--insecure", "conformance", place, "--token", token)
+        finally:
+            await ours.end()
+
+    assert attempts == [(kind, "delivered") for kind in ("cdr", "cdr", "session", "session")]
+    assert " 0 failed" in said
+    assert said.count("[!]") == len(MISREAD[version])
+    assert set(re.findall(r"missing field `(\w+)`", said)) == set(MISREAD[version].values())
+    assert {module: len(objects) for module, objects in shown.items()} == {
+        "locations": 1, "tariffs": 1, "sessions": 2, "cdrs": 2,
+    }  # fmt: skip
+    for module, what in VALID_AS.items():
+        for each in shown[module]:
+            words = ("validate", "--as", what, "--version", version, "-")
+            assert "conformant" in await ran(ocpi, *words, given=encoded(each))
+    if version == PRICED:
+        prices = [await priced(ocpi, tmp_path, cdr) for cdr in shown["cdrs"]]
+        assert prices == [(net_of(each), tax_of(each)) for each in shown["cdrs"]]
+
+
+PEER = "NL-TNM"
+"""Whom the tool's eMSP takes sessions from, whoever registers."""
+PRICED = "2.3.0"
+"""The one version that the tool prices."""
+MISREAD = {
+    "2.2.1": {"sessions": "before_taxes", "cdrs": "tax_included", "tariffs": "tax_included"},
+    "2.3.0": {},
+}
+"""What it misses in lists of 2.2.1, for it reads them as 2.3.0's; one by one they are valid."""
+VALID_AS = {"locations": "location", "tariffs": "tariff", "sessions": "session", "cdrs": "cdr"}
+ATTEMPTS = "SELECT kind, came_of_it FROM outgoing_attempt ORDER BY kind"
+GUEST = "ABC1"
+DAY = [
+    start16("CS-OLD-1", 0, 7, GUEST, 0),
+    stop16("CS-OLD-1", 60, 7, 7_777),
+    start16("CS-OLD-2", 70, 9, GUEST, 0),
+    stop16("CS-OLD-2", 150, 9, 9_013),
+]
+
+
+def declare_guest(dsn: str, version: str) -> int:
+    """Declare our fleet, where it is, and the tool as a partner with a driver."""
+    declare_fleet(dsn)
+    declare_places(dsn)
+    us = LegalEntity(
+        name="Watt", country="DE", time_zone="Europe/Berlin", invoice_prefix="W", party=PEER
+    )
+    them = replace(partner("emsp", version), legal_entity="watt", live_sessions=True)
+    roaming = Token(kind=TokenKind.ROAMING, partner=PARTY["emsp"])
+    changes = [
+        Change(kind=Kind.LEGAL_ENTITY, key="watt", entity=us),
+        Change(kind=Kind.PARTNER, key=PARTY["emsp"], entity=them),
+        Change(kind=Kind.TOKEN, key=GUEST.lower(), entity=roaming),
+    ]
+    with connect(dsn) as connection:
+        keep_named_subjects(connection, GUEST)
+        return declare(connection, changes, by="test", at=at(-20))
+
+
+async def listed(address: str, version: str, module: str, token: str) -> list[dict[str, Any]]:
+    """Return a list of ours as the partner is shown it."""
+    headers = {"Authorization": f"Token {spelt_token(token, is_plain=False)}"}
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        answer = await client.get(f"{address}/cpo/{version}/{module}", headers=headers)
+    shown: list[dict[str, Any]] = decode_json(answer.content)["data"]
+    return shown
+
+
+async def priced(ocpi: Path, folder: Path, cdr: dict[str, Any]) -> tuple[Decimal, Decimal]:
+    """Return what the tool makes of a CDR: net and taxes.
+
+    Not whether it says that the CDR reconciles: it does not round the cost of a dimension.
+    """
+    (folder / "cdr.json").write_bytes(encoded(cdr))
+    (folder / "tariff.json").write_bytes(encoded(cdr["tariffs"][0]))
+    words = ("--tariff", folder / "tariff.json", "--time-zone", "Europe/Berlin", "--json")
+    process = await asyncio.create_subprocess_exec(
+        ocpi, "price", *words, folder / "cdr.json", stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    breakdown = json.loads(said, parse_float=Decimal)
+    net = Decimal(breakdown["total_excl_vat"])
+    return net, Decimal(breakdown["total_incl_vat"]) - net
+
+
+def tax_of(cdr: dict[str, Any]) -> Decimal:
+    return sum((Decimal(tax["amount"]) for tax in cdr["total_cost"]["taxes"]), Decimal(0))

@@ -243,11 +243,11 @@ def declare_places(dsn: str) -> int:
         return declare(connection, changes, by="test", at=at(-30))
 
 
-def instance(party: str, dsn: str, data: Path) -> RoamingInstance:
+def instance(party: str, dsn: str, data: Path, *, skew_s: int | None = None) -> RoamingInstance:
     """Return our side, on the day of the sessions: months later they would be disputed."""
     data.mkdir()
-    skew_s = round((at(600) - now()).total_seconds())
-    return RoamingInstance(party, dsn, data, free_port(), skew_s)
+    back_s = round((at(600) - now()).total_seconds())
+    return RoamingInstance(party, dsn, data, free_port(), back_s if skew_s is None else skew_s)
 
 
 async def asked(side: RoamingInstance, party: str, path: str) -> PartnerAnswer:

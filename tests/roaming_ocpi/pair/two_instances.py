@@ -223,10 +223,16 @@ def declare_emsp(dsn: str, versions: tuple[str, ...]) -> None:
 
 async def _register(pair: Pair) -> None:
     """Let the CPO invite, and the eMSP register."""
-    token = new_token()
-    async with _pool(pair.cpo.dsn) as pool, pool.connection() as connection:
-        await invite(connection, TNM, token, hours=INVITATION_HOURS, at=now(), by="anna")
+    token = await invited(pair.cpo, TNM)
     await register_with(pair.emsp, CPO, token, f"{pair.cpo.address}/versions")
+
+
+async def invited(instance: RoamingInstance, party: str) -> str:
+    """Let *instance* invite *party*; return the token of the invitation."""
+    token = new_token()
+    async with _pool(instance.dsn) as pool, pool.connection() as connection:
+        await invite(connection, party, token, hours=INVITATION_HOURS, at=now(), by="anna")
+    return token
 
 
 async def register_with(
