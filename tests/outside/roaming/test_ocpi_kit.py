@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,19 +26,24 @@ from ledger.database import connect
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
+from ledger.log.envelope import Declared, encode_line
+from ledger.log.event_log import NewRecord
+from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.partners import Partner, PartnerRole
 from ledger.master_data.tokens import Token, TokenKind
+from ledger.persons.holders import token_holder
+from ledger.persons.store import find_or_make
 from roaming_ocpi.registration.sending import end, register, renew
 from roaming_ocpi.registration.spelling import spelt_token
 from roaming_ocpi.wire.walls import encoded
 from tariffs.ocpi.documents import decode_json
 from tests.at_the_edge import keep_named_subjects
-from tests.charging_day import at, declare_fleet, everywhere, start16, stop16
+from tests.charging_day import PARTITIONS, at, declare_fleet, everywhere, start16, stop16
 from tests.projections.books_of_a_day import go_on
 from tests.projections.documents.delivery.mail_server import free_port
-from tests.roaming_ocpi.foreign.test_extrawest import declare_places, instance
-from tests.roaming_ocpi.pair.two_instances import invited, net_of, rows
+from tests.roaming_ocpi.foreign.test_extrawest import JUDGED, PULLED, declare_places, instance
+from tests.roaming_ocpi.pair.two_instances import invited, net_of, now, register_with, rows
 from tests.roaming_ocpi.registration.linking_instance import OURS, linking_instance, told
 from tests.roaming_ocpi.relay.taking_partner import until
 
@@ -187,6 +193,61 @@ async def test_it_takes_a_day_of_ours_finds_it_valid_and_prices_it_the_same(
     if version == PRICED:
         prices = [await priced(ocpi, tmp_path, cdr) for cdr in shown["cdrs"]]
         assert prices == [(net_of(each), tax_of(each)) for each in shown["cdrs"]]
+
+
+@pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
+async def test_what_it_has_as_a_cpo_is_read_and_judged(
+    database: str, ocpi: Path, tmp_path: Path, version: str
+) -> None:
+    declare_readers(database, version)
+    # On the day of its CDR.
+    skew_s = round((ITS_DAY - now()).total_seconds())
+    ours = instance(READER, database, tmp_path / "ours", skew_s=skew_s)
+    async with mock(ocpi, "cpo", version) as url:
+        try:
+            await ours.start()
+            await register_with(ours, PARTY["cpo"], TOKEN_A, url)
+            # It reads lists when it starts, and then every so often.
+            await ours.end()
+            await ours.start()
+            await until(lambda: rows(database, JUDGED), 60)
+            await until(lambda: len(rows(database, PULLED)) == 4, 60)
+        finally:
+            await ours.end()
+
+    # Neither its periods nor its connector name a tariff: it may be right, and nobody can tell.
+    assert rows(database, JUDGED) == [("CDR1", "flagged", ["cdr_tariff_unknown"], Decimal(3))]
+    assert rows(database, PULLED) == [
+        ("cdrs", 0, None), ("locations", 0, None), ("sessions", 0, None), ("tariffs", 0, None),
+    ]  # fmt: skip
+
+
+READER = "DE-TNM"
+"""Whose driver's CDR the tool's CPO has."""
+ITS_DAY = datetime(2024, 1, 15, 12, tzinfo=UTC)
+
+
+def declare_readers(dsn: str, version: str) -> None:
+    """Declare our eMSP, the driver, and the tool as the CPO."""
+    us = LegalEntity(
+        name="Readers", country="DE", time_zone="Europe/Berlin", invoice_prefix="R", party=READER
+    )
+    them = replace(partner("cpo", version), legal_entity="readers")
+    driver = token_holder("012345678")
+    assert driver is not None
+    with connect(dsn) as connection:
+        [subject] = find_or_make(connection, [driver]).values()
+        changes = [
+            Change(kind=Kind.LEGAL_ENTITY, key="readers", entity=us),
+            Change(kind=Kind.PARTNER, key=PARTY["cpo"], entity=them),
+            Change(kind=Kind.TOKEN, key=subject.id, entity=Token()),
+        ]
+        before = ITS_DAY - timedelta(days=9)
+        declared = declare(connection, changes, by="test", at=before)
+        make_log(connection, PARTITIONS)
+    marker = encode_line(Declared(received_at=before, version=declared))
+    with PostgresEventLog(dsn) as log:
+        log.append([NewRecord(partition, [marker]) for partition in range(PARTITIONS)])
 
 
 PEER = "NL-TNM"
