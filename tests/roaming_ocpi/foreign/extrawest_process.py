@@ -1,8 +1,9 @@
 """A partner of others' making: PyPI `extrawest-ocpi`, which keeps what it has in memory.
 
-Run by the Python of its own environment: `ROLE PORT TOKEN_A OBJECTS`, the last a JSON file of lists
-by module. What it holds is served at `/held`. What the library does against OCPI 2.2.1 and no
-partner could overlook is mended here, each with why; all else is left for us to bear:
+Run by the Python of its own environment: `ROLE SOCKET TOKEN_A OBJECTS`, a file descriptor that
+listens, and a JSON file of lists by module. What it holds is served at `/held`. What the library
+does against OCPI 2.2.1 and no partner could overlook is mended here, each with why; all else is
+left for us to bear:
 
 * ids and country codes come back in small letters, numbers as binary floating point, what is
   absent as null;
@@ -13,11 +14,13 @@ partner could overlook is mended here, each with why; all else is left for us to
 from __future__ import annotations
 
 import os
+import socket
 import sys
 
-ROLE, PORT, TOKEN_A, OBJECTS = sys.argv[1:]
+ROLE, SOCKET, TOKEN_A, OBJECTS = sys.argv[1:]
+LISTENER = socket.socket(fileno=int(SOCKET))
 COUNTRY, PARTY = {"cpo": ("DE", "HBC"), "emsp": ("NL", "TNM")}[ROLE]
-HOST = f"127.0.0.1:{PORT}"
+HOST = f"127.0.0.1:{LISTENER.getsockname()[1]}"
 # The library reads its settings while it is imported.
 os.environ |= {"OCPI_HOST": HOST, "PROTOCOL": "http", "COUNTRY_CODE": COUNTRY, "PARTY_ID": PARTY}
 
@@ -157,4 +160,5 @@ async def held() -> Response:
 
 for module, objects in json.loads(Path(OBJECTS).read_text("utf-8")).items():
     HELD[module] = {_key(each.get("uid", each.get("id"))): each for each in objects}
-uvicorn.run(APP, host="127.0.0.1", port=int(PORT), log_level="warning", access_log=False)
+config = uvicorn.Config(APP, log_level="warning", access_log=False)
+uvicorn.Server(config).run(sockets=[LISTENER])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ import pytest
 from roaming_ocpi.registration.spelling import spelt_token
 from roaming_ocpi.registration.store import new_token
 from tariffs.ocpi.documents import decode_json
-from tests.roaming_ocpi.pair.two_instances import free_port
 from tests.tree import ROOT
 
 MADE = ".venv-ocpi/.made"
@@ -89,18 +89,23 @@ async def foreign_partner(
     if not PYTHON.exists():
         pytest.skip(f"a partner by extrawest-ocpi wants an environment of its own: make {MADE}")
     (folder / "objects.json").write_text(json.dumps(objects), "utf-8")
-    partner = ForeignPartner(f"http://127.0.0.1:{free_port()}", new_token())
-    with (folder / "foreign.log").open("wb") as output:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        (folder / "foreign.log").open("wb") as output,
+    ):
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        partner = ForeignPartner(address, new_token())
         process = await asyncio.create_subprocess_exec(
             PYTHON,
             Path(__file__).with_name("extrawest_process.py"),
             role,
-            partner.address.rpartition(":")[2],
+            str(listener.fileno()),
             partner.token_a,
             folder / "objects.json",
             cwd=folder,
             stdout=output,
             stderr=output,
+            pass_fds=(listener.fileno(),),
         )
     try:
         async with asyncio.timeout(READY_SECONDS):

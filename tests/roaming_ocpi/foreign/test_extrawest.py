@@ -68,8 +68,27 @@ MODULES = ("locations", "tariffs", "sessions", "cdrs")
 WAIT_SECONDS = 60
 MOMENT_CHARACTERS_MAX = 25
 """Source: OCPI 2.2.1, types, DateTime."""
+SAID = {"id": "A", "at": "2026-03-02T07:00:00.5Z", "kwh": Decimal("0.30"), "of": [True]}
 NOT_IN_ITS_SCHEMA = ".cdr_location.evse_uid:"
 """The library drops it, both ways. It must be there: OCPI 2.2.1, mod_cdrs, CdrLocation."""
+
+
+@pytest.mark.parametrize(
+    ("kept", "wrong"),
+    [
+        ({"id": "a", "at": "2026-03-02T07:00:00Z", "kwh": Decimal("0.3"), "none": None}, []),
+        ({"kwh": Decimal("0.3000001")}, [".kwh"]),
+        ({"kwh": "0.30"}, [".kwh"]),
+        ({"at": "2026-03-02T07:00:01Z"}, [".at"]),
+        ({"of": [1]}, [".of[0]"]),
+        ({"of": []}, [".of"]),
+        ({"id": None}, [".id"]),
+    ],
+)
+def test_what_is_not_kept_to_the_last_digit_is_found(
+    kept: dict[str, Any], wrong: list[str]
+) -> None:
+    assert [each.partition(":")[0] for each in lost(SAID, {**SAID, **kept})] == wrong
 
 
 @pytest.mark.timeout(300)
