@@ -58,7 +58,7 @@ async def asking(
         agreed = Agreed(THEIRS, version, url, endpoints, (OURS,), TNM)
         async with await connect_async(database) as connection:
             await promise(connection, OURS, new_token(), at=DECLARED_AT, by="ann")
-            await conclude(connection, OURS, agreed, at=DECLARED_AT, by="ann", why="for a test")
+            await conclude(connection, OURS, agreed, at=DECLARED_AT, by="ann", is_anew=True)
         # What is typed goes by the real clock.
         clock = two.side.resources.now.__self__  # type: ignore[attr-defined]
         assert isinstance(clock, Clock)
