@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, LiteralString, Self
@@ -43,7 +43,7 @@ frame that decides nothing makes no difference."""
 _MAY_BE_DUE: LiteralString = """
 SELECT EXISTS (
     SELECT FROM uninvoiced_session WHERE invoicing = 'per_session' OR billing_month < %(month)s
-) OR EXISTS (SELECT FROM correction_to_document)
+) OR EXISTS (SELECT FROM correction_to_document WHERE NOT is_settled_with_partner)
 """
 _CALENDARS_AHEAD: Final = timedelta(hours=14)
 
@@ -120,11 +120,10 @@ class Conductor:
             await self.rest()
         self.clock.move_to(until)
 
-    async def let(self, act: Callable[[], object]) -> None:
+    async def let(self, act: Callable[[], Awaitable[object]]) -> None:
         """Let somebody else *act* at this instant, beside the fleet."""
         await self.rest()
-        # In a thread: stations are pinged meanwhile.
-        await asyncio.to_thread(act)
+        await act()
         self._take_stock()
         await self.rest()
 

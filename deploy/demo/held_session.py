@@ -1,4 +1,4 @@
-"""The person of the demo's story, who decides about a session that was held."""
+"""The person of the demo's story, who decides about sessions that were held."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class NothingHeldError(DeployError):
         super().__init__(f"no session of {station_id} is held at {at:%Y-%m-%d %H:%M} UTC")
 
 
-def release_lost_stop(dsn: str, log: EventLog, station_id: str, *, at: datetime) -> str:
-    """Release the held session of *station_id* on its readings; return its id.
+def release_lost_stops(dsn: str, log: EventLog, station_id: str, *, at: datetime) -> None:
+    """Release the held sessions of *station_id* on their readings.
 
     It is what `wattledger sessions release` does beside a running system.
 
@@ -32,20 +32,20 @@ def release_lost_stop(dsn: str, log: EventLog, station_id: str, *, at: datetime)
         NothingHeldError: If there is none.
     """
     with connect(dsn) as connection:
-        waiting = [
+        waiting = sorted(
             each.session.session_id
             for each in held_sessions(connection)
             if each.session.station_id == station_id
-        ]
-        if len(waiting) != 1:
-            raise NothingHeldError(station_id, at)
-        choice = Choice(
-            received_at=at,
-            station=station_id,
-            session_id=waiting[0],
-            choice="release",
-            by=BY,
-            reason=REASON,
         )
-        done = choose(connection, waiting[0], choice=choice, log=log, work_off=None)
-        return done.session_id
+        if not waiting:
+            raise NothingHeldError(station_id, at)
+        for session_id in waiting:
+            choice = Choice(
+                received_at=at,
+                station=station_id,
+                session_id=session_id,
+                choice="release",
+                by=BY,
+                reason=REASON,
+            )
+            choose(connection, session_id, choice=choice, log=log, work_off=None)

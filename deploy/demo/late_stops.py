@@ -50,6 +50,7 @@ class Corrections(msgspec.Struct, frozen=True, kw_only=True):
 
     count: int
     energy_wh: Decimal
+    energy_wh_by_session: dict[str, Decimal]
 
 
 def find_late_stops(connection: Connection[Any]) -> tuple[LateStop, ...]:
@@ -60,11 +61,15 @@ def find_late_stops(connection: Connection[Any]) -> tuple[LateStop, ...]:
 
 def find_corrections(connection: Connection[Any]) -> Corrections:
     """Return what was corrected in all."""
-    query = "SELECT body FROM session_decision WHERE kind = 'corrected'"
+    query = "SELECT body FROM session_decision WHERE kind = 'corrected' ORDER BY session_id"
     decisions = [unpack_decision(body) for (body,) in connection.execute(query)]
-    moved = [
-        each.energy_wh - each.corrects.energy_wh
+    moved = {
+        each.session_id: each.energy_wh - each.corrects.energy_wh
         for each in decisions
         if isinstance(each, SessionRated) and each.corrects
-    ]
-    return Corrections(count=len(moved), energy_wh=sum(moved, Decimal(0)))
+    }
+    return Corrections(
+        count=len(decisions),
+        energy_wh=sum(moved.values(), Decimal(0)),
+        energy_wh_by_session=moved,
+    )

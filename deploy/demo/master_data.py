@@ -33,6 +33,8 @@ GUESTS: Final = {
     "quayside": ("london",),
 }
 """Which token groups charge at which site."""
+PARTNERS_SITE: Final = "harbour"
+"""Where the roaming partner's drivers charge."""
 
 
 class NoExamplesError(DeployError):
@@ -42,8 +44,13 @@ class NoExamplesError(DeployError):
         super().__init__(f"the demo reads {folder}, which is not there: run it in a clone")
 
 
-def declare_fleet(connection: Connection[Any], log: EventLog) -> list[StationBrief]:
-    """Publish the example tariffs, apply the example fleet; return the stations with their keys."""
+def declare_fleet(
+    connection: Connection[Any], log: EventLog, *, partner_uids: Sequence[str] = ()
+) -> list[StationBrief]:
+    """Publish the example tariffs, apply the example fleet; return the stations with their keys.
+
+    *partner_uids* are the tokens of the roaming partner's drivers, which nobody declares here.
+    """
     tariffs = sorted([*EXAMPLES.glob("tariffs/*.yaml"), *EXAMPLES.glob("demo/*.yaml")])
     fleet = EXAMPLES / "fleet.yaml"
     if not tariffs or not fleet.is_file():
@@ -51,10 +58,20 @@ def declare_fleet(connection: Connection[Any], log: EventLog) -> list[StationBri
     texts = [(path.read_text("utf-8"), str(path)) for path in tariffs]
     publish_files(connection, texts, log=log, by="demo", at=DECLARED_AT)
     master_data = [(fleet.read_text("utf-8"), str(fleet))]
-    _give_subjects(connection, master_data)
-    means = InstalledMeans()
-    applied = apply_files(connection, master_data, log=log, by="demo", at=DECLARED_AT, means=means)
-    return _briefs(load_declarations(connection), applied)
+    applied = apply_named(connection, master_data, log=log, at=DECLARED_AT)
+    return _briefs(load_declarations(connection), applied, partner_uids)
+
+
+def apply_named(
+    connection: Connection[Any],
+    files: Sequence[tuple[str, str]],
+    *,
+    log: EventLog,
+    at: datetime,
+) -> Applied:
+    """Apply master data of *files* (text and name), with the same subject ids each time."""
+    _give_subjects(connection, files)
+    return apply_files(connection, files, log=log, by="demo", at=at, means=InstalledMeans())
 
 
 def _give_subjects(connection: Connection[Any], files: Sequence[tuple[str, str]]) -> None:
@@ -71,7 +88,9 @@ def _give_subjects(connection: Connection[Any], files: Sequence[tuple[str, str]]
         connection.execute(MAKE, [[column] for column in row])
 
 
-def _briefs(known: Declarations, applied: Applied) -> list[StationBrief]:
+def _briefs(
+    known: Declarations, applied: Applied, partner_uids: Sequence[str]
+) -> list[StationBrief]:
     tokens: dict[str | None, list[str]] = {}
     # By name: subject ids are random, and the month must be the same each time.
     for subject, uid in sorted(applied.names.items(), key=itemgetter(1)):
@@ -89,6 +108,7 @@ def _briefs(known: Declarations, applied: Applied) -> list[StationBrief]:
                 connectors=len(station.connectors),
                 power_w_max=int(station.max_power_w or 22_080),
                 token_uids=guests,
+                partner_uids=partner_uids if station.site == PARTNERS_SITE else (),
             )
         )
     return briefs

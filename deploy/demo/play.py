@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 import uvloop
 from psycopg import Connection
@@ -27,20 +27,24 @@ from deploy.demo.closed_month import close_month
 from deploy.demo.conductor import Conductor
 from deploy.demo.documents import documents_missing
 from deploy.demo.gathered_log import GatheredLines
-from deploy.demo.held_session import release_lost_stop
-from deploy.demo.master_data import declare_fleet
+from deploy.demo.held_session import release_lost_stops
+from deploy.demo.master_data import DECLARED_AT, declare_fleet
 from deploy.demo.memory_wire import MemoryWire
+from deploy.demo.partner.instance import declare_partner
+from deploy.demo.partner.pair import linked_pair
 from deploy.demo.top_up import top_up
 from deploy.errors import DeployError
 from deploy.fleet.fleet import Fleet, FleetStep, fleet_steps
 from deploy.fleet.month import Month
+from deploy.fleet.partner_visits import with_partner_visits
 from deploy.fleet.planning import LATE_STOP_STATION, plan_month
 from deploy.fleet.station import Tally
-from deploy.fleet.station_plan import StationPlan
+from deploy.fleet.station_plan import StationPlan, StepKind
 from deploy.fleet.wire import WebSocketWire
 from deploy.output import console
 from deploy.running.opening import opened_with_log
-from deploy.running.wiring import System
+from deploy.running.parts import PartContext
+from deploy.running.wiring import System, parts_for
 from deploy.settings import Settings
 from ingest.answers.transactions import PostgresTransactionIds
 from ingest.declared_directory import DeclaredDirectory
@@ -61,6 +65,8 @@ CREDITS_WAIT: Final = timedelta(hours=3)
 """Longer than a credit note waits for what else comes late (an hour), and than two ticks."""
 FIRST_TRANSACTION: Final = 100_001
 SETTLE_SECONDS_MAX: Final = 60.0
+_TOLD: Final = frozenset({StepKind.STARTED, StepKind.METERED, StepKind.STOPPED, StepKind.STOP_CAME})
+"""Of a partner's driver: steps of which there is something to tell the partner."""
 
 
 class UsedFolderError(DeployError):
@@ -104,6 +110,8 @@ def demo_settings(data: Path | None) -> Settings:
         database_idle_seconds=0,
         metrics_port=-1,
         http_port=-1,
+        # The partner is reached on this machine.
+        roaming_private_networks=True,
     )
 
 
@@ -118,15 +126,19 @@ def play_month(settings: Settings, *, stations_max: int, history_days: int) -> D
     began = time.monotonic()
     month = Month.ending_on(LAST_DAY, history_days=history_days, time_zone=TIME_ZONE)
     with opened_with_log(settings, is_new=True) as (connection, log):
-        briefs = declare_fleet(connection, log)[:stations_max]
+        dsn, uids = declare_partner(connection, settings, at=DECLARED_AT)
+        briefs = declare_fleet(connection, log, partner_uids=uids)[:stations_max]
         top_up(connection, at=month.starts_at)
         # A new installation begins its ids at a random number: here they are always the same.
         connection.execute("SELECT setval('transaction_number', %s)", (FIRST_TRANSACTION - 1,))
-        plans = plan_month(briefs, month, seed=SEED)
+        plans = with_partner_visits(plan_month(briefs, month, seed=SEED), briefs, month)
         clock = SteppedClock.starting_at(month.starts_at, path=settings.data / "demo-clock")
-        with System(settings, clock) as system:
+        # What is exchanged with the partner, too, happens while the clock stands.
+        parts = [part for part in parts_for(settings) if part.name != "roaming"]
+        with System(settings, clock, parts=parts) as system:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                tally, history = runner.run(_play(system, clock, plans, month, log))
+                story = _Story(system, clock, plans, month, log, dsn, frozenset(uids))
+                tally, history = runner.run(_play(story))
             has_settled = _settle(connection, log)
     return DemoMonth(
         settings=settings,
@@ -138,33 +150,49 @@ def play_month(settings: Settings, *, stations_max: int, history_days: int) -> D
     )
 
 
-async def _play(
-    system: System,
-    clock: SteppedClock,
-    plans: Sequence[StationPlan],
-    month: Month,
-    log: EventLog,
-) -> tuple[Tally, Tally]:
+class _Story(NamedTuple):
+    """What is played: the system, its plans, and where the partner is and who its drivers are."""
+
+    system: System
+    clock: SteppedClock
+    plans: Sequence[StationPlan]
+    month: Month
+    log: EventLog
+    partner_dsn: str
+    partner_uids: frozenset[str]
+
+
+async def _play(story: _Story) -> tuple[Tally, Tally]:
     """Play the history without sockets and the rest over WebSockets; return all and the first."""
+    system, clock, plans, month, log = story[:5]
     looks_at = month.stop_lost_on + PERSON_LOOKS_AFTER
     history, last_day = _split(fleet_steps(plans), month.last_day_at)
     first_days, other_days = _split(history, looks_at)
-    release = partial(
-        release_lost_stop, system.dsn, log, plans[LATE_STOP_STATION].station_id, at=looks_at
-    )
-    close = partial(close_month, system.dsn, log, f"{LAST_DAY:%Y-%m}", at=month.closes_at)
+    station, in_thread = plans[LATE_STOP_STATION].station_id, asyncio.to_thread
+    release = partial(in_thread, release_lost_stops, system.dsn, log, station, at=looks_at)
+    name = f"{LAST_DAY:%Y-%m}"
+    close = partial(in_thread, close_month, system.dsn, log, name, at=month.closes_at)
     gathered = GatheredLines(partitions=system.settings.partitions)
     tally = Tally()
+    context = PartContext(settings=system.settings, clock=clock, dsn=system.dsn, holder="demo")
     async with (
+        linked_pair(context, story.partner_dsn) as roaming,
         _edge(system, gathered, clock) as wire,
         Conductor(system.dsn, clock=clock, tally=tally, gathered=gathered, log=log) as conductor,
     ):
         fleet = Fleet(plans, wire=wire, tally=tally, after_stop=conductor.rest)
-        play = partial(conductor.play, fleet)
+
+        async def play(due: FleetStep) -> None:
+            await conductor.play(fleet, due)
+            visit = due.step.visit
+            if due.step.kind in _TOLD and visit and visit.token_uid in story.partner_uids:
+                await conductor.let(roaming.exchange)
+
         with _progress(f"{len(month.midnights) - 1} days of history", len(history)) as advance:
             await _play_steps(play, first_days, advance)
             await conductor.pass_time(looks_at)
             await conductor.let(release)
+            await conductor.let(roaming.exchange)
             await _play_steps(play, other_days, advance)
         await conductor.pass_time(month.last_day_at)
         # What a fleet says is held against the schemas in tests: here it only takes time.
@@ -175,6 +203,7 @@ async def _play(
         with _progress("The last day and after", len(last_day)) as advance:
             await _play_steps(play, before_close, advance)
             await conductor.pass_time(month.closes_at)
+            await conductor.let(partial(roaming.settle, name, at=month.closes_at))
             await conductor.let(close)
             await _play_steps(play, after_close, advance)
         # What came late is credited once nothing else came for as long as sessions wait.
@@ -238,7 +267,7 @@ _UNSETTLED: LiteralString = """
 SELECT
     (SELECT count(*) FROM session WHERE state IN ('open', 'waiting'))
     + (SELECT count(*) FROM uninvoiced_session WHERE invoicing = 'per_session')
-    + (SELECT count(*) FROM correction_to_document)
+    + (SELECT count(*) FROM correction_to_document WHERE NOT is_settled_with_partner)
     -- What was rated after its month's invoice waits for the next month's.
     + (SELECT count(*) FROM uninvoiced_session AS waiting
        WHERE invoicing <> 'per_session' AND billing_month <= %(month)s AND NOT EXISTS (

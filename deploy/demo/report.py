@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from deploy.demo.closed_month import ClosedPeriods
 from deploy.demo.documents import DemoDocument
 from deploy.demo.figures import Figures
+from deploy.demo.partner.instance import THEIRS
+from deploy.demo.partner.roaming_figures import Roaming
 from deploy.output import print_rows, say
 from ledger.facts.flags import meaning_of
 
@@ -65,20 +67,9 @@ def summary(figures: Figures) -> str:
             f" + {energy.unattributed_wh} unattributed; difference {energy.difference_wh}"
         ),
     ]
-    for each in figures.late_stops:
-        lines += [
-            f"Late      {each.session_id}",
-            (
-                "          lost its stop and was released on its readings: "
-                f"{each.invoice} of {each.issued_on} bills them"
-            ),
-            (
-                f"          The stop came on {each.stop_came_at:%Y-%m-%d} with "
-                f"{figures.corrections.energy_wh} Wh more: credited by {each.credit_note}, billed "
-                f"again by {each.invoice_again or 'the invoice of the next month'}"
-            ),
-        ]
     lines += [
+        *_late_stops(figures),
+        *_roaming(figures.roaming),
         f"Documents {_kinds(figures.documents)}",
         _closed(figures.periods),
         f"Trial     balance is off by {figures.trial_balance.difference_minor} minor units",
@@ -88,6 +79,48 @@ def summary(figures: Figures) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _late_stops(figures: Figures) -> list[str]:
+    """Return what became of the sessions whose stop came after they were billed."""
+    lines: list[str] = []
+    for each in figures.late_stops:
+        late_wh = figures.corrections.energy_wh_by_session[each.session_id]
+        again = each.invoice_again or "the invoice of the next month"
+        lines += [
+            f"Late      {each.session_id}",
+            (
+                "          lost its stop and was released on its readings: "
+                f"{each.invoice} of {each.issued_on} bills them"
+            ),
+            (
+                f"          The stop came on {each.stop_came_at:%Y-%m-%d} with "
+                f"{late_wh} Wh more: credited by {each.credit_note}, billed again by {again}"
+            ),
+        ]
+    return lines
+
+
+def _roaming(roaming: Roaming) -> list[str]:
+    """Return what became of the partner's drivers' sessions."""
+    return [
+        (
+            f"Roaming   {THEIRS} is a second instance, reached over OCPI: "
+            f"{roaming.sessions} cars of its drivers, {roaming.cdrs_sent} CDRs"
+        ),
+        (
+            f"          sent, {roaming.cdrs_accepted} accepted, {roaming.cdrs_noted} noted; "
+            f"{roaming.cdrs_credited} credited and replaced when its stop came late"
+        ),
+        (
+            f"          March settled by {roaming.settlement} and {roaming.settlement_of_partner}: "
+            f"{roaming.net} {roaming.currency} and {roaming.energy_wh} Wh;"
+        ),
+        (
+            f"          the two sides differ by {roaming.settlement_difference_minor} minor units, "
+            f"{roaming.energy_difference_wh} Wh and {roaming.list_differences} lines of their lists"
+        ),
+    ]
 
 
 def _kinds(documents: Sequence[DemoDocument]) -> str:

@@ -39,13 +39,17 @@ QUIRKS: dict[int, Quirk] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationBrief:
-    """A station as declared, and the tokens of those who charge there."""
+    """A station as declared, and the tokens of those who charge there.
+
+    `partner_uids` are those of a roaming partner's drivers (`deploy.fleet.partner_visits`).
+    """
 
     station_id: str
     password: str
     connectors: int
     power_w_max: int
     token_uids: Sequence[str]
+    partner_uids: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ def background_work(context: PartContext, opened: OpenedRoaming) -> BackgroundWo
     live = LiveSessions(context.dsn, holder=context.holder, now=now)
     return BackgroundWork(
         loops=[
-            _relay(context, opened).run,
+            relay_of(context, opened).run,
             live.run,
             PartnerTeller(opened.resources).run,
             *tokens_and_commands(context, opened),
@@ -56,7 +56,8 @@ def background_work(context: PartContext, opened: OpenedRoaming) -> BackgroundWo
     )
 
 
-def _relay(context: PartContext, opened: OpenedRoaming) -> Relay:
+def relay_of(context: PartContext, opened: OpenedRoaming) -> Relay:
+    """Return what sends to partners all that waits for them."""
     resources = opened.resources
 
     async def routes() -> Mapping[str, Link]:

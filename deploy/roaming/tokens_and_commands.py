@@ -18,16 +18,6 @@ def tokens_and_commands(
 ) -> Sequence[Callable[[asyncio.Event], Awaitable[None]]]:
     """Return the loops that do so."""
     resources = opened.resources
-    puller = TokenPuller(
-        PullParts(
-            dsn=context.dsn,
-            client=resources.client,
-            links=partial(links, resources.database),
-            declared=resources.declared,
-            now=resources.now,
-            holder=context.holder,
-        )
-    )
     assert resources.station_calls is not None
     runner = CommandRunner(
         CommandParts(
@@ -37,4 +27,19 @@ def tokens_and_commands(
             resources.station_calls,
         )
     )
-    return puller.run, runner.run
+    return token_puller(context, opened).run, runner.run
+
+
+def token_puller(context: PartContext, opened: OpenedRoaming) -> TokenPuller:
+    """Return what asks partners for their tokens."""
+    resources = opened.resources
+    return TokenPuller(
+        PullParts(
+            dsn=context.dsn,
+            client=resources.client,
+            links=partial(links, resources.database),
+            declared=resources.declared,
+            now=resources.now,
+            holder=context.holder,
+        )
+    )

@@ -115,20 +115,39 @@ class Relay:
                 await self._end_tasks()
                 await desk.close()
 
+    async def run_once(self) -> None:
+        """Send what is due now, unless another process sends; return once it came to something."""
+        desk = _Desk(self._dsn, self._holder)
+        try:
+            await desk.open()
+            self._is_ending = False
+            await self._look(desk)
+            if self._tasks:
+                await asyncio.wait(self._tasks.values())
+            self._reap()
+        finally:
+            await self._end_tasks()
+            await desk.close()
+
     async def _lead(self, desk: _Desk, stop: asyncio.Event) -> None:
         self._is_ending = False
         while not stop.is_set():
-            if await desk.leads():
-                self._routes = await self._read_routes()
-                self._reap()
-                free = [each for each in self._routes if self._is_free(each)]
-                now = self._now()
-                for party in await desk.do(busy_parties, free, now) if free else ():
-                    self._tasks[party] = asyncio.create_task(self._serve(desk, party))
+            await self._look(desk)
             await _pause(stop, LOOK_SECONDS)
         self._is_ending = True
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=END_SECONDS)
+
+    async def _look(self, desk: _Desk) -> None:
+        """Begin to send to each partner for whom something is due, if this process is the one."""
+        if not await desk.leads():
+            return
+        self._routes = await self._read_routes()
+        self._reap()
+        free = [each for each in self._routes if self._is_free(each)]
+        now = self._now()
+        for party in await desk.do(busy_parties, free, now) if free else ():
+            self._tasks[party] = asyncio.create_task(self._serve(desk, party))
 
     def _is_free(self, party: str) -> bool:
         return party not in self._tasks and self._left_alone.get(party, 0) <= monotonic()

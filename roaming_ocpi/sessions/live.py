@@ -103,6 +103,16 @@ class LiveSessions:
         finally:
             await asyncio.to_thread(leave, connection, lease)
 
+    def look_once(self) -> int:
+        """Tell what is new by now, unless another process does; return of how many sessions."""
+        lease: Lease | None = None
+        connection = connect(self._dsn)
+        try:
+            lease = take_lease(connection, LEASE, holder=self._holder, seconds=LEASE_SECONDS)
+            return 0 if lease is None else self.look(connection, lease)
+        finally:
+            leave(connection, lease)
+
     def look(self, connection: Connection[Any], lease: Lease) -> int:
         """Tell what is new since the last look; return of how many sessions.
 

@@ -27,12 +27,14 @@ from tests.roaming_ocpi.pair.two_instances import (
     Pair,
     RoamingInstance,
     Totals,
+    audited_lists,
     declare_cpo,
     heard_lines,
     net_of,
     pulled,
     registered_pair,
     rows,
+    settled_month,
     taken_cdrs,
     told_sessions,
 )
@@ -143,6 +145,7 @@ async def test_sessions_cdrs_and_credits_reach_the_emsp_through_kills_and_outage
     assert sessions == {wire_session_id(each): "COMPLETED" for each in (PLAIN, LOST)}
     uids = {each["cdr_token"]["uid"] for _, each in heard}
     assert uids == {PARTNERS_TOKEN}
+    assert_both_settle_the_same(pair, tmp_path)
 
 
 @pytest.mark.timeout(300)
@@ -163,6 +166,21 @@ async def test_with_a_partner_of_2_1_1_corrections_stand_on_the_statement(
     assert only == wire_cdr_id(LOST, 1, "cdr")
     assert net == Decimal("1.6")
     assert pair.sent()[:2] == (2, 1)
+
+
+def assert_both_settle_the_same(pair: Pair, folder: Path) -> None:
+    """To the cent and the Wh, by the same CDRs, and again by the lists that each side writes."""
+    audits = audited_lists(pair, folder)
+    assert [each.is_equal for each in audits] == [True, True]
+    assert {each.our_count for report in audits for each in report.sums} == {4}
+    sides = settled_month(pair)
+    ours, theirs = sides[CPO], sides[TNM]
+    assert ours.due_minor == -theirs.due_minor > 0
+    assert ours.due_minor == pair.sent().net * 100
+    assert (ours.excluded, theirs.excluded) == (0, 0)
+    assert ours.cdrs.digest == theirs.cdrs.digest
+    same = [(each.cdrs.count, each.cdrs.net_minor, each.cdrs.energy_wh) for each in (ours, theirs)]
+    assert same == [(4, ours.due_minor, 14_000)] * 2
 
 
 JUDGED = "SELECT kind, verdict, codes FROM partner_cdr ORDER BY position, line"

@@ -21,6 +21,7 @@ from ledger.database import connect, connect_options
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import declare, load_declarations
+from ledger.desk.settling.desk import settlement_desk
 from ledger.log.envelope import PartnerMessage, decode_lines
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.legal_entities import LegalEntity
@@ -28,12 +29,17 @@ from ledger.master_data.partners import Partner, PartnerRole
 from ledger.master_data.tokens import Token
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find_or_make, opened_messages
+from ledger.settlements.statement import SettlementSide
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.handshake import Handshaker
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.registration.links import link_of
 from roaming_ocpi.registration.sending import Registered, register
 from roaming_ocpi.registration.store import INVITATION_HOURS, invite, new_token
+from roaming_ocpi.settlement.completeness.comparing import CompletenessReport, their_list
+from roaming_ocpi.settlement.completeness.list_files import LineProblems, csv_list, read_lines
+from roaming_ocpi.settlement.completeness.listed_cdr import listed_cdr
+from roaming_ocpi.settlement.completeness.our_list import ComparedPeriod, our_list
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.documents import decode_json
 from tests.charging_day import PARTITIONS, at, everywhere, write_log
@@ -41,6 +47,8 @@ from tests.roaming_ocpi.sessions.partners_drivers import PARTNERS_TOKEN, TNM, de
 from tests.tree import ROOT
 
 CPO = "DE-HBC"
+MONTH = "2026-03"
+AFTER_THE_MONTH = datetime(2026, 4, 2, 9, tzinfo=UTC)
 READY_SECONDS = 60
 
 
@@ -86,6 +94,14 @@ class RoamingInstance:
             self.process.send_signal(how)
             await self.process.wait()
             self.process = None
+
+
+class AgreedSide(NamedTuple):
+    """What a side agreed to: what is due to it, the CDRs' side, and how many were left out."""
+
+    due_minor: int
+    cdrs: SettlementSide
+    excluded: int
 
 
 class Totals(NamedTuple):
@@ -281,3 +297,44 @@ async def _pool(dsn: str) -> AsyncIterator[AsyncConnectionPool[AsyncConnection[A
         dsn, kwargs=options, min_size=1, max_size=3, open=False
     ) as pool:
         yield pool
+
+
+def settled_month(pair: Pair) -> dict[str, AgreedSide]:
+    """Let both sides propose and agree to the month; return by party what each agreed to."""
+    agreed = {}
+    for side, other in ((pair.cpo, pair.emsp), (pair.emsp, pair.cpo)):
+        with connect(side.dsn) as connection:
+            declared = load_declarations(connection)
+            with settlement_desk(connection, declared) as desk:
+                [scope] = desk.scopes(other.party, MONTH)
+                desk.propose(scope, by="ben", at=AFTER_THE_MONTH)
+                settlement = desk.agree(scope, by="ben", at=AFTER_THE_MONTH).settlement
+        mine = settlement.sent if side is pair.cpo else settlement.received
+        agreed[side.party] = AgreedSide(settlement.due_minor, mine, len(settlement.excluded))
+    return agreed
+
+
+def audited_lists(pair: Pair, folder: Path) -> list[CompletenessReport]:
+    """Let each side write its list of the month, and compare the other's with its own."""
+    sides = ((pair.cpo, pair.emsp), (pair.emsp, pair.cpo))
+    for side, other in sides:
+        with connect(side.dsn) as connection:
+            lines = csv_list(our_list(connection, _period(side, other)))
+            (folder / f"{side.party}.csv").write_text("".join(lines), "utf-8")
+    reports = []
+    for side, other in sides:
+        problems = LineProblems()
+        with (
+            connect(side.dsn) as connection,
+            their_list(connection, _period(side, other)) as table,
+            (folder / f"{other.party}.csv").open("rb") as file,
+        ):
+            table.take(read_lines(file, listed_cdr, problems), problems)
+            reports.append(table.compared(problems, limit=50))
+    return reports
+
+
+def _period(side: RoamingInstance, other: RoamingInstance) -> ComparedPeriod:
+    entity = "tnm" if side.party == TNM else "watt"
+    begins, ends = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
+    return ComparedPeriod(other.party, begins, ends, {entity: side.party})
