@@ -23,7 +23,7 @@ from roaming_ocpi.cdrs.maker import CdrMaker
 from roaming_ocpi.incoming.reading import PartnerReader
 from roaming_ocpi.places.ours.telling import PartnerTeller
 from roaming_ocpi.registration.handshake import Handshaker
-from roaming_ocpi.registration.links import link_of
+from roaming_ocpi.registration.links import link_of, links
 from roaming_ocpi.registration.sending import register
 from roaming_ocpi.registration.store import INVITATION_HOURS, invite, new_token
 from roaming_ocpi.sessions.closing import CdrsOnTheirWay
@@ -76,7 +76,10 @@ class RoamingSide:
 
     async def tell_places(self) -> None:
         """Tell our locations and tariffs."""
-        await PartnerTeller(self._opened.resources).tell_all()
+        teller = PartnerTeller(self._opened.resources)
+        for link in await links(self._opened.resources.database):
+            while await teller.tell(link):
+                pass
 
     async def tell(self) -> None:
         """Tell of running sessions, make the CDRs of what was decided, and send all that waits."""
