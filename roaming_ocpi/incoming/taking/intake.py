@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
@@ -18,14 +17,14 @@ from psycopg_pool import AsyncConnectionPool
 from ledger.log.envelope import PartnerMessage, Sealed, encode_line
 from ledger.log.event_log import LineWriter, partition_of
 from ledger.partners.messages import cut_message
-from ledger.persons.holders import Holder
-from ledger.persons.sealing import Subject, restored
-from ledger.persons.store import KEYS, KNOWN, MAKE, ContendedSubjectError, Key, asked, fresh
+from ledger.persons.sealing import restored
+from ledger.persons.store import KEYS
+from roaming_ocpi.incoming.taking.cdr_taking import CdrTaking, TakenCdr
+from roaming_ocpi.incoming.taking.sealing_messages import sealed_messages
 from roaming_ocpi.incoming.told import (
     CDRS,
     SESSION_PARTS,
     SESSIONS,
-    digest_of,
     identity_of,
     said_of,
 )
@@ -33,16 +32,7 @@ from roaming_ocpi.wire.merging import is_late, merge, moment_of
 from roaming_ocpi.wire.walls import check_tree, encoded
 from tariffs.ocpi.documents import decode_json
 
-ADDRESS_CHARACTERS: Final = 40
 _PERIODS: Final = ("charging_periods",)
-_CDR: LiteralString = """
-SELECT digest FROM received_cdr WHERE party = %s AND cdr_key = %s ORDER BY position, line
-"""
-_ADD_CDR: LiteralString = """
-INSERT INTO received_cdr (party, cdr_key, digest, address, partition, position, line, body, sealed,
-    received_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
-"""
 _AT_ADDRESS: LiteralString = """
 SELECT body, sealed FROM received_cdr WHERE address = %s AND party = ANY (%s)
 ORDER BY position, line LIMIT 1
@@ -72,14 +62,6 @@ class GivenObject(NamedTuple):
     now: datetime
 
 
-class TakenCdr(NamedTuple):
-    """What became of a CDR. `is_other`: under its id another one is known, which holds."""
-
-    address: str
-    is_new: bool
-    is_other: bool
-
-
 class KeptSession(NamedTuple):
     """A session as it is kept: what was told, opened; `is_shut`: not all of it can be opened."""
 
@@ -95,6 +77,7 @@ class PartnerIntake:
         self, database: AsyncConnectionPool[AsyncConnection[Any]], log: LineWriter
     ) -> None:
         self._database, self._log = database, log
+        self._cdrs = CdrTaking(database, log)
 
     async def take_cdr(self, given: GivenObject) -> TakenCdr:
         """Take a CDR; it is durable then.
@@ -107,18 +90,7 @@ class PartnerIntake:
         """
         key = identity_of(given.value, "CDR").casefold()
         check_tree(given.value)
-        async with self._database.connection() as connection:
-            line = await _sealed(connection, given, CDRS)
-            digest, address = digest_of(line.body, line.sealed), address_of(given.party, key)
-            rows = await (await connection.execute(_CDR, (given.party, key))).fetchall()
-        known = [bytes(found) for (found,) in rows]
-        if digest not in known:
-            partition = partition_of(given.party, partitions=self._log.partitions)
-            at = await self._log.append(partition, encode_line(line))
-            row = (given.party, key, digest, address, *at, line.body, _seals(line), given.now)
-            async with self._database.connection() as connection:
-                await connection.execute(_ADD_CDR, row)
-        return TakenCdr(address, digest not in known, bool(known) and known[0] != digest)
+        return await self._cdrs.take(key, cut_message(_message(given, CDRS)))
 
     async def cdr_at(self, address: str, parties: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
         """Return the CDR at *address* if it is one of *parties*, else None."""
@@ -196,12 +168,6 @@ class PartnerIntake:
         await self._log.append(partition, encode_line(line))
 
 
-def address_of(party: str, cdr_key: str) -> str:
-    """Return how the address of a CDR ends: ids have characters that no path bears."""
-    digest = sha256(f"{party}/{cdr_key}".encode("utf-8", "surrogatepass")).hexdigest()
-    return digest[:ADDRESS_CHARACTERS]
-
-
 def _with_id(text: str, session_id: str) -> str:
     """Return a JSON object's *text* with the id that its address says."""
     inner = text[text.index("{") + 1 :]
@@ -209,30 +175,16 @@ def _with_id(text: str, session_id: str) -> str:
     return f'{{"id":{msgspec.json.encode(session_id).decode()}{comma}{inner}'
 
 
+def _message(given: GivenObject, what: str) -> PartnerMessage:
+    return PartnerMessage(received_at=given.now, party=given.party, what=what, body=given.text)
+
+
 async def _sealed(
     connection: AsyncConnection[Any], given: GivenObject, what: str
 ) -> PartnerMessage:
     """Return the line of a message, with who stands in it cut out."""
-    message = PartnerMessage(received_at=given.now, party=given.party, what=what, body=given.text)
-    cut = cut_message(message)
-    holders = cut.holders
-    known = await _known(connection, holders)
-    missing = [each for each in holders if (each.kind, each.name) not in known]
-    if missing:
-        await connection.execute(MAKE, fresh(missing))
-        known |= await _known(connection, missing)
-    try:
-        subjects = {each: known[each.kind, each.name] for each in holders}
-    except KeyError:
-        raise ContendedSubjectError from None
-    return cut.sealed(subjects)
-
-
-async def _known(connection: AsyncConnection[Any], holders: Sequence[Holder]) -> dict[Key, Subject]:
-    if not holders:
-        return {}
-    rows = await (await connection.execute(KNOWN, asked(holders))).fetchall()
-    return {(kind, name): Subject(subject, key) for kind, name, subject, key in rows}
+    [line] = await sealed_messages(connection, [cut_message(_message(given, what))])
+    return line
 
 
 async def _kept(connection: AsyncConnection[Any], party: str, key: str) -> KeptSession | None:

@@ -89,6 +89,24 @@ async def test_many_at_once_of_one_cdr_are_one(database: str, served: ServedInta
     assert rows_of(database, "partner_cdr_again") == []
 
 
+async def test_of_many_told_at_once_each_hears_what_became_of_its_own(
+    database: str, served: ServedIntake
+) -> None:
+    bodies = [cdr_of(id=f"C{number}") for number in range(20)]
+    bodies += [cdr_of(id="c0", total_energy=31.5), cdr_of(id=""), cdr_of(id="C5")]
+
+    answers = await asyncio.gather(*(served.call("POST", "/cdrs", each) for each in bodies))
+
+    assert [each.code for each in answers[1:20]] == [1000] * 19
+    # Of two under one id the first that is taken holds, whichever that is.
+    assert {answers[0].code, answers[20].code} == {1000, 2001}
+    assert answers[21].code == 2001
+    assert answers[22] == answers[5]
+    assert len(messages(database)) == 21
+    given = [await served.call("GET", each.location) for each in answers[1:20] if each.location]
+    assert [each.data["id"] for each in given] == [f"C{number}" for number in range(1, 20)]
+
+
 async def test_another_cdr_under_the_id_is_kept_refused_and_flags_the_first(
     database: str, served: ServedIntake
 ) -> None:
