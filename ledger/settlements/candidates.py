@@ -56,6 +56,7 @@ SELECT 'received' AS side, cdr.party, cdr.cdr_key, cdr.cdr_id, cdr.kind, cdr.cre
        false AS is_correction, cdr.verdict = 'disputed' OR cdr.net IS NULL AS is_disputed
 FROM partner_cdr AS cdr
 WHERE cdr.party = %(party)s AND cdr.currency = %(currency)s
+  AND %(legal_entity)s = %(contract)s
   AND coalesce(cdr.ended_at, cdr.received_at) < %(ends)s
   AND NOT EXISTS (
     SELECT FROM settled_cdr AS settled WHERE settled.side = 'received'
@@ -86,7 +87,7 @@ WHERE party = %(party)s AND billing_month <= %(month)s AND NOT EXISTS (
     SELECT FROM settled_cdr AS settled WHERE settled.side = 'sent'
     AND settled.party = cdr.party AND settled.cdr_key = lower(cdr.cdr_id)
 )
-UNION SELECT %(legal_entity)s, currency FROM partner_cdr AS cdr
+UNION SELECT %(contract)s, currency FROM partner_cdr AS cdr
 WHERE party = %(party)s AND currency IS NOT NULL
   AND coalesce(ended_at, received_at) < %(ends)s AND NOT EXISTS (
     SELECT FROM settled_cdr AS settled WHERE settled.side = 'received'
@@ -101,8 +102,9 @@ ORDER BY 1, 2
 class SettlementScope(NamedTuple):
     """With whom, for which month of whose calendar, in which currency.
 
-    `begins_at` and `ends_at` bound the month. `by_statement`: what is corrected goes to the partner
-    by the settlement alone (`OldCorrections.STATEMENT`).
+    `begins_at` and `ends_at` bound the month. `contract` is our legal entity that has the contract:
+    it owes the partner's CDRs, whichever of ours sold what the partner owes. `by_statement`: what
+    is corrected goes to the partner by the settlement alone (`OldCorrections.STATEMENT`).
     """
 
     party: str
@@ -110,6 +112,7 @@ class SettlementScope(NamedTuple):
     month: str
     begins_at: datetime
     ends_at: datetime
+    contract: str
     currency: str = ""
     by_statement: bool = False
 
@@ -122,6 +125,7 @@ class SettlementScope(NamedTuple):
         return {
             "party": self.party,
             "legal_entity": self.legal_entity,
+            "contract": self.contract,
             "month": self.month,
             "begins": self.begins_at,
             "ends": self.ends_at,

@@ -7,6 +7,7 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
+from ledger.books.periods import lock_documents
 from ledger.desk.settling.refusals import ReasonlessDisputeError
 from ledger.errors import LedgerError
 
@@ -41,12 +42,15 @@ def contest(
     """
     if not reason.strip():
         raise ReasonlessDisputeError(party)
-    found = connection.execute(_FIND, (party, cdr_id)).fetchone()
-    if found is None:
-        raise UnsentCdrError(party, cdr_id)
-    if found[0] is not None:
-        raise SettledCdrError(cdr_id, found[0])
-    connection.execute(_SAY, (party, cdr_id, is_contested, at, by, reason))
+    with connection.transaction():
+        # No settlement is agreed meanwhile that would take it.
+        lock_documents(connection)
+        found = connection.execute(_FIND, (party, cdr_id)).fetchone()
+        if found is None:
+            raise UnsentCdrError(party, cdr_id)
+        if found[0] is not None:
+            raise SettledCdrError(cdr_id, found[0])
+        connection.execute(_SAY, (party, cdr_id, is_contested, at, by, reason))
 
 
 class UnsentCdrError(LedgerError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final, LiteralString, NamedTuple, cast
@@ -48,9 +48,11 @@ from ledger.settlements.record import (
 )
 from ledger.settlements.settlements import PartnerSettlements
 from ledger.settlements.statement import CdrSide, Settlement, SettlementTerms
+from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.model.canonical import canonical_json
 
 _MINOR_MAX: Final = 10**15
+_EVER: Final = datetime.max.replace(tzinfo=UTC)
 _MOMENT: Final = timedelta(microseconds=1)
 
 _PLACE: LiteralString = """
@@ -104,26 +106,29 @@ class SettlementDesk:
 
         Args:
             party: The partner's key.
-            month: As "2026-03", in the calendar of the legal entity that has the contract.
+            month: As "2026-03", in the calendar of each legal entity that has anything to settle.
 
         Raises:
             UndeclaredPartnerError: If it was not declared by the month's end.
         """
         partner = self._partner(party, month)
-        entity = partner.legal_entity
-        calendar = calendar_of(self._declared, entity)
-        scope = SettlementScope(
-            party=party,
-            legal_entity=entity,
-            month=month,
-            begins_at=month_begins(month, calendar),
-            ends_at=month_begins(month_after(month), calendar),
-            by_statement=partner.old_corrections is OldCorrections.STATEMENT
-            and self._connection.execute(_VERSION, (party,)).fetchone() == (_OLDEST,),
+        scope = self._bounded(
+            SettlementScope(
+                party=party,
+                legal_entity=partner.legal_entity,
+                month=month,
+                begins_at=_EVER,
+                ends_at=_EVER,
+                contract=partner.legal_entity,
+                by_statement=partner.old_corrections is OldCorrections.STATEMENT
+                and self._connection.execute(_VERSION, (party,)).fetchone() == (_OLDEST,),
+            )
         )
+        # What a partner tells in a currency that there is none of is disputed, and stops no other.
         return [
-            scope._replace(legal_entity=each, currency=currency)
+            self._bounded(scope._replace(legal_entity=each, currency=currency))
             for each, currency in scope.groups(self._connection)
+            if currency in CURRENCY_EXPONENTS
         ]
 
     def standing(self, scope: SettlementScope) -> SettlementStanding:
@@ -209,6 +214,14 @@ class SettlementDesk:
             sent = candidates(self._connection, scope, CdrSide.SENT)
             received = candidates(self._connection, scope, CdrSide.RECEIVED)
             return settlement_of(sent, received, terms)
+
+    def _bounded(self, scope: SettlementScope) -> SettlementScope:
+        """Return *scope* with when its month begins and ends where its legal entity is."""
+        calendar = calendar_of(self._declared, scope.legal_entity)
+        return scope._replace(
+            begins_at=month_begins(scope.month, calendar),
+            ends_at=month_begins(month_after(scope.month), calendar),
+        )
 
     def _partner(self, party: str, month: str) -> Partner:
         return partner_of_month(self._declared, party, month)
