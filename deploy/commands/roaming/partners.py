@@ -252,7 +252,10 @@ def _lines(party: str, partner: Partner | None, link: LinkStanding | None) -> li
         ]
         lines += [f"through        {partner.hub}"] if partner.hub else []
     if link is None:
-        return [*lines, f"state          {_DECLARED}: `wattledger partner register {party}` begins"]
+        how = f"`wattledger partner register {party}` begins"
+        if partner is not None and partner.hub:
+            how = f"the handshake is its hub's, `wattledger partner show {partner.hub}`"
+        return [*lines, f"state          {_DECLARED}: {how}"]
     lines.append(f"state          {link.state}, since {shown(link.changed_at)}")
     if link.version is not None:
         lines += [

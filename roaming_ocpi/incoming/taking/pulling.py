@@ -26,6 +26,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.declared.declarations import Declarations, Kind
 from ledger.errors import LedgerError
+from ledger.partners.messages import UnfitMessageError
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.client.partner_tasks import PartnerTasks
 from roaming_ocpi.errors import RoamingError
@@ -61,6 +62,15 @@ ON CONFLICT (party, module) DO UPDATE SET date_from = excluded.date_from,
     tried_at = excluded.tried_at, taken = excluded.taken, refused = excluded.refused,
     problem = excluded.problem
 """
+_UNFIT: Final = (
+    TariffError,
+    OcpiRefusedError,
+    RoamingError,
+    UnfitMessageError,
+    msgspec.MsgspecError,
+    psycopg.DataError,
+)
+"""What is wrong with one object, and with no other."""
 Links = Callable[[], Awaitable[Sequence[Link]]]
 
 
@@ -185,7 +195,7 @@ class IncomingPuller:
                 await self._intake.take_cdr(given)
             else:
                 await self._intake.put_session(given)
-        except (TariffError, OcpiRefusedError, RoamingError, msgspec.MsgspecError) as error:
+        except _UNFIT as error:
             _LOGGER.warning("one of the %s of %s: %s", what, link.partner, type(error).__name__)
             return None
         return updated

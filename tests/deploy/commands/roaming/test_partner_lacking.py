@@ -12,8 +12,10 @@ from deploy.cli import run
 from deploy.settings import NAMES
 from ledger.database import connect
 from ledger.declared.declarations import Kind
+from ledger.master_data.partners import PartnerRole
 from roaming_ocpi.relay.outgoing import MessageKind, enqueue
 from tests.roaming_ocpi.places.declared_places import (
+    EMSP,
     SITE,
     STATION,
     change,
@@ -67,6 +69,19 @@ def test_each_reason_is_said_once_with_how_often(
         ("plug_unknown", "stations.HB-2"),
         ("site_incomplete", "sites.yard"),
     ]
+
+
+def test_who_is_reached_through_a_hub_is_registered_by_it(
+    known: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub = replace(EMSP, roles=(PartnerRole.HUB,))
+    declared_in(known, change(Kind.PARTNER, "FR-HUB", hub))
+    declared_in(known, change(Kind.PARTNER, "BE-BHD", replace(EMSP, hub="FR-HUB")))
+
+    assert run(["partner", "show", "BE-BHD"]) == 0
+
+    text = " ".join(capsys.readouterr().out.split())
+    assert "state declared: the handshake is its hub's, `wattledger partner show FR-HUB`" in text
 
 
 def test_what_waits_for_a_partner_and_what_it_refused_is_shown(

@@ -181,6 +181,7 @@ async def test_one_bad_object_costs_no_other(place: str) -> None:
         cdr_of(last_updated=None),
         cdr_of(total_energy=10**60),
         cdr_of(remark="x" * 200_000),
+        cdr_of(their_own=["x" * 90_000] * 12),  # longer than a line of the log
     ]
 
     found = await pulled(place, lambda: [[*bad, cdr_of()]])
