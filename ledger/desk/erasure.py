@@ -18,6 +18,7 @@ from ledger.declared.store import load_declarations
 from ledger.errors import LedgerError
 from ledger.master_data.customers import Customer, PersonDetails
 from ledger.master_data.tokens import Token
+from ledger.partners.elsewhere import SESSION_OF_CDR
 from ledger.persons.holders import (
     customer_holder,
     driver_holder,
@@ -34,12 +35,19 @@ SELECT station_id FROM session WHERE token_uid = ANY (%(tokens)s)
 UNION SELECT station_id FROM unknown_token WHERE token_uid = ANY (%(tokens)s) ORDER BY station_id
 """
 _TEXTS: LiteralString = "SELECT subject FROM subject WHERE kind IN ('station', 'partner')"
-_SESSIONS: LiteralString = "SELECT count(*) FROM listed_session WHERE token_uid = ANY (%s)"
-_INVOICES: LiteralString = """
+# Theirs at partners' stations are CDRs: there is no session of ours.
+_ELSEWHERE: LiteralString = f"""
+SELECT {SESSION_OF_CDR} FROM partner_cdr WHERE kind = 'cdr' AND subject = ANY (%(tokens)s)
+"""  # noqa: S608 - constants
+_SESSIONS: LiteralString = f"""
+SELECT (SELECT count(*) FROM listed_session WHERE token_uid = ANY (%(tokens)s))
+    + (SELECT count(*) FROM ({_ELSEWHERE}) AS there)
+"""  # noqa: S608 - constants
+_INVOICES: LiteralString = f"""
 SELECT count(DISTINCT number) FROM issued_invoice LEFT JOIN invoiced_session USING (number)
 LEFT JOIN session USING (session_id)
-WHERE customer = %(subject)s OR token_uid = ANY (%(tokens)s)
-"""
+WHERE customer = %(subject)s OR token_uid = ANY (%(tokens)s) OR session_id IN ({_ELSEWHERE})
+"""  # noqa: S608 - constants
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +181,7 @@ def _person(
     names = names_of(connection, {subject.id, *tokens, *drivers})
     given = {"tokens": sorted(tokens), "subject": subject.id}
     stations = connection.execute(_STATIONS, given).fetchall()
-    (sessions,) = connection.execute(_SESSIONS, (sorted(tokens),)).fetchone() or (0,)
+    (sessions,) = connection.execute(_SESSIONS, given).fetchone() or (0,)
     (invoices,) = connection.execute(_INVOICES, given).fetchone() or (0,)
     return Person(
         kind=kind,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, LiteralString
 
 import msgspec
 
@@ -40,3 +40,9 @@ def session_of(party: str, cdr_id: str) -> str:
     A slash in it would let it be taken for another one's revision (`named`).
     """
     return f"{station_of(party)}/{cdr_id.casefold().replace('%', '%25').replace('/', '%2F')}"
+
+
+SESSION_OF_CDR: LiteralString = """
+concat('partner/', party, '/', replace(replace(cdr_key, '%%', '%%25'), '/', '%%2F'))
+"""
+"""What `session_of` returns, of a row of `partner_cdr` in a statement with parameters."""

@@ -9,16 +9,17 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
+from ledger.partners.elsewhere import SESSION_OF_CDR
 from projections.closing.period_scope import PeriodScope
 
-# A session's id is made as `session_of` does. What was never said to be charged, though it counts,
-# was flagged, or read before CDRs were charged on; of those only the flagged ones are news.
-_UNCHARGED: LiteralString = """
+# What was never said to be charged, though it counts, was flagged, or read before CDRs were charged
+# on; of those only the flagged ones are news.
+_UNCHARGED: LiteralString = f"""
 SELECT session_id, station_id, ended_at, coalesce(last.revision, 1),
     CASE WHEN last.kind IS NOT NULL THEN 'held' ELSE coalesce(charge_act, 'flagged') END
 FROM (
-    SELECT concat('partner/', party, '/', replace(replace(cdr_key, '%%', '%%25'), '/', '%%2F'))
-        AS session_id, concat('partner/', party) AS station_id, ended_at, charge_act
+    SELECT {SESSION_OF_CDR} AS session_id, concat('partner/', party) AS station_id, ended_at,
+        charge_act
     FROM partner_cdr WHERE kind = 'cdr' AND credited_by IS NULL AND ended_at < %(ends)s
     AND (charge_act = 'charge'
         OR charge_act IS NULL AND verdict = 'flagged' AND subject IS NOT NULL)
@@ -27,7 +28,7 @@ FROM (
     WHERE decision.session_id = cdr.session_id ORDER BY position DESC LIMIT 1
 ) AS last ON true
 WHERE last.kind IS NULL OR last.kind = 'held' ORDER BY session_id
-"""
+"""  # noqa: S608 - constants
 
 
 def uncharged(connection: Connection[Any], scope: PeriodScope, *, is_on_its_way: bool) -> list[str]:

@@ -11,6 +11,7 @@ import msgspec
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from ledger.partners.elsewhere import SESSION_OF_CDR
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.incoming.charged_on import ChargedOn, charged_on
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
@@ -23,13 +24,11 @@ SELECT party, cdr_id, kind, credits, credited_by, version, currency, net, tax, e
     concat_ws('/', partition, position, line) AS position
 FROM partner_cdr
 """
-# What was last decided of it; its session's id is made as `session_of` does.
-_LAST_DECIDED: LiteralString = """
+# What was last decided of it.
+_LAST_DECIDED: LiteralString = f"""
 SELECT decision.kind FROM session_decision AS decision
-WHERE session_id = concat('partner/', party, '/',
-    replace(replace(cdr_key, '%%', '%%25'), '/', '%%2F'))
-ORDER BY decision.position DESC LIMIT 1
-"""
+WHERE session_id = {SESSION_OF_CDR} ORDER BY decision.position DESC LIMIT 1
+"""  # noqa: S608 - constants
 _IS_WAITING: LiteralString = f"""
 kind = 'cdr' AND credited_by IS NULL AND verdict <> 'disputed'
 AND coalesce(({_LAST_DECIDED}), 'held') = 'held'

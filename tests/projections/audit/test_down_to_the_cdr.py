@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from hashlib import sha256
 
+from ledger.desk.erasure import find_person
 from ledger.log.postgres import PostgresEventLog
 from projections.audit.text import explanation_text
 from projections.audit.trail import Explanation, explain
@@ -130,6 +131,9 @@ def test_what_reader_and_worker_make_of_a_dispute_is_explained_by_who_disputed(
     [stands] = append(database, Told(cdr_of()))
     charge_all(database)
     [number] = numbers(database)
+    with ask(database) as connection:
+        person = find_person(connection, CARD)
+        assert (person.sessions, person.invoices) == (1, 1)
     decide(database, "C1", is_accepted=False)
     charge_all(database)
     [note] = invoiced(database)

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from ledger.rating.decisions import encode_decision, hash_decision
 from projections.publishing.event_types import (
     EVENT_TYPES,
     EventPrice,
@@ -21,7 +22,12 @@ from projections.publishing.event_types import (
     SessionRatedEvent,
 )
 from projections.publishing.evolution import incompatibilities
+from projections.publishing.making import Numbered
 from projections.publishing.schemas import event_schema, schema_text
+from projections.publishing.session_events import session_event
+from tests.depot import rated, session
+from tests.projections.audit.charged_elsewhere import elsewhere_session
+from tests.projections.publishing.events_read import as_json
 from tests.tree import ROOT
 
 EVENTS = ROOT / "docs" / "events"
@@ -63,6 +69,22 @@ def test_each_schema_breaks_no_reader_of_an_earlier_one(kind: str) -> None:
     for schema in schemas:
         Draft202012Validator.check_schema(schema)
         assert incompatibilities(schema, now) == []
+
+
+def test_a_session_at_a_partners_station_names_its_cdr_and_nobodys_price_but_ours() -> None:
+    decision = elsewhere_session()
+    sha256 = hash_decision(encode_decision(decision))
+
+    event = as_json(session_event(decision, numbered=Numbered("feed/0", 7), sha256=sha256))
+
+    Draft202012Validator(event_schema(SessionRatedEvent)).validate(event)
+    body = event["body"]
+    assert body["elsewhere"] == {"party": "NL-TNM", "cdr_id": "C1"}
+    assert (body["station_id"], body["site_id"]) == ("partner/NL-TNM", "")
+    assert body["price"]["net"] == "12.80"
+    assert "8.00" not in str(event)
+    ours = as_json(session_event(rated(session()), numbered=Numbered("feed/0", 8), sha256=sha256))
+    assert ours["body"]["elsewhere"] is None
 
 
 # What follows is about the rule itself, on the largest of the schemas.
