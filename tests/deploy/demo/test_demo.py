@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +41,14 @@ KEYS = {
     "credit_notes": {"count"},
     "trial_balance": {"difference_minor"},
     "replay": {"compared", "differences"},
+    "roaming": {
+        "cdrs_sent",
+        "cdrs_accepted",
+        "cdrs_noted",
+        "cdrs_credited",
+        "settlement_difference_minor",
+        "energy_difference_wh",
+    },
 }
 SESSIONS_MAX, DOCUMENTS_MAX = 800, 250
 SMALL = ("--stations", "9", "--days", "2")
@@ -113,7 +123,25 @@ def test_the_month_of_the_readme_comes_out_to_the_digit(tmp_path: Path) -> None:
     assert figures["visits"] <= SESSIONS_MAX
     assert figures["invoices"]["count"] <= DOCUMENTS_MAX
     assert "  Why this price" in demo.output
+    assert_the_partner_took_all(figures["roaming"], Path(figures["data"]))
     assert_documents_are_there(figures["documents"])
+
+
+def assert_the_partner_took_all(roaming: dict[str, Any], data: Path) -> None:
+    """Seven cars, one of them credited and replaced, and the same list on both sides."""
+    assert (roaming["sessions"], roaming["cdrs_sent"], roaming["cdrs_unsent"]) == (7, 9, 0)
+    assert (roaming["cdrs_accepted"], roaming["cdrs_noted"], roaming["cdrs_credited"]) == (9, 0, 1)
+    assert (roaming["settlement_difference_minor"], roaming["energy_difference_wh"]) == (0, 0)
+    lists = []
+    for party in ("DE-HBC", "FR-MRL"):
+        with (data / "roaming" / f"{party}.csv").open(encoding="utf-8", newline="") as file:
+            lists.append(list(csv.DictReader(file)))
+    told = ("cdr_id", "kind", "credits", "energy_kwh", "net", "ended_at")
+    ours, theirs = ([[line[name] for name in told] for line in lines] for lines in lists)
+    assert [[*each[:3], *map(Decimal, each[3:5]), each[5]] for each in ours] == [
+        [*each[:3], *map(Decimal, each[3:5]), each[5]] for each in theirs
+    ]
+    assert sum(Decimal(line["net"]) for line in lists[0]) == Decimal(str(roaming["net"]))
 
 
 def assert_documents_are_there(documents: list[dict[str, Any]]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import count, pairwise
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -14,9 +16,10 @@ from websockets.typing import Subprotocol
 
 from deploy.fleet.fleet import Fleet, fleet_steps
 from deploy.fleet.month import Month
+from deploy.fleet.partner_visits import with_partner_visits
 from deploy.fleet.planning import StationBrief, plan_month
 from deploy.fleet.station import Tally
-from deploy.fleet.station_plan import Quirk, StationPlan, StepKind, steps_of
+from deploy.fleet.station_plan import Quirk, StationPlan, StepKind, Visit, steps_of
 from deploy.fleet.wire import WebSocketWire
 
 MONTH = Month.ending_on(date(2026, 3, 31), history_days=3, time_zone="Europe/Berlin")
@@ -166,3 +169,51 @@ def test_one_register_rolls_over_and_none_runs_backwards_else(plans: list[Statio
             falls += step.register_wh < registers.get(step.visit.connector_id, 0)
             registers[step.visit.connector_id] = step.register_wh
         assert bool(falls) == (plan.quirk is Quirk.ROLLOVER)
+
+
+PARTNERS = [f"P{number}" for number in range(7)]
+FULL_MONTH = Month.ending_on(date(2026, 3, 31), history_days=30, time_zone="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("month", "left_out"),
+    [
+        pytest.param(MONTH, {"P5"}, id="in three days there is no place for one"),
+        pytest.param(FULL_MONTH, set(), id="in a month there is for all"),
+    ],
+)
+def test_a_partners_drivers_come_where_nobody_else_is(month: Month, left_out: set[str]) -> None:
+    briefs = [replace(brief, partner_uids=PARTNERS) for brief in BRIEFS]
+    before = plan_month(briefs, month, seed=1)
+
+    after = with_partner_visits(before, briefs, month)
+
+    added = {}
+    for was, plan in zip(before, after, strict=True):
+        assert plan.visits[: len(was.visits)] == was.visits, "all others stay as they were"
+        assert len({visit.number for visit in plan.visits}) == len(plan.visits)
+        connectors: dict[int, list[Visit]] = {}
+        for visit in sorted(plan.visits, key=lambda each: each.arrives_at):
+            connectors.setdefault(visit.connector_id, []).append(visit)
+        for visits in connectors.values():
+            assert all(one.leaves_at < other.arrives_at for one, other in pairwise(visits))
+        added |= {visit.token_uid: (plan, visit) for visit in plan.visits[len(was.visits) :]}
+    assert added.keys() == set(PARTNERS) - left_out
+    [(late_plan, late)] = [each for each in added.values() if each[1].stop_is_lost]
+    assert late_plan.quirk is Quirk.LATE_STOP
+    assert late.stop_comes_at is not None
+    assert late.leaves_at < month.stop_lost_on + timedelta(days=1) < late.stop_comes_at
+    assert late.stop_comes_at < month.closes_at
+    others = [visit for plan, visit in added.values() if plan.quirk is None]
+    assert len(others) == len(added) - 1
+    zone = ZoneInfo("Europe/Berlin")
+    local = [(each.arrives_at.astimezone(zone), each.leaves_at.astimezone(zone)) for each in others]
+    assert any(one.hour < 20 <= end.hour and one.weekday() < 5 for one, end in local), "two prices"
+    assert any(each.arrives_at >= month.last_day_at for each in others), "one over a WebSocket"
+    registers = [step for plan in after for step in steps_of(plan) if step.visit in others]
+    idle = [step for step in registers if step.kind is StepKind.SUSPENDED]
+    assert idle, "one stays when it is full"
+
+
+def test_without_tokens_of_a_partner_nothing_is_added(plans: list[StationPlan]) -> None:
+    assert with_partner_visits(plans, BRIEFS, MONTH) == plans

@@ -117,23 +117,22 @@ async def taking(partner: TakingPartner) -> AsyncIterator[TakingPartner]:
 
 
 @asynccontextmanager
-async def relaying(
+async def opened_relay(
     dsn: str,
     links: Mapping[str, Link],
     *,
     holder: str = "relay-1",
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> AsyncIterator[None]:
-    """Run the relay over the database; *links* may change meanwhile."""
+) -> AsyncIterator[Relay]:
+    """Yield a relay over the database; *links* may change meanwhile."""
 
     async def routes() -> Mapping[str, Link]:
         return dict(links)
 
-    stop = asyncio.Event()
     maker = PlainMaker()
     log = await PostgresLineWriter.open(dsn, partitions=PARTITIONS)
     async with log, client_of() as client:
-        relay = Relay(
+        yield Relay(
             dsn,
             holder=holder,
             client=client,
@@ -143,6 +142,19 @@ async def relaying(
             now=now,
             chance=lambda: Decimal(0),
         )
+
+
+@asynccontextmanager
+async def relaying(
+    dsn: str,
+    links: Mapping[str, Link],
+    *,
+    holder: str = "relay-1",
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> AsyncIterator[None]:
+    """Run the relay over the database; *links* may change meanwhile."""
+    stop = asyncio.Event()
+    async with opened_relay(dsn, links, holder=holder, now=now) as relay:
         task = asyncio.create_task(relay.run(stop))
         try:
             yield

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from ledger.database import connect
+from ledger.leases import give_up_lease, take_lease
 from ledger.log.envelope import PartnerMessage, decode_lines
 from ledger.log.event_log import partition_of
 from ledger.log.postgres import PostgresEventLog
+from roaming_ocpi.relay.claiming import LEASE
 from roaming_ocpi.relay.outgoing import put_back
 from roaming_ocpi.relay.state import outbox_state
 from tests.roaming_ocpi.client.odd_partner import Request, answer, enveloped
@@ -20,6 +22,7 @@ from tests.roaming_ocpi.relay.taking_partner import (
     TakingPartner,
     asked,
     link_of,
+    opened_relay,
     put,
     relaying,
     taking,
@@ -50,6 +53,26 @@ async def test_a_session_is_told_in_order_and_numbered_without_gaps(database: st
     with connect(database) as connection:
         state = outbox_state(connection, TNM)
     assert (state.waiting, state.dead, state.cdrs) == (0, 0, {"delivered": 4})
+
+
+async def test_one_turn_sends_all_that_is_due_unless_another_process_sends(database: str) -> None:
+    put(database, TNM, "s:HB-1", "cdr-1", lane="HB-1")
+    put(database, "FR-OFF", "cdr-2")
+    async with taking(TakingPartner()) as partner:
+        away = link_of("FR-OFF", "http://127.0.0.1:1")
+        links = {TNM: link_of(TNM, partner.url), "FR-OFF": away}
+        async with opened_relay(database, links) as relay:
+            with connect(database) as connection:
+                other = take_lease(connection, LEASE, holder="another", seconds=60)
+                await relay.run_once()
+                assert partner.order == []
+                assert other is not None
+                give_up_lease(connection, other)
+            await relay.run_once()
+
+    assert partner.order == ["HB-1", "cdr-1"]
+    came = asked(database, "SELECT party, came_of_it FROM outgoing_attempt ORDER BY party, number")
+    assert came == [("FR-OFF", "failed"), (TNM, "delivered"), (TNM, "delivered")]
 
 
 async def test_what_was_said_stands_in_the_log_without_the_drivers_token(database: str) -> None:

@@ -12,11 +12,9 @@ from ledger.database import connect
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
-from ledger.leases import take_lease
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.partners import Partner, PartnerRole
 from ledger.master_data.tokens import Token, TokenKind
-from roaming_ocpi.sessions.live import LEASE, LiveSessions
 from tests.at_the_edge import keep_named_subjects
 from tests.charging_day import MORNING, declare_fleet
 
@@ -46,14 +44,6 @@ def declare_partners(dsn: str, *, live: bool = True, mark_up: Decimal = Decimal(
     with connect(dsn) as connection:
         keep_named_subjects(connection, PARTNERS_TOKEN, OTHERS_TOKEN)
         return declare(connection, changes, by="test", at=MORNING - timedelta(hours=1))
-
-
-def look(dsn: str, live: LiveSessions) -> int:
-    """Let *live* look once."""
-    with connect(dsn) as connection:
-        lease = take_lease(connection, LEASE, holder="test", seconds=60)
-        assert lease is not None
-        return live.look(connection, lease)
 
 
 class SetClock:

@@ -29,7 +29,6 @@ from tests.roaming_ocpi.sessions.partners_drivers import (
     TNM,
     SetClock,
     declare_partners,
-    look,
     rows,
 )
 
@@ -45,7 +44,7 @@ def charge(dsn: str, version: int, *, is_seen: bool = True) -> None:
         [*everywhere(version, -1), start16(ONE, 0, 7, PARTNERS_TOKEN, 0), meter16(ONE, 9, 7, 500)],
     )
     if is_seen:
-        look(dsn, LiveSessions(dsn, holder="test", now=SetClock(at(10))))
+        LiveSessions(dsn, holder="test", now=SetClock(at(10))).look_once()
     go_on(dsn, [stop16(ONE, 60, 7, 3_000), *everywhere(version, 90)])
     follow(dsn)
 

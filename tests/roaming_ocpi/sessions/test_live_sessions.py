@@ -32,7 +32,6 @@ from tests.roaming_ocpi.sessions.partners_drivers import (
     TNM,
     SetClock,
     declare_partners,
-    look,
     rows,
 )
 
@@ -61,15 +60,15 @@ def test_a_partner_is_told_at_the_start_and_on_change_now_and_then(database: str
     live = live_at(database, clock)
 
     go_on(database, [*everywhere(version, -1), start16(ONE, 0, 7, PARTNERS_TOKEN, 1_000)])
-    told = [look(database, live)]
+    told = [live.look_once()]
     go_on(database, [meter16(ONE, 2, 7, 1_200)])
     clock.at = at(2)
-    told.append(look(database, live))
+    told.append(live.look_once())
     clock.at = at(7)
-    told.append(look(database, live))
-    told.append(look(database, live))
+    told.append(live.look_once())
+    told.append(live.look_once())
     clock.at = at(30)
-    told.append(look(database, live))
+    told.append(live.look_once())
 
     assert told == [1, 0, 1, 0, 0], "at once, then at most every five minutes, and on change alone"
     assert rows(database, "SELECT party, kind, subject, lane, version FROM outgoing") == [
@@ -82,7 +81,7 @@ def test_it_costs_what_the_kernel_says_so_far(database: str) -> None:
     begun = [start16(ONE, 0, 7, PARTNERS_TOKEN, 1_000), meter16(ONE, 30, 7, 4_000)]
     parked = [status16(ONE, 40, "SuspendedEV"), meter16(ONE, 60, 7, 4_500)]
     go_on(database, [*everywhere(version, -1), *begun, *parked])
-    look(database, live_at(database, SetClock(at(61))))
+    live_at(database, SetClock(at(61))).look_once()
 
     newest, middle, oldest = (
         wire(database, each)
@@ -119,7 +118,7 @@ def test_what_comes_on_top_for_a_partner_is_in_the_price_so_far(database: str) -
     version = declare_partners(database, mark_up=Decimal("12.5"))
     begun = [start16(ONE, 0, 7, PARTNERS_TOKEN, 0), meter16(ONE, 30, 7, 10_000)]
     go_on(database, [*everywhere(version, -1), *begun])
-    look(database, live_at(database, SetClock(at(31))))
+    live_at(database, SetClock(at(31))).look_once()
 
     total = wire(database, OcpiVersion.V2_2_1)["total_cost"]
 
@@ -134,7 +133,7 @@ def test_a_session_goes_to_the_owner_of_its_token_alone(database: str) -> None:
         start16("CS-OLD-2", 2, 9, "FLEET1", 0),
     ]
     go_on(database, [*everywhere(version, -1), *begun])
-    look(database, live_at(database, SetClock(at(3))))
+    live_at(database, SetClock(at(3))).look_once()
 
     told = rows(database, "SELECT party, body FROM roaming_session ORDER BY party")
 
@@ -148,14 +147,14 @@ def test_one_that_a_person_writes_off_is_invalid(database: str) -> None:
     version = declare_partners(database)
     go_on(database, [*everywhere(version, -1), start16(ONE, 0, 7, PARTNERS_TOKEN, 9_000)])
     clock = SetClock(at(1))
-    look(database, live_at(database, clock))
+    live_at(database, clock).look_once()
     # The register runs backwards: it is held, until a person says what becomes of it.
     go_on(database, [stop16(ONE, 30, 7, 3_000), *everywhere(version, 200)])
     assert rows(database, "SELECT state FROM session") == [("held",)]
     go_on(database, [choose(SESSION, "write_off", 210)])
 
     clock.at = at(211)
-    look(database, live_at(database, clock))
+    live_at(database, clock).look_once()
 
     said = wire(database, OcpiVersion.V2_2_1)
     assert said["status"] == "INVALID"
@@ -166,7 +165,7 @@ def test_a_partner_that_wants_no_updates_may_still_ask(database: str) -> None:
     version = declare_partners(database, live=False)
     go_on(database, [*everywhere(version, -1), start16(ONE, 0, 7, PARTNERS_TOKEN, 0)])
 
-    look(database, live_at(database, SetClock(at(1))))
+    live_at(database, SetClock(at(1))).look_once()
 
     assert rows(database, "SELECT count(*) FROM roaming_session") == [(1,)]
     assert rows(database, "SELECT count(*) FROM outgoing") == [(0,)]
@@ -177,7 +176,7 @@ def test_a_process_that_starts_again_tells_nothing_twice(database: str) -> None:
     clock = SetClock(at(1))
     go_on(database, [*everywhere(version, -1), start16(ONE, 0, 7, PARTNERS_TOKEN, 0)])
 
-    told = [look(database, live_at(database, clock)) for _ in range(2)]
+    told = [live_at(database, clock).look_once() for _ in range(2)]
 
     assert told == [1, 0]
 
@@ -185,7 +184,7 @@ def test_a_process_that_starts_again_tells_nothing_twice(database: str) -> None:
 def test_who_was_erased_is_named_by_what_is_left(database: str) -> None:
     version = declare_partners(database)
     go_on(database, [*everywhere(version, -1), start16(ONE, 0, 7, PARTNERS_TOKEN, 0)])
-    look(database, live_at(database, SetClock(at(1))))
+    live_at(database, SetClock(at(1))).look_once()
 
     with connect(database) as connection:
         connection.execute("UPDATE subject SET spelt = 'other' WHERE name = 'tnm1'")
@@ -200,7 +199,7 @@ def test_no_table_of_ours_holds_a_token(database: str) -> None:
     go_on(database, [*everywhere(version, -1), start16(ONE, 0, 7, PARTNERS_TOKEN, 0)])
     with connect(database) as connection:
         connection.execute("UPDATE subject SET spelt = '04AABBCC' WHERE name = 'tnm1'")
-    look(database, live_at(database, SetClock(at(1))))
+    live_at(database, SetClock(at(1))).look_once()
 
     kept = rows(
         database,
