@@ -11,7 +11,8 @@ def explain(number: str, line: int | None = None, /, *, folder: ReadingFolder = 
     """Explain an invoice, or one line of it, down to the raw frames behind it.
 
     Shows the price element and its reason, the decision with every input, the charging periods, the
-    meter readings, and the frames with their place in the log and their hash.
+    meter readings, and the frames with their place in the log and their hash; of a session at a
+    partner's station that one's CDR, what was made of it, and our margin.
 
     Args:
         number: The invoice's number.

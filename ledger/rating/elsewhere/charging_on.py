@@ -269,7 +269,6 @@ def _lines(
     """Return *lines*, that of a price that is passed on with where it comes from."""
     if retail.mark_up_percent is None:
         return lines
-    why = phrase(
-        "passed_on", net=told.net, currency=told.cdr.currency, percent=retail.mark_up_percent
-    )
+    percent = retail.mark_up_percent or None  # nothing on top is no fee of 0 %
+    why = phrase("passed_on", net=told.net, currency=told.cdr.currency, percent=percent)
     return tuple(replace(line, reasons=(why,)) for line in lines)

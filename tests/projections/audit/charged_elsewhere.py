@@ -208,6 +208,7 @@ def an_invoice_elsewhere(
     *,
     cdr: dict[str, Any] | None = None,
     has_ours: bool = False,
+    cost_centre: str | None = None,
     **terms: Any,  # noqa: ANN401 - what is agreed with the partner
 ) -> ShownInvoice:
     """Return a month's invoice over a session at the partner's; *has_ours*: and one at ours."""
@@ -218,6 +219,7 @@ def an_invoice_elsewhere(
         (Kind.PARTNER, PARTY, partner(**terms), BEGINNING),
         (Kind.CUSTOMER, "fleet", fleet, BEGINNING),
         (Kind.LEGAL_ENTITY, "depot", seller(), BEGINNING),
+        (Kind.TOKEN, "fleet-1", Token(customer="fleet", cost_centre=cost_centre), BEGINNING),
     )
     decisions = [elsewhere_session(known, cdr=cdr)]
     if has_ours:

@@ -77,6 +77,22 @@ def test_a_price_that_is_passed_on_says_both_prices_of_it() -> None:
     assert "Tariff" not in values(behind.items)
 
 
+def test_a_price_that_is_passed_on_as_it_is_names_no_fee() -> None:
+    made = sheet(an_invoice_elsewhere(passed_on_vat={"NL": Decimal(21)}))
+
+    [line] = made.sessions[0].lines
+    assert line.remarks == ("the price of the station's operator, €8.00 before taxes",)
+    assert line.net == "€8.00"
+
+
+def test_a_fleets_cost_centre_has_what_was_charged_elsewhere_too() -> None:
+    shown = an_invoice_elsewhere(cost_centre="4711", has_ours=True)
+
+    [centre] = shown.cost_centres
+    assert (centre.cost_centre, centre.sessions, centre.energy_wh) == ("4711", 2, Decimal(42_000))
+    assert centre.gross_minor == sum(each.gross_minor for each in shown.sessions)
+
+
 @pytest.mark.parametrize(
     ("cdr", "net_minor"),
     [
@@ -112,7 +128,7 @@ def test_without_evidence_the_operator_is_named_as_the_decision_does() -> None:
 @pytest.mark.parametrize("terms", [RETAIL, MARK_UP])
 @pytest.mark.parametrize("cdr", [cdr_of(), ODD])
 def test_its_xml_keeps_the_official_rules_whatever_the_partner_wrote(
-    cdr: dict[str, Any], terms: dict[str, object]
+    cdr: dict[str, Any], terms: dict[str, Any]
 ) -> None:
     shown = an_invoice_elsewhere("de", cdr=cdr, has_ours=True, **terms)
 
