@@ -188,7 +188,7 @@ def test_a_partners_drivers_come_where_nobody_else_is(month: Month, left_out: se
 
     after = with_partner_visits(before, briefs, month)
 
-    added = {}
+    added: dict[str, tuple[StationPlan, Visit]] = {}
     for was, plan in zip(before, after, strict=True):
         assert plan.visits[: len(was.visits)] == was.visits, "all others stay as they were"
         assert len({visit.number for visit in plan.visits}) == len(plan.visits)

@@ -180,7 +180,7 @@ def assert_both_settle_the_same(pair: Pair, folder: Path) -> None:
     assert (ours.excluded, theirs.excluded) == (0, 0)
     assert ours.cdrs.digest == theirs.cdrs.digest
     same = [(each.cdrs.count, each.cdrs.net_minor, each.cdrs.energy_wh) for each in (ours, theirs)]
-    assert same == [(4, ours.due_minor, 14_000)] * 2
+    assert same == [(4, ours.due_minor, Decimal(14_000))] * 2
 
 
 JUDGED = "SELECT kind, verdict, codes FROM partner_cdr ORDER BY position, line"
