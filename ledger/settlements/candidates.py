@@ -20,6 +20,15 @@ from tariffs.quantities import EXACT
 
 _AT_ONCE: Final = 2_000
 
+TAKES_BACK: LiteralString = """
+(cdr.kind = 'credit'
+ OR cdr.net < 0 AND cdr.version = '2.1.1' AND coalesce(cdr.repriced_net, 0) >= 0)
+"""
+"""Whether a row of `partner_cdr` takes another back, and its energy with it.
+
+What else is below 0 was sold at a price that pays the driver; of OCPI 2.1.1, which has no credits,
+only where its tariff says so.
+"""
 # A credit is below 0, whichever sign its sender gave it.
 _SENT: LiteralString = """
 SELECT 'sent' AS side, cdr.party, lower(cdr.cdr_id) COLLATE "C" AS cdr_key, cdr.cdr_id, cdr.kind,
@@ -28,7 +37,7 @@ SELECT 'sent' AS side, cdr.party, lower(cdr.cdr_id) COLLATE "C" AS cdr_key, cdr.
            * %(unit)s::numeric AS net,
        CASE cdr.kind WHEN 'credit' THEN -abs(cdr.tax_minor) ELSE cdr.tax_minor END
            * %(unit)s::numeric AS tax,
-       CASE WHEN cdr.kind = 'credit' OR cdr.net_minor < 0 THEN -abs(cdr.energy_wh::numeric)
+       CASE cdr.kind WHEN 'credit' THEN -abs(cdr.energy_wh::numeric)
            ELSE cdr.energy_wh::numeric END AS energy_wh,
        cdr.billing_month < %(month)s AS is_earlier,
        %(by_statement)s::boolean AND (cdr.kind = 'credit' OR cdr.revision > 1) AS is_correction,
@@ -45,12 +54,15 @@ WHERE cdr.party = %(party)s AND cdr.legal_entity = %(legal_entity)s
     AND settled.party = cdr.party AND settled.cdr_key = lower(cdr.cdr_id)
   )
 """
-_RECEIVED: LiteralString = """
+_RECEIVED: LiteralString = (
+    """
 SELECT 'received' AS side, cdr.party, cdr.cdr_key, cdr.cdr_id, cdr.kind, cdr.credits,
        cdr.session_ref, coalesce(cdr.ended_at, cdr.received_at) AS ended_at,
        CASE cdr.kind WHEN 'credit' THEN -abs(cdr.net) ELSE coalesce(cdr.net, 0) END AS net,
        CASE cdr.kind WHEN 'credit' THEN -abs(cdr.tax) ELSE cdr.tax END AS tax,
-       CASE WHEN cdr.kind = 'credit' OR cdr.net < 0 THEN -abs(coalesce(cdr.energy_kwh, 0)) * 1000
+       CASE WHEN """
+    + TAKES_BACK
+    + """THEN -abs(coalesce(cdr.energy_kwh, 0)) * 1000
            ELSE coalesce(cdr.energy_kwh, 0) * 1000 END AS energy_wh,
        coalesce(cdr.ended_at, cdr.received_at) < %(begins)s AS is_earlier,
        false AS is_correction, cdr.verdict = 'disputed' OR cdr.net IS NULL AS is_disputed
@@ -63,6 +75,7 @@ WHERE cdr.party = %(party)s AND cdr.currency = %(currency)s
     AND settled.party = cdr.party AND settled.cdr_key = cdr.cdr_key
   )
 """
+)
 _OF_SIDE: Final[dict[CdrSide, LiteralString]] = {CdrSide.SENT: _SENT, CdrSide.RECEIVED: _RECEIVED}
 # Gathered first: what looks for rows while it adds them walks over each that it has added.
 _GATHER: LiteralString = """

@@ -53,8 +53,11 @@ class SettledCdr(NamedTuple):
 
     @property
     def takes_back(self) -> bool:
-        """Whether it takes a CDR back: a credit, or a negative CDR in place of one (2.1.1)."""
-        return self.kind is SettledKind.CREDIT or self.net < 0
+        """Whether it takes a CDR back: a credit, or a negative CDR in place of one (2.1.1).
+
+        Not what was sold at a price that pays the driver: its energy is above 0.
+        """
+        return self.kind is SettledKind.CREDIT or (self.net < 0 and self.energy_wh <= 0)
 
 
 class SettlementTerms(msgspec.Struct, frozen=True, kw_only=True):

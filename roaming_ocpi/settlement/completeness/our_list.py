@@ -10,16 +10,18 @@ from uuid import uuid4
 
 from psycopg import Connection, sql
 
+from ledger.settlements.candidates import TAKES_BACK
 from roaming_ocpi.settlement.completeness.listed_cdr import ListedCdr
 from tariffs.currencies import CURRENCY_EXPONENTS
 
 _AT_ONCE: Final = 5_000
 
 # A credit is below 0, whichever sign its sender gave it.
-OUR_ROWS: LiteralString = """
+OUR_ROWS: LiteralString = (
+    """
 SELECT entity.issuer, lower(cdr.cdr_id) COLLATE "C" AS cdr_key, cdr.cdr_id, cdr.kind, cdr.credits,
        cdr.session_id AS session_ref, cdr.currency,
-       CASE WHEN cdr.kind = 'credit' OR cdr.net_minor < 0 THEN -abs(cdr.energy_wh::numeric)
+       CASE cdr.kind WHEN 'credit' THEN -abs(cdr.energy_wh::numeric)
            ELSE cdr.energy_wh::numeric END / 1000::numeric AS energy_kwh,
        CASE cdr.kind WHEN 'credit' THEN -abs(cdr.net_minor) ELSE cdr.net_minor END
            * unit.unit AS net,
@@ -34,13 +36,16 @@ WHERE cdr.party = %(party)s
 UNION ALL
 SELECT %(party)s, cdr.cdr_key COLLATE "C", cdr.cdr_id, cdr.kind, cdr.credits, cdr.session_ref,
        coalesce(cdr.currency, 'XXX'),
-       CASE WHEN cdr.kind = 'credit' OR cdr.net < 0 THEN -abs(coalesce(cdr.energy_kwh, 0))
+       CASE WHEN """
+    + TAKES_BACK
+    + """THEN -abs(coalesce(cdr.energy_kwh, 0))
            ELSE coalesce(cdr.energy_kwh, 0) END,
        CASE cdr.kind WHEN 'credit' THEN -abs(coalesce(cdr.net, 0)) ELSE coalesce(cdr.net, 0) END,
        CASE cdr.kind WHEN 'credit' THEN -abs(cdr.tax) ELSE cdr.tax END,
        cdr.started_at, coalesce(cdr.ended_at, cdr.received_at)
 FROM partner_cdr AS cdr WHERE cdr.party = %(party)s
 """
+)
 _LIST: LiteralString = """
 SELECT issuer, cdr_id, kind, credits, session_ref, currency, energy_kwh, net, tax, started_at,
     ended_at

@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import Any, LiteralString, NamedTuple
 
 import msgspec
-from psycopg import Connection
+from psycopg import Connection, sql
 
+from ledger.settlements.candidates import TAKES_BACK
 from roaming_ocpi.settlement.completeness.list_files import LineProblems
 from roaming_ocpi.settlement.completeness.listed_cdr import (
     cdr_id_in,
@@ -38,7 +39,7 @@ CREATE TEMP TABLE held_against ON COMMIT DROP AS
 WITH known AS (
     SELECT cdr.cdr_key COLLATE "C" AS cdr_key, cdr.cdr_id, cdr.currency, cdr.verdict, cdr.kind,
         CASE cdr.kind WHEN 'credit' THEN -abs(cdr.net) ELSE cdr.net END AS net,
-        CASE WHEN cdr.kind = 'credit' OR cdr.net < 0 THEN -abs(cdr.energy_kwh)
+        CASE WHEN {takes_back} THEN -abs(cdr.energy_kwh)
             ELSE cdr.energy_kwh END AS energy_kwh,
         settled.month AS settled_in,
         coalesce(settled.month = %(month)s,
@@ -200,7 +201,7 @@ def reconcile(
                 said = currency or invoiced.currency
                 copy.write_row((number, cdr_id.lower(), cdr_id, said, energy_kwh, net))
         connection.execute("ANALYZE invoiced_line")
-        connection.execute(_COMPARE, asked)
+        connection.execute(sql.SQL(_COMPARE).format(takes_back=sql.SQL(TAKES_BACK)), asked)
         [(count, net_sum, payable, missing, found)] = connection.execute(_SUMS).fetchall()
         total = invoiced.total_net
         return InvoiceReconciliation(

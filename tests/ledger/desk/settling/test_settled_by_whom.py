@@ -1,8 +1,9 @@
-"""Which of our legal entities settles what, where several sold to a partner."""
+"""What is settled by whom: several legal entities of ours, odd currencies, prices below 0."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from ledger.declared.store import declare, load_declarations
 from ledger.desk.settling.contesting import contest
 from ledger.desk.settling.desk import settlement_desk
 from ledger.desk.settling.refusals import MonthNotOverError
+from ledger.settlements.statement import LineCode
 from tests.ledger.settlements.partner_cdrs import (
     ENTITY,
     IN_APRIL,
@@ -114,3 +116,32 @@ def test_nobody_contests_what_is_being_agreed_to(database: str) -> None:
                 say()
         say()
         assert len(connection.execute("SELECT FROM contested_cdr").fetchall()) == 1
+
+
+def test_a_price_that_pays_the_driver_takes_no_cdr_back(database: str) -> None:
+    declared = declare_partner(database, session_fee=Decimal("0.50"))
+    with connect(database) as connection, settlement_desk(connection, declared) as desk:
+        sent_cdr(connection, "A", -200)
+        received_cdr(connection, "N", "-2.00")
+        received_cdr(connection, "O", "-2.00", version="2.1.1", repriced_net="-2", position=2)
+        received_cdr(connection, "B", "-2.00", version="2.1.1", position=3)  # it takes back
+
+        [scope] = desk.scopes(PARTNER, MARCH)
+        settlement = desk.standing(scope).settlement
+
+        found = {
+            f"{side} {each.code}": (each.count, int(each.energy_wh), str(each.net))
+            for side, lines in (
+                ("sent", settlement.sent.lines),
+                ("received", settlement.received.lines),
+            )
+            for each in lines
+            if each.code is not LineCode.TAX_DIFFERENCE
+        }
+        assert found == {
+            "sent cdrs": (1, 10_000, "-2"),
+            "sent fees": (1, 0, "0.5"),
+            "received cdrs": (2, 20_000, "-4"),
+            "received credits": (1, -10_000, "-2"),
+            "received fees": (1, 0, "0.5"),
+        }

@@ -72,6 +72,16 @@ def test_the_same_lists_are_equal_in_any_order_and_case(books: Connection[Any]) 
     assert (partners.issuer, partners.our_net) == (PARTNER, Decimal("3.5"))
 
 
+def test_what_was_sold_below_0_is_listed_with_its_energy(books: Connection[Any]) -> None:
+    sent_cdr(books, "N", -200)
+    received_cdr(books, "M", "-2.00")
+    received_cdr(books, "M-", "-2.00", version="2.1.1")  # it takes back: there are no credits
+
+    listed = {each.cdr_id: each.energy_kwh for each in our_list(books, PERIOD)}
+
+    assert {name: listed[name] for name in ("N", "M", "M-")} == {"N": 10, "M": 10, "M-": -10}
+
+
 def test_what_either_side_lacks_is_counted_with_its_money(books: Connection[Any]) -> None:
     theirs = [each for each in our_list(books, PERIOD) if each.cdr_id != "A"]
     theirs.append(theirs[0]._replace(cdr_id="ghost", net=Decimal(99)))

@@ -70,6 +70,14 @@ def test_an_invoice_of_exactly_our_cdrs_is_right(books: Connection[Any]) -> None
     assert (found.lines, found.payable_net) == (3, Decimal("4.00"))
 
 
+def test_a_price_that_pays_the_driver_has_its_energy_on_the_invoice(
+    books: Connection[Any],
+) -> None:
+    received_cdr(books, "N", "-2.00")
+
+    assert held(books, A, B, CREDIT, InvoicedCdr("N", "EUR", Decimal(10), Decimal(-2))).is_right
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [
