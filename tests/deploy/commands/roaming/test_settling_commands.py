@@ -75,6 +75,10 @@ def test_what_another_legal_entity_sold_is_listed_as_told_by_who_has_the_contrac
     with (folder / "ours.csv").open(encoding="utf-8") as file:
         issuers = {row["cdr_id"]: row["issuer"] for row in csv.DictReader(file)}
     assert issuers == {"'=A": OUR_PARTY, "B": OUR_PARTY, "Y": OUR_PARTY, "T": PARTNER}
+    read(capsys, "settle", PARTNER, "--month", "2026-03", "--agree")
+    with connect(database) as connection:
+        owners = connection.execute("SELECT owner, cdrs FROM invoice_record ORDER BY cdrs")
+        assert owners.fetchall() == [(OUR_PARTY, ["=A", "B"]), (OUR_PARTY, ["Y"])]
 
 
 def test_a_month_is_settled_and_its_files_say_the_same(
