@@ -215,19 +215,16 @@ def _compared(
 def _period(connection: Connection[Any], party: str, from_: date, to: date) -> ComparedPeriod:
     from ledger.declared.declarations import Kind
     from ledger.declared.store import load_declarations
-    from ledger.desk.settling.refusals import UndeclaredPartnerError
+    from ledger.desk.settling.desk import partner_of_month
     from ledger.master_data.legal_entities import LegalEntity
     from roaming_ocpi.settlement.completeness.our_list import ComparedPeriod
 
     declared = load_declarations(connection)
-    if not declared.history(Kind.PARTNER, party):
-        raise UndeclaredPartnerError(party)
-    issuers = {
-        key: row.entity.party
-        for key in declared.keys(Kind.LEGAL_ENTITY)
-        for row in declared.history(Kind.LEGAL_ENTITY, key)
-        if isinstance(row.entity, LegalEntity) and row.entity.party
-    }
+    contract = partner_of_month(declared, party, f"{from_:%Y-%m}").legal_entity
+    ours = [row.entity for row in declared.history(Kind.LEGAL_ENTITY, contract)]
+    parties = [each.party for each in ours if isinstance(each, LegalEntity) and each.party]
+    # Whichever of ours sold it: who has the contract is who tells it.
+    issuers = dict.fromkeys(declared.keys(Kind.LEGAL_ENTITY), parties[-1]) if parties else {}
     starts, ends = (datetime.combine(day, time(), UTC) for day in (from_, to))
     return ComparedPeriod(party, starts, ends, issuers)
 

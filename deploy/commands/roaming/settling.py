@@ -186,7 +186,8 @@ def _acted(
         return desk.dispute(scope, by=by, at=at, reason=act.reason)
     if not act.agree:
         return desk.standing(scope)
-    us = declared.legal_entity(scope.legal_entity, at)
+    # Whichever of ours sold it: who has the contract is who tells it.
+    us = declared.legal_entity(scope.contract, at)
     owner = us.party if us else None
 
     def publish(connection: Connection[Any], number: str) -> None:

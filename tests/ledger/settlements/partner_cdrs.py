@@ -46,6 +46,18 @@ def declare_partner(dsn: str, **given: Any) -> Declarations:  # noqa: ANN401
         return load_declarations(connection)
 
 
+def declare_beside(dsn: str, party: str | None = None) -> Declarations:
+    """Declare the partner, with a contract with ENTITY, and a second one of ours, in New York."""
+    declare_partner(dsn)
+    york = msgspec.structs.replace(
+        US, name="Watt Inc", time_zone="America/New_York", invoice_prefix="WY", party=party
+    )
+    with connect(dsn) as connection:
+        change = Change(kind=Kind.LEGAL_ENTITY, key="york", entity=york)
+        declare(connection, [change], by="test", at=datetime(2026, 1, 1, tzinfo=UTC))
+        return load_declarations(connection)
+
+
 def sent_cdr(connection: Connection[Any], cdr_id: str, net_minor: int, **given: Any) -> None:  # noqa: ANN401
     """Write a CDR of ours, of 10 kWh and 19 % tax where nothing else is *given*."""
     row = {

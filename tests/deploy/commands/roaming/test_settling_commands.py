@@ -13,7 +13,9 @@ from deploy.cli import WRONG, run
 from deploy.settings import NAMES
 from ledger.database import connect
 from tests.ledger.settlements.partner_cdrs import (
+    OUR_PARTY,
     PARTNER,
+    declare_beside,
     declare_partner,
     received_cdr,
     sent_cdr,
@@ -58,6 +60,25 @@ def test_a_list_that_was_written_is_equal_and_one_that_was_changed_is_not(
     assert other["counts"] == {"only_ours": 1}
     assert run(["partner", "audit", PARTNER, *MARCH, "--theirs", str(path)]) == 1
     assert "The two sides DIFFER." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("party", [None, "US-WYK"], ids=["no party", "a party of its own"])
+def test_what_another_legal_entity_sold_is_listed_as_told_by_who_has_the_contract(
+    database: str, folder: Path, capsys: pytest.CaptureFixture[str], party: str | None
+) -> None:
+    declare_beside(database, party)
+    with connect(database) as connection:
+        sent_cdr(connection, "Y", 300, legal_entity="york")
+
+    read(capsys, "audit", PARTNER, *MARCH, "--write", str(folder / "ours.csv"))
+
+    with (folder / "ours.csv").open(encoding="utf-8") as file:
+        issuers = {row["cdr_id"]: row["issuer"] for row in csv.DictReader(file)}
+    assert issuers == {"'=A": OUR_PARTY, "B": OUR_PARTY, "Y": OUR_PARTY, "T": PARTNER}
+    read(capsys, "settle", PARTNER, "--month", "2026-03", "--agree")
+    with connect(database) as connection:
+        owners = connection.execute("SELECT owner, cdrs FROM invoice_record ORDER BY cdrs")
+        assert owners.fetchall() == [(OUR_PARTY, ["=A", "B"]), (OUR_PARTY, ["Y"])]
 
 
 def test_a_month_is_settled_and_its_files_say_the_same(

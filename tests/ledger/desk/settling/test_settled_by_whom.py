@@ -5,15 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import msgspec
 import pytest
 from psycopg.errors import LockNotAvailable
 
 from ledger.books.periods import lock_documents
 from ledger.database import connect
-from ledger.declared.changes import Change
-from ledger.declared.declarations import Declarations, Kind
-from ledger.declared.store import declare, load_declarations
 from ledger.desk.settling.contesting import contest
 from ledger.desk.settling.desk import settlement_desk
 from ledger.desk.settling.refusals import MonthNotOverError
@@ -23,7 +19,7 @@ from tests.ledger.settlements.partner_cdrs import (
     IN_APRIL,
     MARCH,
     PARTNER,
-    US,
+    declare_beside,
     declare_partner,
     received_cdr,
     sent_cdr,
@@ -33,20 +29,8 @@ BERLIN_APRIL = datetime(2026, 3, 31, 22, tzinfo=UTC)
 YORK_APRIL = datetime(2026, 4, 1, 4, tzinfo=UTC)
 
 
-def declare_both(dsn: str) -> Declarations:
-    """Declare the partner, with a contract with ENTITY, and a second one of ours, in New York."""
-    declare_partner(dsn)
-    york = msgspec.structs.replace(
-        US, name="Watt Inc", time_zone="America/New_York", invoice_prefix="WY", party=None
-    )
-    with connect(dsn) as connection:
-        change = Change(kind=Kind.LEGAL_ENTITY, key="york", entity=york)
-        declare(connection, [change], by="test", at=datetime(2026, 1, 1, tzinfo=UTC))
-        return load_declarations(connection)
-
-
 def test_what_a_partner_delivered_is_owed_once_by_who_has_the_contract(database: str) -> None:
-    declared = declare_both(database)
+    declared = declare_beside(database)
     with connect(database) as connection, settlement_desk(connection, declared) as desk:
         sent_cdr(connection, "A", 1000)
         sent_cdr(connection, "B", 300, legal_entity="york")
@@ -74,7 +58,7 @@ def test_what_a_partner_delivered_is_owed_once_by_who_has_the_contract(database:
 
 
 def test_a_month_is_over_where_the_legal_entity_is(database: str) -> None:
-    declared = declare_both(database)
+    declared = declare_beside(database)
     with connect(database) as connection, settlement_desk(connection, declared) as desk:
         sent_cdr(connection, "A", 1000)
         sent_cdr(connection, "B", 300, legal_entity="york")
