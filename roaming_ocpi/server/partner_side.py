@@ -23,7 +23,7 @@ from roaming_ocpi.client.audit import CallDirection, CallRecord, Heard
 from roaming_ocpi.server.calls import Caller, Module, OcpiRefusedError, PartnerCall, Reply
 from roaming_ocpi.server.front.callers import Callers, FindCaller, ProveUse
 from roaming_ocpi.server.front.envelope import WireAnswer, enveloped, refused, send_answer
-from roaming_ocpi.server.front.hub_routing import routed
+from roaming_ocpi.server.front.hub_routing import routed, speaking
 from roaming_ocpi.server.front.walls import Buckets, Lanes, TooBusyError, Walls
 from roaming_ocpi.server.front.wire_request import GoneError, WireRequest, no_such_path
 from roaming_ocpi.server.ownership import check_owner
@@ -155,6 +155,7 @@ class PartnerSide:
         _check_faced(caller, found)
         routes = routed(found, caller, request.headers)
         headers.update(routes.headers)
+        caller = speaking(caller, routes.from_party)
         if request.method == "OPTIONS":
             return enveloped(Reply(), self._resources.now(), {**headers, **_allow(there.by_method)})
         async with self._lanes.enter(caller.partner):

@@ -58,6 +58,17 @@ def routed(found: OfferedRoute, caller: Caller, headers: Mapping[str, str]) -> R
     return Routed(from_party, {**_headers("from", caller.our_party), **_headers("to", to)})
 
 
+def speaking(caller: Caller, from_party: str | None) -> Caller:
+    """Return *caller* as it may speak in a request that *from_party* makes through it.
+
+    What a hub passes on for one party leads to nothing of the others behind it; what it asks as
+    itself does.
+    """
+    if from_party is None or from_party == caller.partner:
+        return caller
+    return caller._replace(parties=frozenset({from_party}))
+
+
 def _said(headers: Mapping[str, str], side: str) -> tuple[str, str] | None:
     party_id = headers.get(f"ocpi-{side}-party-id", "")
     country = headers.get(f"ocpi-{side}-country-code", "")

@@ -71,6 +71,8 @@ async def test_a_hub_speaks_for_whom_we_declare_behind_it_and_leads_to_them(
     ):
         await registered(left, right)
         assert (await asked(right, await right.link(OURS))).data == ["FR-HUB", THEIRS]
+        for_one = (await right.link(OURS))._replace(our_party=THEIRS)
+        assert (await asked(right, for_one)).data == [THEIRS], "it gets nobody else's through it"
         assert await link_of(left.pool, THEIRS) is None
         through = await link_of(left.pool, THEIRS, hub="FR-HUB")
         assert through is not None
