@@ -32,7 +32,6 @@ from roaming_ocpi.cdrs.maker import CdrMaker
 from roaming_ocpi.cdrs.telling.disclosure import disclosed, disclosures
 from roaming_ocpi.cdrs.telling.excerpt import excerpt_of
 from roaming_ocpi.cdrs.telling.sender import CdrSender
-from roaming_ocpi.cdrs.telling.signed_data import meter_serial
 from roaming_ocpi.cdrs.telling.wire import CdrNotSaidError, is_said, wire_cdr
 from roaming_ocpi.server.calls import Caller, OcpiRefusedError, PageAsked, PartnerCall, Reply
 from tariffs.model.tariff import Dimension
@@ -208,7 +207,7 @@ def test_a_cdr_stays_what_it_was_when_the_tariff_is_another(dsn: str) -> None:
 
 
 def test_signed_readings_of_the_session_go_with_it_exactly_as_they_came(dsn: str) -> None:
-    text = OCMF % "EMH-7"
+    text = 'OCMF|{"FV":"1.0","MS":"EMH-7","RD":[]}|{"SD":"3045"}'
     made = told_session(dsn)
     body = replace(made.said, signed=1)
     frozen = freeze(body)
@@ -246,34 +245,6 @@ def test_signed_readings_of_the_session_go_with_it_exactly_as_they_came(dsn: str
     }
     assert decode_json(written)["meter_id"] == "EMH-7"
     assert text.encode() not in signed.body
-
-
-OCMF = 'OCMF|{"FV":"1.0","MS":"%s","RD":[]}|{"SD":"3045"}'
-
-
-@pytest.mark.parametrize(
-    ("texts", "serial"),
-    [
-        ([OCMF % "1EBZ0300034628"] * 2, "1EBZ0300034628"),
-        ([OCMF % "1", OCMF % "2"], None),
-        ([OCMF % "1", "no OCMF"], None),
-        ([OCMF % ""], None),
-        ([OCMF % ("9" * 256)], None),
-        (['OCMF|{"MS":7}|{}'], None),
-        (["OCMF|{}|{}"], None),
-        (['OCMF|{"x":' + "[" * 100_000], None),
-        (['{"x":' + "[" * 100_000], None),
-        ([OCMF % "\\n"], None),
-        ([OCMF % "\ud800"], None),
-        ([], None),
-    ],
-)
-def test_the_meter_is_named_where_all_that_it_signed_says_which(
-    texts: list[str], serial: str | None
-) -> None:
-    readings = [SignedReading(None, ReadingContext.BEGIN, each) for each in texts]
-
-    assert meter_serial(readings) == serial
 
 
 # The module: pages and whose a CDR is.
