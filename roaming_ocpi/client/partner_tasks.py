@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
+
+import psycopg
+
+from ledger.errors import LedgerError
+from roaming_ocpi.errors import RoamingError
 
 _LOGGER: Final = logging.getLogger("wattledger.roaming")
 
@@ -27,7 +33,22 @@ class PartnerTasks:
             self._running[partner] = task
             task.add_done_callback(lambda _: self._running.pop(partner, None))
 
-    async def end(self) -> None:
+    async def run(
+        self, stop: asyncio.Event, look: Callable[[], Awaitable[None]], *, every_s: float
+    ) -> None:
+        """Let *look* begin what is due, every so many seconds, until *stop* is set."""
+        try:
+            while not stop.is_set():
+                try:
+                    await look()
+                except (psycopg.Error, RoamingError, LedgerError) as error:
+                    _LOGGER.warning("%s: later, for %s", self._what, type(error).__name__)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), every_s)
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
         """Cut off what is under way."""
         tasks = list(self._running.values())
         for task in tasks:

@@ -11,15 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, LiteralString, NamedTuple
 
-import psycopg
 from psycopg import AsyncConnection
 
-from ledger.declared.declarations import Declarations, Kind
 from ledger.master_data.partners import Partner, PartnerRole
 from ledger.partners.party import BadPartyError, party_named
 from roaming_ocpi.client.answers import (
@@ -28,6 +25,7 @@ from roaming_ocpi.client.answers import (
     PartnerUnreachableError,
 )
 from roaming_ocpi.client.partner_tasks import PartnerTasks
+from roaming_ocpi.client.pulls import parties_of
 from roaming_ocpi.places.hub_clients import keep_client
 from roaming_ocpi.places.location_parts import NOT_KEPT, check_part
 from roaming_ocpi.places.partner_locations import (
@@ -99,22 +97,16 @@ class PartnerListReader:
         self._resources, self._look_seconds = resources, look_seconds
         self._next: dict[str, datetime] = {}
         self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._tasks = PartnerTasks("places and prices")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read what is due until *stop* is set."""
-        tasks = PartnerTasks("places and prices")
-        try:
-            while not stop.is_set():
-                try:
-                    for link in await links(self._resources.database):
-                        if link.state is LinkState.REGISTERED:
-                            tasks.begin(link.partner, partial(self.read, link))
-                except psycopg.Error as error:
-                    _LOGGER.warning("places of partners are read later: %s", type(error).__name__)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self._look_seconds)
-        finally:
-            await tasks.end()
+        await self._tasks.run(stop, self._look, every_s=self._look_seconds)
+
+    async def _look(self) -> None:
+        for link in await links(self._resources.database):
+            if link.state is LinkState.REGISTERED:
+                self._tasks.begin(link.partner, partial(self.read, link))
 
     async def read(self, link: Link) -> Mapping[ModuleId, ReadList]:
         """Read the lists of one partner that are due."""
@@ -125,8 +117,9 @@ class PartnerListReader:
         if self._next.get(link.partner, now) > now:
             return {}
         self._next[link.partner] = now + _RETRY
+        parties = parties_of(declared, link.partner, now)
         async with self._at_once:
-            return await self._read_due(link, _wanted(partner), _parties(declared, link, now))
+            return await self._read_due(link, _wanted(partner), parties)
 
     async def _read_due(
         self, link: Link, wanted: Mapping[ModuleId, _Taking], parties: frozenset[str]
@@ -261,13 +254,3 @@ def _id(tree: Tree, length: int) -> str:
         spot = "id"
         raise OcpiError(spot, f"has 1 to {length} characters")
     return text.lower()
-
-
-def _parties(declared: Declarations, link: Link, at: datetime) -> frozenset[str]:
-    """Return for whom the partner may speak: itself, and who is reached through it."""
-    behind = (
-        key
-        for key in declared.keys(Kind.PARTNER)
-        if (partner := declared.partner(key, at)) is not None and partner.hub == link.partner
-    )
-    return frozenset({link.partner, *behind})

@@ -14,14 +14,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import Connection
 
-from ledger.declared.declarations import Declarations, Kind
+from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.leases import Lease, give_up_lease, hold_lease, take_lease
 from ledger.partners.token_lists import (
@@ -33,6 +33,7 @@ from ledger.partners.token_lists import (
 )
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.client.partner_tasks import PartnerTasks
+from roaming_ocpi.client.pulls import asked_since, parties_of, problem_of
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.tokens.book import TokenBook
@@ -80,18 +81,8 @@ class TokenPuller:
         """Ask until *stop* is set; one partner's list never waits for another's."""
         book = TokenBook(self._parts.dsn)
         try:
-            while not stop.is_set():
-                try:
-                    await self._look(book)
-                except (psycopg.OperationalError, RoamingError, LedgerError) as error:
-                    _LOGGER.warning("no lists of tokens were asked for: %s", type(error).__name__)
-                try:
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await stop.wait()
-                except TimeoutError:
-                    pass
+            await self._tasks.run(stop, partial(self._look, book), every_s=LOOK_SECONDS)
         finally:
-            await self._tasks.end()
             await book.close()
 
     async def pull(self, link: Link) -> Mapping[str, TokenListTotals] | None:
@@ -132,7 +123,7 @@ class TokenPuller:
                 await self.pull(link)
             except (RoamingError, LedgerError, psycopg.Error) as error:
                 # Not its words: they may quote what a partner said of a person.
-                _LOGGER.warning("list of tokens of %s: %s", link.partner, _problem_of(error))
+                _LOGGER.warning("list of tokens of %s: %s", link.partner, problem_of(error))
 
     async def _pull(
         self, link: Link, book: TokenBook, lease: Lease
@@ -140,11 +131,11 @@ class TokenPuller:
         now = self._parts.now()
         state = await book.do(partial(token_list_state, party=link.partner))
         since = None if _is_whole_due(state, now) else _since(state)
-        parties = _reached((await self._parts.declared()), link.partner, now)
+        parties = parties_of(await self._parts.declared(), link.partner, now)
         listing = TokenListing(
             link.partner, parties, link.version, began_at=now, is_whole=since is None
         )
-        query = {"limit": str(PAGE)} | ({"date_from": _written(since)} if since else {})
+        query = {"limit": str(PAGE)} | ({"date_from": asked_since(since)} if since else {})
         try:
             await book.do(listing.begin)
             async for page in self._parts.client.pages(
@@ -153,7 +144,7 @@ class TokenPuller:
                 await book.do(partial(_take, listing, page, lease))
             return await book.do(partial(listing.end, at=self._parts.now()))
         except (RoamingError, LedgerError, psycopg.Error) as error:
-            problem = _problem_of(error)
+            problem = str(error) if isinstance(error, ShortTokenListError) else problem_of(error)
             await book.do(partial(note_unlisted, party=link.partner, at=now, problem=problem))
             raise
 
@@ -179,24 +170,3 @@ def _is_whole_due(state: TokenListState | None, now: datetime) -> bool:
 def _since(state: TokenListState | None) -> datetime | None:
     listed = state.listed_at if state else None
     return listed - OVERLAP if listed else None
-
-
-def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _reached(declared: Declarations, party: str, at: datetime) -> frozenset[str]:
-    """Return the parties whose tokens a partner may list: its own, and a hub those behind it."""
-    behind = {
-        other
-        for other in declared.keys(Kind.PARTNER)
-        if (partner := declared.partner(other, at)) is not None and partner.hub == party
-    }
-    return frozenset({party, *behind})
-
-
-def _problem_of(error: Exception) -> str:
-    """Return why a list came to no end, in words of ours that quote nobody."""
-    if isinstance(error, ShortTokenListError | RoamingError):  # the client repeats nothing either
-        return str(error)
-    return f"it could not be kept ({type(error).__name__})"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from ledger.invoices.document import CREDIT_NOTE, Party, SellerDetails
+from ledger.invoices.document import CREDIT_NOTE
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
 from projections.documents.content.appendix import appendix
+from projections.documents.content.letterhead import address_lines, letterhead
 from projections.documents.content.sessions import session_block, sheet_line
 from projections.documents.content.sheet import (
     DocumentSheet,
@@ -19,7 +20,7 @@ from projections.documents.content.sheet import (
     Total,
 )
 from projections.documents.content.teller import DASH, Teller
-from projections.documents.content.transfer import iban_groups, transfer
+from projections.documents.content.transfer import transfer
 from projections.documents.evidence import DocumentEvidence
 from projections.documents.kinds import DocumentKind
 from projections.documents.paid import Paid
@@ -42,21 +43,16 @@ def invoice_sheet(
 ) -> DocumentSheet:
     """Return the sheet of *shown* in its reader's language."""
     teller = Teller.of(shown, evidence)
-    text, kind = teller.language.text, kind_of_document(shown, paid)
+    kind = kind_of_document(shown, paid)
     lines: defaultdict[str, list[InvoiceLine]] = defaultdict(list)
     for line in shown.lines:
         lines[line.session_id].append(line)
-    language, _, region = teller.language.tag.partition("-")
     left_minor = shown.due_minor - (paid.minor if paid else 0)
     is_invoice = kind is DocumentKind.INVOICE
     return DocumentSheet(
-        language=language,
-        region=region,
+        **letterhead(teller, shown.seller, shown.seller_details, logo),
         title=_title(teller, kind),
         number=shown.number,
-        seller=shown.seller.name,
-        logo=logo or "",
-        sender=sender_line(teller, shown.seller),
         recipient=tuple(_recipient(teller, shown)),
         items=tuple(_items(teller, shown, kind)),
         outcome=_outcome(teller, shown, kind, left_minor),
@@ -78,9 +74,6 @@ def invoice_sheet(
             (left_minor if is_invoice else 0, shown.due_on),
         ),
         appendix=appendix(teller, shown.sessions, lines),
-        foot=foot(teller, shown.seller, shown.seller_details),
-        legal_text=paragraphs(shown.seller_details.legal_text),
-        page_label=text("Page {page} of {pages}", page="{page}", pages="{pages}"),
     )
 
 
@@ -93,26 +86,6 @@ def _title(teller: Teller, kind: DocumentKind) -> str:
             return text("Credit note")
         case DocumentKind.RECEIPT:
             return text("Receipt")
-
-
-def paragraphs(text: str) -> tuple[str, ...]:
-    """Return the lines of a text that may have several, without empty ones."""
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
-
-
-def sender_line(teller: Teller, seller: Party) -> str:
-    """Return the line that stands above an address: who it came from."""
-    return " · ".join([seller.name, *address_lines(teller, seller, "")])
-
-
-def address_lines(teller: Teller, party: Party, home: str) -> list[str]:
-    """Return the lines of an address; the country's name where it is not *home*."""
-    address = party.address
-    town = f"{address.postal_code} {address.city}".strip()
-    abroad = address.country if address.country != home else ""
-    country = teller.language.country(abroad) if abroad else ""
-    # Of an address, a file may have more lines in one field ("c/o").
-    return list(paragraphs(f"{address.street}\n{town}\n{country}"))
 
 
 def _recipient(teller: Teller, shown: ShownInvoice) -> list[str]:
@@ -247,28 +220,3 @@ def _tables(teller: Teller, shown: ShownInvoice) -> Iterator[Grid]:
             for each in shown.cost_centres
         ),
     )
-
-
-def foot(teller: Teller, seller: Party, details: SellerDetails) -> tuple[tuple[str, ...], ...]:
-    """Return the columns at a page's foot: who the seller is, and how to reach and pay it."""
-    text = teller.language.text
-    ids = [
-        text("{label}: {value}", label=label, value=value)
-        for label, value in (
-            (text("VAT ID"), seller.vat_id),
-            (text("Tax number"), details.tax_number),
-            (text("Company register"), details.registration),
-        )
-        if value
-    ]
-    contact = details.contact
-    reach = [contact.name, contact.phone, contact.email] if contact else []
-    if details.email and details.email not in reach:
-        reach.append(details.email)
-    bank = details.bank
-    account = [f"IBAN {iban_groups(bank.iban)}"] if bank else []
-    if bank and bank.bic:
-        account.append(f"BIC {bank.bic}")
-    name = [seller.name, *address_lines(teller, seller, "")]
-    columns = (name, ids, reach, account)
-    return tuple(tuple(each for each in column if each) for column in columns if any(column))

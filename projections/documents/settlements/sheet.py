@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from ledger.invoices.document import Party, SellerDetails
 from ledger.settlements.netting import side_of
 from ledger.settlements.statement import CdrSide, LineCode, Settlement, SettlementLine
-from projections.documents.content.invoice import address_lines, foot, paragraphs, sender_line
+from projections.documents.content.letterhead import addressee, letterhead
 from projections.documents.content.sheet import Grid, Head, Item, PrintedSheet
 from projections.documents.content.teller import DASH, Teller
 from projections.documents.evidence import NO_EVIDENCE
@@ -41,26 +41,15 @@ def settlement_sheet(shown: ShownSettlement, *, logo: str | None = None) -> Sett
     settlement = shown.settlement
     teller = Teller(language_of(shown.language), NO_EVIDENCE, settlement.terms.currency)
     text = teller.language.text
-    language, _, region = teller.language.tag.partition("-")
     return SettlementSheet(
-        language=language,
-        region=region,
+        **letterhead(teller, shown.us, shown.our_details, logo),
         title=text("Roaming settlement") if shown.number else text("Roaming settlement, draft"),
         number=shown.number or settlement.terms.month,
-        seller=shown.us.name,
-        logo=logo or "",
-        sender=sender_line(teller, shown.us),
-        recipient=(
-            shown.partner.name,
-            *address_lines(teller, shown.partner, shown.us.address.country),
-        ),
+        recipient=addressee(teller, shown.partner, shown.us.address.country),
         items=tuple(_items(teller, shown)),
         outcome=Item(text("Balance"), teller.money(settlement.due_minor)),
         opening=(_due(teller, settlement.due_minor), *_tax_note(teller, shown)),
         tables=tuple(_tables(teller, settlement)),
-        foot=foot(teller, shown.us, shown.our_details),
-        legal_text=paragraphs(shown.our_details.legal_text),
-        page_label=text("Page {page} of {pages}", page="{page}", pages="{pages}"),
     )
 
 

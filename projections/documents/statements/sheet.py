@@ -7,12 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
-from projections.documents.content.invoice import (
-    address_lines,
-    foot,
-    paragraphs,
-    sender_line,
-)
+from projections.documents.content.letterhead import addressee, letterhead
 from projections.documents.content.place import station_named
 from projections.documents.content.sheet import Grid, Head, Item, PrintedSheet
 from projections.documents.content.teller import DASH, Teller
@@ -63,26 +58,15 @@ def statement_content(
         if each.kind is not MovementKind.PAYMENT and rest:
             table.add_rounding(each.reference, rest, statement.wanted.currency)
             rows.append((text("Rounding"), "", each.reference, "", "", teller.money(rest)))
-    language, _, region = teller.language.tag.partition("-")
     sheet = StatementSheet(
-        language=language,
-        region=region,
+        **letterhead(teller, statement.seller, statement.seller_details, logo),
         title=text("Statement of account"),
         number=_period(teller, statement),
-        seller=statement.seller.name,
-        logo=logo or "",
-        sender=sender_line(teller, statement.seller),
-        recipient=(
-            statement.buyer.name,
-            *address_lines(teller, statement.buyer, statement.seller.address.country),
-        ),
+        recipient=addressee(teller, statement.buyer, statement.seller.address.country),
         items=tuple(_items(teller, statement)),
         outcome=Item(text("Closing balance"), teller.money(statement.closing_minor)),
         opening=(_outcome(teller, statement.closing_minor),),
         tables=(_movements(teller, statement), *_sessions(teller, rows)),
-        foot=foot(teller, statement.seller, statement.seller_details),
-        legal_text=paragraphs(statement.seller_details.legal_text),
-        page_label=text("Page {page} of {pages}", page="{page}", pages="{pages}"),
     )
     return StatementContent(sheet, table.text)
 

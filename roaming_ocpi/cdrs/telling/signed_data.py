@@ -16,6 +16,7 @@ from tariffs.kernel.priced import Note
 
 SIGNED_MAX: Final = 5_000
 PLAIN_MAX: Final = 512
+METER_ID_MAX: Final = 255
 _METHOD_MAX: Final = 36
 _OCMF: Final = "OCMF"
 _UNKNOWN: Final = "unknown"
@@ -30,6 +31,14 @@ class _SignedMeterValue(msgspec.Struct, rename="camel"):
     public_key: str = ""
 
 
+class _SigningMeter(msgspec.Struct):
+    """What of an OCMF payload names the meter."""
+
+    serial: str = msgspec.field(name="MS", default="")
+
+
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+_METER: Final = msgspec.json.Decoder(_SigningMeter)
 _DECODER: Final = msgspec.json.Decoder(_SignedMeterValue)
 
 
@@ -59,12 +68,34 @@ def signed_data(readings: Sequence[SignedReading], notes: list[Note]) -> dict[st
     return {**said, "signed_values": values}
 
 
+def meter_serial(readings: Sequence[SignedReading]) -> str | None:
+    """Return the serial number of the meter that signed *readings*.
+
+    None: they do not say it, or not the same one, or not so that it fits. Nothing else that we
+    keep of a station names its meter. Source: OCMF 1.0, 4.1 (MS); OCPI 2.2.1, mod_cdrs, meter_id.
+    """
+    said = {_serial(_plain(_opened(each.text)[1])) for each in readings}
+    if len(said) != 1:
+        return None
+    [serial] = said
+    return serial
+
+
+def _serial(plain: str) -> str | None:
+    try:
+        serial = _METER.decode(plain).serial
+    except _UNREADABLE:
+        return None
+    fits = 0 < len(serial) <= METER_ID_MAX and serial.isprintable()
+    return serial if fits else None
+
+
 def _opened(text: str) -> tuple[str, str, str]:
     """Return how a reading is encoded, what is signed, and the public key, where one came."""
     if text.startswith("{"):
         try:
             found = _DECODER.decode(text)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             return _UNKNOWN, text, ""
         return found.encoding_method or _UNKNOWN, found.signed_meter_data, found.public_key
     return (_OCMF if text.startswith(f"{_OCMF}|") else _UNKNOWN), text, ""

@@ -31,7 +31,7 @@ from roaming_ocpi.cdrs.made import (
 )
 from roaming_ocpi.cdrs.telling.disclosure import Disclosure
 from roaming_ocpi.cdrs.telling.excerpt import CdrExcerpt
-from roaming_ocpi.cdrs.telling.signed_data import signed_data
+from roaming_ocpi.cdrs.telling.signed_data import meter_serial, signed_data
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.wire.ids import wire_session_id
 from roaming_ocpi.wire.moments import wire_moment
@@ -183,6 +183,8 @@ def _head(
             said["authorization_reference"] = body.authorization_reference
         if (found := signed_data(keys.signed, notes)) is not None:
             said["signed_data"] = found
+    if (serial := meter_serial(keys.signed)) is not None:
+        said["meter_id"] = serial
     if remark is not None:
         said["remark"] = remark
     return said

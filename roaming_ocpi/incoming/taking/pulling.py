@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -24,11 +24,12 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from ledger.declared.declarations import Declarations, Kind
+from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.partners.messages import UnfitMessageError
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.client.partner_tasks import PartnerTasks
+from roaming_ocpi.client.pulls import asked_since, parties_of, problem_of
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.incoming.taking.intake import GivenObject, PartnerIntake
 from roaming_ocpi.incoming.told import CDRS, SESSIONS
@@ -101,19 +102,7 @@ class IncomingPuller:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask until *stop* is set; one partner's list never waits for another's."""
-        try:
-            while not stop.is_set():
-                try:
-                    await self._look()
-                except (psycopg.OperationalError, RoamingError, LedgerError) as error:
-                    _LOGGER.warning("no lists were asked for: %s", type(error).__name__)
-                try:
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await stop.wait()
-                except TimeoutError:
-                    pass
-        finally:
-            await self._tasks.end()
+        await self._tasks.run(stop, self._look, every_s=LOOK_SECONDS)
 
     async def pull(self, link: Link, what: str) -> PulledList:
         """Ask one partner for its list of *what* ("cdrs", "sessions") now.
@@ -125,7 +114,7 @@ class IncomingPuller:
         date_from = state[0] if state else None
         if date_from is None and what == SESSIONS:
             date_from = now - SESSIONS_SINCE
-        query = {"limit": str(PAGE)} | ({"date_from": _written(date_from)} if date_from else {})
+        query = {"limit": str(PAGE)} | ({"date_from": asked_since(date_from)} if date_from else {})
         caller = await self._speaker(link)
         found = PulledList()
         try:
@@ -134,7 +123,7 @@ class IncomingPuller:
                 found = await self._take_page(page, link, caller, what, found)
         except (RoamingError, LedgerError, psycopg.Error) as error:
             row = (link.partner, what, date_from, now, found.taken, found.refused)
-            await self._note(*row, _problem_of(error))
+            await self._note(*row, problem_of(error))
             raise
         if found.newest is not None:
             since = min(found.newest, now) - OVERLAP
@@ -162,7 +151,7 @@ class IncomingPuller:
                 await self.pull(link, what)
             except (RoamingError, LedgerError, psycopg.Error) as error:
                 # Not its words: they may quote what a partner said of a person.
-                _LOGGER.warning("%s of %s: %s", what, link.partner, _problem_of(error))
+                _LOGGER.warning("%s of %s: %s", what, link.partner, problem_of(error))
 
     async def _take_page(
         self, page: Sequence[Any], link: Link, caller: Caller, what: str, found: PulledList
@@ -202,13 +191,8 @@ class IncomingPuller:
 
     async def _speaker(self, link: Link) -> Caller:
         """Return for which parties a partner's list may speak: a hub's for those behind it."""
-        declared, now = await self._declared(), self._now()
-        behind = {
-            other
-            for other in declared.keys(Kind.PARTNER)
-            if (partner := declared.partner(other, now)) is not None and partner.hub == link.partner
-        }
-        return Caller(link.partner, frozenset({link.partner, *behind}), link.our_party)
+        parties = parties_of(await self._declared(), link.partner, self._now())
+        return Caller(link.partner, parties, link.our_party)
 
     async def _state(self, party: str, what: str) -> tuple[datetime | None, datetime] | None:
         async with self._database.connection() as connection:
@@ -218,14 +202,3 @@ class IncomingPuller:
     async def _note(self, *row: object) -> None:
         async with self._database.connection() as connection:
             await connection.execute(_NOTE, row)
-
-
-def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _problem_of(error: Exception) -> str:
-    """Return why a list came to no end, in words of ours that quote nobody."""
-    if isinstance(error, RoamingError):  # the client's, which repeats nothing that came
-        return str(error)
-    return f"it could not be kept ({type(error).__name__})"

@@ -10,14 +10,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, LiteralString
 from urllib.parse import quote
 from zlib import crc32
 
-import psycopg
 from psycopg import AsyncConnection
 
 from roaming_ocpi.client.answers import (
@@ -66,22 +64,16 @@ class PartnerTeller:
         self._locations = Publication(resources, our_locations)
         self._waits: dict[str, tuple[int, datetime]] = {}
         self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._tasks = PartnerTasks("telling places and prices")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look for changes until *stop* is set."""
-        tasks = PartnerTasks("telling places and prices")
-        try:
-            while not stop.is_set():
-                try:
-                    for link in await links(self.resources.database):
-                        if link.state is LinkState.REGISTERED and self._is_due(link):
-                            tasks.begin(link.partner, partial(self.tell, link))
-                except psycopg.Error as error:
-                    _LOGGER.warning("places are told later: %s", type(error).__name__)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self._look_seconds)
-        finally:
-            await tasks.end()
+        await self._tasks.run(stop, self._look, every_s=self._look_seconds)
+
+    async def _look(self) -> None:
+        for link in await links(self.resources.database):
+            if link.state is LinkState.REGISTERED and self._is_due(link):
+                self._tasks.begin(link.partner, partial(self.tell, link))
 
     async def tell(self, link: Link) -> int:
         """Tell the partner of *link* what it does not know yet; return how many requests."""

@@ -207,7 +207,7 @@ def test_a_cdr_stays_what_it_was_when_the_tariff_is_another(dsn: str) -> None:
 
 
 def test_signed_readings_of_the_session_go_with_it_exactly_as_they_came(dsn: str) -> None:
-    text = 'OCMF|{"FV":"1.0","RD":[]}|{"SD":"3045"}'
+    text = 'OCMF|{"FV":"1.0","MS":"EMH-7","RD":[]}|{"SD":"3045"}'
     made = told_session(dsn)
     body = replace(made.said, signed=1)
     frozen = freeze(body)
@@ -236,9 +236,14 @@ def test_signed_readings_of_the_session_go_with_it_exactly_as_they_came(dsn: str
     assert decode_json(written)["signed_data"] == {
         "encoding_method": "OCMF",
         "signed_values": [
-            {"nature": "Start", "plain_data": '{"FV":"1.0","RD":[]}', "signed_data": text}
+            {
+                "nature": "Start",
+                "plain_data": '{"FV":"1.0","MS":"EMH-7","RD":[]}',
+                "signed_data": text,
+            }
         ],
     }
+    assert decode_json(written)["meter_id"] == "EMH-7"
     assert text.encode() not in signed.body
 
 
