@@ -64,7 +64,7 @@ TICK_SECONDS: Final = 3600
 CREDITS_WAIT: Final = timedelta(hours=3)
 """Longer than a credit note waits for what else comes late (an hour), and than two ticks."""
 FIRST_TRANSACTION: Final = 100_001
-SETTLE_SECONDS_MAX: Final = 60.0
+SETTLE_SECONDS_MAX: Final = 300.0
 _TOLD: Final = frozenset({StepKind.STARTED, StepKind.METERED, StepKind.STOPPED, StepKind.STOP_CAME})
 """Of a partner's driver: steps of which there is something to tell the partner."""
 

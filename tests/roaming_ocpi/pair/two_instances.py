@@ -29,6 +29,7 @@ from ledger.master_data.partners import Partner, PartnerRole
 from ledger.master_data.tokens import Token
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find_or_make, opened_messages
+from ledger.settlements.record import SettlementState
 from ledger.settlements.statement import SettlementSide
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.handshake import Handshaker
@@ -300,15 +301,17 @@ async def _pool(dsn: str) -> AsyncIterator[AsyncConnectionPool[AsyncConnection[A
 
 
 def settled_month(pair: Pair) -> dict[str, AgreedSide]:
-    """Let both sides propose and agree to the month; return by party what each agreed to."""
+    """Let who did not yet agree to the month; return by party what each agreed to."""
     agreed = {}
     for side, other in ((pair.cpo, pair.emsp), (pair.emsp, pair.cpo)):
         with connect(side.dsn) as connection:
             declared = load_declarations(connection)
             with settlement_desk(connection, declared) as desk:
                 [scope] = desk.scopes(other.party, MONTH)
-                desk.propose(scope, by="ben", at=AFTER_THE_MONTH)
-                settlement = desk.agree(scope, by="ben", at=AFTER_THE_MONTH).settlement
+                standing = desk.standing(scope)
+                if standing.record.state != SettlementState.AGREED.value:
+                    standing = desk.agree(scope, by="ben", at=AFTER_THE_MONTH)
+                settlement = standing.settlement
         mine = settlement.sent if side is pair.cpo else settlement.received
         agreed[side.party] = AgreedSide(settlement.due_minor, mine, len(settlement.excluded))
     return agreed
