@@ -172,8 +172,8 @@ class ChargeOn(Line, frozen=True, kw_only=True, tag="charge_on"):
 
     The CDR `cdr_id` of `party` stands at `line` of the record at `position` of this partition.
     `act` "charge": it is to be paid, and nobody doubts what it says; "take_back": it is not, or it
-    was taken back itself. `subject`: whose token charged. `zone` and `country` (two letters): where
-    the partner's station stands, as far as that was known. `by` and `reason`: the person who
+    was taken back itself. `subject`: whose token charged. `zone`: the time zone of the place, where
+    that was known. `by` and `reason`: the person who
     decided so; "": the rules did.
     """
 
@@ -184,7 +184,6 @@ class ChargeOn(Line, frozen=True, kw_only=True, tag="charge_on"):
     act: Literal["charge", "take_back"]
     subject: str
     zone: str | None = None
-    country: str | None = None
     by: str = ""
     reason: str = ""
 

@@ -163,7 +163,7 @@ async def test_the_permission_has_a_name_and_a_contract_that_is_sealed(
     asked = await ours.ask()
 
     assert asked.reference == "AUTH-77"
-    assert "C9" not in str(asked.contract)
+    assert "NL-TNM" not in str(asked.contract)
     with connect(database) as connection:
         subject = ours.shown().subject
         assert contract_id_of(connection, subject, asked.contract or "") == "NL-TNM-C9"
