@@ -257,6 +257,30 @@ def test_a_line_that_names_no_cdr_is_set_aside_alone(books: str) -> None:
     assert is_replayed(books)
 
 
+def test_what_is_taken_back_is_taken_back_once(books: str) -> None:
+    declare_terms(books, MARKED_UP)
+    [told] = append(books, Told(cdr_of()))
+    back = ChargeOn(
+        received_at=LATER,
+        party=PARTY,
+        cdr_id="C1",
+        position=told.position,
+        line=told.line,
+        act="take_back",
+        subject=subject_of(books),
+    )
+    append_lines(books, [encode_line(back)])  # of what nobody was charged
+    charge_all(books)
+    for _ in range(2):
+        append_lines(books, [encode_line(back)])
+
+    charge_all(books)
+
+    assert [(each.revision, each.net_minor) for each in rated(books)] == [(1, 880), (2, 0)]
+    assert rows(books, "SELECT reason, lines FROM set_aside") == [("charged_on_before", 2)]
+    assert is_replayed(books)
+
+
 def test_judging_again_says_nothing_anew(books: str) -> None:
     declare_terms(books, MARKED_UP)
     append(books, Told(cdr_of()))
