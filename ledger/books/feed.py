@@ -23,7 +23,7 @@ from ledger.errors import LedgerError
 
 DESK_PARTITION: Final = -1
 """Of the decisions that are no session's: invoices, tariffs approved and retired, prepayments,
-settlements with partners."""
+settlements with partners, movements of money."""
 FIRST_NUMBER: Final = 1
 """Of each partition."""
 
@@ -58,14 +58,15 @@ class DeskDecision(StrEnum):
     RETIRED = "retired"
     PREPAID = "prepaid"
     SETTLED = "settled"
+    MOVED = "moved"
 
 
 class FeedEntry(NamedTuple):
     """A decision with its number; `kind` is a `DecisionKind` or a `DeskDecision`.
 
-    `subject` is a session's id, a tariff's id, or the number of an invoice, a prepayment or a
-    settlement, `revision` the session's revision or the tariff's version (1 of the others).
-    `sha256` names what was decided.
+    `subject` is a session's id, a tariff's id, or the number of an invoice, a prepayment, a
+    settlement or a movement, `revision` the session's revision or the tariff's version (1 of the
+    others). `sha256` names what was decided.
     """
 
     partition: int

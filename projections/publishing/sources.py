@@ -168,6 +168,8 @@ def _desk(
                 events += prepayment_events(connection, list(some), source=_source(partition))
             case DeskDecision.SETTLED:
                 events += settlement_events(connection, list(some), source=_source(partition))
+            case DeskDecision.MOVED:
+                pass
             case DeskDecision.APPROVED | DeskDecision.RETIRED:
                 pass  # the tariffs' record tells of them
             case _:

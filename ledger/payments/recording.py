@@ -1,0 +1,169 @@
+"""Recording movements: a row, its allotments, its journal entry and its number in the feed at once.
+
+All of it is one transaction, under the lock under which documents are booked, so that what a person
+or a rule looked up under that lock still holds when it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, tzinfo
+from itertools import groupby
+from typing import Any, LiteralString
+
+from psycopg import Connection
+
+from ledger.books.feed import DESK_PARTITION, DeskDecision, append_decision
+from ledger.books.journal import store_entries
+from ledger.books.periods import ClosedMonths, load_marks
+from ledger.errors import LedgerError
+from ledger.payments.movement import Allotment, MoneyKind, MoneyMovement, check_movement
+from ledger.rating.decisions import FIRST_REVISION, hash_decision
+from tariffs.model.canonical import canonical_json
+
+_LOCK_BOOKED: LiteralString = "SELECT notification_id FROM booked_position FOR UPDATE"
+_RECORD: LiteralString = """
+INSERT INTO movement (kind, source, reference, legal_entity, currency, amount_minor, happened_at,
+    recorded_by, about, original_period, period)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING number
+"""
+_ALLOT: LiteralString = """
+INSERT INTO allotment (number, place, account, party, document, minor)
+VALUES (%s, %s, %s, %s, %s, %s)
+"""
+_MOVEMENTS: LiteralString = """
+SELECT number, kind, source, reference, legal_entity, currency, amount_minor, happened_at,
+    recorded_by, about, original_period, period, account, party, document, minor
+FROM movement JOIN allotment USING (number)
+WHERE (%(numbers)s::bigint[] IS NULL OR number = ANY (%(numbers)s))
+    AND (%(named)s::text[] IS NULL OR (source, kind, reference) = (
+        (%(named)s::text[])[1], (%(named)s::text[])[2], (%(named)s::text[])[3]))
+    AND (%(about)s::text IS NULL OR about = %(about)s)
+    AND (%(document)s::text IS NULL OR number IN (
+        SELECT number FROM allotment WHERE document = %(document)s AND document <> ''))
+ORDER BY number, place
+"""
+
+
+@contextmanager
+def under_the_books(connection: Connection[Any]) -> Iterator[None]:
+    """Be in a transaction in which nobody else books: what is looked up holds until its end."""
+    with connection.transaction():
+        connection.execute(_LOCK_BOOKED)
+        yield
+
+
+def record_movement(
+    connection: Connection[Any], wanted: MoneyMovement, calendar: tzinfo = UTC
+) -> tuple[MoneyMovement, bool]:
+    """Record *wanted* and post it, all or nothing; return it as recorded, and whether it was new.
+
+    It stands in the books of its month in the legal entity's *calendar*, or of the next open one.
+    Who tells the same movement again gets what was recorded then, allotments and all.
+
+    Raises:
+        UnfitMovementError: If its allotments are not its amount.
+        OtherMovementError: If its reference names a movement of another amount or legal entity.
+    """
+    check_movement(wanted)
+    with under_the_books(connection):
+        known = find_movement(connection, wanted.source, wanted.kind, wanted.reference)
+        if known is not None:
+            if _identity(known) != _identity(wanted):
+                raise OtherMovementError(known)
+            return known, False
+        month = f"{wanted.happened_at.astimezone(calendar):%Y-%m}"
+        closed = ClosedMonths(load_marks(connection, DESK_PARTITION))
+        period = closed.month_for(wanted.legal_entity, month)
+        made = wanted._replace(original_period=month, period=period)
+        row = (*made[:6], *made[7:-1])
+        [(number,)] = connection.execute(_RECORD, row).fetchall()
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                _ALLOT,
+                [
+                    (number, place, each.account, each.party, each.document, each.minor)
+                    for place, each in enumerate(made.allotments, 1)
+                ],
+            )
+        store_entries(connection, [made.entry()])
+        append_decision(
+            connection,
+            DeskDecision.MOVED,
+            subject=str(number),
+            revision=FIRST_REVISION,
+            sha256=hash_decision(canonical_json(made[:-1])),
+        )
+    return made._replace(number=number), True
+
+
+def find_movement(
+    connection: Connection[Any], source: str, kind: MoneyKind, reference: str
+) -> MoneyMovement | None:
+    """Return the movement of that name, None where there is none."""
+    found = _movements(connection, named=[source, kind.value, reference])
+    return found[0] if found else None
+
+
+def movements(
+    connection: Connection[Any], numbers: Sequence[int] | None = None
+) -> list[MoneyMovement]:
+    """Return movements in their order: those of *numbers*, if not said otherwise all."""
+    return _movements(connection, numbers=None if numbers is None else list(numbers))
+
+
+def movements_about(connection: Connection[Any], about: str) -> list[MoneyMovement]:
+    """Return the movements that follow from *about*, in their order."""
+    return _movements(connection, about=about)
+
+
+def movements_of_document(connection: Connection[Any], document: str) -> list[MoneyMovement]:
+    """Return the movements of which something was for *document*, in their order."""
+    return _movements(connection, document=document)
+
+
+def _movements(connection: Connection[Any], **asked: object) -> list[MoneyMovement]:
+    wanted = dict.fromkeys(("numbers", "named", "about", "document")) | asked
+    rows = connection.execute(_MOVEMENTS, wanted).fetchall()
+    return [_movement(list(legs)) for _, legs in groupby(rows, key=lambda row: row[0])]
+
+
+def _movement(rows: Sequence[tuple[Any, ...]]) -> MoneyMovement:
+    number, kind, *told = rows[0][:12]
+    source, reference, legal_entity, currency, amount_minor, happened_at, *rest = told
+    recorded_by, about, original_period, period = rest
+    return MoneyMovement(
+        kind=MoneyKind(kind),
+        source=source,
+        reference=reference,
+        legal_entity=legal_entity,
+        currency=currency,
+        amount_minor=amount_minor,
+        allotments=tuple(
+            Allotment(account, minor, party, document)
+            for account, party, document, minor in (row[12:] for row in rows)
+        ),
+        happened_at=happened_at.astimezone(UTC),
+        recorded_by=recorded_by,
+        about=about,
+        original_period=original_period,
+        period=period,
+        number=number,
+    )
+
+
+def _identity(movement: MoneyMovement) -> tuple[object, ...]:
+    return movement.legal_entity, movement.currency, movement.amount_minor
+
+
+class OtherMovementError(LedgerError):
+    """A reference names a movement of another amount, currency or legal entity."""
+
+    def __init__(self, known: MoneyMovement) -> None:
+        super().__init__(
+            f"{known.kind} {known.source}/{known.reference} was recorded with "
+            f"{known.amount_minor} minor units {known.currency} for {known.legal_entity}: "
+            "what is told now is another movement; look at it with `wattledger payments show`"
+        )
+        self.known = known

@@ -1,0 +1,226 @@
+"""What we ask a provider for: decided and committed first, asked then, and noted what came of it.
+
+    decide     a row with its key, made from the decision: who decides it again finds the row
+    mark asked committed before the call leaves: from here on it may have arrived
+    note       what came of it, in one transaction with what follows in the books
+
+A kill between two of these leaves a row that the next one takes up: with the same key as long as
+the provider remembers keys (KEYS_REMEMBERED), after that by looking for what bears the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, LiteralString, NamedTuple
+
+import msgspec
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from tariffs.model.canonical import canonical_json
+
+KEYS_REMEMBERED: Final = timedelta(hours=20)
+"""A provider forgets keys after a day; before that we stop to rely on it."""
+_DECIDE: LiteralString = """
+INSERT INTO provider_request (key, provider, kind, subject, legal_entity, currency, amount_minor,
+    body, decided_at, decided_by)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (key) DO NOTHING
+"""
+_BEGIN: LiteralString = "INSERT INTO provider_request_state (key, next_at) VALUES (%s, %s)"
+_COLUMNS: LiteralString = """
+SELECT request.key, provider, kind, subject, legal_entity, currency, amount_minor, body, decided_at,
+    decided_by, state, attempts, asked_at, next_at, object_id, reason
+FROM provider_request AS request JOIN provider_request_state USING (key)
+"""
+_FIND: LiteralString = _COLUMNS + "WHERE key = %s"
+_OF_OBJECT: LiteralString = (
+    _COLUMNS + "WHERE provider = %s AND object_id = %s ORDER BY decided_at, key"
+)
+_OF_SUBJECT: LiteralString = (
+    _COLUMNS + "WHERE subject = %s AND kind = ANY (%s) ORDER BY decided_at, key"
+)
+_DUE: LiteralString = (
+    _COLUMNS
+    + """
+WHERE state IN ('new', 'asked') AND next_at <= %s AND provider = %s
+ORDER BY next_at, key LIMIT %s
+"""
+)
+_MARK: LiteralString = """
+UPDATE provider_request_state SET state = 'asked', attempts = attempts + 1, next_at = %(next_at)s,
+    asked_at = coalesce(asked_at, %(now)s)
+WHERE key = %(key)s AND state IN ('new', 'asked') AND attempts = %(attempts)s
+"""
+_NOTE: LiteralString = """
+UPDATE provider_request_state
+SET state = %s, object_id = coalesce(%s, object_id), reason = %s, next_at = %s WHERE key = %s
+"""
+
+
+class RequestKind(StrEnum):
+    """What for; the body's fields stand with each."""
+
+    SET_UP = "set_up"
+    """Leave to charge a customer: `way`, `method`."""
+    COLLECT = "collect"
+    """Of an invoice, `subject`: `customer`, `method`, `way`, `attempt`."""
+    TOP_UP = "top_up"
+    """Of a customer, `subject`, into the prepaid balance: `method`, `way`."""
+    HOLD = "hold"
+    """Of a visit, `subject`: put aside before it starts."""
+    RAISE = "raise"
+    """Of a visit: have more put aside; `intent`."""
+    CAPTURE = "capture"
+    """Of a visit: take the final amount; `intent`, `invoice`."""
+    RELEASE = "release"
+    """Of a visit, or of what was not taken: let go; `intent`."""
+    REFUND = "refund"
+    """Of an invoice, `subject`: `intent`, `note` (the credit note)."""
+
+
+class RequestState(StrEnum):
+    """How it goes with a request."""
+
+    NEW = "new"
+    ASKED = "asked"
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+    GIVEN_UP = "given_up"
+
+
+class ProviderRequest(NamedTuple):
+    """A request as decided, and how it goes with it. Amounts in minor units."""
+
+    key: str
+    provider: str
+    kind: RequestKind
+    subject: str
+    legal_entity: str
+    currency: str
+    amount_minor: int
+    body: Mapping[str, Any]
+    decided_at: datetime
+    decided_by: str
+    state: RequestState = RequestState.NEW
+    attempts: int = 0
+    asked_at: datetime | None = None
+    next_at: datetime | None = None
+    object_id: str | None = None
+    reason: str = ""
+
+    def is_remembered(self, now: datetime) -> bool:
+        """Whether the provider knows for certain that the key was used, where it was."""
+        return self.asked_at is None or now - self.asked_at < KEYS_REMEMBERED
+
+
+class _Row(NamedTuple):
+    key: str
+    provider: str
+    kind: str
+    subject: str
+    legal_entity: str
+    currency: str
+    amount_minor: int
+    body: bytes
+    decided_at: datetime
+    decided_by: str
+    state: str
+    attempts: int
+    asked_at: datetime | None
+    next_at: datetime
+    object_id: str | None
+    reason: str
+
+    def request(self) -> ProviderRequest:
+        return ProviderRequest(
+            **self._asdict()
+            | {
+                "kind": RequestKind(self.kind),
+                "body": msgspec.json.decode(bytes(self.body)),
+                "state": RequestState(self.state),
+            }
+        )
+
+
+def decide_request(connection: Connection[Any], wanted: ProviderRequest) -> bool:
+    """Keep what is to be asked for, within the caller's transaction; say whether it was new."""
+    row = (
+        *wanted[:2],
+        wanted.kind.value,
+        *wanted[3:7],
+        canonical_json(dict(wanted.body)),
+        wanted.decided_at,
+        wanted.decided_by,
+    )
+    if not connection.execute(_DECIDE, row).rowcount:
+        return False
+    connection.execute(_BEGIN, (wanted.key, wanted.next_at or wanted.decided_at))
+    return True
+
+
+def find_request(connection: Connection[Any], key: str) -> ProviderRequest | None:
+    """Return the request of that key, None where there is none."""
+    found = _requests(connection, _FIND, (key,))
+    return found[0] if found else None
+
+
+def requests_of_object(
+    connection: Connection[Any], provider: str, object_id: str
+) -> Sequence[ProviderRequest]:
+    """Return the requests that were about an object of a provider, in their order."""
+    return _requests(connection, _OF_OBJECT, (provider, object_id))
+
+
+def requests_for(
+    connection: Connection[Any], subject: str, *kinds: RequestKind
+) -> Sequence[ProviderRequest]:
+    """Return the requests for *subject* of these *kinds* (none named: of all), in their order."""
+    wanted = [kind.value for kind in kinds or RequestKind]
+    return _requests(connection, _OF_SUBJECT, (subject, wanted))
+
+
+def due_requests(
+    connection: Connection[Any], provider: str, now: datetime, limit: int
+) -> Sequence[ProviderRequest]:
+    """Return what is to be asked by *now*, the longest due first."""
+    return _requests(connection, _DUE, (now, provider, limit))
+
+
+def mark_asked(
+    connection: Connection[Any], request: ProviderRequest, *, now: datetime, next_at: datetime
+) -> bool:
+    """Commit that *request* is asked now; whoever finds it after *next_at* asks again.
+
+    Returns:
+        False where somebody else took it up meanwhile: then it is not asked.
+    """
+    marked = {
+        "key": request.key,
+        "now": now,
+        "next_at": next_at,
+        "attempts": request.attempts,
+    }
+    return connection.execute(_MARK, marked).rowcount > 0
+
+
+def note_request(
+    connection: Connection[Any],
+    key: str,
+    state: RequestState,
+    *,
+    next_at: datetime,
+    object_id: str | None = None,
+    reason: str = "",
+) -> None:
+    """Note what came of a request, within the caller's transaction."""
+    connection.execute(_NOTE, (state.value, object_id, reason, next_at, key))
+
+
+def _requests(
+    connection: Connection[Any], query: LiteralString, asked: Sequence[object]
+) -> list[ProviderRequest]:
+    with connection.cursor(row_factory=class_row(_Row)) as cursor:
+        return [row.request() for row in cursor.execute(query, asked)]
