@@ -1,0 +1,67 @@
+"""What becomes of requests and of a provider's objects: the seams at which each room plugs in.
+
+The runner (`ledger.payments.runner`) asks what was decided, looks at objects of which the provider
+told, and hands what it found to whoever takes that kind. Whether it comes as the answer to a call,
+by a webhook, or by looking for it after a kill, is the same to a taker: it gets the object as it is
+now, in any order and any number of times, and books each thing once (`record_movement`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from typing import Any, NamedTuple, Protocol
+
+from psycopg import Connection
+
+from ledger.declared.declarations import Declarations
+from ledger.payments.provider import PaymentProvider, ProviderError, ProviderObject
+from ledger.payments.requests import ProviderRequest, RequestState
+from tariffs.zones import zone
+
+
+class Taking(NamedTuple):
+    """Within which transaction something is taken, what is declared then, and when that is."""
+
+    connection: Connection[Any]
+    declared: Declarations
+    provider: str
+    now: datetime
+
+    def calendar(self, legal_entity: str) -> tzinfo:
+        """Return in whose days and months *legal_entity* books."""
+        seller = self.declared.legal_entity(legal_entity, self.now)
+        return zone(seller.time_zone) if seller else UTC
+
+
+class Taken(NamedTuple):
+    """How it goes with a request after something was taken; `next_at`: when it is looked at again.
+
+    None: never, unless the provider tells of it.
+    """
+
+    state: RequestState
+    reason: str = ""
+    next_at: datetime | None = None
+
+
+class RequestTaker(Protocol):
+    """Who knows what requests of a kind ask for, and what follows from the answer."""
+
+    def ask(self, provider: PaymentProvider, request: ProviderRequest) -> ProviderObject:
+        """Ask the provider, in no transaction. It may raise what the port says."""
+
+    def take(self, taking: Taking, request: ProviderRequest, found: ProviderObject) -> Taken:
+        """Book what follows from *found*, which came of *request*."""
+
+    def fail(self, taking: Taking, request: ProviderRequest, error: ProviderError) -> Taken:
+        """Decide what follows from an answer that is final: declined, or refused."""
+
+
+class ObjectTaker(Protocol):
+    """Who takes objects that no request of ours made: disputes, payouts."""
+
+    def gather(self, provider: PaymentProvider, found: ProviderObject) -> object:
+        """Ask the provider for what else is needed, in no transaction."""
+
+    def take(self, taking: Taking, found: ProviderObject, gathered: object) -> None:
+        """Book what follows from *found*, which `gather` completed."""
