@@ -33,7 +33,7 @@ class Taking(NamedTuple):
         return zone(seller.time_zone) if seller else UTC
 
 
-class Taken(NamedTuple):
+class RequestOutcome(NamedTuple):
     """How it goes with a request after something was taken; `next_at`: when it is looked at again.
 
     None: never, unless the provider tells of it.
@@ -50,10 +50,10 @@ class RequestTaker(Protocol):
     def ask(self, provider: PaymentProvider, request: ProviderRequest) -> ProviderObject:
         """Ask the provider, in no transaction. It may raise what the port says."""
 
-    def take(self, taking: Taking, request: ProviderRequest, found: ProviderObject) -> Taken:
+    def take(self, taking: Taking, request: ProviderRequest, found: ProviderObject) -> RequestOutcome:
         """Book what follows from *found*, which came of *request*."""
 
-    def fail(self, taking: Taking, request: ProviderRequest, error: ProviderError) -> Taken:
+    def fail(self, taking: Taking, request: ProviderRequest, error: ProviderError) -> RequestOutcome:
         """Decide what follows from an answer that is final: declined, or refused."""
 
 
