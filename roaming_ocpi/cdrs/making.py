@@ -17,6 +17,7 @@ from roaming_ocpi.cdrs.made import CdrBody, CdrNote, CdrPlace, SaidBy
 from roaming_ocpi.cdrs.saying import CdrCase, Speaker
 from roaming_ocpi.cdrs.tariff_copies import factor_of
 from roaming_ocpi.errors import RoamingError
+from roaming_ocpi.wire.moments import to_millisecond
 from tariffs.currencies import currency_exponent
 from tariffs.kernel.compiled import Why
 from tariffs.model.tariff import Dimension, Tariff
@@ -96,11 +97,12 @@ def make_body(rated: SessionRated, terms: CdrTerms, speaker: Speaker) -> MadeBod
     if share is None:
         raise NoPeriodsError(rated.session_id)
     owed = owed_by(rated, partner)
+    starts_at, ends_at = to_millisecond(rated.started_at), to_millisecond(rated.ended_at)
     mark_up = partner.mark_up_percent
     said = speaker.say(
         CdrCase(
-            starts_at=rated.started_at,
-            ends_at=rated.ended_at,
+            starts_at=starts_at,
+            ends_at=ends_at,
             time_zone=rated.time_zone,
             currency=rated.currency,
             cuts=share.periods,
@@ -116,8 +118,8 @@ def make_body(rated: SessionRated, terms: CdrTerms, speaker: Speaker) -> MadeBod
     authorization = share.authorization
     body = CdrBody(
         session_id=rated.session_id,
-        starts_at=rated.started_at,
-        ends_at=rated.ended_at,
+        starts_at=starts_at,
+        ends_at=ends_at,
         our_party=terms.our_party,
         currency=rated.currency,
         place=terms.place,

@@ -1,7 +1,7 @@
 """Charging periods in OCPI's numbers: kWh and hours of four decimals, moments of milliseconds.
 
 What is cut within two readings has as many digits as the clock; OCPI's numbers have four decimals
-and its moments 25 characters. `TIDY` keeps to that: a cut moves by less than a millisecond, the
+and its moments 25 characters. `TIDY` keeps to that: a moment moves by less than a millisecond, the
 energy before it by at most 0.05 Wh, and the last period has the rest, so that the sum stays exact.
 `EXACT` keeps every digit, for the rare session whose total a rounded cut would move by a cent.
 
@@ -46,8 +46,10 @@ def charging_periods(
 ) -> tuple[ChargingPeriod, ...]:
     """Return the *cuts* of a session that ended at *ends_at* as periods; TIME is always said."""
     digits = fineness.value
-    end = microseconds(ends_at)
-    first = microseconds(cuts[0].starts_at)
+    end, first = (
+        at // digits.instant_us * digits.instant_us
+        for at in (microseconds(ends_at), microseconds(cuts[0].starts_at))
+    )
     # Upwards: a threshold is not said to be reached before it is. The start is the session's own.
     instants = [first]
     for cut in cuts[1:]:

@@ -319,5 +319,11 @@ def _unsayable(tariff: Tariff) -> Iterator[tuple[str, str]]:
 
 
 def moment_text(moment: datetime | None) -> str | None:
-    """Return *moment* as OCPI writes it: UTC with a Z."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """Return *moment* as OCPI writes it: UTC with a Z, and no more digits than it needs.
+
+    OCPI has room for milliseconds; what has more digits is written with them all the same.
+    """
+    if moment is None:
+        return None
+    timespec = "milliseconds" if moment.microsecond and not moment.microsecond % 1000 else "auto"
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")

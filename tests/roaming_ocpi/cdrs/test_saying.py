@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -22,13 +23,16 @@ from roaming_ocpi.cdrs.saying import VERSIONS, Speaker, UnsayableCdrError
 from roaming_ocpi.wire.walls import encoded
 from tariffs.cdr.cdr import Cdr
 from tariffs.model.policy import DEFAULT
-from tariffs.model.tariff import Tariff
+from tariffs.model.tariff import Dimension, Tariff
 from tariffs.ocpi.cdr_writer import write_cdr
 from tariffs.ocpi.versions import OcpiVersion
+from tests.depot import NOON, component, session, tariff
 from tests.roaming_ocpi.cdrs.rated_for_partner import (
+    GUEST,
     PARTNER,
     decided,
     of_usage,
+    rated_for_partner,
     roaming_depot,
     terms_for,
 )
@@ -106,6 +110,31 @@ def test_any_rated_session_is_audited_without_a_note_in_every_version_that_can_s
         said.append(version)
     assert said
     assert sum(_energies(made)) == rated.energy_wh
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_moments_have_as_many_characters_as_ocpi_gives_them(version: OcpiVersion) -> None:
+    """A station's clock may have microseconds. Source: OCPI 2.2.1, types, DateTime."""
+    apart = timedelta(microseconds=123_999)
+    charging = session(
+        token_uid=GUEST, started_at=NOON + apart, energy_wh="7000", parked_minutes=20
+    )
+    known = tariff(
+        "energy", component(Dimension.ENERGY, "0.40"), component(Dimension.PARKING_TIME, "6")
+    )
+    rated = rated_for_partner(known, charging)
+    assert rated.started_at.microsecond % 1000
+
+    made = make_body(rated, terms_for(known), Speaker())
+    written = cdr_in(made, version)
+
+    assert written is not None
+    ends = "stop_date_time" if version is OcpiVersion.V2_1_1 else "end_date_time"
+    moments = [written["start_date_time"], written[ends]]
+    moments += [period["start_date_time"] for period in written["charging_periods"]]
+    assert len(moments) > 3
+    assert all(len(each) <= 25 for each in moments), moments
+    assert moments[0] == moments[2]
 
 
 def _made(tariff: Tariff, rated: SessionRated, partner: Partner) -> MadeBody:
