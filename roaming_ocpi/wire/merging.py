@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from roaming_ocpi.wire.walls import encoded
 from tariffs.ocpi.fields import JsonFields
 
 
@@ -15,7 +16,8 @@ def merge(
     """Return *value* with what *patch* says.
 
     A field that is absent stays, one that is null goes, any other is replaced whole: lists and
-    objects, too. Of a Session's `charging_periods` (*added*) the new ones come on top.
+    objects, too. Of a Session's `charging_periods` (*added*) the new ones come on top, and one that
+    is there already is no new one: a patch whose answer was lost is sent again.
 
     Raises:
         OcpiError: If the patch has no `last_updated`, which must be a moment.
@@ -28,7 +30,8 @@ def merge(
         if key in added:
             known = merged.get(key)
             if isinstance(given, list):
-                merged[key] = [*(known if isinstance(known, list) else ()), *given]
+                every = [*(known if isinstance(known, list) else ()), *given]
+                merged[key] = list({encoded(each): each for each in every}.values())
         elif given is None:
             merged.pop(key, None)
         else:

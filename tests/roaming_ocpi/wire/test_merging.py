@@ -27,7 +27,7 @@ def test_absent_stays_null_goes_and_the_rest_is_replaced_whole() -> None:
 
 @pytest.mark.parametrize(
     ("given", "periods"),
-    [([2], [1, 2]), ([], [1]), (None, [1]), ("x", [1])],
+    [([2], [1, 2]), ([1], [1]), ([2, 1, 2], [1, 2]), ([], [1]), (None, [1]), ("x", [1])],
 )
 def test_charging_periods_come_on_top(given: object, periods: list[int]) -> None:
     merged = merge(
