@@ -207,23 +207,32 @@ async def test_a_session_is_put_changed_in_parts_and_given_back(
         "odd": {"kept": "as it came"},
     }
 
+    next_period = {**period, "start_date_time": "2026-03-02T12:25:00Z"}
+    next_part = {
+        **part,
+        "charging_periods": [next_period],
+        "last_updated": "2026-03-02T12:30:00Z",
+    }
+
     answers = [
         await served.call("PUT", OURS, first, version=version),
         await served.call("PATCH", OURS, part, version=version),
-        await served.call("PATCH", OURS, {**part, "last_updated": "2026-03-02T12:30:00Z"}),
+        # Its answer was lost.
+        await served.call("PATCH", OURS, part, version=version),
+        await served.call("PATCH", OURS, next_part),
     ]
 
     given = await served.call("GET", OURS, version=version)
     read_all(database)
     [row] = rows_of(database, "partner_session")
-    assert [each.code for each in answers] == [1000] * 3
+    assert [each.code for each in answers] == [1000] * 4
     assert given.data["kwh"] == 7.25
     assert "end_date_time" not in given.data
-    assert given.data["charging_periods"] == [period, period]
+    assert given.data["charging_periods"] == [period, next_period]
     assert given.data["cdr_token"]["uid"] == CARD
     assert given.data["odd"] == {"kept": "as it came"}
     assert (row["energy_kwh"], row["status"], row["ended_at"]) == (7.25, "ACTIVE", None)
-    assert [line.what for line in messages(database)] == ["sessions", *["sessions PATCH"] * 2]
+    assert [line.what for line in messages(database)] == ["sessions", *["sessions PATCH"] * 3]
 
 
 async def test_an_older_version_of_a_session_changes_nothing(
