@@ -17,7 +17,7 @@ from ledger.master_data.charts import ANY, ChartOfAccounts
 from ledger.master_data.customers import PAYMENT_DAYS_MAX, Customer, CustomerKind, Invoicing
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.partners import Partner
-from ledger.master_data.policies import RECEIPT, Policy
+from ledger.master_data.policies import RECEIPT, REMINDER_DAYS_MAX, REMINDERS_MAX, Policy
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import Station
 from ledger.master_data.tariff_versions import TariffVersion, published
@@ -229,6 +229,17 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield f"receipt_url must be an https address with one {RECEIPT}, of at most 1900 characters"
     if policy.pricing not in POLICIES:
         yield f"there is no pricing policy {policy.pricing!r}"
+    yield from _payments(policy)
+
+
+def _payments(policy: Policy) -> Iterator[str]:
+    if not (policy.payment_approval_above.is_finite() and policy.payment_approval_above >= 0):
+        yield "payment_approval_above must be an amount from 0 on"
+    days = policy.reminder_days
+    is_rising = all(0 < day <= REMINDER_DAYS_MAX for day in days) and sorted({*days}) == [*days]
+    if not is_rising or len(days) > REMINDERS_MAX:
+        most = f"at most {REMINDERS_MAX} of them, each from 1 to {REMINDER_DAYS_MAX}"
+        yield f"reminder_days must rise, {most}"
 
 
 def _token(token: Token, after: _Known) -> Iterator[str]:

@@ -14,6 +14,10 @@ RECEIPT: Final = "{receipt}"
 """Stands in `receipt_url` for the id of a receipt."""
 
 
+REMINDERS_MAX: Final = 9
+REMINDER_DAYS_MAX: Final = 730
+
+
 class UnknownTokens(StrEnum):
     """What happens to a token nobody declared."""
 
@@ -84,6 +88,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `correct_from`: a rated session whose price a late fact changes is corrected where the price
     with its taxes moves by so much; in major units, 0: whenever what is billed is another.
     With `corrections_agreed` no late fact moves money until a person agrees.
+    `payment_approval_above`: what a person decides about money that came or is given back takes a
+    second person above it; in major units of its currency, 0: always.
+    `reminder_days`: how many days after it was due the payer of an open invoice is reminded, each
+    time; rising, none: never.
     """
 
     wait_s: int = 3600
@@ -106,3 +114,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     local_list: LocalList = LocalList.OFF
     correct_from: Decimal = Decimal(0)
     corrections_agreed: bool = False
+    payment_approval_above: Decimal = Decimal(1000)
+    reminder_days: tuple[int, ...] = (7, 14, 28)

@@ -34,6 +34,34 @@ def test_what_is_no_amount_is_refused(limit: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("limit", ["-0.01", "NaN", "Infinity"])
+def test_a_second_person_is_asked_above_an_amount(limit: str) -> None:
+    policy = Policy(payment_approval_above=Decimal(limit))
+
+    assert problems(Kind.POLICY, POLICY_KEY, policy) == [
+        "payment_approval_above must be an amount from 0 on"
+    ]
+    assert problems(Kind.POLICY, POLICY_KEY, Policy(payment_approval_above=Decimal(0))) == []
+
+
+@pytest.mark.parametrize(
+    ("days", "is_right"),
+    [
+        ((), True),
+        ((7, 14, 28), True),
+        ((7, 7), False),
+        ((14, 7), False),
+        ((0,), False),
+        ((731,), False),
+        (tuple(range(1, 11)), False),
+    ],
+)
+def test_reminders_come_one_after_the_other(days: tuple[int, ...], *, is_right: bool) -> None:
+    found = problems(Kind.POLICY, POLICY_KEY, Policy(reminder_days=days))
+
+    assert bool(found) is not is_right
+
+
 @pytest.mark.parametrize("name", ["max_cost", "max_energy_wh", "max_time_s"])
 @pytest.mark.parametrize(("limit", "is_right"), [(1, True), (0, False), (-1, False)])
 def test_a_session_may_be_limited_to_something(name: str, limit: int, *, is_right: bool) -> None:
