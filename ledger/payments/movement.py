@@ -71,7 +71,8 @@ def bank_source(account: str) -> str:
 class Allotment(NamedTuple):
     """What some of a movement is for, in minor units; below 0: given back, or asked for again.
 
-    `document`: an invoice, or a settlement with a partner; "" where none. `party` as in a posting.
+    `document`: an invoice, a settlement with a partner, or the payout whose money is under way
+    (`cash:clearing`); "" where none. `party` as in a posting.
     """
 
     account: str

@@ -155,7 +155,8 @@ class BalanceLine(NamedTuple):
     """A line of our balance with the provider: `amount - fee = net`, signed.
 
     `kind` as the provider says it: charge, payment, refund, adjustment, payout, stripe_fee.
-    `source_id`: the charge, refund, dispute or payout.
+    `source_id`: the charge, refund, dispute or payout. Where it said so along: `intent_id`, the
+    payment that it is of; `request_key`, the request of ours that the source came from.
     """
 
     id: str
@@ -166,6 +167,8 @@ class BalanceLine(NamedTuple):
     currency: str
     created_at: datetime
     source_id: str | None = None
+    intent_id: str | None = None
+    request_key: str = ""
 
 
 class PaymentObjectKind(StrEnum):
@@ -254,6 +257,9 @@ class PaymentProvider(Protocol):
 
     def balance_lines(self, payout_id: str) -> Iterator[BalanceLine]:
         """Yield what a payout consists of, the payout's own line among them."""
+
+    def balance_lines_since(self, since: datetime) -> Iterator[BalanceLine]:
+        """Yield all lines of our balance made since then, of whatever payout, the newest first."""
 
     def events(self, since: datetime) -> Iterator[EventNotice]:
         """Yield what happened since then, the newest first: what webhooks should have told."""
