@@ -16,9 +16,16 @@ from psycopg import Connection
 
 from ledger.books.feed import DESK_PARTITION, DeskDecision, append_decision
 from ledger.books.journal import store_entries
+from ledger.books.open_invoices import keep_open_invoices
 from ledger.books.periods import ClosedMonths, load_marks
 from ledger.errors import LedgerError
-from ledger.payments.movement import Allotment, MoneyKind, MoneyMovement, check_movement
+from ledger.payments.movement import (
+    Allotment,
+    MoneyKind,
+    MoneyMovement,
+    check_movement,
+    documents_of,
+)
 from ledger.rating.decisions import FIRST_REVISION, hash_decision
 from tariffs.model.canonical import canonical_json
 
@@ -88,6 +95,7 @@ def record_movement(
                 ],
             )
         store_entries(connection, [made.entry()])
+        keep_open_invoices(connection, documents_of([made]))
         append_decision(
             connection,
             DeskDecision.MOVED,
