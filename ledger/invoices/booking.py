@@ -16,6 +16,7 @@ from ledger.books.decisions_store import rated_sessions
 from ledger.books.document_taxes import owed_beyond
 from ledger.books.feed import DESK_PARTITION, DeskDecision, NamedDecision, append_decisions
 from ledger.books.journal import JournalEntry, store_entries
+from ledger.books.open_invoices import keep_open_invoices
 from ledger.books.periods import ClosedMonths, load_marks
 from ledger.books.prepayments import PrepaidAccount, PrepaidSettling
 from ledger.database import copy_rows
@@ -35,7 +36,7 @@ _ADVANCE_BOOKED: LiteralString = "UPDATE booked_position SET notification_id = %
 _ISSUED_COPY: LiteralString = (
     "COPY issued_invoice (number, place, cause, invoice_id, legal_entity, customer, currency,"
     " issued_on, issued_at, net_minor, tax_minor, gross_minor, rounding_minor, due_minor, sha256,"
-    " credits) FROM STDIN"
+    " credits, due_on) FROM STDIN"
 )
 _INVOICED_COPY: LiteralString = "COPY invoiced_session (session_id, revision, number) FROM STDIN"
 _CREDITED_COPY: LiteralString = (
@@ -149,6 +150,7 @@ def _book(
     settled = _settlements(connection, invoices, booked)
     entries = zip(places * 2, [*(each.entry for each in booked), *settled], strict=True)
     store_entries(connection, [closed.booked(each, place) for place, each in entries if each])
+    keep_open_invoices(connection, {each.credits or str(each.number) for each in invoices})
     decided = [NamedDecision(str(each.number), FIRST_REVISION, each.sha256) for each in invoices]
     append_decisions(connection, DeskDecision.ISSUED, decided)
 
@@ -174,6 +176,7 @@ def _booked(
         document.due_minor,
         invoice.sha256,
         invoice.credits,
+        document.due_on,
     )
     before = credited_before(connection, invoice.credits) if invoice.credits else None
     charged = charged_by(document, sessions)

@@ -105,6 +105,11 @@ class MoneyMovement(NamedTuple):
     period: str = ""
     number: int = 0
 
+    @property
+    def entry_id(self) -> str:
+        """Return the cause under which it is posted."""
+        return f"{self.kind}:{self.source}/{self.reference}"
+
     def entry(self) -> JournalEntry:
         """Return what it posts."""
         cash = Posting(
@@ -115,7 +120,7 @@ class MoneyMovement(NamedTuple):
         )
         legs = [cash, *(_leg(each, self.currency) for each in self.allotments)]
         return JournalEntry(
-            entry_id=f"{self.kind}:{self.source}/{self.reference}",
+            entry_id=self.entry_id,
             legal_entity=self.legal_entity,
             booked_at=self.happened_at,
             original_period=self.original_period,

@@ -16,36 +16,17 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import Connection
 from psycopg.rows import class_row
 
-_OPEN: LiteralString = """
-SELECT invoice.number, invoice.legal_entity, invoice.customer, invoice.currency,
-    invoice.issued_on, invoice.due_minor, entry.party, entry.account,
-    coalesce((SELECT sum(note.due_minor) FROM issued_invoice AS note
-              WHERE note.credits = invoice.number), 0)::bigint AS credited_minor,
-    coalesce((SELECT sum(amounts[1]) FROM journal_entry WHERE entry_id IN (
-        SELECT 'settled:' || invoice.number
-        UNION ALL SELECT 'settled:' || note.number FROM issued_invoice AS note
-        WHERE note.credits = invoice.number)), 0)::bigint AS settled_minor,
-    coalesce((SELECT sum(minor) FROM allotment
-              WHERE document = invoice.number), 0)::bigint AS paid_minor
-FROM issued_invoice AS invoice
-LEFT JOIN LATERAL (
-    SELECT accounts[place] AS account, parties[place] AS party
-    FROM journal_entry, generate_subscripts(accounts, 1) AS place
-    WHERE entry_id = 'invoice:' || invoice.number AND accounts[place] IN
-        ('receivable:invoiced', 'receivable:partner:invoiced')
-    ORDER BY place LIMIT 1
-) AS entry ON true
-WHERE invoice.number = ANY (%s) AND invoice.credits IS NULL
-ORDER BY invoice.number
-"""
+from ledger.books.open_invoices import STANDING
+
+_OPEN: LiteralString = STANDING + "ORDER BY invoice.number"
 
 
 class OpenItem(NamedTuple):
     """An invoice, and what became of it; in minor units. `customer`: a subject id, None: a bearer.
 
-    `account` and `party` are where its receivable stands (None: it asks for nothing). `credited`:
-    what credit notes take back of it; `settled` was taken from a prepaid balance, `paid` is what
-    movements allot to it.
+    `due_on`: as its terms say, None: at once. `account` and `party` are where its receivable
+    stands (None: it asks for nothing). `credited`: what credit notes take back of it; `settled`
+    was taken from a prepaid balance, `paid` is what movements allot to it.
     """
 
     number: str
@@ -53,6 +34,7 @@ class OpenItem(NamedTuple):
     customer: str | None
     currency: str
     issued_on: date
+    due_on: date | None
     due_minor: int
     party: str | None
     account: str | None
@@ -73,7 +55,7 @@ def open_items(connection: Connection[Any], numbers: Sequence[str]) -> list[Open
     What is no invoice, or not booked, is left out.
     """
     with connection.cursor(row_factory=class_row(OpenItem)) as cursor:
-        return cursor.execute(_OPEN, (list(numbers),)).fetchall()
+        return cursor.execute(_OPEN, {"numbers": list(numbers)}).fetchall()
 
 
 def open_item(connection: Connection[Any], number: str) -> OpenItem | None:

@@ -16,9 +16,16 @@ from psycopg import Connection
 
 from ledger.books.feed import DESK_PARTITION, DeskDecision, append_decision
 from ledger.books.journal import store_entries
+from ledger.books.open_invoices import keep_open_invoices
 from ledger.books.periods import ClosedMonths, load_marks
 from ledger.errors import LedgerError
-from ledger.payments.movement import Allotment, MoneyKind, MoneyMovement, check_movement
+from ledger.payments.movement import (
+    Allotment,
+    MoneyKind,
+    MoneyMovement,
+    check_movement,
+    documents_of,
+)
 from ledger.rating.decisions import FIRST_REVISION, hash_decision
 from tariffs.model.canonical import canonical_json
 
@@ -33,17 +40,21 @@ INSERT INTO allotment (number, place, account, party, document, minor)
 VALUES (%s, %s, %s, %s, %s, %s)
 """
 _MOVEMENTS: LiteralString = """
-SELECT number, kind, source, reference, legal_entity, currency, amount_minor, happened_at,
+SELECT movement.number, kind, source, reference, legal_entity, currency, amount_minor, happened_at,
     recorded_by, about, original_period, period, account, party, document, minor
-FROM movement JOIN allotment USING (number)
-WHERE (%(numbers)s::bigint[] IS NULL OR number = ANY (%(numbers)s))
-    AND (%(named)s::text[] IS NULL OR (source, kind, reference) = (
-        (%(named)s::text[])[1], (%(named)s::text[])[2], (%(named)s::text[])[3]))
-    AND (%(about)s::text IS NULL OR about = %(about)s)
-    AND (%(document)s::text IS NULL OR number IN (
-        SELECT number FROM allotment WHERE document = %(document)s AND document <> ''))
-ORDER BY number, place
+FROM movement LEFT JOIN allotment ON allotment.number = movement.number
 """
+_IN_ORDER: LiteralString = " ORDER BY movement.number, place"
+_NAMED: LiteralString = (
+    _MOVEMENTS + "WHERE source = %s AND kind = %s AND reference = %s" + _IN_ORDER
+)
+_NUMBERED: LiteralString = _MOVEMENTS + "WHERE movement.number = ANY (%s)" + _IN_ORDER
+_ALL: LiteralString = _MOVEMENTS + _IN_ORDER
+_ABOUT: LiteralString = _MOVEMENTS + "WHERE about = %s AND about <> ''" + _IN_ORDER
+_FOR_DOCUMENT: LiteralString = """
+WHERE movement.number IN (SELECT number FROM allotment WHERE document = %s AND document <> '')
+"""
+_OF_DOCUMENT: LiteralString = _MOVEMENTS + _FOR_DOCUMENT + _IN_ORDER
 
 
 @contextmanager
@@ -88,21 +99,27 @@ def record_movement(
                 ],
             )
         store_entries(connection, [made.entry()])
+        keep_open_invoices(connection, documents_of([made]))
         append_decision(
             connection,
             DeskDecision.MOVED,
             subject=str(number),
             revision=FIRST_REVISION,
-            sha256=hash_decision(canonical_json(made[:-1])),
+            sha256=hash_movement(made),
         )
     return made._replace(number=number), True
+
+
+def hash_movement(movement: MoneyMovement) -> str:
+    """Return the hash under which the feed names a movement: of all of it but its number."""
+    return hash_decision(canonical_json(movement[:-1]))
 
 
 def find_movement(
     connection: Connection[Any], source: str, kind: MoneyKind, reference: str
 ) -> MoneyMovement | None:
     """Return the movement of that name, None where there is none."""
-    found = _movements(connection, named=[source, kind.value, reference])
+    found = _movements(connection, _NAMED, source, kind.value, reference)
     return found[0] if found else None
 
 
@@ -110,22 +127,25 @@ def movements(
     connection: Connection[Any], numbers: Sequence[int] | None = None
 ) -> list[MoneyMovement]:
     """Return movements in their order: those of *numbers*, if not said otherwise all."""
-    return _movements(connection, numbers=None if numbers is None else list(numbers))
+    if numbers is None:
+        return _movements(connection, _ALL)
+    return _movements(connection, _NUMBERED, list(numbers))
 
 
 def movements_about(connection: Connection[Any], about: str) -> list[MoneyMovement]:
     """Return the movements that follow from *about*, in their order."""
-    return _movements(connection, about=about)
+    return _movements(connection, _ABOUT, about)
 
 
 def movements_of_document(connection: Connection[Any], document: str) -> list[MoneyMovement]:
     """Return the movements of which something was for *document*, in their order."""
-    return _movements(connection, document=document)
+    return _movements(connection, _OF_DOCUMENT, document)
 
 
-def _movements(connection: Connection[Any], **asked: object) -> list[MoneyMovement]:
-    wanted = dict.fromkeys(("numbers", "named", "about", "document")) | asked
-    rows = connection.execute(_MOVEMENTS, wanted).fetchall()
+def _movements(
+    connection: Connection[Any], query: LiteralString, *asked: object
+) -> list[MoneyMovement]:
+    rows = connection.execute(query, asked).fetchall()
     return [_movement(list(legs)) for _, legs in groupby(rows, key=lambda row: row[0])]
 
 
@@ -143,6 +163,7 @@ def _movement(rows: Sequence[tuple[Any, ...]]) -> MoneyMovement:
         allotments=tuple(
             Allotment(account, minor, party, document)
             for account, party, document, minor in (row[12:] for row in rows)
+            if minor is not None
         ),
         happened_at=happened_at.astimezone(UTC),
         recorded_by=recorded_by,

@@ -20,6 +20,7 @@ from psycopg import Connection, sql
 from projections.replay.allowances import allowance_sums
 from projections.replay.decisions import compare_decisions
 from projections.replay.invoices import InvoiceComparison
+from projections.replay.movements import ENTRY_IDS, compare_movements
 from projections.replay.refilling import Progress, Refill
 from projections.replay.settlements import compare_settlements
 
@@ -46,11 +47,13 @@ JOURNAL_ENTRIES: LiteralString = """
 SELECT entry_id, legal_entity, booked_at, period, original_period, session_id, revision
 FROM {schema}.journal_entry
 WHERE entry_id !~ '^(invoice|credit|prepaid|settled|accrued|accrued_reversed|settlement.*):'
+AND entry_id !~ {movements}
 AND (session_id IS NULL OR (session_id, revision) NOT IN ({later}))
 """
 POSTINGS: LiteralString = """
 SELECT * FROM {schema}.posting
 WHERE entry_id !~ '^(invoice|credit|prepaid|settled|accrued|accrued_reversed|settlement.*):'
+AND entry_id !~ {movements}
 AND entry_id NOT IN (
     SELECT entry_id FROM {schema}.journal_entry WHERE (session_id, revision) IN ({later})
 )
@@ -205,6 +208,7 @@ def _compare(connection: Connection[Any], dsn: str, schema: str, lines: int) -> 
             decisions,
             allowance_sums(connection),
             compare_settlements(connection),
+            compare_movements(connection),
             invoices.compare(),
         ):
             compared[what] = compared.get(what, 0) + 1
@@ -224,4 +228,5 @@ def _compare(connection: Connection[Any], dsn: str, schema: str, lines: int) -> 
 
 def _rows(rows: LiteralString, schema: str) -> sql.Composed:
     name = sql.Identifier(schema)
-    return sql.SQL(rows).format(schema=name, later=sql.SQL(LATER).format(schema=name))
+    later = sql.SQL(LATER).format(schema=name)
+    return sql.SQL(rows).format(schema=name, later=later, movements=sql.Literal(ENTRY_IDS))

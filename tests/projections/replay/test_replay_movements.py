@@ -1,0 +1,169 @@
+"""Movements of money in a replay: they come out again, and whoever changed one is found out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from ledger.books.accounts import RECEIVABLE
+from ledger.database import connect
+from ledger.payments.movement import (
+    CLEARING,
+    STRIPE,
+    UNMATCHED,
+    Allotment,
+    MoneyKind,
+    MoneyMovement,
+    bank_source,
+    disputes_account,
+    fees_account,
+)
+from ledger.payments.open_items import open_item
+from ledger.payments.recording import record_movement
+from projections.replay.movements import compare_movements
+from tests.depot import NOON
+from tests.projections.books_of_a_day import books_of_a_day, replayed, tamper
+
+FEE, DISPUTED = fees_account(STRIPE), disputes_account(STRIPE)
+
+
+def every_kind(number: str, party: str, minor: int) -> list[MoneyMovement]:
+    """Return one movement of each kind about an invoice: in the end it is paid."""
+
+    def moved(kind: MoneyKind, minor: int, *allotments: Allotment) -> MoneyMovement:
+        source = bank_source("DE89") if kind in {"banked", "matched"} else STRIPE
+        return MoneyMovement(
+            kind=kind,
+            source=source,
+            reference=f"{kind}_1",
+            legal_entity="depot",
+            currency="EUR",
+            amount_minor=minor,
+            allotments=allotments,
+            happened_at=NOON + timedelta(days=40),
+            recorded_by="a test",
+            about="received_1",
+        )
+
+    def owed(minor: int) -> Allotment:
+        return Allotment(RECEIVABLE, minor, party, number)
+
+    back = Allotment(DISPUTED, minor)
+    return [
+        moved(MoneyKind.RECEIVED, minor, owed(minor)),
+        moved(MoneyKind.REFUNDED, -1, owed(-1)),
+        moved(MoneyKind.REFUND_FAILED, 1, owed(1)),
+        moved(MoneyKind.DISPUTED, -minor - 15, Allotment(DISPUTED, -minor), Allotment(FEE, -15)),
+        moved(MoneyKind.DISPUTE_WON, 1, Allotment(DISPUTED, 1)),
+        moved(MoneyKind.DISPUTE_LOST, 0, back, owed(-minor)),
+        moved(MoneyKind.PAID_OUT, -10, Allotment(CLEARING, -9), Allotment(FEE, -1)),
+        moved(MoneyKind.PAYOUT_FAILED, 10, Allotment(CLEARING, 9), Allotment(FEE, 1)),
+        moved(MoneyKind.BANKED, minor, Allotment(UNMATCHED, minor)),
+        moved(MoneyKind.MATCHED, 0, Allotment(UNMATCHED, -minor), owed(minor)),
+    ]
+
+
+def paid_books(dsn: str) -> str:
+    """Fill *dsn* with the charging day, its first invoice paid; return the invoice's number."""
+    books_of_a_day(dsn)
+    with connect(dsn) as connection:
+        [(number,)] = connection.execute(
+            "SELECT number FROM open_invoice WHERE open_minor > 20 ORDER BY number LIMIT 1"
+        ).fetchall()
+        item = open_item(connection, number)
+        assert item is not None
+        for movement in every_kind(number, item.party or "", item.open_minor):
+            record_movement(connection, movement)
+        assert open_item(connection, number) is not None
+    return str(number)
+
+
+def test_movements_of_every_kind_come_out_again(database: str) -> None:
+    paid_books(database)
+
+    report = replayed(database)
+
+    assert report.is_identical, report.shown
+    assert report.compared_by_kind["movement posting"] == len(MoneyKind)
+    assert report.compared_by_kind["movement hash"] == len(MoneyKind)
+    assert report.compared_by_kind["open invoice"] > 0
+
+
+OF_RECEIVED = "number = (SELECT number FROM inputs.movement WHERE kind = 'received')"
+LAST_OPEN = "number = (SELECT max(number) FROM open_invoice)"
+LAST_TOLD = "kind = 'moved' AND number = (SELECT max(number) FROM feed_entry)"
+REFUND = "entry_id LIKE 'refunded:%'"
+HASH, POSTING, OPEN = "movement hash", "movement posting", "open invoice"
+COPIED = (
+    "INSERT INTO journal_entry SELECT '{kind}:other/x', legal_entity, booked_at, period,"
+    " original_period, NULL, NULL, accounts, parties, currencies, amounts FROM journal_entry"
+)
+CHANGES = (
+    (HASH, f"UPDATE inputs.movement SET amount_minor = amount_minor + 1 WHERE {OF_RECEIVED}"),
+    (POSTING, f"UPDATE inputs.movement SET amount_minor = amount_minor + 1 WHERE {OF_RECEIVED}"),
+    (HASH, "UPDATE inputs.movement SET recorded_by = 'nobody' WHERE kind = 'banked'"),
+    (HASH, f"DELETE FROM inputs.allotment WHERE {OF_RECEIVED}"),
+    (POSTING, "DELETE FROM inputs.allotment WHERE minor = -15"),
+    (HASH, f"UPDATE inputs.allotment SET document = 'WL-1' WHERE {OF_RECEIVED}"),
+    (OPEN, f"UPDATE inputs.allotment SET document = 'WL-1' WHERE {OF_RECEIVED}"),
+    (OPEN, f"UPDATE open_invoice SET open_minor = open_minor + 1 WHERE {LAST_OPEN}"),
+    (OPEN, f"UPDATE open_invoice SET customer = 'other' WHERE {LAST_OPEN}"),
+    (OPEN, f"DELETE FROM open_invoice WHERE {LAST_OPEN}"),
+    (HASH, f"DELETE FROM feed_entry WHERE {LAST_TOLD}"),
+    (HASH, f"UPDATE feed_entry SET subject = '999' WHERE {LAST_TOLD}"),
+    (POSTING, f"UPDATE journal_entry SET amounts = ARRAY[9, -9] WHERE {REFUND}"),
+    (POSTING, f"UPDATE journal_entry SET booked_at = booked_at + interval '1 us' WHERE {REFUND}"),
+    (POSTING, f"UPDATE journal_entry SET period = '2099-01' WHERE {REFUND}"),
+    (POSTING, f"DELETE FROM journal_entry WHERE {REFUND}"),
+    *((POSTING, f"{COPIED.format(kind=kind)} WHERE {REFUND}") for kind in MoneyKind),
+)
+"""What is found, of whoever changed what."""
+
+
+def differing(dsn: str) -> set[str]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        found = list(compare_movements(connection))
+    return {each.what for each in found if each.kept != each.again}
+
+
+def _undo(dsn: str, saved: dict[str, list[tuple[Any, ...]]]) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "SET session_replication_role = replica; SET search_path = books, inputs"
+        )
+        for table, rows in saved.items():
+            connection.execute(f"DELETE FROM {table}".encode())
+            for row in rows:
+                places = ", ".join(["%s"] * len(row))
+                given = "OVERRIDING SYSTEM VALUE" if table == "movement" else ""
+                insert = f"INSERT INTO {table} {given} VALUES ({places})"
+                connection.execute(insert.encode(), row)
+
+
+def test_whoever_changed_a_movement_is_found_out(database: str) -> None:
+    paid_books(database)
+    assert differing(database) == set()
+    tables = ("movement", "allotment", "feed_entry", "journal_entry", "open_invoice")
+    with psycopg.connect(database) as connection:
+        connection.execute("SET search_path = books, inputs")
+        saved = {
+            table: connection.execute(f"SELECT * FROM {table}".encode()).fetchall()
+            for table in tables
+        }
+
+    for what, statement in CHANGES:
+        tamper(database, statement)
+        assert what in differing(database), statement
+        _undo(database, saved)
+    assert differing(database) == set()
+
+
+def test_a_changed_movement_makes_the_replay_fail(database: str) -> None:
+    paid_books(database)
+    tamper(database, "UPDATE inputs.movement SET amount_minor = 1 WHERE kind = 'refunded'")
+
+    report = replayed(database)
+
+    assert {each.what for each in report.shown} >= {"movement hash", "movement posting"}
