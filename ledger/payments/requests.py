@@ -10,8 +10,8 @@ the provider remembers keys (KEYS_REMEMBERED), after that by looking for what be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -23,6 +23,7 @@ from tariffs.model.canonical import canonical_json
 
 KEYS_REMEMBERED: Final = timedelta(hours=20)
 """A provider forgets keys after a day; before that we stop to rely on it."""
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _DECIDE: LiteralString = """
 INSERT INTO provider_request (key, provider, kind, subject, legal_entity, currency, amount_minor,
     body, decided_at, decided_by)
@@ -31,7 +32,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (key) DO NOTHING
 _BEGIN: LiteralString = "INSERT INTO provider_request_state (key, next_at) VALUES (%s, %s)"
 _COLUMNS: LiteralString = """
 SELECT request.key, provider, kind, subject, legal_entity, currency, amount_minor, body, decided_at,
-    decided_by, state, attempts, asked_at, next_at, object_id, reason
+    decided_by, state, attempts, asked_at, next_at, object_id, reason, noted
 FROM provider_request AS request JOIN provider_request_state USING (key)
 """
 _FIND: LiteralString = _COLUMNS + "WHERE key = %s"
@@ -44,18 +45,26 @@ _OF_SUBJECT: LiteralString = (
 _DUE: LiteralString = (
     _COLUMNS
     + """
-WHERE state IN ('new', 'asked') AND next_at <= %s AND provider = %s
+WHERE state IN ('new', 'asked') AND next_at <= %s AND provider = %s AND kind = ANY (%s)
+AND NOT EXISTS (
+    SELECT FROM provider_request AS earlier JOIN provider_request_state AS its USING (key)
+    WHERE earlier.subject = request.subject AND its.state IN ('new', 'asked')
+        AND (earlier.decided_at, earlier.key) < (request.decided_at, request.key))
 ORDER BY next_at, key LIMIT %s
 """
 )
 _MARK: LiteralString = """
-UPDATE provider_request_state SET state = 'asked', attempts = attempts + 1, next_at = %(next_at)s,
+UPDATE provider_request_state AS reached
+SET state = 'asked', attempts = reached.attempts + 1, next_at = %(next_at)s,
     asked_at = coalesce(asked_at, %(now)s)
-WHERE key = %(key)s AND state IN ('new', 'asked') AND attempts = %(attempts)s
+FROM unnest(%(keys)s::text[], %(attempts)s::integer[]) AS wanted (key, attempts)
+WHERE reached.key = wanted.key AND reached.attempts = wanted.attempts
+    AND state IN ('new', 'asked')
+RETURNING reached.key
 """
 _NOTE: LiteralString = """
-UPDATE provider_request_state
-SET state = %s, object_id = coalesce(%s, object_id), reason = %s, next_at = %s WHERE key = %s
+UPDATE provider_request_state SET state = %s, object_id = coalesce(%s, object_id), reason = %s,
+    next_at = %s, noted = noted + 1 WHERE key = %s
 """
 
 
@@ -110,6 +119,8 @@ class ProviderRequest(NamedTuple):
     next_at: datetime | None = None
     object_id: str | None = None
     reason: str = ""
+    noted: int = 0
+    """How often something was noted of it: who read it before that has read something older."""
 
     def is_remembered(self, now: datetime) -> bool:
         """Whether the provider knows for certain that the key was used, where it was."""
@@ -133,6 +144,7 @@ class _Row(NamedTuple):
     next_at: datetime
     object_id: str | None
     reason: str
+    noted: int
 
     def request(self) -> ProviderRequest:
         return ProviderRequest(
@@ -183,27 +195,48 @@ def requests_for(
 
 
 def due_requests(
-    connection: Connection[Any], provider: str, now: datetime, limit: int
+    connection: Connection[Any],
+    provider: str,
+    now: datetime,
+    limit: int,
+    kinds: Iterable[RequestKind] = RequestKind,
 ) -> Sequence[ProviderRequest]:
-    """Return what is to be asked by *now*, the longest due first."""
-    return _requests(connection, _DUE, (now, provider, limit))
+    """Return what of these *kinds* is to be asked by *now*, the longest due first.
+
+    Of a subject only the first: what follows is asked once it is known what came of that.
+    """
+    return _requests(connection, _DUE, (now, provider, [kind.value for kind in kinds], limit))
 
 
 def mark_asked(
-    connection: Connection[Any], request: ProviderRequest, *, now: datetime, next_at: datetime
-) -> bool:
-    """Commit that *request* is asked now; whoever finds it after *next_at* asks again.
+    connection: Connection[Any],
+    requests: Sequence[ProviderRequest],
+    *,
+    now: datetime,
+    next_at: datetime,
+) -> list[ProviderRequest]:
+    """Commit that *requests* are asked now; whoever finds one after *next_at* asks again.
 
     Returns:
-        False where somebody else took it up meanwhile: then it is not asked.
+        Those to be asked, as they stand now: not what somebody else took up meanwhile.
     """
-    marked = {
-        "key": request.key,
+    asked = {
+        "keys": [request.key for request in requests],
+        "attempts": [request.attempts for request in requests],
         "now": now,
         "next_at": next_at,
-        "attempts": request.attempts,
     }
-    return connection.execute(_MARK, marked).rowcount > 0
+    marked = {key for (key,) in connection.execute(_MARK, asked)}
+    return [
+        request._replace(
+            state=RequestState.ASKED,
+            attempts=request.attempts + 1,
+            asked_at=request.asked_at or now,
+            next_at=next_at,
+        )
+        for request in requests
+        if request.key in marked
+    ]
 
 
 def note_request(
@@ -211,12 +244,12 @@ def note_request(
     key: str,
     state: RequestState,
     *,
-    next_at: datetime,
+    next_at: datetime | None = None,
     object_id: str | None = None,
     reason: str = "",
 ) -> None:
-    """Note what came of a request, within the caller's transaction."""
-    connection.execute(_NOTE, (state.value, object_id, reason, next_at, key))
+    """Note what came of a request, within the caller's transaction; *next_at* None: NEVER."""
+    connection.execute(_NOTE, (state.value, object_id, reason, next_at or NEVER, key))
 
 
 def _requests(

@@ -50,10 +50,14 @@ class RequestTaker(Protocol):
     def ask(self, provider: PaymentProvider, request: ProviderRequest) -> ProviderObject:
         """Ask the provider, in no transaction. It may raise what the port says."""
 
-    def take(self, taking: Taking, request: ProviderRequest, found: ProviderObject) -> RequestOutcome:
+    def take(
+        self, taking: Taking, request: ProviderRequest, found: ProviderObject
+    ) -> RequestOutcome:
         """Book what follows from *found*, which came of *request*."""
 
-    def fail(self, taking: Taking, request: ProviderRequest, error: ProviderError) -> RequestOutcome:
+    def fail(
+        self, taking: Taking, request: ProviderRequest, error: ProviderError
+    ) -> RequestOutcome:
         """Decide what follows from an answer that is final: declined, or refused."""
 
 
