@@ -59,6 +59,15 @@ class LocalList(StrEnum):
     """By what has changed, where the station has what it was sent last; else whole."""
 
 
+class Outgrown(StrEnum):
+    """What happens to a visit's session that nears what is put aside for it."""
+
+    STOP = "stop"
+    """It is stopped before it costs more."""
+    RAISE = "raise"
+    """More is asked for; where the driver's bank says no, it is stopped."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Waiting times in seconds of product time, and answers by policy.
 
@@ -92,6 +101,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     second person above it; in major units of its currency, 0: always.
     `reminder_days`: how many days after it was due the payer of an open invoice is reminded, each
     time; rising, none: never.
+    With `visits` a driver without contract may pay by card at our stations: what a session of
+    `visit_kwh` and `visit_hours` costs there is put aside first, in whole major units, at least
+    `visit_hold_min` and at most `visit_hold_max`. The driver has `visit_pay_s` to agree, and then
+    `visit_start_s` to plug in. `visit_outgrown`: see Outgrown.
     """
 
     wait_s: int = 3600
@@ -116,3 +129,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     corrections_agreed: bool = False
     payment_approval_above: Decimal = Decimal(1000)
     reminder_days: tuple[int, ...] = (7, 14, 28)
+    visits: bool = False
+    visit_kwh: int = 60
+    visit_hours: int = 2
+    visit_hold_min: Decimal = Decimal(5)
+    visit_hold_max: Decimal = Decimal(150)
+    visit_pay_s: int = 900
+    visit_start_s: int = 300
+    visit_outgrown: Outgrown = Outgrown.STOP

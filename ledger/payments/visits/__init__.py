@@ -1,0 +1,1 @@
+"""Visits: drivers without contract, who pay by card for one session at one of our stations."""

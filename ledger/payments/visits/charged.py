@@ -1,0 +1,66 @@
+"""What the books hold of the sessions that visits' tokens charged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from ledger.payments.visits.visit import Visit
+from ledger.sessions.states import SessionState
+
+_OFF_BY: Final = timedelta(days=2)
+"""A station's clock may be off by so much, and its session is still found."""
+_CHARGED: LiteralString = """
+SELECT asked.number, session.session_id, session.state, session.transaction_ref,
+    EXISTS (SELECT FROM uninvoiced_session AS due WHERE due.session_id = session.session_id)
+    OR EXISTS (SELECT FROM correction_to_document AS due
+               WHERE due.session_id = session.session_id),
+    ARRAY(SELECT DISTINCT invoiced.number FROM invoiced_session AS invoiced
+          WHERE invoiced.session_id = session.session_id ORDER BY invoiced.number)
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[])
+    AS asked (number, station_id, token_uid, since)
+JOIN session ON session.station_id = asked.station_id AND session.started_at >= asked.since
+    AND session.token_uid = asked.token_uid AND session.state <> 'replaced'
+ORDER BY asked.number, session.session_id
+"""
+_DECIDED: Final = frozenset({SessionState.RATED, SessionState.RELEASED, SessionState.WRITTEN_OFF})
+
+
+class ChargedSession(NamedTuple):
+    """A session of a visit; `waits`: for a document. `invoices` are what it stands on."""
+
+    session_id: str
+    state: SessionState
+    transaction_ref: str
+    waits: bool
+    invoices: tuple[str, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on."""
+        return self.state is SessionState.OPEN
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what it comes to is known, and stands on what it will stand on."""
+        return self.state in _DECIDED and not self.waits
+
+
+def charged_sessions(
+    connection: Connection[Any], visits: Sequence[Visit]
+) -> Mapping[int, Sequence[ChargedSession]]:
+    """Return the sessions of each of *visits*, by its number."""
+    found: defaultdict[int, list[ChargedSession]] = defaultdict(list)
+    rows = [
+        (each.number, each.station_id, each.token_uid, each.wanted_at - _OFF_BY) for each in visits
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if columns:
+        for number, session_id, state, *rest, invoices in connection.execute(_CHARGED, columns):
+            charged = ChargedSession(session_id, SessionState(state), *rest, tuple(invoices))
+            found[number].append(charged)
+    return found

@@ -1,0 +1,55 @@
+"""How much is put aside before a visit starts: what a likely session costs there, rounded up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
+
+from ledger.master_data.policies import Policy
+from tariffs.currencies import currency_exponent
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.kernel.pricing import price_session
+from tariffs.model.policy import policy_named
+from tariffs.model.usage import SessionUsage, UsagePoint
+from tariffs.quantities import EXACT
+
+CARD: Final = "credit_card"
+"""How a visit is paid, in the tariffs' words: surcharges name it."""
+_WH: Final = 1000
+
+
+def likely_hold(
+    compiled: CompiledTariff, policy: Policy, time_zone: str, moments: Sequence[datetime]
+) -> int:
+    """Return what is put aside for a session that begins at one of *moments*, in minor units.
+
+    It is the dearest of them: the price changes by the clock, and the driver plugs in when it
+    suits. Whole major units, within the policy's bounds.
+
+    Raises:
+        TariffError: If the kernel refuses the tariff.
+    """
+    scale = currency_exponent(compiled.tariff.currency)
+    likely = max(_price(compiled, policy, time_zone, moment) for moment in moments)
+    whole = likely.scaleb(-scale, EXACT).to_integral_value(ROUND_CEILING)
+    bounded = min(max(whole, policy.visit_hold_min), policy.visit_hold_max)
+    return int(bounded.scaleb(scale, EXACT).to_integral_value(ROUND_CEILING))
+
+
+def _price(
+    compiled: CompiledTariff, policy: Policy, time_zone: str, starts_at: datetime
+) -> Decimal:
+    """Return what the policy's likely session costs with its taxes, in minor units."""
+    ends_at = starts_at + timedelta(hours=policy.visit_hours)
+    energy_wh = Decimal(policy.visit_kwh * _WH)
+    usage = SessionUsage(
+        starts_at=starts_at,
+        ends_at=ends_at,
+        time_zone=time_zone,
+        points=(UsagePoint(starts_at, Decimal(0)), UsagePoint(ends_at, energy_wh)),
+        payment_method=CARD,
+    )
+    priced = price_session(usage, compiled, policy=policy_named(policy.pricing))
+    return Decimal(priced.before_minor + priced.tax_minor)

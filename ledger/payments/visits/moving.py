@@ -1,0 +1,172 @@
+"""Moving visits on by what the books and the clock say: one look at all that are not over.
+
+    holding, the driver did not agree in time    -> released
+    held                                         -> starting, one at an EVSE; the others released
+    starting, a session with its token           -> charging
+    starting, refused, or no car in time         -> released
+    charging, its session is over                -> ended
+    ended, rated and on an invoice               -> what is open of it is taken, at most what is held
+    ended, nothing owed, or written off          -> released
+
+A session that a person must decide about keeps its hold until then; days before that expires the
+visit says so. Each visit moves in a transaction of its own: a kill between two leaves each somewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.errors import UniqueViolation
+
+from ledger.declared.declarations import Declarations
+from ledger.partners.station_calls import StationResult
+from ledger.payments.open_items import open_items
+from ledger.payments.requests import ProviderRequest, RequestKind, decide_request
+from ledger.payments.visits.charged import ChargedSession, charged_sessions
+from ledger.payments.visits.kept import live_visits, move_visit, note_reason
+from ledger.payments.visits.visit import Visit, VisitEvent, VisitState
+
+HOLD_LASTS: Final = timedelta(days=7)
+"""So long a bank keeps money aside. Source: Stripe, place a hold on a payment method."""
+WARNED_BEFORE: Final = timedelta(days=2)
+MISSING_AFTER: Final = timedelta(days=1)
+"""So long the books are waited for, once the station began."""
+DECIDED_BY: Final = "visits"
+_TOOK_EFFECT: Final = frozenset({StationResult.ACCEPTED.value, StationResult.TIMEOUT.value})
+"""What it says it starts, and what nobody knows of."""
+_LOGGER: Final = logging.getLogger(__name__)
+_WITH_SESSIONS: Final = frozenset({VisitState.STARTING, VisitState.CHARGING, VisitState.ENDED})
+
+
+def move_visits(connection: Connection[Any], declared: Declarations, now: datetime) -> int:
+    """Move every visit on that can be; return how many were."""
+    moved, after = 0, 0
+    while visits := live_visits(connection, after=after):
+        after = visits[-1].number
+        charged = charged_sessions(connection, [v for v in visits if v.state in _WITH_SESSIONS])
+        for visit in visits:
+            step = VisitStep(connection, declared, now)
+            with connection.transaction():
+                moved += step.take(visit, charged.get(visit.number, ()))
+    return moved
+
+
+class VisitStep:
+    """One look at a visit, within the caller's transaction."""
+
+    def __init__(self, connection: Connection[Any], declared: Declarations, now: datetime) -> None:
+        self._connection, self._declared, self._now = connection, declared, now
+
+    def take(self, visit: Visit, charged: Sequence[ChargedSession]) -> bool:
+        """Move *visit* on, whose sessions are *charged*, where it can be; say whether it was."""
+        match visit.state:
+            case VisitState.HOLDING if self._is_late(visit):
+                return self._let_go(visit, "not_paid")
+            case VisitState.HELD:
+                return self._start(visit)
+            case VisitState.STARTING:
+                return self._starting(visit, charged)
+            case VisitState.CHARGING if not any(each.is_open for each in charged):
+                return self._move(visit, VisitEvent.ENDS)
+            case VisitState.ENDED:
+                return self._settle(visit, charged)
+            case _:
+                return False
+
+    def _is_late(self, visit: Visit) -> bool:
+        return visit.until is not None and visit.until <= self._now
+
+    def _move(
+        self, visit: Visit, event: VisitEvent, reason: str = "", until: datetime | None = None
+    ) -> bool:
+        moved = move_visit(
+            self._connection, visit, event, now=self._now, reason=reason, until=until
+        )
+        return moved is not None
+
+    def _start(self, visit: Visit) -> bool:
+        """Let its station be called, unless it is too late or somebody else charges there."""
+        if self._is_late(visit):
+            return self._let_go(visit, "paid_late")
+        patience = timedelta(seconds=self._declared.policy(self._now).visit_start_s)
+        try:
+            with self._connection.transaction():
+                return self._move(visit, VisitEvent.CALLS, until=self._now + patience)
+        except UniqueViolation:
+            return self._let_go(visit, "occupied")
+
+    def _starting(self, visit: Visit, charged: Sequence[ChargedSession]) -> bool:
+        if charged:
+            return self._move(visit, VisitEvent.SEEN, visit.reason)
+        if visit.called is not None and visit.called not in _TOOK_EFFECT:
+            return self._let_go(visit, f"station_{visit.called.lower()}")
+        if not self._is_late(visit):
+            return False
+        if visit.shown_at is None:
+            return self._let_go(visit, "no_car")
+        is_missing = self._now - visit.shown_at > MISSING_AFTER
+        return is_missing and self._let_go(visit, "session_missing")
+
+    def _let_go(self, visit: Visit, reason: str) -> bool:
+        """Let go of what is held, or end what was not agreed to."""
+        if visit.state is not VisitState.HOLDING and not visit.held_minor:
+            return self._move(visit, VisitEvent.GONE, reason)
+        if not self._move(visit, VisitEvent.LETS_GO, reason):
+            return False
+        self._decide(visit, RequestKind.RELEASE, 0, {"intent": visit.intent_id})
+        return True
+
+    def _settle(self, visit: Visit, charged: Sequence[ChargedSession]) -> bool:
+        """Take what is open of the sessions' invoices, at most what is held."""
+        if not all(each.is_settled for each in charged):
+            return self._warn(visit)
+        numbers = sorted({number for each in charged for number in each.invoices})
+        items = open_items(self._connection, numbers)
+        owed = sum(max(item.open_minor, 0) for item in items if item.currency == visit.currency)
+        if not visit.held_minor:
+            return self._move(visit, VisitEvent.GONE, "hold_lost" if owed else "nothing_owed")
+        if not owed:
+            return self._let_go(visit, "nothing_owed" if charged else "no_session")
+        reason = "outgrown" if owed > visit.held_minor else ""
+        if not self._move(visit, VisitEvent.CAPTURES, reason):
+            return False
+        body = {"intent": visit.intent_id, "invoices": numbers}
+        self._decide(visit, RequestKind.CAPTURE, min(owed, visit.held_minor), body)
+        return True
+
+    def _decide(
+        self, visit: Visit, kind: RequestKind, amount_minor: int, body: dict[str, Any]
+    ) -> None:
+        request = ProviderRequest(
+            key=visit.key(kind.value),
+            provider=visit.provider,
+            kind=kind,
+            subject=visit.subject,
+            legal_entity=visit.legal_entity,
+            currency=visit.currency,
+            amount_minor=amount_minor,
+            body=body,
+            decided_at=self._now,
+            decided_by=DECIDED_BY,
+        )
+        decide_request(self._connection, request)
+
+    def _warn(self, visit: Visit) -> bool:
+        """Say once that the hold is about to expire while a session waits for a person."""
+        is_due = visit.held_at is not None and visit.held_minor > 0
+        if not is_due or visit.reason == "hold_expires" or visit.held_at is None:
+            return False
+        if self._now < visit.held_at + HOLD_LASTS - WARNED_BEFORE:
+            return False
+        note_reason(self._connection, visit, "hold_expires")
+        _LOGGER.warning(
+            "the hold of visit %s expires at %s and its session is not decided: "
+            "`wattledger sessions held` lists it",
+            visit.number,
+            visit.held_at + HOLD_LASTS,
+        )
+        return False

@@ -1,0 +1,168 @@
+"""Opening a visit: may it be, how much is put aside, and the request for that. One transaction.
+
+Whoever is refused hears why, and what to do. Who asks twice gets two visits: the one that is paid
+first starts, the other is let go at the latest when it would start.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from ledger.declared.declarations import Declarations
+from ledger.errors import LedgerError
+from ledger.master_data.policies import Policy
+from ledger.master_data.stations import Station
+from ledger.payments.requests import ProviderRequest, RequestKind, decide_request
+from ledger.payments.visits.kept import add_visit, digest_of
+from ledger.payments.visits.likely_price import likely_hold
+from ledger.payments.visits.visit import Visit
+from ledger.persons.holders import token_holder
+from ledger.persons.store import find_or_make
+from ledger.rating.basis import compiled_version
+from tariffs.errors import TariffError
+
+SECRET_BYTES: Final = 32
+_UID_BYTES: Final = 9
+"""Nobody guesses it; with its letter it is no longer than the shortest field for a token."""
+_OCCUPIED: LiteralString = """
+SELECT EXISTS (SELECT FROM visit_state
+               WHERE station_id = %(station)s AND evse_id = %(evse)s
+               AND state IN ('starting', 'charging'))
+    OR EXISTS (SELECT FROM session
+               WHERE station_id = %(station)s AND started_at >= %(since)s
+               AND evse_id = %(evse)s AND state = 'open')
+"""
+_OPEN_AT_MOST: Final = timedelta(days=3)
+"""An older session that is open has lost its stop, rather than a car at the plug."""
+
+
+class WantedVisit(NamedTuple):
+    """Where somebody wants to charge, with what provider: `legal_entity` is whose account it is.
+
+    `method_id`: taken from this at once; None: the driver's own device goes on.
+    """
+
+    station_id: str
+    evse_id: int
+    provider: str
+    legal_entity: str
+    by: str
+    method_id: str | None = None
+
+
+class OpenedVisit(NamedTuple):
+    """A visit, and the secret by which its driver may look at it: told once, kept as a digest."""
+
+    visit: Visit
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"OpenedVisit({self.visit.number})"
+
+
+class _Terms(NamedTuple):
+    station: Station
+    policy: Policy
+    currency: str
+    amount_minor: int
+    tariff: str
+
+
+def open_visit(
+    connection: Connection[Any], declared: Declarations, wanted: WantedVisit, *, now: datetime
+) -> OpenedVisit:
+    """Keep a visit and the request to put its amount aside: both or neither.
+
+    Raises:
+        VisitRefusedError: If nobody may charge there so; it says why.
+    """
+    terms = _terms(declared, wanted, now)
+    since = now - _OPEN_AT_MOST
+    asked = {"station": wanted.station_id, "evse": wanted.evse_id, "since": since}
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    holder = token_holder(f"V{secrets.token_hex(_UID_BYTES).upper()}")
+    assert holder is not None
+    with connection.transaction():
+        [(is_occupied,)] = connection.execute(_OCCUPIED, asked).fetchall()
+        if is_occupied:
+            raise VisitRefusedError(
+                "occupied", f"EVSE {wanted.evse_id} of {wanted.station_id} is in use: try later"
+            )
+        [subject] = find_or_make(connection, [holder]).values()
+        visit = add_visit(
+            connection,
+            Visit(
+                number=0,
+                provider=wanted.provider,
+                legal_entity=wanted.legal_entity,
+                station_id=wanted.station_id,
+                evse_id=wanted.evse_id,
+                token_uid=subject.id,
+                secret_digest=digest_of(secret),
+                currency=terms.currency,
+                amount_minor=terms.amount_minor,
+                tariff=terms.tariff,
+                wanted_at=now,
+                wanted_by=wanted.by,
+            ),
+            until=now + timedelta(seconds=terms.policy.visit_pay_s),
+        )
+        decide_request(connection, _hold_request(visit, wanted.method_id))
+    return OpenedVisit(visit, secret)
+
+
+def _hold_request(visit: Visit, method_id: str | None) -> ProviderRequest:
+    return ProviderRequest(
+        key=visit.key("hold"),
+        provider=visit.provider,
+        kind=RequestKind.HOLD,
+        subject=visit.subject,
+        legal_entity=visit.legal_entity,
+        currency=visit.currency,
+        amount_minor=visit.amount_minor,
+        body={} if method_id is None else {"method": method_id},
+        decided_at=visit.wanted_at,
+        decided_by=visit.wanted_by,
+    )
+
+
+def _terms(declared: Declarations, wanted: WantedVisit, now: datetime) -> _Terms:
+    station_id, policy = wanted.station_id, declared.policy(now)
+    if not policy.visits:
+        raise VisitRefusedError(
+            "not_offered", "paying by card at the station is not offered (policy: visits)"
+        )
+    station = declared.station(station_id, now)
+    site = declared.site(station.site, now) if station else None
+    if station is None or site is None:
+        raise VisitRefusedError("unknown_station", f"there is no station {station_id}")
+    known = {each.evse_id for each in station.connectors}
+    if wanted.evse_id <= 0 or (known and wanted.evse_id not in known):
+        raise VisitRefusedError("unknown_evse", f"{station_id} has no EVSE {wanted.evse_id}")
+    if site.legal_entity != wanted.legal_entity:
+        raise VisitRefusedError(
+            "not_offered", f"cards are not taken at {station_id}: another company sells there"
+        )
+    tariff = declared.tariff_for(station_id, None, now)
+    if tariff is None or tariff.version.tariff.currency != site.currency:
+        raise VisitRefusedError("no_price", f"{station_id} has no price for everybody now")
+    starts = [now, now + timedelta(seconds=policy.visit_pay_s + policy.visit_start_s)]
+    try:
+        amount = likely_hold(compiled_version(tariff.version), policy, site.time_zone, starts)
+    except TariffError as error:
+        raise VisitRefusedError("no_price", f"{station_id} has no price now: {error}") from error
+    if amount <= 0:
+        raise VisitRefusedError("no_price", "nothing would be put aside (policy: visit_hold_max)")
+    return _Terms(station, policy, site.currency, amount, tariff.version.sha256)
+
+
+class VisitRefusedError(LedgerError):
+    """Nobody may charge there so; `code` is for machines."""
+
+    def __init__(self, code: str, said: str) -> None:
+        super().__init__(said)
+        self.code = code
