@@ -1,0 +1,305 @@
+"""Stripe's objects as the port's: what we read of each, and nothing else.
+
+Source: Stripe's API reference, the objects PaymentIntent, SetupIntent, Refund, Dispute, Payout and
+Balance Transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+
+from ledger.payments.provider import (
+    BalanceLine,
+    DisputeState,
+    DisputeStatus,
+    IntentState,
+    IntentStatus,
+    PaymentWay,
+    PayoutState,
+    PayoutStatus,
+    RefundState,
+    RefundStatus,
+    SetupState,
+    UnansweredError,
+)
+from ledger.payments.stripe.amounts import our_minor
+
+KEY_FIELD: Final = "wattledger_key"
+"""Under which name our key stands in the metadata of all that we make."""
+_Amount = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
+_Seconds = Annotated[int, msgspec.Meta(ge=0, le=4_102_444_800)]
+_Read = TypeVar("_Read", bound=msgspec.Struct)
+_Status = TypeVar("_Status", IntentStatus, RefundStatus, DisputeStatus, PayoutStatus)
+
+_INTENT: Final[Mapping[str, IntentStatus]] = {
+    "requires_payment_method": IntentStatus.NEEDS_METHOD,
+    "requires_confirmation": IntentStatus.NEEDS_METHOD,
+    "requires_action": IntentStatus.NEEDS_ACTION,
+    "processing": IntentStatus.PROCESSING,
+    "requires_capture": IntentStatus.HELD,
+    "succeeded": IntentStatus.TAKEN,
+    "canceled": IntentStatus.CANCELED,
+}
+_REFUND: Final[Mapping[str, RefundStatus]] = {
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.PENDING,
+    "succeeded": RefundStatus.DONE,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
+}
+_DISPUTE: Final[Mapping[str, DisputeStatus]] = {
+    "warning_needs_response": DisputeStatus.INQUIRY,
+    "warning_under_review": DisputeStatus.INQUIRY,
+    "warning_closed": DisputeStatus.INQUIRY,
+    "prevented": DisputeStatus.INQUIRY,
+    "needs_response": DisputeStatus.OPEN,
+    "under_review": DisputeStatus.OPEN,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+}
+_WAYS: Final[Mapping[str, PaymentWay]] = {each.value: each for each in PaymentWay}
+_PAYOUT: Final[Mapping[str, PayoutStatus]] = {
+    "pending": PayoutStatus.ON_ITS_WAY,
+    "in_transit": PayoutStatus.ON_ITS_WAY,
+    "paid": PayoutStatus.PAID,
+    "failed": PayoutStatus.FAILED,
+    "canceled": PayoutStatus.FAILED,
+}
+
+
+class _Trouble(msgspec.Struct):
+    code: str | None = None
+    decline_code: str | None = None
+
+
+class _Intent(msgspec.Struct):
+    id: str
+    status: str
+    amount: _Amount
+    currency: str
+    created: _Seconds
+    amount_received: _Amount = 0
+    amount_capturable: _Amount = 0
+    metadata: dict[str, str] = {}
+    customer: str | None = None
+    payment_method: str | None = None
+    payment_method_types: list[str] = []
+    latest_charge: str | None = None
+    last_payment_error: _Trouble | None = None
+    cancellation_reason: str | None = None
+    client_secret: str | None = None
+
+
+class _Setup(msgspec.Struct):
+    id: str
+    status: str
+    metadata: dict[str, str] = {}
+    customer: str | None = None
+    payment_method: str | None = None
+    payment_method_types: list[str] = []
+    last_setup_error: _Trouble | None = None
+    cancellation_reason: str | None = None
+    client_secret: str | None = None
+
+
+class _Refund(msgspec.Struct):
+    id: str
+    status: str
+    amount: _Amount
+    currency: str
+    created: _Seconds
+    payment_intent: str | None = None
+    metadata: dict[str, str] = {}
+    failure_reason: str | None = None
+
+
+class _BalanceTransaction(msgspec.Struct):
+    id: str
+    type: str
+    amount: _Amount
+    fee: _Amount
+    net: _Amount
+    currency: str
+    created: _Seconds
+    source: str | None = None
+
+
+class _Dispute(msgspec.Struct):
+    id: str
+    status: str
+    amount: _Amount
+    currency: str
+    created: _Seconds
+    payment_intent: str | None = None
+    balance_transactions: list[_BalanceTransaction] = []
+    reason: str | None = None
+
+
+class _Payout(msgspec.Struct):
+    id: str
+    status: str
+    amount: _Amount
+    currency: str
+    created: _Seconds
+    arrival_date: _Seconds | None = None
+    failure_code: str | None = None
+
+
+def read_intent(data: Mapping[str, Any]) -> IntentState:
+    """Return a PaymentIntent.
+
+    Raises:
+        UnansweredError: If it cannot be read. So do the others below.
+    """
+    found, currency = _read(data, _Intent), str(data.get("currency")).upper()
+    return IntentState(
+        id=found.id,
+        status=_status(found.id, found.status, _INTENT),
+        amount_minor=our_minor(found.amount, currency),
+        currency=currency,
+        created_at=_moment(found.created),
+        taken_minor=our_minor(found.amount_received, currency),
+        held_minor=our_minor(found.amount_capturable, currency),
+        request_key=found.metadata.get(KEY_FIELD, ""),
+        customer_id=found.customer,
+        method_id=found.payment_method,
+        way=_way(found.payment_method_types),
+        charge_id=found.latest_charge,
+        reason=_reason(found.last_payment_error) or found.cancellation_reason or "",
+        client_secret=found.client_secret or "",
+    )
+
+
+def read_setup(data: Mapping[str, Any]) -> SetupState:
+    """Return a SetupIntent."""
+    found = _read(data, _Setup)
+    return SetupState(
+        id=found.id,
+        is_ready=found.status == "succeeded",
+        customer_id=found.customer,
+        method_id=found.payment_method,
+        way=_way(found.payment_method_types),
+        request_key=found.metadata.get(KEY_FIELD, ""),
+        reason=_reason(found.last_setup_error) or found.cancellation_reason or "",
+        client_secret=found.client_secret or "",
+    )
+
+
+def read_refund(data: Mapping[str, Any]) -> RefundState:
+    """Return a Refund."""
+    found = _read(data, _Refund)
+    currency = found.currency.upper()
+    return RefundState(
+        id=found.id,
+        intent_id=found.payment_intent or "",
+        status=_status(found.id, found.status, _REFUND),
+        amount_minor=our_minor(found.amount, currency),
+        currency=currency,
+        created_at=_moment(found.created),
+        request_key=found.metadata.get(KEY_FIELD, ""),
+        reason=found.failure_reason or "",
+    )
+
+
+def read_dispute(data: Mapping[str, Any]) -> DisputeState:
+    """Return a Dispute; what was taken for it stands in its lines of our balance."""
+    found = _read(data, _Dispute)
+    currency = found.currency.upper()
+    status = _status(found.id, found.status, _DISPUTE)
+    taken, fee, given_back = _moved(found)
+    # Settled before it was one: where money went, it went for good.
+    if found.status == "prevented" and taken > given_back:
+        status = DisputeStatus.LOST
+    return DisputeState(
+        id=found.id,
+        intent_id=found.payment_intent or "",
+        status=status,
+        amount_minor=our_minor(found.amount, currency),
+        currency=currency,
+        created_at=_moment(found.created),
+        taken_minor=our_minor(taken, currency),
+        fee_minor=our_minor(fee, currency),
+        given_back_minor=our_minor(given_back, currency),
+        reason=found.reason or "",
+    )
+
+
+def read_payout(data: Mapping[str, Any]) -> PayoutState:
+    """Return a Payout."""
+    found = _read(data, _Payout)
+    currency = found.currency.upper()
+    arrives = found.arrival_date
+    return PayoutState(
+        id=found.id,
+        status=_status(found.id, found.status, _PAYOUT),
+        amount_minor=our_minor(found.amount, currency),
+        currency=currency,
+        created_at=_moment(found.created),
+        arrives_on=None if arrives is None else _moment(arrives).date(),
+        reason=found.failure_code or "",
+    )
+
+
+def read_balance_line(data: Mapping[str, Any]) -> BalanceLine:
+    """Return a Balance Transaction."""
+    found = _read(data, _BalanceTransaction)
+    currency = found.currency.upper()
+    return BalanceLine(
+        id=found.id,
+        kind=found.type,
+        amount_minor=our_minor(found.amount, currency),
+        fee_minor=our_minor(found.fee, currency),
+        net_minor=our_minor(found.net, currency),
+        currency=currency,
+        created_at=_moment(found.created),
+        source_id=found.source,
+    )
+
+
+def _moved(dispute: _Dispute) -> tuple[int, int, int]:
+    """Return what was taken, its fee, and what came back of both, in the dispute's currency.
+
+    Where our balance has another currency, its lines cannot be said in this one: then they tell
+    whether money moved, and the dispute's own amount how much. The fee stands in the payout.
+    """
+    lines = dispute.balance_transactions
+    if any(each.currency != dispute.currency for each in lines):
+        went, came = any(x.net < 0 for x in lines), any(x.net > 0 for x in lines)
+        return dispute.amount * went, 0, dispute.amount * came
+    taken = sum(-each.amount for each in lines if each.amount < 0)
+    fee = sum(each.fee for each in lines if each.fee > 0)
+    came_back = sum(each.amount for each in lines if each.amount > 0)
+    return taken, fee, came_back - sum(each.fee for each in lines if each.fee < 0)
+
+
+def _read(data: Mapping[str, Any], shape: type[_Read]) -> _Read:
+    try:
+        return msgspec.convert(data, shape)
+    except msgspec.ValidationError as error:
+        message = f"what Stripe says is no {shape.__name__.strip('_')}: {error}"
+        raise UnansweredError(reason="unreadable", said=message) from error
+
+
+def _status(object_id: str, said: str, known: Mapping[str, _Status]) -> _Status:
+    found = known.get(said)
+    if found is None:
+        message = f"Stripe says that {object_id} is {said[:40]!r}, which we do not know"
+        raise UnansweredError(reason="unknown_status", said=message)
+    return found
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _way(types: Sequence[str]) -> PaymentWay | None:
+    """Return how it is paid; None where the payer may still choose, or by what we do not know."""
+    return _WAYS.get(types[0]) if len(types) == 1 else None
+
+
+def _reason(trouble: _Trouble | None) -> str:
+    return (trouble.decline_code or trouble.code or "") if trouble else ""
