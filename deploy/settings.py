@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -46,7 +47,15 @@ def _setting(default: Any, meaning: str, *, is_shown: bool = True) -> Any:  # no
     return field(default=default, metadata={"meaning": meaning}, repr=is_shown)
 
 
-_SECRETS = ("database_url", "kafka_sasl_password", "smtp_password", "webhook_secret")
+_SECRETS = (
+    "database_url",
+    "kafka_sasl_password",
+    "smtp_password",
+    "stripe_key",
+    "stripe_publishable_key",
+    "stripe_webhook_secret",
+    "webhook_secret",
+)
 """Those that no message and no trace shows."""
 _TOGETHER = (
     ("kafka_certificate_file", "kafka_ca_file"),
@@ -59,6 +68,8 @@ _TOGETHER = (
     ("smtp_host", "mail_sender"),
     ("smtp_user", "smtp_password"),
     ("webhook_url", "webhook_secret"),
+    ("stripe_webhook_secret", "stripe_key"),
+    ("stripe_publishable_key", "stripe_key"),
 )
 """Who has the first but not the second would connect otherwise than he means."""
 _CHOICES = {
@@ -165,6 +176,25 @@ class Settings:
     roaming_private_networks: bool = _setting(
         False, "whether partners may be on private addresses: to try things out, never outside"
     )
+    stripe_key: str = _setting(
+        "",
+        "our secret or restricted key for Stripe; empty: invoices wait for bank transfer",
+        is_shown=False,
+    )
+    stripe_webhook_secret: str = _setting(
+        "",
+        "what Stripe signs webhooks with; `old,new` while it is changed; empty: none are taken",
+        is_shown=False,
+    )
+    stripe_publishable_key: str = _setting(
+        "",
+        "the key that payers' devices may know; empty: nobody pays at a station without contract",
+        is_shown=False,
+    )
+    stripe_legal_entity: str = _setting(
+        "", "whose account it is; empty: the only legal entity that is declared"
+    )
+    stripe_url: str = _setting("", "where Stripe is; empty: its own address; else a stand-in's")
     metrics_host: str = _setting("127.0.0.1", "address on which health and metrics are told")
     metrics_port: int = _setting(
         METRICS_PORT,
@@ -217,6 +247,7 @@ class Settings:
             topic = self.kafka_decisions_topic
             raise BadSettingError(SETTINGS, "kafka_decisions_topic", topic, wanted)
         self._check_addresses()
+        self._check_stripe()
 
     def _check_addresses(self) -> None:
         for name in ("files_url", "documents_url", "webhook_url", "roaming_url"):
@@ -236,6 +267,26 @@ class Settings:
         if self.tls_port >= 0 and not (self.tls_certificate and self.tls_key):
             wanted = "closed (-1), or tls_certificate and tls_key must be set"
             raise BadSettingError(SETTINGS, "tls_port", self.tls_port, wanted)
+
+    def _check_stripe(self) -> None:
+        key, shown = self.stripe_key, self.stripe_publishable_key
+        if key and not key.startswith(("sk_", "rk_")):
+            raise BadSettingError(SETTINGS, "stripe_key", key, "a key that begins with sk_ or rk_")
+        if shown and not shown.startswith("pk_live_" if "_live_" in key else "pk_test_"):
+            wanted = "a key that begins with pk_, of the mode of stripe_key"
+            raise BadSettingError(SETTINGS, "stripe_publishable_key", shown, wanted)
+        if not all(each.startswith("whsec_") for each in self.stripe_webhook_secrets):
+            wanted = "secrets that begin with whsec_, with a comma between them"
+            raise BadSettingError(SETTINGS, "stripe_webhook_secret", "", wanted)
+        at = self.stripe_url
+        if at and not re.fullmatch(r"https://[^/@?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?", at):
+            wanted = "https://HOST or, on this machine alone, http://127.0.0.1:PORT"
+            raise BadSettingError(SETTINGS, "stripe_url", at, wanted)
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        """What Stripe may sign with, each of them."""
+        return tuple(each.strip() for each in self.stripe_webhook_secret.split(",") if each.strip())
 
     @property
     def files_base(self) -> str:

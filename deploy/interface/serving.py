@@ -23,6 +23,9 @@ from deploy.interface.declaring import DeclaringDesk, OpenLog
 from deploy.interface.files import FilesController
 from deploy.interface.reservations import ReservationsController
 from deploy.interface.tokens import TokensController
+from deploy.payments.routes import ROUTES as PAYMENT_ROUTES
+from deploy.payments.side import PaymentSide
+from deploy.settings import Settings
 from ingest.clock import Clock
 from ingest.commands.asking import StationCommands
 from ingest.commands.profiles import ChargingProfiles
@@ -52,6 +55,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     FilesController,
     TokensController,
     *DOCUMENT_ROUTES,
+    *PAYMENT_ROUTES,
     *ROUTES,
 )
 """What every edge brings."""
@@ -92,10 +96,11 @@ async def serve_interface(
     open_log: OpenLog,
     stopping: asyncio.Event,
     ready: Callable[[], None],
+    payments: PaymentSide | None = None,
     partners: OcpiRoutes | None = None,
 ) -> None:
     """Answer requests on *listener* until *stopping* is set."""
-    app = interface_app(dsn, clock, open_log, partners)
+    app = interface_app(dsn, clock, open_log, payments, partners)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -146,11 +151,16 @@ class _Server(uvicorn.Server):
 
 
 def interface_app(
-    dsn: str, clock: Clock, open_log: OpenLog, partners: OcpiRoutes | None = None
+    dsn: str,
+    clock: Clock,
+    open_log: OpenLog,
+    payments: PaymentSide | None = None,
+    partners: OcpiRoutes | None = None,
 ) -> Litestar:
     """Return the interface over the database at *dsn*; *open_log* opens its event log.
 
-    *partners* are the routes for roaming partners, where they come here too.
+    *payments*: how payments come in, None: as without a key. *partners* are the routes for roaming
+    partners, where they come here too.
     """
     connect = partial(connect_async, dsn)
     directory, subjects = DeclaredDirectory(dsn, clock), PostgresSubjects(connect)
@@ -158,13 +168,7 @@ def interface_app(
     desk, profiles = StationDesk(connect, directory), ChargingProfiles(connect)
     declaring = DeclaringDesk(dsn, open_log, clock)
     bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
-    pool: ConnectionPool[Any] = ConnectionPool(
-        dsn,
-        kwargs={"options": connect_options(dsn), "autocommit": True},
-        max_size=CONNECTIONS_MAX,
-        timeout=DATABASE_SECONDS,
-        open=False,
-    )
+    pool = _pool_of(dsn)
 
     @asynccontextmanager
     async def living(_app: Litestar) -> AsyncIterator[None]:
@@ -186,9 +190,20 @@ def interface_app(
             "declaring": declaring,
             "desk": desk,
             "newest": NewestDeclarations(),
+            "payments": payments or PaymentSide(Settings(), clock),
             "pool": pool,
             "profiles": profiles,
         },
         lifespan=[living],
         partners=partners,
+    )
+
+
+def _pool_of(dsn: str) -> ConnectionPool[Any]:
+    return ConnectionPool(
+        dsn,
+        kwargs={"options": connect_options(dsn), "autocommit": True},
+        max_size=CONNECTIONS_MAX,
+        timeout=DATABASE_SECONDS,
+        open=False,
     )

@@ -14,6 +14,7 @@ from litestar import Litestar
 from deploy.interface.app import FOR_ANYBODY
 from deploy.interface.files_port import BoundedProtocol
 from deploy.interface.serving import BACKLOG, END_SECONDS, serve_app, serve_interface
+from deploy.payments.side import PaymentSide
 from deploy.roaming.addresses import note_address
 from deploy.roaming.opening import OpenedRoaming, opened_roaming
 from deploy.running.log_store import open_event_log
@@ -69,6 +70,7 @@ async def serve_interface_to_all(
         open_log=partial(open_event_log, context.dsn, context.settings),
         stopping=stopping,
         ready=ready,
+        payments=PaymentSide(context.settings, context.clock),
     )
     if context.settings.roaming_port >= 0:
         await serve()

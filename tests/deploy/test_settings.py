@@ -56,6 +56,21 @@ def test_an_unknown_name_in_the_file_is_refused_with_the_file(tmp_path: Path) ->
         pytest.param({"WATTLEDGER_TLS_PORT": "9443"}, id="TLS needs a certificate"),
         pytest.param({"WATTLEDGER_FILES_URL": "ftp://files"}, id="files go over HTTP"),
         pytest.param({"WATTLEDGER_FILE_MB_MAX": "257"}, id="a station's files have room for one"),
+        pytest.param({"WATTLEDGER_STRIPE_KEY": "pk_test_x"}, id="a payer's key is not ours"),
+        pytest.param({"WATTLEDGER_STRIPE_WEBHOOK_SECRET": "whsec_x"}, id="a secret wants a key"),
+        pytest.param({"WATTLEDGER_STRIPE_URL": "http://stripe.example"}, id="a key in the clear"),
+        pytest.param({"WATTLEDGER_STRIPE_URL": "https://u:p@x"}, id="an address bears no user"),
+        pytest.param(
+            {
+                "WATTLEDGER_STRIPE_KEY": "sk_live_x",
+                "WATTLEDGER_STRIPE_PUBLISHABLE_KEY": "pk_test_x",
+            },
+            id="two keys of one mode",
+        ),
+        pytest.param(
+            {"WATTLEDGER_STRIPE_KEY": "sk_test_x", "WATTLEDGER_STRIPE_WEBHOOK_SECRET": "sk_test_x"},
+            id="a secret is no key",
+        ),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(environment: dict[str, str]) -> None:
@@ -132,3 +147,16 @@ def test_the_table_has_a_row_for_every_setting() -> None:
 )
 def test_stations_reach_files_where_it_is_said(given: dict[str, Any], base: str) -> None:
     assert Settings(**given).files_base == base
+
+
+@pytest.mark.parametrize("name", ["stripe_key", "stripe_publishable_key", "stripe_webhook_secret"])
+def test_what_is_secret_is_in_no_message_and_no_trace(name: str) -> None:
+    secret = "pk_live_secret" if name == "stripe_key" else "sk_live_secret"
+    given = {"WATTLEDGER_STRIPE_KEY": "sk_test_x", f"WATTLEDGER_{name.upper()}": secret}
+
+    with pytest.raises(BadSettingError) as refused:
+        load_settings(given)
+
+    assert name in str(refused.value)
+    assert secret not in str(refused.value)
+    assert "sk_test_x" not in repr(Settings(stripe_key="sk_test_x"))

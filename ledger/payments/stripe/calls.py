@@ -149,6 +149,11 @@ class StripeCalls:
         return StripeAnswer(said.data, replayed.casefold() == "true")
 
 
+def is_live(key: str) -> bool:
+    """Say whether *key* moves money; else it is of a test mode."""
+    return "_live_" in key
+
+
 def is_object_id(text: str) -> bool:
     """Say whether *text* may stand in a path: Stripe's ids are letters, digits and underlines."""
     return _OBJECT_ID.fullmatch(text) is not None

@@ -13,6 +13,8 @@ import httpx
 from deploy.clock import SystemClock
 from deploy.interface.access import Scope, make_token
 from deploy.interface.serving import open_http, serve_interface
+from deploy.payments.side import PaymentSide
+from deploy.settings import Settings
 from ingest.commands.store import PostgresCommands
 from ingest.edge.connection_epochs import PostgresEpochs
 from ingest.station_records import PostgresStationRecords
@@ -24,7 +26,9 @@ from tests.fakes import FixedDirectory
 
 
 @asynccontextmanager
-async def served(database: str, *scopes: Scope) -> AsyncIterator[httpx.AsyncClient]:
+async def served(
+    database: str, *scopes: Scope, settings: Settings | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the interface on a free port, and ask it with a token of *scopes*."""
     with connect(database) as connection:
         token = make_token(connection, "tests", scopes, by="ann")
@@ -37,6 +41,7 @@ async def served(database: str, *scopes: Scope) -> AsyncIterator[httpx.AsyncClie
             open_log=partial(PostgresEventLog, database),
             stopping=stopping,
             ready=ready.set,
+            payments=PaymentSide(settings or Settings(), SystemClock()),
         )
     )
     await asyncio.wait(
