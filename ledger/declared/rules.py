@@ -17,7 +17,14 @@ from ledger.master_data.charts import ANY, ChartOfAccounts
 from ledger.master_data.customers import PAYMENT_DAYS_MAX, Customer, CustomerKind, Invoicing
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.partners import Partner
-from ledger.master_data.policies import RECEIPT, REMINDER_DAYS_MAX, REMINDERS_MAX, Policy
+from ledger.master_data.policies import (
+    COLLECT_AGAIN_DAYS_MAX,
+    COLLECT_AGAIN_MAX,
+    RECEIPT,
+    REMINDER_DAYS_MAX,
+    REMINDERS_MAX,
+    Policy,
+)
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import Station
 from ledger.master_data.tariff_versions import TariffVersion, published
@@ -240,6 +247,12 @@ def _payments(policy: Policy) -> Iterator[str]:
     if not is_rising or len(days) > REMINDERS_MAX:
         most = f"at most {REMINDERS_MAX} of them, each from 1 to {REMINDER_DAYS_MAX}"
         yield f"reminder_days must rise, {most}"
+    again = policy.collect_again_days
+    if len(again) > COLLECT_AGAIN_MAX or not all(
+        0 < day <= COLLECT_AGAIN_DAYS_MAX for day in again
+    ):
+        most = f"at most {COLLECT_AGAIN_MAX} numbers of days"
+        yield f"collect_again_days are {most}, each from 1 to {COLLECT_AGAIN_DAYS_MAX}"
 
 
 def _token(token: Token, after: _Known) -> Iterator[str]:

@@ -18,6 +18,10 @@ REMINDERS_MAX: Final = 9
 REMINDER_DAYS_MAX: Final = 730
 
 
+COLLECT_AGAIN_MAX: Final = 9
+COLLECT_AGAIN_DAYS_MAX: Final = 90
+
+
 class UnknownTokens(StrEnum):
     """What happens to a token nobody declared."""
 
@@ -97,6 +101,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `correct_from`: a rated session whose price a late fact changes is corrected where the price
     with its taxes moves by so much; in major units, 0: whenever what is billed is another.
     With `corrections_agreed` no late fact moves money until a person agrees.
+    `collect_again_days`: after how many days an invoice is collected again whose payer's bank said
+    no, each time; none: never.
     `payment_approval_above`: what a person decides about money that came or is given back takes a
     second person above it; in major units of its currency, 0: always.
     `reminder_days`: how many days after it was due the payer of an open invoice is reminded, each
@@ -127,6 +133,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     local_list: LocalList = LocalList.OFF
     correct_from: Decimal = Decimal(0)
     corrections_agreed: bool = False
+    collect_again_days: tuple[int, ...] = (3, 5, 7)
     payment_approval_above: Decimal = Decimal(1000)
     reminder_days: tuple[int, ...] = (7, 14, 28)
     visits: bool = False

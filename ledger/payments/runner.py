@@ -71,6 +71,8 @@ ROUND_SECONDS: Final = 1.0
 """After how long a round ends, whatever is still on its way: the next one takes it."""
 CALL_SECONDS: Final = 300
 """For how long nobody else takes up what is on its way: longer than any call's time-out."""
+KEY_REUSED: Final = "key_reused"
+"""The reason of a refusal: something else was asked under that key."""
 CHANGES_WHAT_THERE_IS: Final = frozenset(
     {RequestKind.RAISE, RequestKind.CAPTURE, RequestKind.RELEASE}
 )
@@ -212,7 +214,13 @@ class PaymentRunner:
     def _ask(self, request: ProviderRequest, now: datetime) -> _Seen:
         found = None if request.is_remembered(now) else self._find(request)
         if found is None:
-            found = self._takers[request.kind].ask(self._provider, request)
+            try:
+                found = self._takers[request.kind].ask(self._provider, request)
+            except RefusedRequestError as error:
+                # It knows the key, from when we asked in other words: what came of that is meant.
+                found = self._find(request) if error.reason == KEY_REUSED else None
+                if found is None:
+                    raise
         return _Seen(found)
 
     def _find(self, request: ProviderRequest) -> ProviderObject | None:

@@ -1,0 +1,263 @@
+"""Collecting an invoice: decided under the books' lock, asked by the runner, and what came of it.
+
+    key collect:NUMBER:ATTEMPT -> an attempt is decided once, and asked under one key for ever
+
+No second attempt is decided before it is known that the first one took nothing. What a direct debit
+takes comes after days; until then it is under way.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from psycopg import Connection
+
+from ledger.books.accounts import RECEIVABLE
+from ledger.errors import LedgerError
+from ledger.payments.collecting.collections import (
+    CollectionStanding,
+    CollectionState,
+    WantedCollection,
+    begin_collections,
+    due_collections,
+    end_collections,
+    find_collection,
+    is_any_due,
+    move_collection,
+)
+from ledger.payments.collecting.declines import asks_customer, ends_method
+from ledger.payments.collecting.methods import (
+    PayingCustomer,
+    ReadyMethod,
+    ready_methods,
+    say_method,
+)
+from ledger.payments.movement import Allotment, MoneyKind, MoneyMovement
+from ledger.payments.open_items import OpenItem, open_item, open_items
+from ledger.payments.provider import (
+    DeclinedError,
+    IntentState,
+    IntentStatus,
+    PaymentProvider,
+    PaymentWay,
+    ProviderError,
+    ProviderObject,
+    WantedIntent,
+)
+from ledger.payments.recording import record_movement, under_the_books
+from ledger.payments.requests import (
+    ProviderRequest,
+    RequestKind,
+    RequestState,
+    decide_request,
+    requests_for,
+)
+from ledger.payments.taking import RequestOutcome, Taking
+
+BY: Final = "collecting"
+AT_ONCE: Final = 100
+LOOKED_AGAIN: Final = timedelta(days=1)
+"""How often a payment on its way is looked at where no webhook tells of it."""
+_OVER: Final = frozenset({RequestState.FAILED, RequestState.GIVEN_UP})
+
+
+class _Case(NamedTuple):
+    """What is known of an invoice whose turn it is. `by`: who wants it; `reason`: the last "no"."""
+
+    item: OpenItem
+    who: PayingCustomer
+    method: ReadyMethod | None
+    by: str
+    reason: str = ""
+
+
+def collect_due(connection: Connection[Any], provider: str, now: datetime) -> int:
+    """Decide what is to be asked of whom, of up to AT_ONCE invoices; return how many these were."""
+    if not is_any_due(connection, now):
+        return 0
+    with under_the_books(connection):
+        due = due_collections(connection, now, AT_ONCE)
+        items = {each.number: each for each in open_items(connection, [row.number for row in due])}
+        whose = {
+            row.number: PayingCustomer(provider, row.legal_entity, row.customer) for row in due
+        }
+        methods = ready_methods(connection, {*whose.values()})
+        for row in due:
+            item, who = items.get(row.number), whose[row.number]
+            if item is not None and item.open_minor > 0:
+                _decide(connection, _Case(item, who, methods.get(who), BY, row.reason), now)
+        end_collections(connection, [row.number for row in due])
+    return len(due)
+
+
+def collect_now(
+    connection: Connection[Any], provider: str, number: str, *, by: str, now: datetime
+) -> CollectionStanding:
+    """Decide to collect an invoice whose turn it is not, as a person wants; return how it goes.
+
+    Raises:
+        NothingToCollectError: If nothing is open of it, or no customer of ours owes it.
+    """
+    with under_the_books(connection):
+        item = open_item(connection, number)
+        if item is None or item.customer is None or item.open_minor <= 0:
+            raise NothingToCollectError(number)
+        who = PayingCustomer(provider, item.legal_entity, item.customer)
+        wanted = WantedCollection(number, item.legal_entity, item.customer, now)
+        begin_collections(connection, [wanted])
+        method = ready_methods(connection, [who]).get(who)
+        _decide(connection, _Case(item, who, method, by), now)
+        standing = find_collection(connection, number)
+    assert standing is not None
+    return standing
+
+
+def _decide(connection: Connection[Any], case: _Case, now: datetime) -> None:
+    item, reason = case.item, case.reason
+    before = requests_for(connection, item.number, RequestKind.COLLECT)
+    if any(each.state not in (*_OVER, RequestState.DONE) for each in before):
+        move_collection(connection, item.number, CollectionState.UNDER_WAY, reason=reason)
+    elif case.by == BY and any(each.state is RequestState.DONE for each in before):
+        # It was paid, and taken back: who does that is not charged again without a person.
+        move_collection(connection, item.number, CollectionState.GIVEN_UP, reason="open_again")
+    elif item.account != RECEIVABLE:
+        move_collection(connection, item.number, CollectionState.GIVEN_UP, reason="not_a_customer")
+    elif case.method is None:
+        move_collection(connection, item.number, CollectionState.NO_METHOD, reason=reason)
+    else:
+        decide_request(connection, _attempt(case, case.method, len(before) + 1, now))
+        move_collection(connection, item.number, CollectionState.UNDER_WAY, reason=reason)
+
+
+def _attempt(case: _Case, method: ReadyMethod, attempt: int, now: datetime) -> ProviderRequest:
+    return ProviderRequest(
+        key=f"collect:{case.item.number}:{attempt}",
+        provider=case.who.provider,
+        kind=RequestKind.COLLECT,
+        subject=case.item.number,
+        legal_entity=case.who.legal_entity,
+        currency=case.item.currency,
+        amount_minor=case.item.open_minor,
+        body={
+            "attempt": attempt,
+            "customer": method.provider_customer,
+            "method": method.method_id,
+            "payer": case.who.customer,
+            "way": method.way.value,
+        },
+        decided_at=now,
+        decided_by=case.by,
+    )
+
+
+class CollectTaker:
+    """Takes what becomes of collecting an invoice."""
+
+    def ask(self, provider: PaymentProvider, request: ProviderRequest) -> ProviderObject:
+        """Ask for the money."""
+        body = request.body
+        return provider.take(
+            WantedIntent(
+                key=request.key,
+                amount_minor=request.amount_minor,
+                currency=request.currency,
+                description=request.subject,
+                customer_id=body["customer"],
+                method_id=body["method"],
+                way=PaymentWay(body["way"]),
+            )
+        )
+
+    def take(
+        self, taking: Taking, request: ProviderRequest, found: ProviderObject
+    ) -> RequestOutcome:
+        """Book what was taken, or decide what follows where nothing was."""
+        assert isinstance(found, IntentState)
+        match found.status:
+            case IntentStatus.TAKEN:
+                _book(taking, request, found)
+                end_collections(taking.connection, [request.subject])
+                return RequestOutcome(RequestState.DONE)
+            case _ if request.state is RequestState.DONE:
+                return RequestOutcome(RequestState.DONE)
+            case IntentStatus.PROCESSING | IntentStatus.HELD:
+                return RequestOutcome(RequestState.OPEN, next_at=taking.now + LOOKED_AGAIN)
+            case IntentStatus.NEEDS_ACTION:
+                return _declined(taking, request, "authentication_required")
+            case IntentStatus.NEEDS_METHOD | IntentStatus.CANCELED:
+                return _declined(taking, request, found.reason or found.status.value)
+
+    def fail(
+        self, taking: Taking, request: ProviderRequest, error: ProviderError
+    ) -> RequestOutcome:
+        """Decide what follows from a "no"."""
+        if isinstance(error, DeclinedError) or ends_method(error.reason):
+            return _declined(taking, request, error.reason)
+        state = CollectionState.GIVEN_UP
+        move_collection(taking.connection, request.subject, state, reason=error.reason)
+        return RequestOutcome(RequestState.FAILED, error.reason)
+
+
+def _book(taking: Taking, request: ProviderRequest, found: IntentState) -> None:
+    """Record what was taken, all of it for the invoice.
+
+    Where that is more than is open by now, its open amount goes below 0: it is given back.
+    """
+    item = open_item(taking.connection, request.subject)
+    assert item is not None
+    assert item.account is not None
+    allotment = Allotment(item.account, found.taken_minor, item.party or "", item.number)
+    # A card's money came when it was asked for, a debit's when we hear of it.
+    is_debit = request.body["way"] == PaymentWay.SEPA_DEBIT
+    movement = MoneyMovement(
+        kind=MoneyKind.RECEIVED,
+        source=taking.provider,
+        reference=found.charge_id or found.id,
+        legal_entity=request.legal_entity,
+        currency=found.currency,
+        amount_minor=found.taken_minor,
+        allotments=(allotment,),
+        happened_at=taking.now if is_debit else found.created_at,
+        recorded_by=request.decided_by,
+        about=request.key,
+    )
+    record_movement(taking.connection, movement, taking.calendar(request.legal_entity))
+
+
+def _declined(taking: Taking, request: ProviderRequest, reason: str) -> RequestOutcome:
+    """Have it asked again on the policy's next day, asked of the customer, or given up."""
+    connection, body = taking.connection, request.body
+    if request.state in _OVER:  # heard again: what follows was decided then
+        return RequestOutcome(request.state, request.reason)
+    if ends_method(reason):
+        who = PayingCustomer(taking.provider, request.legal_entity, body["payer"])
+        say_method(
+            connection,
+            who,
+            body["method"],
+            PaymentWay(body["way"]),
+            is_ready=False,
+            at=taking.now,
+            reason=reason,
+        )
+    days = taking.declared.policy(taking.now).collect_again_days
+    state, next_at = CollectionState.GIVEN_UP, None
+    if asks_customer(reason):
+        state = CollectionState.ASKS_CUSTOMER
+    elif body["attempt"] <= len(days):
+        state = CollectionState.WAITING
+        next_at = taking.now + timedelta(days=days[body["attempt"] - 1])
+    move_collection(connection, request.subject, state, next_at=next_at, reason=reason)
+    return RequestOutcome(RequestState.FAILED, reason)
+
+
+class NothingToCollectError(LedgerError):
+    """An invoice of which nothing is to be collected."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(
+            f"nothing is to be collected of {number}: it is no invoice of a customer, or paid; "
+            f"see `wattledger payments open`"
+        )
+        self.number = number

@@ -1,0 +1,118 @@
+"""By what a customer may be charged while away: what the provider said of it last."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from ledger.payments.provider import PaymentWay
+
+# Of each method what was said last; of those that are ready, the newest.
+_READY: LiteralString = """
+SELECT DISTINCT ON (customer, legal_entity) customer, legal_entity, method_id, way, provider_id
+FROM (
+    SELECT DISTINCT ON (method.customer, method.legal_entity, method_id) method.*
+    FROM payment_method AS method
+    JOIN unnest(%(customers)s::text[], %(legal_entities)s::text[])
+        AS wanted (customer, legal_entity) USING (customer, legal_entity)
+    WHERE provider = %(provider)s
+    ORDER BY method.customer, method.legal_entity, method_id, number DESC
+) AS said JOIN provider_customer USING (provider, legal_entity, customer)
+WHERE is_ready
+ORDER BY customer, legal_entity, number DESC
+"""
+_SAID_LAST: LiteralString = """
+SELECT is_ready FROM payment_method
+WHERE customer = %(customer)s AND legal_entity = %(legal_entity)s AND provider = %(provider)s
+    AND method_id = %(method_id)s
+ORDER BY number DESC LIMIT 1
+"""
+_SAY: LiteralString = """
+INSERT INTO payment_method (provider, legal_entity, customer, method_id, way, is_ready, said_at,
+    reason)
+VALUES (%(provider)s, %(legal_entity)s, %(customer)s, %(method_id)s, %(way)s, %(is_ready)s, %(at)s,
+    %(reason)s)
+"""
+_CUSTOMER: LiteralString = """
+SELECT provider_id FROM provider_customer
+WHERE provider = %s AND legal_entity = %s AND customer = %s
+"""
+_KEEP_CUSTOMER: LiteralString = """
+INSERT INTO provider_customer (provider, legal_entity, customer, provider_id)
+VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+
+
+class PayingCustomer(NamedTuple):
+    """Who pays at which of our legal entities, at which provider; `customer`: a subject id."""
+
+    provider: str
+    legal_entity: str
+    customer: str
+
+
+class ReadyMethod(NamedTuple):
+    """A method that may be charged; both ids are the provider's."""
+
+    method_id: str
+    way: PaymentWay
+    provider_customer: str
+
+
+def ready_methods(
+    connection: Connection[Any], wanted: Collection[PayingCustomer]
+) -> dict[PayingCustomer, ReadyMethod]:
+    """Return by what of one provider's each of *wanted* may be charged, where anything may."""
+    found = dict[PayingCustomer, ReadyMethod]()
+    for provider in sorted({each.provider for each in wanted}):
+        of_it = [each for each in wanted if each.provider == provider]
+        asked = {
+            "provider": provider,
+            "customers": [each.customer for each in of_it],
+            "legal_entities": [each.legal_entity for each in of_it],
+        }
+        for customer, legal_entity, method_id, way, provider_id in connection.execute(
+            _READY, asked
+        ):
+            who = PayingCustomer(provider, legal_entity, customer)
+            found[who] = ReadyMethod(method_id, PaymentWay(way), provider_id)
+    return found
+
+
+def say_method(
+    connection: Connection[Any],
+    who: PayingCustomer,
+    method_id: str,
+    way: PaymentWay,
+    *,
+    is_ready: bool,
+    at: datetime,
+    reason: str = "",
+) -> bool:
+    """Keep what holds of a method from now on; say whether that is news."""
+    said = who._asdict() | {
+        "method_id": method_id,
+        "way": way.value,
+        "is_ready": is_ready,
+        "at": at,
+        "reason": reason,
+    }
+    last = connection.execute(_SAID_LAST, said).fetchone()
+    if last == (is_ready,) or (last is None and not is_ready):
+        return False
+    connection.execute(_SAY, said)
+    return True
+
+
+def customer_at_provider(connection: Connection[Any], who: PayingCustomer) -> str | None:
+    """Return what the provider calls a customer of ours; None: it knows none."""
+    found = connection.execute(_CUSTOMER, who).fetchone()
+    return None if found is None else str(found[0])
+
+
+def keep_customer(connection: Connection[Any], who: PayingCustomer, provider_id: str) -> None:
+    """Keep what the provider calls a customer of ours, the first time that it says so."""
+    connection.execute(_KEEP_CUSTOMER, (*who, provider_id))

@@ -1,0 +1,376 @@
+"""Collecting on a real PostgreSQL: each invoice once, what the bank says heeded, too much back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ledger.books.accounts import RECEIVABLE
+from ledger.database import connect
+from ledger.master_data.policies import Policy
+from ledger.payments.collecting.collecting import NothingToCollectError, collect_now
+from ledger.payments.due_objects import tell_of_object
+from ledger.payments.movement import STRIPE, Allotment, MoneyKind, MoneyMovement
+from ledger.payments.provider import (
+    IntentStatus,
+    PaymentObjectKind,
+    PaymentWay,
+    RefundState,
+    RefundStatus,
+    RefusedRequestError,
+    UnansweredError,
+)
+from ledger.payments.recording import record_movement
+from ledger.payments.requests import RequestKind, RequestState
+from projections.balances.trial import trial_balance
+from tests.ledger.payments.collecting.payers import Payers
+from tests.ledger.payments.paper_provider import PaperProvider
+from tests.ledger.payments.test_runner import fail_with
+
+
+@pytest.fixture
+def paper() -> PaperProvider:
+    return PaperProvider()
+
+
+@pytest.fixture
+def payers(database: str, paper: PaperProvider) -> Iterator[Payers]:
+    made = Payers(database, paper)
+    yield made
+    assert trial_balance(made.connection).is_balanced
+    made.close()
+
+
+def test_an_invoice_is_collected_once_its_customer_gave_leave(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    first, other = payers.bill("anna"), payers.bill("bea")
+    payers.run()
+    assert payers.collection(first) == ("no_method", "")
+    payers.method("anna")
+    payers.run()
+
+    assert (payers.open_minor(first), payers.open_minor(other)) == (0, 476)
+    [received] = payers.moved(first)
+    assert received.allotments == (Allotment(RECEIVABLE, 476, "anna", first),)
+    assert received.about == f"collect:{first}:1"
+    assert received.reference.startswith("ch_")
+    assert payers.collection(first) is None
+    again = payers.bill("anna")
+    payers.run()
+    assert payers.open_minor(again) == 0
+    assert paper.net_minor() == 952
+    assert paper.customers.keys() == {"anna"}
+
+
+def test_an_invoice_waits_for_the_day_on_which_it_is_due(
+    database: str, paper: PaperProvider
+) -> None:
+    payers = Payers(database, paper, payment_days=14)
+    payers.method()
+    number = payers.bill()
+    payers.run()
+    payers.run(days=13)
+    assert payers.open_minor(number) == 476
+    # The 24th begins in Hamburg an hour before it does in UTC.
+    payers.run(hours=9, minutes=1)
+
+    assert payers.open_minor(number) == 0
+    payers.close()
+
+
+def test_a_no_is_asked_again_by_the_policy_and_then_given_up(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    payers.method()
+    payers.run()
+    paper.declines["pm_1"] = "insufficient_funds"
+    number = payers.bill()
+    payers.run()
+    assert payers.collection(number) == ("waiting", "insufficient_funds")
+    tries = []
+    for day in range(1, 30):
+        before = len(payers.requests(number))
+        payers.run(days=1)
+        tries += [day] * (len(payers.requests(number)) - before)
+
+    assert tries == [3, 8, 15]
+    assert payers.collection(number) == ("given_up", "insufficient_funds")
+    assert {each.state for each in payers.requests(number)} == {RequestState.FAILED}
+    paper.declines.clear()
+    payers.method(method="pm_2")
+    payers.run()
+    assert payers.open_minor(number) == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "next_goes"),
+    [("stolen_card", False), ("authentication_required", True)],
+)
+def test_what_only_the_customer_can_help_is_asked_of_it(
+    payers: Payers, paper: PaperProvider, reason: str, *, next_goes: bool
+) -> None:
+    payers.method()
+    payers.run()
+    paper.declines["pm_1"] = reason
+    number = payers.bill()
+    payers.run()
+    payers.run(days=30)
+    assert payers.collection(number) == ("asks_customer", reason)
+    assert len(payers.requests(number)) == 1
+    paper.declines.clear()
+    other = payers.bill()
+    payers.run()
+
+    assert (payers.open_minor(other) == 0) is next_goes
+    payers.method(method="pm_2")
+    payers.run()
+    assert (payers.open_minor(number), payers.open_minor(other)) == (0, 0)
+
+
+def test_a_method_that_the_provider_does_not_know_is_not_used_again(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    payers.method()
+    payers.run()
+    paper.before = fail_with(RefusedRequestError("resource_missing", "no such method"), "take")
+    number, other = payers.bill(), payers.bill()
+    payers.run()
+
+    assert payers.collection(number) == ("asks_customer", "resource_missing")
+    payers.run(days=1)
+    assert payers.collection(other) is None
+    third = payers.bill()
+    payers.run()
+    assert payers.collection(third) == ("no_method", "")
+
+
+def test_what_the_provider_refuses_waits_for_a_transfer(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    payers.method()
+    payers.run()
+    paper.before = fail_with(RefusedRequestError("amount_too_small", "0.50"), "take")
+    number = payers.bill(wh="100")
+    payers.run()
+    payers.run(days=30)
+
+    assert payers.collection(number) == ("given_up", "amount_too_small")
+    standing = collect_now(payers.connection, STRIPE, number, by="eve", now=payers.now)
+    assert standing.state == "under_way"
+    payers.run()
+    assert payers.open_minor(number) == 0
+    assert payers.requests(number)[-1].decided_by == "eve"
+    with pytest.raises(NothingToCollectError, match="wattledger payments open"):
+        collect_now(payers.connection, STRIPE, number, by="eve", now=payers.now)
+
+
+def test_a_direct_debit_is_under_way_for_days_and_may_fail_then(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    payers.method(way=PaymentWay.SEPA_DEBIT)
+    payers.run()
+    good, bad = payers.bill(), payers.bill()
+    payers.run()
+    payers.run(days=3)
+    assert payers.collection(good) == ("under_way", "")
+    assert payers.open_minor(good) == 476
+    for number, status in ((good, IntentStatus.TAKEN), (bad, IntentStatus.NEEDS_METHOD)):
+        [request] = payers.requests(number)
+        assert request.object_id is not None
+        taken = 476 if status is IntentStatus.TAKEN else 0
+        paper.objects[request.object_id] = paper.intent(request.object_id)._replace(
+            status=status, taken_minor=taken, reason="" if taken else "insufficient_funds"
+        )
+    payers.run(days=1)
+
+    assert payers.open_minor(good) == 0
+    assert payers.moved(good)[0].happened_at == payers.now
+    assert payers.collection(bad) == ("waiting", "insufficient_funds")
+
+
+def test_a_credit_note_over_what_was_paid_is_given_back_once(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    payers.method()
+    payers.run()
+    number = payers.bill()
+    payers.run()
+    note, again = payers.credit(number, "5000")
+    payers.run(hours=3)
+    payers.run(days=1)
+
+    assert (payers.open_minor(number), payers.open_minor(again)) == (0, 0)
+    received, refunded = payers.moved(number)
+    assert (received.amount_minor, refunded.amount_minor) == (476, -476)
+    assert refunded.about == f"refund:{note}"
+    [request] = payers.requests(number, RequestKind.REFUND)
+    assert request.body == {"intent": payers.requests(number)[0].object_id, "note": note}
+    assert paper.net_minor() == 238
+
+
+def test_what_was_credited_or_paid_on_the_way_is_given_back(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    """A debit is on its way for days: a note over the whole, or a transfer, comes before it."""
+    payers.method(way=PaymentWay.SEPA_DEBIT)
+    payers.run()
+    credited, transferred = payers.bill(), payers.bill()
+    payers.run()
+    payers.credit(credited)
+    record_movement(payers.connection, transfer(payers, transferred))
+    payers.run(hours=3)
+    for number in (credited, transferred):
+        [request] = payers.requests(number)
+        assert request.object_id is not None
+        paper.objects[request.object_id] = paper.intent(request.object_id)._replace(
+            status=IntentStatus.TAKEN, taken_minor=476
+        )
+    payers.run(days=2)
+
+    assert (payers.open_minor(credited), payers.open_minor(transferred)) == (0, 0)
+    assert paper.net_minor() == 0
+
+
+def transfer(payers: Payers, number: str) -> MoneyMovement:
+    """Return that the invoice was paid by a transfer."""
+    return MoneyMovement(
+        kind=MoneyKind.BANKED,
+        source="bank:DE1",
+        reference=number,
+        legal_entity="depot",
+        currency="EUR",
+        amount_minor=476,
+        allotments=(Allotment(RECEIVABLE, 476, "anna", number),),
+        happened_at=payers.now,
+        recorded_by="a test",
+    )
+
+
+def test_a_refund_that_comes_back_is_not_sent_again_by_itself(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    payers.method()
+    payers.run()
+    number = payers.bill()
+    payers.run()
+    payers.credit(number)
+    payers.run(hours=3)
+    [request] = payers.requests(number, RequestKind.REFUND)
+    assert request.object_id is not None
+    refund = paper.objects[request.object_id]
+    assert isinstance(refund, RefundState)
+    paper.objects[refund.id] = refund._replace(status=RefundStatus.FAILED, reason="lost_card")
+    for _ in range(2):
+        tell_of_object(payers.connection, STRIPE, PaymentObjectKind.REFUND, refund.id, payers.now)
+        payers.run(days=1)
+
+    assert payers.open_minor(number) == -476
+    assert [each.kind.value for each in payers.moved(number)] == [
+        "received",
+        "refunded",
+        "refund_failed",
+    ]
+    [request] = payers.requests(number, RequestKind.REFUND)
+    assert (request.state, request.reason) == (RequestState.FAILED, "lost_card")
+    assert paper.net_minor() == 476
+
+
+def test_a_refund_by_hand_at_the_provider_is_booked_and_not_made_again(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    payers.method()
+    payers.run()
+    number = payers.bill()
+    payers.run()
+    intent_id = payers.requests(number)[0].object_id
+    assert intent_id is not None
+    paper.objects["re_hand"] = RefundState(
+        "re_hand", intent_id, RefundStatus.DONE, 400, "EUR", payers.now
+    )
+    tell_of_object(payers.connection, STRIPE, PaymentObjectKind.REFUND, "re_hand", payers.now)
+    payers.run()
+    assert payers.open_minor(number) == 400
+    payers.credit(number)
+    payers.run(hours=3)
+    payers.run(days=30)
+
+    assert payers.open_minor(number) == 0
+    assert [each.amount_minor for each in payers.moved(number)] == [476, -400, -76]
+    assert paper.net_minor() == 0
+
+
+def test_a_payment_that_was_lost_to_a_dispute_is_not_collected_again_by_itself(
+    payers: Payers,
+) -> None:
+    payers.method()
+    payers.run()
+    number = payers.bill()
+    payers.run()
+    [received] = payers.moved(number)
+    lost = received._replace(
+        kind=MoneyKind.DISPUTE_LOST,
+        amount_minor=0,
+        allotments=(
+            Allotment("disputes:stripe", 476),
+            Allotment(RECEIVABLE, -476, "anna", number),
+        ),
+    )
+    record_movement(payers.connection, lost)
+    payers.run(days=30)
+
+    assert payers.open_minor(number) == 476
+    assert payers.collection(number) is None
+    collect_now(payers.connection, STRIPE, number, by="eve", now=payers.now)
+    payers.run()
+    assert payers.open_minor(number) == 0
+
+
+def test_a_follower_that_begins_anew_collects_nothing_twice(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    payers.method()
+    number = payers.bill()
+    payers.run()
+    payers.credit(payers.bill())
+    payers.run(hours=3)
+    net_minor = paper.net_minor()
+    with connect(payers.dsn) as connection:
+        connection.execute("DELETE FROM follower_position")
+    payers.run(days=1)
+
+    assert paper.net_minor() == net_minor == 476
+    assert payers.open_minor(number) == 0
+
+
+def test_leave_that_is_asked_for_twice_makes_one_customer(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    paper.after = fail_with(UnansweredError("cut", "cut"), "add_customer", "set_up")
+    first = payers.method()
+    assert payers.method() == first
+    payers.run()
+    payers.run(seconds=10)
+    payers.run(seconds=10)
+    second = payers.method(method="pm_2")
+    payers.run()
+
+    assert second != first
+    assert [each.state for each in payers.requests("anna")] == [RequestState.DONE] * 2
+    assert len(paper.customers) == 1
+    rows = payers.connection.execute(
+        "SELECT method_id, is_ready FROM payment_method ORDER BY number"
+    ).fetchall()
+    assert rows == [("pm_1", True), ("pm_2", True)]
+
+
+def test_days_of_asking_again_are_the_policy_s(payers: Payers, paper: PaperProvider) -> None:
+    payers.set_policy(Policy(collect_again_days=()))
+    payers.method()
+    payers.run()
+    paper.declines["pm_1"] = "insufficient_funds"
+    number = payers.bill()
+    payers.run()
+
+    assert payers.collection(number) == ("given_up", "insufficient_funds")
