@@ -11,6 +11,7 @@ by the amount, and each allotment is a leg of the opposite sign. What a kind all
 | DISPUTE_LOST | 0 | out of `disputes:PROVIDER`; the receivable again: it is not paid |
 | PAID_OUT; PAYOUT_FAILED | -; + | `cash:clearing`, what the bank gets; `fees:PROVIDER` |
 | BANKED, on a statement | + or - | what it is for; `cash:unmatched` while nobody knows |
+| the same by a provider | + or - | `cash:unmatched`: a line of a payout that nothing explains |
 | MATCHED, what was unmatched | 0 | out of `cash:unmatched`; into what it was for |
 
 `cash:clearing` is money on its way between two of these: it is 0 once both are known.
@@ -61,6 +62,16 @@ def fees_account(source: str) -> str:
 def disputes_account(source: str) -> str:
     """Return the account of money that a bank took back until a dispute is settled."""
     return f"disputes:{source}"
+
+
+def reserves_account(source: str) -> str:
+    """Return the account of what a provider keeps back for a while."""
+    return f"reserves:{source}"
+
+
+def exchange_account(source: str) -> str:
+    """Return the account between two currencies, where a provider paid out other money."""
+    return f"exchange:{source}"
 
 
 def bank_source(account: str) -> str:

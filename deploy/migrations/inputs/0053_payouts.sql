@@ -55,7 +55,9 @@ CREATE TABLE movement_at_provider (
     left_minor   bigint      NOT NULL CHECK (left_minor <> 0),
     happened_at  timestamptz NOT NULL
 );
-CREATE INDEX movement_at_provider_named ON movement_at_provider (source, reference);
+-- Several of one object of the provider's are told apart by what follows a slash.
+CREATE INDEX movement_at_provider_named
+    ON movement_at_provider (source, split_part(reference, '/', 1));
 CREATE INDEX movement_at_provider_since ON movement_at_provider (happened_at, number);
 
 -- Lines of a provider's own statement ('banked') are made of a payout's lines, and leave with it.
@@ -73,6 +75,7 @@ CREATE TRIGGER movement_at_provider_comes AFTER INSERT ON movement
     FOR EACH ROW EXECUTE FUNCTION keep_movement_at_provider();
 
 -- How it stands with disputes, as the provider said last. What was booked of them are movements.
+-- `received`: the movement by which the disputed money came, once it is known.
 CREATE TABLE dispute (
     provider     text        NOT NULL,
     dispute_id   text        NOT NULL CHECK (length(dispute_id) BETWEEN 1 AND 60),
@@ -85,10 +88,12 @@ CREATE TABLE dispute (
     fee_minor    bigint      NOT NULL,
     given_back_minor bigint  NOT NULL,
     reason       text        NOT NULL,
+    received     bigint      REFERENCES movement,
     created_at   timestamptz NOT NULL,
     seen_at      timestamptz NOT NULL,
     PRIMARY KEY (provider, dispute_id)
 );
 CREATE INDEX dispute_of_intent ON dispute (intent_id);
+CREATE INDEX dispute_of_received ON dispute (received) WHERE received IS NOT NULL;
 CREATE INDEX dispute_created ON dispute (created_at DESC, dispute_id);
 CREATE INDEX dispute_unsettled ON dispute (legal_entity, created_at) WHERE status IN ('inquiry', 'open');

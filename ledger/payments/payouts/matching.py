@@ -1,0 +1,144 @@
+"""Which movement of ours stands behind each line of a payout: pure, given what the provider has.
+
+A line takes of a movement what it is worth, so that several lines may be of one movement; what is
+more than the movement comes to, nothing of ours explains (`beyond_minor`). What no line takes stays
+where it is, and is named once it is old.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ledger.payments.movement import MoneyKind
+from ledger.payments.payouts.rules import LineRule, counterpart_of, rule_account
+from ledger.payments.provider import BalanceLine
+
+
+class HeldMovement(NamedTuple):
+    """A movement of which the provider still has `left_minor`, in its own currency.
+
+    `object_id`: what at the provider it is about.
+    """
+
+    number: int
+    object_id: str
+    kind: MoneyKind
+    currency: str
+    left_minor: int
+
+
+class MatchedLine(NamedTuple):
+    """A line, and how it is booked.
+
+    `number`: the movement behind it, which loses `booked_minor` in `booked_currency`. `to_account`:
+    where `to_account_minor` goes by a rule, or through the exchange. `beyond_minor` is explained by
+    nothing of ours. `fee_minor`: what of its fee is booked with the payout.
+    """
+
+    line: BalanceLine
+    rule: LineRule
+    number: int | None = None
+    booked_minor: int = 0
+    booked_currency: str = ""
+    to_account: str = ""
+    to_account_minor: int = 0
+    beyond_minor: int = 0
+    fee_minor: int = 0
+
+
+def objects_behind(line: BalanceLine) -> list[str]:
+    """Return under what names of the provider's a movement behind *line* may be known."""
+    if counterpart_of(line) is None:
+        return []
+    return [each for each in (line.source_id, line.intent_id) if each]
+
+
+class LineMatching:
+    """Matches the lines of one payout, in any order, to what is held of movements.
+
+    Args:
+        provider: The provider, as accounts name it.
+        exchange: The account through which money goes that the provider changed.
+    """
+
+    def __init__(self, provider: str, exchange: str) -> None:
+        self._provider, self._exchange = provider, exchange
+        self._held: defaultdict[str, dict[int, HeldMovement]] = defaultdict(dict)
+        self._seen: set[int] = set()
+
+    def hold(self, movements: Iterable[HeldMovement]) -> None:
+        """Take in what is held; of a movement that is known, what is left here holds."""
+        for each in movements:
+            if each.number not in self._seen:
+                self._seen.add(each.number)
+                self._held[each.object_id][each.number] = each
+
+    def match(self, line: BalanceLine) -> MatchedLine:
+        """Return how *line* is booked, and take what it is worth from the movement behind it."""
+        by_rule = rule_account(line, self._provider)
+        if by_rule is not None:
+            rule, account = by_rule
+            return MatchedLine(
+                line,
+                rule,
+                to_account=account,
+                to_account_minor=line.amount_minor,
+                fee_minor=line.fee_minor,
+            )
+        counterpart, held = counterpart_of(line), self._behind(line)
+        if counterpart is None or held is None:
+            unknown = line.amount_minor
+            return MatchedLine(
+                line, LineRule.UNKNOWN, beyond_minor=unknown, fee_minor=line.fee_minor
+            )
+        wanted = counterpart.wanted_minor(line)
+        fee = 0 if counterpart.is_net else line.fee_minor
+        made = MatchedLine(line, counterpart.rule, held.number, fee_minor=fee)
+        if held.currency != line.currency:
+            self._take(held, held.left_minor)
+            return made._replace(
+                booked_minor=held.left_minor,
+                booked_currency=held.currency,
+                to_account=self._exchange,
+                to_account_minor=wanted,
+            )
+        booked = held.left_minor if abs(held.left_minor) < abs(wanted) else wanted
+        self._take(held, booked)
+        return made._replace(
+            booked_minor=booked, booked_currency=held.currency, beyond_minor=wanted - booked
+        )
+
+    def _behind(self, line: BalanceLine) -> HeldMovement | None:
+        """Return the movement behind *line*: one of the same amount before any other."""
+        counterpart = counterpart_of(line)
+        if counterpart is None:
+            return None
+        wanted, kind = counterpart.wanted_minor(line), counterpart.of(line)
+        found = [
+            each
+            for each in self._candidates(line)
+            if each.kind == kind and each.left_minor * wanted > 0
+        ]
+        return min(
+            found,
+            key=lambda each: (
+                each.currency != line.currency,
+                each.left_minor != wanted,
+                -abs(each.left_minor),
+                each.number,
+            ),
+            default=None,
+        )
+
+    def _candidates(self, line: BalanceLine) -> Iterator[HeldMovement]:
+        for object_id in objects_behind(line):
+            yield from self._held[object_id].values()
+
+    def _take(self, held: HeldMovement, minor: int) -> None:
+        left = held._replace(left_minor=held.left_minor - minor)
+        if left.left_minor:
+            self._held[held.object_id][held.number] = left
+        else:
+            del self._held[held.object_id][held.number]
