@@ -204,6 +204,7 @@ def _vat_id(vat_id: str) -> Iterator[str]:
             pass
 
 
+VISIT_MAX: Final = 1_000
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _OCPI_VERSIONS: Final = ("2.1.1", "2.2.1", "2.3.0")
 _PARTNER_URL: Final = re.compile(r"https?://[!-~]{1,240}", re.ASCII)
@@ -227,6 +228,7 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield "station_cost_limit must be an amount from 0 on"
     if policy.receipt_url is not None and not _RECEIPT_URL.fullmatch(policy.receipt_url):
         yield f"receipt_url must be an https address with one {RECEIPT}, of at most 1900 characters"
+    yield from _visit_policy(policy)
     if policy.pricing not in POLICIES:
         yield f"there is no pricing policy {policy.pricing!r}"
     yield from _payments(policy)
@@ -240,6 +242,16 @@ def _payments(policy: Policy) -> Iterator[str]:
     if not is_rising or len(days) > REMINDERS_MAX:
         most = f"at most {REMINDERS_MAX} of them, each from 1 to {REMINDER_DAYS_MAX}"
         yield f"reminder_days must rise, {most}"
+
+
+def _visit_policy(policy: Policy) -> Iterator[str]:
+    if min(policy.visit_kwh, policy.visit_hours, policy.visit_pay_s, policy.visit_start_s) <= 0:
+        yield "visit_kwh, visit_hours, visit_pay_s and visit_start_s must be above 0"
+    if max(policy.visit_kwh, policy.visit_hours) > VISIT_MAX:
+        yield f"visit_kwh and visit_hours are at most {VISIT_MAX}"
+    least, most = policy.visit_hold_min, policy.visit_hold_max
+    if not (least.is_finite() and most.is_finite() and 0 < least <= most):
+        yield "visit_hold_min must be above 0, and at most visit_hold_max"
 
 
 def _token(token: Token, after: _Known) -> Iterator[str]:

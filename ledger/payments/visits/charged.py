@@ -60,7 +60,9 @@ def charged_sessions(
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
     if columns:
-        for number, session_id, state, *rest, invoices in connection.execute(_CHARGED, columns):
-            charged = ChargedSession(session_id, SessionState(state), *rest, tuple(invoices))
-            found[number].append(charged)
+        for number, session_id, state, *more in connection.execute(_CHARGED, columns):
+            reference, waits, invoices = more
+            found[number].append(
+                ChargedSession(session_id, SessionState(state), reference, waits, tuple(invoices))
+            )
     return found

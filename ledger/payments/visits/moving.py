@@ -5,11 +5,11 @@
     starting, a session with its token           -> charging
     starting, refused, or no car in time         -> released
     charging, its session is over                -> ended
-    ended, rated and on an invoice               -> what is open of it is taken, at most what is held
+    ended, rated and on an invoice               -> what is open of it is taken, of what is held
     ended, nothing owed, or written off          -> released
 
 A session that a person must decide about keeps its hold until then; days before that expires the
-visit says so. Each visit moves in a transaction of its own: a kill between two leaves each somewhere.
+visit says so. Each visit moves in a transaction of its own.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from psycopg.errors import UniqueViolation
 from ledger.declared.declarations import Declarations
 from ledger.partners.station_calls import StationResult
 from ledger.payments.open_items import open_items
-from ledger.payments.requests import ProviderRequest, RequestKind, decide_request
+from ledger.payments.requests import RequestKind
 from ledger.payments.visits.charged import ChargedSession, charged_sessions
 from ledger.payments.visits.kept import live_visits, move_visit, note_reason
+from ledger.payments.visits.requesting import decide_for
 from ledger.payments.visits.visit import Visit, VisitEvent, VisitState
 
 HOLD_LASTS: Final = timedelta(days=7)
@@ -35,7 +36,6 @@ HOLD_LASTS: Final = timedelta(days=7)
 WARNED_BEFORE: Final = timedelta(days=2)
 MISSING_AFTER: Final = timedelta(days=1)
 """So long the books are waited for, once the station began."""
-DECIDED_BY: Final = "visits"
 _TOOK_EFFECT: Final = frozenset({StationResult.ACCEPTED.value, StationResult.TIMEOUT.value})
 """What it says it starts, and what nobody knows of."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -117,7 +117,8 @@ class VisitStep:
             return self._move(visit, VisitEvent.GONE, reason)
         if not self._move(visit, VisitEvent.LETS_GO, reason):
             return False
-        self._decide(visit, RequestKind.RELEASE, 0, {"intent": visit.intent_id})
+        body = {"intent": visit.intent_id}
+        decide_for(self._connection, visit, RequestKind.RELEASE, body, now=self._now)
         return True
 
     def _settle(self, visit: Visit, charged: Sequence[ChargedSession]) -> bool:
@@ -135,25 +136,15 @@ class VisitStep:
         if not self._move(visit, VisitEvent.CAPTURES, reason):
             return False
         body = {"intent": visit.intent_id, "invoices": numbers}
-        self._decide(visit, RequestKind.CAPTURE, min(owed, visit.held_minor), body)
-        return True
-
-    def _decide(
-        self, visit: Visit, kind: RequestKind, amount_minor: int, body: dict[str, Any]
-    ) -> None:
-        request = ProviderRequest(
-            key=visit.key(kind.value),
-            provider=visit.provider,
-            kind=kind,
-            subject=visit.subject,
-            legal_entity=visit.legal_entity,
-            currency=visit.currency,
-            amount_minor=amount_minor,
-            body=body,
-            decided_at=self._now,
-            decided_by=DECIDED_BY,
+        decide_for(
+            self._connection,
+            visit,
+            RequestKind.CAPTURE,
+            body,
+            now=self._now,
+            amount_minor=min(owed, visit.held_minor),
         )
-        decide_request(self._connection, request)
+        return True
 
     def _warn(self, visit: Visit) -> bool:
         """Say once that the hold is about to expire while a session waits for a person."""
