@@ -31,7 +31,7 @@ from ledger.payments.requests import (
 from ledger.payments.taking import RequestOutcome, Taking
 from ledger.payments.visits.kept import lock_visit, move_visit, note_hold, note_reason, note_taken
 from ledger.payments.visits.requesting import decide_for
-from ledger.payments.visits.visit import OVER, Visit, VisitEvent, VisitState, visit_number
+from ledger.payments.visits.visit import OVER, CardVisit, VisitEvent, VisitState, visit_number
 
 LOOKED_AGAIN: Final = timedelta(minutes=1)
 """A driver who agrees is not kept waiting by a webhook that is lost."""
@@ -97,7 +97,7 @@ class VisitTaker:
         return RequestOutcome(RequestState.FAILED, error.reason)
 
 
-def _see(taking: Taking, visit: Visit, found: IntentState) -> None:
+def _see(taking: Taking, visit: CardVisit, found: IntentState) -> None:
     connection, now = taking.connection, taking.now
     if found.status is IntentStatus.TAKEN:
         _book(taking, visit, found)
@@ -145,7 +145,7 @@ def _outcome(taking: Taking, request: ProviderRequest, found: IntentState) -> Re
     return RequestOutcome(RequestState.OPEN, found.reason, taking.now + LOOKED_AGAIN)
 
 
-def _book(taking: Taking, visit: Visit, found: IntentState) -> None:
+def _book(taking: Taking, visit: CardVisit, found: IntentState) -> None:
     """Record what was taken, for the invoices it was taken for: what is open of each, in turn.
 
     What is more, for one was credited meanwhile, stands on the last: it is to be given back.

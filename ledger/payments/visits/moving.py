@@ -29,7 +29,7 @@ from ledger.payments.requests import RequestKind
 from ledger.payments.visits.charged import ChargedSession, charged_sessions
 from ledger.payments.visits.kept import live_visits, move_visit, note_reason
 from ledger.payments.visits.requesting import decide_for
-from ledger.payments.visits.visit import Visit, VisitEvent, VisitState
+from ledger.payments.visits.visit import CardVisit, VisitEvent, VisitState
 
 HOLD_LASTS: Final = timedelta(days=7)
 """So long a bank keeps money aside. Source: Stripe, place a hold on a payment method."""
@@ -61,7 +61,7 @@ class VisitStep:
     def __init__(self, connection: Connection[Any], declared: Declarations, now: datetime) -> None:
         self._connection, self._declared, self._now = connection, declared, now
 
-    def take(self, visit: Visit, charged: Sequence[ChargedSession]) -> bool:
+    def take(self, visit: CardVisit, charged: Sequence[ChargedSession]) -> bool:
         """Move *visit* on, whose sessions are *charged*, where it can be; say whether it was."""
         match visit.state:
             case VisitState.HOLDING if self._is_late(visit):
@@ -77,18 +77,18 @@ class VisitStep:
             case _:
                 return False
 
-    def _is_late(self, visit: Visit) -> bool:
+    def _is_late(self, visit: CardVisit) -> bool:
         return visit.until is not None and visit.until <= self._now
 
     def _move(
-        self, visit: Visit, event: VisitEvent, reason: str = "", until: datetime | None = None
+        self, visit: CardVisit, event: VisitEvent, reason: str = "", until: datetime | None = None
     ) -> bool:
         moved = move_visit(
             self._connection, visit, event, now=self._now, reason=reason, until=until
         )
         return moved is not None
 
-    def _start(self, visit: Visit) -> bool:
+    def _start(self, visit: CardVisit) -> bool:
         """Let its station be called, unless it is too late or somebody else charges there."""
         if self._is_late(visit):
             return self._let_go(visit, "paid_late")
@@ -99,7 +99,7 @@ class VisitStep:
         except UniqueViolation:
             return self._let_go(visit, "occupied")
 
-    def _starting(self, visit: Visit, charged: Sequence[ChargedSession]) -> bool:
+    def _starting(self, visit: CardVisit, charged: Sequence[ChargedSession]) -> bool:
         if charged:
             return self._move(visit, VisitEvent.SEEN, visit.reason)
         if visit.called is not None and visit.called not in _TOOK_EFFECT:
@@ -111,7 +111,7 @@ class VisitStep:
         is_missing = self._now - visit.shown_at > MISSING_AFTER
         return is_missing and self._let_go(visit, "session_missing")
 
-    def _let_go(self, visit: Visit, reason: str) -> bool:
+    def _let_go(self, visit: CardVisit, reason: str) -> bool:
         """Let go of what is held, or end what was not agreed to."""
         if visit.state is not VisitState.HOLDING and not visit.held_minor:
             return self._move(visit, VisitEvent.GONE, reason)
@@ -121,7 +121,7 @@ class VisitStep:
         decide_for(self._connection, visit, RequestKind.RELEASE, body, now=self._now)
         return True
 
-    def _settle(self, visit: Visit, charged: Sequence[ChargedSession]) -> bool:
+    def _settle(self, visit: CardVisit, charged: Sequence[ChargedSession]) -> bool:
         """Take what is open of the sessions' invoices, at most what is held."""
         if not all(each.is_settled for each in charged):
             return self._warn(visit)
@@ -146,7 +146,7 @@ class VisitStep:
         )
         return True
 
-    def _warn(self, visit: Visit) -> bool:
+    def _warn(self, visit: CardVisit) -> bool:
         """Say once that the hold is about to expire while a session waits for a person."""
         is_due = visit.held_at is not None and visit.held_minor > 0
         if not is_due or visit.reason == "hold_expires" or visit.held_at is None:

@@ -21,7 +21,7 @@ from ledger.payments.requests import RequestKind
 from ledger.payments.visits.kept import add_visit, digest_of
 from ledger.payments.visits.likely_price import likely_hold
 from ledger.payments.visits.requesting import decide_for
-from ledger.payments.visits.visit import Visit
+from ledger.payments.visits.visit import CardVisit
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find_or_make
 from ledger.rating.basis import compiled_version
@@ -70,7 +70,7 @@ class WantedVisit(NamedTuple):
 class OpenedVisit(NamedTuple):
     """A visit, and the secret by which its driver may look at it: told once, kept as a digest."""
 
-    visit: Visit
+    visit: CardVisit
     secret: str
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ def open_visit(
         [subject] = find_or_make(connection, [holder]).values()
         visit = add_visit(
             connection,
-            Visit(
+            CardVisit(
                 number=0,
                 provider=wanted.provider,
                 legal_entity=wanted.legal_entity,

@@ -19,7 +19,7 @@ from ledger.payments.requests import RequestKind, requests_for
 from ledger.payments.visits.charged import charged_sessions
 from ledger.payments.visits.kept import live_visits
 from ledger.payments.visits.requesting import decide_for
-from ledger.payments.visits.visit import Visit, VisitState
+from ledger.payments.visits.visit import CardVisit, VisitState
 from tariffs.currencies import currency_exponent
 from tariffs.quantities import EXACT
 
@@ -51,7 +51,7 @@ def raise_holds(
     return raised
 
 
-def _raise(connection: Connection[Any], visit: Visit, most_minor: int, now: datetime) -> bool:
+def _raise(connection: Connection[Any], visit: CardVisit, most_minor: int, now: datetime) -> bool:
     """Ask once for each amount that is held: the answer, whatever it is, is not asked for again."""
     wanted = min(visit.held_minor + visit.amount_minor, most_minor)
     asked = len(requests_for(connection, visit.subject, RequestKind.RAISE))

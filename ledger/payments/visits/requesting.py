@@ -9,14 +9,14 @@ from typing import Any, Final
 from psycopg import Connection
 
 from ledger.payments.requests import ProviderRequest, RequestKind, decide_request
-from ledger.payments.visits.visit import Visit
+from ledger.payments.visits.visit import CardVisit
 
 DECIDED_BY: Final = "visits"
 
 
 def decide_for(
     connection: Connection[Any],
-    visit: Visit,
+    visit: CardVisit,
     kind: RequestKind,
     body: Mapping[str, Any],
     *,

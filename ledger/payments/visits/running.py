@@ -27,7 +27,7 @@ from ledger.payments.visits.charged import charged_sessions
 from ledger.payments.visits.kept import live_visits, note_call
 from ledger.payments.visits.moving import move_visits
 from ledger.payments.visits.raising import PriceNow, raise_holds
-from ledger.payments.visits.visit import Visit, VisitState
+from ledger.payments.visits.visit import CardVisit, VisitState
 from ledger.persons.store import SPELT
 
 LEASE: Final = "visits"
@@ -45,7 +45,7 @@ class _Call:
 
     __slots__ = ("id", "visit", "wanted")
 
-    def __init__(self, visit: Visit, call_id: UUID, wanted: WantedCall) -> None:
+    def __init__(self, visit: CardVisit, call_id: UUID, wanted: WantedCall) -> None:
         self.visit, self.id, self.wanted = visit, call_id, wanted
 
 
@@ -166,6 +166,6 @@ class VisitRunner:
             # It is made again, under the same id.
             _LOGGER.warning("%s waits for its station: %s", by, type(error).__name__)
 
-    def _note(self, visit: Visit, result: str) -> None:
+    def _note(self, visit: CardVisit, result: str) -> None:
         with connect(self._dsn) as connection:
             note_call(connection, visit, result)

@@ -97,7 +97,7 @@ MAY_CHARGE: Final = frozenset({VisitState.STARTING, VisitState.CHARGING})
 """While it is in one of these its token may charge."""
 
 
-class Visit(NamedTuple):
+class CardVisit(NamedTuple):
     """A visit and how it stands; amounts in minor units, `token_uid` a subject id.
 
     `number` is ours, `place` that of its last step. See the migration for the other names.
