@@ -22,6 +22,7 @@ from ingest.clock import Clock
 from ingest.directory import AuthorizationStatus, PriceTerms, Showing, StationAccess, TokenAccess
 from ingest.gathering import Gatherer
 from ingest.partner_tokens import PartnerTokens
+from ingest.visit_tokens import VisitTokens
 from ledger.database import connect_async
 from ledger.declared.declarations import (
     Declaration,
@@ -107,11 +108,14 @@ class DeclaredDirectory:
         self._connection, self._clock = ReopenedConnection(dsn), clock
         connect = partial(connect_async, dsn)
         self._partners = PartnerTokens(connect, asker)
+        self._visits = VisitTokens(connect)
         self._unknown: Gatherer[_Shown, None] = Gatherer(connect, _record)
         self._known = Declarations()
         self._stations: dict[str, str] = {}
         # Where sessions may ever have gone only so far: (station, site), each None for all.
         self._limited: set[tuple[str | None, str | None]] = set()
+        # Once they were offered: a visit goes on also where they are offered no more.
+        self._offers_visits = False
         self._looked = -FRESH_SECONDS
         self._looking: asyncio.Task[None] | None = None
         self._is_away = False
@@ -147,7 +151,10 @@ class DeclaredDirectory:
         known, now = await self._fresh(), self._clock.now()
         token = known.token(subject_id, now)
         if token is None:
-            return await self._partners.find(subject_id, showing, known, now)
+            visiting = None
+            if self._offers_visits:
+                visiting = await self._visits.find(subject_id, showing, now)
+            return visiting or await self._partners.find(subject_id, showing, known, now)
         group = None
         if token.parent is not None:
             rows = await self._connection.ask(SPELT, (token.parent,))
@@ -205,7 +212,7 @@ class DeclaredDirectory:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
-        for each in (self._connection, self._partners, self._unknown):
+        for each in (self._connection, self._partners, self._visits, self._unknown):
             await each.close()
 
     async def _fresh(self) -> Declarations:
@@ -251,6 +258,9 @@ class DeclaredDirectory:
             for each in news
             if isinstance(each.entity, Assignment) and each.entity.limits != NO_LIMITS
         }
+        self._offers_visits |= any(
+            isinstance(each.entity, Policy) and each.entity.visits for each in news
+        )
         stations = {each.key for each in news if each.kind is Kind.STATION}
         self._stations |= {canonical(key): key for key in sorted(stations)}
 

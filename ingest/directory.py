@@ -84,8 +84,9 @@ class Showing(NamedTuple):
 class TokenAccess:
     """What is known about a token; `group` is the uid of its parent token, as it is spelt.
 
-    `by` says who knows it: a declaration, or a `party` that told us of its tokens, with the sealed
-    `contract`. `is_unasked`: that party wants to be asked about it each time, which nobody did.
+    `by` says who knows it: a declaration, a visit (`reference`: its number), or a `party` that told
+    us of its tokens, with the sealed `contract`. `is_unasked`: that party wants to be asked of it
+    each time, which nobody did.
     `sites` and `hours` are where and when it may charge, all if none is named. `asked` and
     `reference`: what came of asking its party. `remembered_until`: no station may know it longer.
     """
@@ -93,7 +94,7 @@ class TokenAccess:
     status: AuthorizationStatus
     expires_at: datetime | None = None
     group: str | None = None
-    by: Literal["declared", "partner"] = "declared"
+    by: Literal["declared", "partner", "visit"] = "declared"
     party: str | None = None
     contract: str | None = None
     is_unasked: bool = False

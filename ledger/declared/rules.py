@@ -211,6 +211,7 @@ def _vat_id(vat_id: str) -> Iterator[str]:
             pass
 
 
+VISIT_MAX: Final = 1_000
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _OCPI_VERSIONS: Final = ("2.1.1", "2.2.1", "2.3.0")
 _PARTNER_URL: Final = re.compile(r"https?://[!-~]{1,240}", re.ASCII)
@@ -234,6 +235,7 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield "station_cost_limit must be an amount from 0 on"
     if policy.receipt_url is not None and not _RECEIPT_URL.fullmatch(policy.receipt_url):
         yield f"receipt_url must be an https address with one {RECEIPT}, of at most 1900 characters"
+    yield from _visit_policy(policy)
     if policy.pricing not in POLICIES:
         yield f"there is no pricing policy {policy.pricing!r}"
     yield from _payments(policy)
@@ -253,6 +255,16 @@ def _payments(policy: Policy) -> Iterator[str]:
     ):
         most = f"at most {COLLECT_AGAIN_MAX} numbers of days"
         yield f"collect_again_days are {most}, each from 1 to {COLLECT_AGAIN_DAYS_MAX}"
+
+
+def _visit_policy(policy: Policy) -> Iterator[str]:
+    if min(policy.visit_kwh, policy.visit_hours, policy.visit_pay_s, policy.visit_start_s) <= 0:
+        yield "visit_kwh, visit_hours, visit_pay_s and visit_start_s must be above 0"
+    if max(policy.visit_kwh, policy.visit_hours) > VISIT_MAX:
+        yield f"visit_kwh and visit_hours are at most {VISIT_MAX}"
+    least, most = policy.visit_hold_min, policy.visit_hold_max
+    if not (least.is_finite() and most.is_finite() and 0 < least <= most):
+        yield "visit_hold_min must be above 0, and at most visit_hold_max"
 
 
 def _token(token: Token, after: _Known) -> Iterator[str]:

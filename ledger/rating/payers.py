@@ -9,7 +9,7 @@ needs no table of tokens, which may say otherwise by now.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ledger.declared.declarations import Declarations
 from ledger.log.authorization import Authorization
@@ -19,13 +19,17 @@ from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.rating.decisions import Payer, PayerKind
 from tariffs.phrases.phrase import Phrase, phrase
 
+CARD: Final = "credit_card"
+"""How a visit is paid, in the tariffs' words: surcharges name it."""
+
 
 class Driver(NamedTuple):
     """Who charges, as declared at the session's start: the token, and whose customer's it is.
 
     `customer_id` is the token's or its parent's, declared or not; `customer` None: it is not.
-    `told`: the token is not declared, and this is what its partner said of it. `found`: it is, and
-    this is what was found of it when the station asked.
+    `told`: the token is not declared, and this is what its partner said of it, or what was found of
+    it for the visit that it was drawn for. `found`: it is declared, and this is what was found of
+    it when the station asked.
     """
 
     uid: str | None
@@ -42,6 +46,18 @@ class Driver(NamedTuple):
             return self.told.party
         return self.token.partner if self.token else None
 
+    @property
+    def visits(self) -> bool:
+        """Whether the token was drawn for this session, whose driver pays by card."""
+        return self.told is not None and self.told.by == "visit"
+
+    @property
+    def payment_method(self) -> str | None:
+        """How the session is paid, in the tariffs' words."""
+        if self.visits:
+            return CARD
+        return self.token.payment_method if self.token else None
+
 
 def driver_of(
     declarations: Declarations,
@@ -56,7 +72,8 @@ def driver_of(
     token = declarations.token(uid, at) if uid is not None else None
     customer_id = _customer_of(declarations, token, at)
     customer = declarations.customer(customer_id, at) if customer_id else None
-    is_told = token is None and recorded is not None and recorded.partner is not None
+    is_told = recorded is not None and (recorded.partner is not None or recorded.by == "visit")
+    is_told = is_told and token is None
     told = recorded if is_told else None
     return Driver(uid, token, customer_id, customer, told, None if token is None else recorded)
 
@@ -74,7 +91,7 @@ def payer_of(driver: Driver, uid: str) -> Payer:
         party = token.partner or customer_id or uid
         buyer = customer_id if customer else None
         return Payer(kind=PayerKind.PARTNER, party=party, customer=buyer, invoicing=invoicing)
-    if told is not None:
+    if told is not None and not driver.visits:
         return Payer(
             kind=PayerKind.PARTNER,
             party=told.party or uid,
@@ -141,7 +158,7 @@ def _limit_of(token: Token, uid: str, found: Authorization | None) -> Phrase | N
 
 
 def _objection_of(told: Authorization, uid: str, at: datetime) -> Phrase | None:
-    """Return why a partner does not pay for a token that only it knows."""
+    """Return why nobody pays for a token that only its partner knows, or its visit."""
     match told.status:
         case "accepted" | "expired":
             # By the start, not by the answer: what was charged offline may be told much later.

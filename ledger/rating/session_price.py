@@ -11,13 +11,12 @@ import msgspec
 from ledger.errors import LedgerError
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
-from ledger.master_data.tokens import Token
 from ledger.rating.allowances import key_of
 from ledger.rating.basis import Basis, Terms
 from ledger.rating.decisions import FIRST_REVISION, Payer, SessionRevision
 from ledger.rating.english import ENGLISH
 from ledger.rating.entitlements import AllowanceKey, Entitlements, Standing
-from ledger.rating.payers import payer_of
+from ledger.rating.payers import Driver, payer_of
 from ledger.rating.time_zones import ReadZones, read_zones
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
@@ -78,7 +77,7 @@ def price_of(
     started_at, ended_at, energy_wh, uid = _essentials(session)
     payer = payer_of(terms.driver, uid)
     billed = billed_time(session, ended_at, terms.policy)
-    usage = _usage_of(billed, basis, terms.driver.token, started_at)
+    usage = _usage_of(billed, basis, terms.driver, started_at)
     names = site, calendar = basis.site.time_zone, basis.legal_entity.time_zone
     read = read_zones(session, basis.station_zone, names, entitlements.zones)
     usage = msgspec.structs.replace(
@@ -166,8 +165,9 @@ def _essentials(session: ChargingSession) -> tuple[datetime, datetime, Decimal, 
 
 
 def _usage_of(
-    billed: BilledTime, basis: Basis, token: Token | None, started_at: datetime
+    billed: BilledTime, basis: Basis, driver: Driver, started_at: datetime
 ) -> SessionUsage:
+    token = driver.token
     return SessionUsage(
         starts_at=started_at,
         ends_at=billed.ends_at,
@@ -175,7 +175,7 @@ def _usage_of(
         points=billed.points,
         spans=billed.spans,
         groups=(token.group,) if token and token.group else (),
-        payment_method=token.payment_method if token else None,
+        payment_method=driver.payment_method,
     )
 
 

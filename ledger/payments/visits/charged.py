@@ -9,7 +9,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from ledger.payments.visits.visit import Visit
+from ledger.payments.visits.visit import CardVisit
 from ledger.sessions.states import SessionState
 
 _OFF_BY: Final = timedelta(days=2)
@@ -51,7 +51,7 @@ class ChargedSession(NamedTuple):
 
 
 def charged_sessions(
-    connection: Connection[Any], visits: Sequence[Visit]
+    connection: Connection[Any], visits: Sequence[CardVisit]
 ) -> Mapping[int, Sequence[ChargedSession]]:
     """Return the sessions of each of *visits*, by its number."""
     found: defaultdict[int, list[ChargedSession]] = defaultdict(list)
@@ -60,7 +60,9 @@ def charged_sessions(
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
     if columns:
-        for number, session_id, state, *rest, invoices in connection.execute(_CHARGED, columns):
-            charged = ChargedSession(session_id, SessionState(state), *rest, tuple(invoices))
-            found[number].append(charged)
+        for number, session_id, state, *more in connection.execute(_CHARGED, columns):
+            reference, waits, invoices = more
+            found[number].append(
+                ChargedSession(session_id, SessionState(state), reference, waits, tuple(invoices))
+            )
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from ledger.payments.due_objects import tell_of_object
 from ledger.payments.movement import UNMATCHED, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.open_items import open_items
 from ledger.payments.provider import (
@@ -29,7 +30,8 @@ from ledger.payments.requests import (
 )
 from ledger.payments.taking import RequestOutcome, Taking
 from ledger.payments.visits.kept import lock_visit, move_visit, note_hold, note_reason, note_taken
-from ledger.payments.visits.visit import Visit, VisitEvent, VisitState, visit_number
+from ledger.payments.visits.requesting import decide_for
+from ledger.payments.visits.visit import OVER, CardVisit, VisitEvent, VisitState, visit_number
 
 LOOKED_AGAIN: Final = timedelta(minutes=1)
 """A driver who agrees is not kept waiting by a webhook that is lost."""
@@ -84,19 +86,18 @@ class VisitTaker:
         assert visit is not None
         if request.kind is RequestKind.HOLD:
             reason = f"declined_{error.reason}"
-            move_visit(
-                taking.connection, visit, VisitEvent.DECLINED, now=taking.now, reason=reason
-            )
+            move_visit(taking.connection, visit, VisitEvent.DECLINED, now=taking.now, reason=reason)
         elif request.kind is RequestKind.RAISE:
             note_reason(taking.connection, visit, "raise_refused")
         else:
             # It is not as we thought: the payment itself says what it is now.
+            note_reason(taking.connection, visit, f"refused_{error.reason}")
             look_at_payment(taking, request)
             return RequestOutcome(RequestState.GIVEN_UP, error.reason)
         return RequestOutcome(RequestState.FAILED, error.reason)
 
 
-def _see(taking: Taking, visit: Visit, found: IntentState) -> None:
+def _see(taking: Taking, visit: CardVisit, found: IntentState) -> None:
     connection, now = taking.connection, taking.now
     if found.status is IntentStatus.TAKEN:
         _book(taking, visit, found)
@@ -105,6 +106,10 @@ def _see(taking: Taking, visit: Visit, found: IntentState) -> None:
         note_taken(connection, visit, found.taken_minor)
         return
     is_held = found.status is IntentStatus.HELD
+    if visit.state in OVER:
+        if is_held:  # nothing would come of it: no hold without a visit
+            decide_for(connection, visit, RequestKind.RELEASE, {"intent": found.id}, now=now)
+        return
     held_minor = found.held_minor if is_held else 0
     visit = note_hold(connection, visit, found.id, held_minor, now=now)
     if is_held:
@@ -115,6 +120,8 @@ def _see(taking: Taking, visit: Visit, found: IntentState) -> None:
         else:
             reason = visit.reason or found.reason or "hold_lost"
             move_visit(connection, visit, VisitEvent.GONE, now=now, reason=reason)
+    elif visit.state is VisitState.HOLDING:
+        note_reason(connection, visit, found.reason)
     else:
         move_visit(
             connection, visit, VisitEvent.ASKED, now=now, reason=found.reason, until=visit.until
@@ -138,7 +145,7 @@ def _outcome(taking: Taking, request: ProviderRequest, found: IntentState) -> Re
     return RequestOutcome(RequestState.OPEN, found.reason, taking.now + LOOKED_AGAIN)
 
 
-def _book(taking: Taking, visit: Visit, found: IntentState) -> None:
+def _book(taking: Taking, visit: CardVisit, found: IntentState) -> None:
     """Record what was taken, for the invoices it was taken for: what is open of each, in turn.
 
     What is more, for one was credited meanwhile, stands on the last: it is to be given back.

@@ -11,7 +11,7 @@ from typing import Any, Final, LiteralString
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
-from ledger.payments.visits.visit import MOVES, OVER, Visit, VisitEvent, VisitState
+from ledger.payments.visits.visit import MOVES, OVER, CardVisit, VisitEvent, VisitState
 
 LISTED: Final = 100
 _COLUMNS: LiteralString = """
@@ -52,7 +52,7 @@ SELECT state, reason, taken_at FROM visit_step WHERE number = %s ORDER BY place
 """
 
 
-def add_visit(connection: Connection[Any], visit: Visit, *, until: datetime) -> Visit:
+def add_visit(connection: Connection[Any], visit: CardVisit, *, until: datetime) -> CardVisit:
     """Keep a new visit, within the caller's transaction; return it with its number."""
     row = visit[1:12]
     [(number,)] = connection.execute(_ADD, row).fetchall()
@@ -62,20 +62,20 @@ def add_visit(connection: Connection[Any], visit: Visit, *, until: datetime) -> 
     return visit._replace(number=number, until=until)
 
 
-def find_visit(connection: Connection[Any], number: int) -> Visit | None:
+def find_visit(connection: Connection[Any], number: int) -> CardVisit | None:
     """Return a visit, None where there is none of that number."""
     found = _visits(connection, _COLUMNS + "WHERE visit.number = %s", (number,))
     return found[0] if found else None
 
 
-def lock_visit(connection: Connection[Any], number: int) -> Visit | None:
+def lock_visit(connection: Connection[Any], number: int) -> CardVisit | None:
     """Return a visit that nobody else moves before the caller's transaction ends."""
     query = _COLUMNS + "WHERE visit.number = %s FOR UPDATE OF now"
     found = _visits(connection, query, (number,))
     return found[0] if found else None
 
 
-def visit_of_token(connection: Connection[Any], token_uid: str) -> Visit | None:
+def visit_of_token(connection: Connection[Any], token_uid: str) -> CardVisit | None:
     """Return the visit whose token has this subject id, None where it is of none."""
     found = _visits(connection, _COLUMNS + "WHERE token_uid = %s", (token_uid,))
     return found[0] if found else None
@@ -83,7 +83,7 @@ def visit_of_token(connection: Connection[Any], token_uid: str) -> Visit | None:
 
 def live_visits(
     connection: Connection[Any], states: Iterable[VisitState] = (), *, after: int = 0
-) -> list[Visit]:
+) -> list[CardVisit]:
     """Return the visits that are not over, of *states* if any are named, in their order."""
     wanted = [each.value for each in states] or [each for each in VisitState if each not in OVER]
     query = (
@@ -100,7 +100,7 @@ def listed_visits(
     states: Sequence[VisitState] = (),
     before: int | None = None,
     limit: int = LISTED,
-) -> list[Visit]:
+) -> list[CardVisit]:
     """Return visits, the newest first; those before number *before*."""
     query = (
         _COLUMNS
@@ -118,13 +118,13 @@ def steps_of(connection: Connection[Any], number: int) -> list[tuple[str, str, d
 
 def move_visit(
     connection: Connection[Any],
-    visit: Visit,
+    visit: CardVisit,
     event: VisitEvent,
     *,
     now: datetime,
     reason: str = "",
     until: datetime | None = None,
-) -> Visit | None:
+) -> CardVisit | None:
     """Move *visit* on by *event*, within the caller's transaction; return it as it is then.
 
     None: that is no move from where it is, or somebody moved it meanwhile.
@@ -146,26 +146,26 @@ def move_visit(
 
 
 def note_hold(
-    connection: Connection[Any], visit: Visit, intent_id: str, held_minor: int, *, now: datetime
-) -> Visit:
+    connection: Connection[Any], visit: CardVisit, intent_id: str, held_minor: int, *, now: datetime
+) -> CardVisit:
     """Note what the provider holds for a visit."""
     noted = {"number": visit.number, "intent": intent_id, "held": held_minor, "now": now}
     connection.execute(_NOTE_HOLD, noted)
     return visit._replace(intent_id=intent_id, held_minor=held_minor)
 
 
-def note_reason(connection: Connection[Any], visit: Visit, reason: str) -> Visit:
+def note_reason(connection: Connection[Any], visit: CardVisit, reason: str) -> CardVisit:
     """Note what is to be said of a visit where it is."""
     connection.execute(_NOTE_REASON, (reason, visit.number))
     return visit._replace(reason=reason)
 
 
-def note_call(connection: Connection[Any], visit: Visit, called: str | None) -> None:
+def note_call(connection: Connection[Any], visit: CardVisit, called: str | None) -> None:
     """Note what came of the call that starts a visit; None: it is about to be made."""
     connection.execute(_NOTE_CALL, (visit.starting_call, called, visit.number, visit.place))
 
 
-def note_taken(connection: Connection[Any], visit: Visit, taken_minor: int) -> None:
+def note_taken(connection: Connection[Any], visit: CardVisit, taken_minor: int) -> None:
     """Note what was taken of a visit: nothing of it is held any more."""
     connection.execute(_NOTE_TAKEN, (taken_minor, visit.number))
 
@@ -175,15 +175,15 @@ def digest_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def is_secret_of(visit: Visit, secret: str) -> bool:
+def is_secret_of(visit: CardVisit, secret: str) -> bool:
     """Whether *secret* is that of *visit*, in the same time whatever it is."""
     return hmac.compare_digest(bytes(visit.secret_digest), digest_of(secret))
 
 
 def _visits(
     connection: Connection[Any], query: LiteralString, asked: Sequence[object]
-) -> list[Visit]:
-    with connection.cursor(row_factory=class_row(Visit)) as cursor:
+) -> list[CardVisit]:
+    with connection.cursor(row_factory=class_row(CardVisit)) as cursor:
         return [
             each._replace(state=VisitState(each.state)) for each in cursor.execute(query, asked)
         ]

@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from ledger.master_data.policies import Policy
+from ledger.rating.payers import CARD
 from tariffs.currencies import currency_exponent
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import price_session
@@ -15,8 +16,6 @@ from tariffs.model.policy import policy_named
 from tariffs.model.usage import SessionUsage, UsagePoint
 from tariffs.quantities import EXACT
 
-CARD: Final = "credit_card"
-"""How a visit is paid, in the tariffs' words: surcharges name it."""
 _WH: Final = 1000
 
 

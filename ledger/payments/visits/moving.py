@@ -5,11 +5,11 @@
     starting, a session with its token           -> charging
     starting, refused, or no car in time         -> released
     charging, its session is over                -> ended
-    ended, rated and on an invoice               -> what is open of it is taken, at most what is held
+    ended, rated and on an invoice               -> what is open of it is taken, of what is held
     ended, nothing owed, or written off          -> released
 
 A session that a person must decide about keeps its hold until then; days before that expires the
-visit says so. Each visit moves in a transaction of its own: a kill between two leaves each somewhere.
+visit says so. Each visit moves in a transaction of its own.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from psycopg.errors import UniqueViolation
 from ledger.declared.declarations import Declarations
 from ledger.partners.station_calls import StationResult
 from ledger.payments.open_items import open_items
-from ledger.payments.requests import ProviderRequest, RequestKind, decide_request
+from ledger.payments.requests import RequestKind
 from ledger.payments.visits.charged import ChargedSession, charged_sessions
 from ledger.payments.visits.kept import live_visits, move_visit, note_reason
-from ledger.payments.visits.visit import Visit, VisitEvent, VisitState
+from ledger.payments.visits.requesting import decide_for
+from ledger.payments.visits.visit import CardVisit, VisitEvent, VisitState
 
 HOLD_LASTS: Final = timedelta(days=7)
 """So long a bank keeps money aside. Source: Stripe, place a hold on a payment method."""
 WARNED_BEFORE: Final = timedelta(days=2)
 MISSING_AFTER: Final = timedelta(days=1)
 """So long the books are waited for, once the station began."""
-DECIDED_BY: Final = "visits"
 _TOOK_EFFECT: Final = frozenset({StationResult.ACCEPTED.value, StationResult.TIMEOUT.value})
 """What it says it starts, and what nobody knows of."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class VisitStep:
     def __init__(self, connection: Connection[Any], declared: Declarations, now: datetime) -> None:
         self._connection, self._declared, self._now = connection, declared, now
 
-    def take(self, visit: Visit, charged: Sequence[ChargedSession]) -> bool:
+    def take(self, visit: CardVisit, charged: Sequence[ChargedSession]) -> bool:
         """Move *visit* on, whose sessions are *charged*, where it can be; say whether it was."""
         match visit.state:
             case VisitState.HOLDING if self._is_late(visit):
@@ -77,18 +77,18 @@ class VisitStep:
             case _:
                 return False
 
-    def _is_late(self, visit: Visit) -> bool:
+    def _is_late(self, visit: CardVisit) -> bool:
         return visit.until is not None and visit.until <= self._now
 
     def _move(
-        self, visit: Visit, event: VisitEvent, reason: str = "", until: datetime | None = None
+        self, visit: CardVisit, event: VisitEvent, reason: str = "", until: datetime | None = None
     ) -> bool:
         moved = move_visit(
             self._connection, visit, event, now=self._now, reason=reason, until=until
         )
         return moved is not None
 
-    def _start(self, visit: Visit) -> bool:
+    def _start(self, visit: CardVisit) -> bool:
         """Let its station be called, unless it is too late or somebody else charges there."""
         if self._is_late(visit):
             return self._let_go(visit, "paid_late")
@@ -99,7 +99,7 @@ class VisitStep:
         except UniqueViolation:
             return self._let_go(visit, "occupied")
 
-    def _starting(self, visit: Visit, charged: Sequence[ChargedSession]) -> bool:
+    def _starting(self, visit: CardVisit, charged: Sequence[ChargedSession]) -> bool:
         if charged:
             return self._move(visit, VisitEvent.SEEN, visit.reason)
         if visit.called is not None and visit.called not in _TOOK_EFFECT:
@@ -111,16 +111,17 @@ class VisitStep:
         is_missing = self._now - visit.shown_at > MISSING_AFTER
         return is_missing and self._let_go(visit, "session_missing")
 
-    def _let_go(self, visit: Visit, reason: str) -> bool:
+    def _let_go(self, visit: CardVisit, reason: str) -> bool:
         """Let go of what is held, or end what was not agreed to."""
         if visit.state is not VisitState.HOLDING and not visit.held_minor:
             return self._move(visit, VisitEvent.GONE, reason)
         if not self._move(visit, VisitEvent.LETS_GO, reason):
             return False
-        self._decide(visit, RequestKind.RELEASE, 0, {"intent": visit.intent_id})
+        body = {"intent": visit.intent_id}
+        decide_for(self._connection, visit, RequestKind.RELEASE, body, now=self._now)
         return True
 
-    def _settle(self, visit: Visit, charged: Sequence[ChargedSession]) -> bool:
+    def _settle(self, visit: CardVisit, charged: Sequence[ChargedSession]) -> bool:
         """Take what is open of the sessions' invoices, at most what is held."""
         if not all(each.is_settled for each in charged):
             return self._warn(visit)
@@ -135,27 +136,17 @@ class VisitStep:
         if not self._move(visit, VisitEvent.CAPTURES, reason):
             return False
         body = {"intent": visit.intent_id, "invoices": numbers}
-        self._decide(visit, RequestKind.CAPTURE, min(owed, visit.held_minor), body)
+        decide_for(
+            self._connection,
+            visit,
+            RequestKind.CAPTURE,
+            body,
+            now=self._now,
+            amount_minor=min(owed, visit.held_minor),
+        )
         return True
 
-    def _decide(
-        self, visit: Visit, kind: RequestKind, amount_minor: int, body: dict[str, Any]
-    ) -> None:
-        request = ProviderRequest(
-            key=visit.key(kind.value),
-            provider=visit.provider,
-            kind=kind,
-            subject=visit.subject,
-            legal_entity=visit.legal_entity,
-            currency=visit.currency,
-            amount_minor=amount_minor,
-            body=body,
-            decided_at=self._now,
-            decided_by=DECIDED_BY,
-        )
-        decide_request(self._connection, request)
-
-    def _warn(self, visit: Visit) -> bool:
+    def _warn(self, visit: CardVisit) -> bool:
         """Say once that the hold is about to expire while a session waits for a person."""
         is_due = visit.held_at is not None and visit.held_minor > 0
         if not is_due or visit.reason == "hold_expires" or visit.held_at is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
@@ -16,10 +17,11 @@ from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.master_data.policies import Policy
 from ledger.master_data.stations import Station
-from ledger.payments.requests import ProviderRequest, RequestKind, decide_request
+from ledger.payments.requests import RequestKind
 from ledger.payments.visits.kept import add_visit, digest_of
 from ledger.payments.visits.likely_price import likely_hold
-from ledger.payments.visits.visit import Visit
+from ledger.payments.visits.requesting import decide_for
+from ledger.payments.visits.visit import CardVisit
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find_or_make
 from ledger.rating.basis import compiled_version
@@ -40,6 +42,17 @@ _OPEN_AT_MOST: Final = timedelta(days=3)
 """An older session that is open has lost its stop, rather than a car at the plug."""
 
 
+class VisitRefusal(StrEnum):
+    """Why there is no visit."""
+
+    NOT_OFFERED = "not_offered"
+    UNKNOWN_STATION = "unknown_station"
+    UNKNOWN_EVSE = "unknown_evse"
+    OCCUPIED = "occupied"
+    NOT_CONNECTED = "not_connected"
+    NO_PRICE = "no_price"
+
+
 class WantedVisit(NamedTuple):
     """Where somebody wants to charge, with what provider: `legal_entity` is whose account it is.
 
@@ -57,7 +70,7 @@ class WantedVisit(NamedTuple):
 class OpenedVisit(NamedTuple):
     """A visit, and the secret by which its driver may look at it: told once, kept as a digest."""
 
-    visit: Visit
+    visit: CardVisit
     secret: str
 
     def __repr__(self) -> str:
@@ -90,12 +103,13 @@ def open_visit(
         [(is_occupied,)] = connection.execute(_OCCUPIED, asked).fetchall()
         if is_occupied:
             raise VisitRefusedError(
-                "occupied", f"EVSE {wanted.evse_id} of {wanted.station_id} is in use: try later"
+                VisitRefusal.OCCUPIED,
+                f"EVSE {wanted.evse_id} of {wanted.station_id} is in use: try later",
             )
         [subject] = find_or_make(connection, [holder]).values()
         visit = add_visit(
             connection,
-            Visit(
+            CardVisit(
                 number=0,
                 provider=wanted.provider,
                 legal_entity=wanted.legal_entity,
@@ -111,58 +125,61 @@ def open_visit(
             ),
             until=now + timedelta(seconds=terms.policy.visit_pay_s),
         )
-        decide_request(connection, _hold_request(visit, wanted.method_id))
+        decide_for(
+            connection,
+            visit,
+            RequestKind.HOLD,
+            {} if wanted.method_id is None else {"method": wanted.method_id},
+            now=now,
+            amount_minor=visit.amount_minor,
+            by=wanted.by,
+        )
     return OpenedVisit(visit, secret)
-
-
-def _hold_request(visit: Visit, method_id: str | None) -> ProviderRequest:
-    return ProviderRequest(
-        key=visit.key("hold"),
-        provider=visit.provider,
-        kind=RequestKind.HOLD,
-        subject=visit.subject,
-        legal_entity=visit.legal_entity,
-        currency=visit.currency,
-        amount_minor=visit.amount_minor,
-        body={} if method_id is None else {"method": method_id},
-        decided_at=visit.wanted_at,
-        decided_by=visit.wanted_by,
-    )
 
 
 def _terms(declared: Declarations, wanted: WantedVisit, now: datetime) -> _Terms:
     station_id, policy = wanted.station_id, declared.policy(now)
     if not policy.visits:
         raise VisitRefusedError(
-            "not_offered", "paying by card at the station is not offered (policy: visits)"
+            VisitRefusal.NOT_OFFERED,
+            "paying by card at the station is not offered (policy: visits)",
         )
     station = declared.station(station_id, now)
     site = declared.site(station.site, now) if station else None
     if station is None or site is None:
-        raise VisitRefusedError("unknown_station", f"there is no station {station_id}")
+        raise VisitRefusedError(VisitRefusal.UNKNOWN_STATION, f"there is no station {station_id}")
     known = {each.evse_id for each in station.connectors}
     if wanted.evse_id <= 0 or (known and wanted.evse_id not in known):
-        raise VisitRefusedError("unknown_evse", f"{station_id} has no EVSE {wanted.evse_id}")
+        raise VisitRefusedError(
+            VisitRefusal.UNKNOWN_EVSE, f"{station_id} has no EVSE {wanted.evse_id}"
+        )
     if site.legal_entity != wanted.legal_entity:
         raise VisitRefusedError(
-            "not_offered", f"cards are not taken at {station_id}: another company sells there"
+            VisitRefusal.NOT_OFFERED,
+            f"cards are not taken at {station_id}: another company sells there",
         )
     tariff = declared.tariff_for(station_id, None, now)
     if tariff is None or tariff.version.tariff.currency != site.currency:
-        raise VisitRefusedError("no_price", f"{station_id} has no price for everybody now")
+        raise VisitRefusedError(
+            VisitRefusal.NO_PRICE, f"{station_id} has no price for everybody now"
+        )
     starts = [now, now + timedelta(seconds=policy.visit_pay_s + policy.visit_start_s)]
     try:
         amount = likely_hold(compiled_version(tariff.version), policy, site.time_zone, starts)
     except TariffError as error:
-        raise VisitRefusedError("no_price", f"{station_id} has no price now: {error}") from error
+        raise VisitRefusedError(
+            VisitRefusal.NO_PRICE, f"{station_id} has no price now: {error}"
+        ) from error
     if amount <= 0:
-        raise VisitRefusedError("no_price", "nothing would be put aside (policy: visit_hold_max)")
+        raise VisitRefusedError(
+            VisitRefusal.NO_PRICE, "nothing would be put aside (policy: visit_hold_max)"
+        )
     return _Terms(station, policy, site.currency, amount, tariff.version.sha256)
 
 
 class VisitRefusedError(LedgerError):
-    """Nobody may charge there so; `code` is for machines."""
+    """Nobody may charge there so."""
 
-    def __init__(self, code: str, said: str) -> None:
+    def __init__(self, why: VisitRefusal, said: str) -> None:
         super().__init__(said)
-        self.code = code
+        self.why = why

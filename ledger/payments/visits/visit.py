@@ -1,8 +1,9 @@
 """A visit: money is put aside, a session is started with it, and what that costs is taken.
 
     wanted -> holding -> held -> starting -> charging -> ended -> capturing -> captured
-         \\        \\       \\         \\                     \\
-          failed    `------`---------`---------------------`--> releasing -> released
+
+Before it charges it is let go of, or fails: releasing -> released, failed. So is what ended and
+owes nothing.
 
 What may happen to it is a table (MOVES), so that what comes twice, late or in another order changes
 nothing: a pair that does not stand there is no move.
@@ -84,6 +85,8 @@ MOVES: Final[Mapping[tuple[VisitState, VisitEvent], VisitState]] = MappingProxyT
         (_S.ENDED, _E.GONE): _S.FAILED,
         (_S.CAPTURING, _E.TAKEN): _S.CAPTURED,
         (_S.CAPTURING, _E.GONE): _S.FAILED,
+        # By a person, where the provider refuses to take it.
+        (_S.CAPTURING, _E.LETS_GO): _S.RELEASING,
         (_S.RELEASING, _E.GONE): _S.RELEASED,
     }
     # Somebody took it by hand, at the provider.
@@ -94,7 +97,7 @@ MAY_CHARGE: Final = frozenset({VisitState.STARTING, VisitState.CHARGING})
 """While it is in one of these its token may charge."""
 
 
-class Visit(NamedTuple):
+class CardVisit(NamedTuple):
     """A visit and how it stands; amounts in minor units, `token_uid` a subject id.
 
     `number` is ours, `place` that of its last step. See the migration for the other names.

@@ -1,0 +1,68 @@
+"""Holds that a session outgrows, where the policy says to raise them: in time, by as much again.
+
+20.00 held, 16.00 so far   -> 40.00 in all are asked for
+the bank says no           -> nothing more is asked; the session is stopped at what is held
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from psycopg import Connection
+
+from ledger.declared.declarations import Declarations
+from ledger.master_data.policies import Outgrown
+from ledger.payments.requests import RequestKind, requests_for
+from ledger.payments.visits.charged import charged_sessions
+from ledger.payments.visits.kept import live_visits
+from ledger.payments.visits.requesting import decide_for
+from ledger.payments.visits.visit import CardVisit, VisitState
+from tariffs.currencies import currency_exponent
+from tariffs.quantities import EXACT
+
+PriceNow = Callable[[str, str], Decimal | None]
+"""Says what the open session of a station's transaction costs so far, in major units."""
+NEARLY: Final = Decimal("0.8")
+RAISES_MAX: Final = 9
+"""So often a hold may be raised. Source: Stripe, increment an authorization (at most ten)."""
+
+
+def raise_holds(
+    connection: Connection[Any], declared: Declarations, price_now: PriceNow, now: datetime
+) -> int:
+    """Ask for more for each visit that nears what is held for it; return for how many."""
+    policy = declared.policy(now)
+    if policy.visit_outgrown is not Outgrown.RAISE:
+        return 0
+    charging = [each for each in live_visits(connection, [VisitState.CHARGING]) if each.held_minor]
+    charged = charged_sessions(connection, charging)
+    raised = 0
+    for visit in charging:
+        references = [each.transaction_ref for each in charged.get(visit.number, ())]
+        prices = [price_now(visit.station_id, each) for each in references]
+        so_far = sum((each for each in prices if each is not None), Decimal(0))
+        scale = currency_exponent(visit.currency)
+        if so_far.scaleb(scale, EXACT) >= visit.held_minor * NEARLY:
+            most = policy.visit_hold_max.scaleb(scale, EXACT)
+            raised += _raise(connection, visit, int(most), now)
+    return raised
+
+
+def _raise(connection: Connection[Any], visit: CardVisit, most_minor: int, now: datetime) -> bool:
+    """Ask once for each amount that is held: the answer, whatever it is, is not asked for again."""
+    wanted = min(visit.held_minor + visit.amount_minor, most_minor)
+    asked = len(requests_for(connection, visit.subject, RequestKind.RAISE))
+    if wanted <= visit.held_minor or asked >= RAISES_MAX:
+        return False
+    return decide_for(
+        connection,
+        visit,
+        RequestKind.RAISE,
+        {"intent": visit.intent_id},
+        now=now,
+        amount_minor=wanted,
+        again=f":{wanted}",
+    )
