@@ -19,10 +19,19 @@ from typing import Any, Final, LiteralString, NamedTuple
 import psycopg
 
 from ingest.clock import Clock
-from ingest.directory import AuthorizationStatus, PriceTerms, Showing, StationAccess, TokenAccess
+from ingest.directory import (
+    AuthorizationStatus,
+    PriceTerms,
+    Purpose,
+    Showing,
+    StationAccess,
+    TokenAccess,
+)
 from ingest.gathering import Gatherer
 from ingest.partner_tokens import PartnerTokens
+from ingest.prices.credit import Credit, Credits, NamedTransaction
 from ingest.visit_tokens import VisitTokens
+from ledger.books.prepayments import PrepaidAccount
 from ledger.database import connect_async
 from ledger.declared.declarations import (
     Declaration,
@@ -34,10 +43,13 @@ from ledger.declared.declarations import (
 from ledger.declared.identities import canonical
 from ledger.facts.token_uid import TokenHabits
 from ledger.master_data.assignments import NO_LIMITS, Assignment
-from ledger.master_data.policies import Policy, PricesTold, UnknownTokens
+from ledger.master_data.customers import Customer
+from ledger.master_data.policies import Policy, PricesTold, UnknownCredit, UnknownTokens
 from ledger.master_data.stations import Station
+from ledger.master_data.tokens import Token
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
-from ledger.partners.asking import TokenAsker
+from ledger.partners.asking import REMEMBERED, TokenAsker
+from ledger.payments.credit import AskedCredit, payer_in_advance
 from ledger.persons.store import SPELT
 
 FRESH_SECONDS: Final = 0.5
@@ -110,12 +122,14 @@ class DeclaredDirectory:
         self._partners = PartnerTokens(connect, asker)
         self._visits = VisitTokens(connect)
         self._unknown: Gatherer[_Shown, None] = Gatherer(connect, _record)
+        self._credits = Credits(connect)
         self._known = Declarations()
         self._stations: dict[str, str] = {}
         # Where sessions may ever have gone only so far: (station, site), each None for all.
         self._limited: set[tuple[str | None, str | None]] = set()
         # Once they were offered: a visit goes on also where they are offered no more.
         self._offers_visits = False
+        self._has_advance = False
         self._looked = -FRESH_SECONDS
         self._looking: asyncio.Task[None] | None = None
         self._is_away = False
@@ -160,6 +174,7 @@ class DeclaredDirectory:
             rows = await self._connection.ask(SPELT, (token.parent,))
             group = rows[0][0] if rows else None  # erased meanwhile
         accepted = token.status is DeclaredStatus.ACCEPTED
+        credit = await self._credit(known, token, showing, now) if showing and accepted else None
         return TokenAccess(
             status=AuthorizationStatus.ACCEPTED if accepted else AuthorizationStatus.BLOCKED,
             expires_at=token.expires_at,
@@ -168,7 +183,34 @@ class DeclaredDirectory:
             sites=token.sites,
             hours=token.hours,
             is_master_pass=token.is_master_pass,
+            # Who charged until nothing was left shows it again.
+            remembered_until=now + REMEMBERED if credit else None,
+            credit=credit,
         )
+
+    async def _credit(
+        self, known: Declarations, token: Token, showing: Showing, now: datetime
+    ) -> Credit | None:
+        """Return what is left to who pays for a *token* in advance; None: nobody does."""
+        customer = payer_in_advance(known, token, now)
+        if customer is None or showing.purpose is Purpose.STOP:
+            return None
+        station = showing.station.station_id
+        declared = known.station(station, now)
+        site = known.site(declared.site, now) if declared else None
+        if site is None:
+            return None
+        account = PrepaidAccount(customer, site.legal_entity, site.currency)
+        asked = AskedCredit(account, station_id=station, transaction_ref=showing.transaction_ref)
+        accepts = known.policy(now).unknown_credit is UnknownCredit.ACCEPT
+        return await self._credits.of(asked, accepts_unknown=accepts)
+
+    async def is_funded(self, station_id: str, transaction_ref: str) -> bool:
+        """Say whether the payer of a session that goes on may have only so much for it."""
+        known, now = await self._fresh(), self._clock.now()
+        uid = await self._credits.token_of(NamedTransaction(station_id, transaction_ref))
+        token = known.token(uid, now) if uid else None
+        return payer_in_advance(known, token, now) is not None
 
     async def unknown_token(
         self, station_id: str, subject_id: str, *, seen_at: datetime
@@ -191,6 +233,7 @@ class DeclaredDirectory:
             in_messages=station is not None and station.price_messages,
             on_display=policy.price_display,
             is_limited=not self._limited.isdisjoint(places),
+            has_funds=self._has_advance,
         )
 
     async def tariff_in_force(
@@ -212,7 +255,13 @@ class DeclaredDirectory:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
-        for each in (self._connection, self._partners, self._visits, self._unknown):
+        for each in (
+            self._connection,
+            self._partners,
+            self._visits,
+            self._unknown,
+            self._credits,
+        ):
             await each.close()
 
     async def _fresh(self) -> Declarations:
@@ -260,6 +309,9 @@ class DeclaredDirectory:
         }
         self._offers_visits |= any(
             isinstance(each.entity, Policy) and each.entity.visits for each in news
+        )
+        self._has_advance = self._has_advance or any(
+            isinstance(each.entity, Customer) and each.entity.pays_in_advance for each in news
         )
         stations = {each.key for each in news if each.kind is Kind.STATION}
         self._stations |= {canonical(key): key for key in sorted(stations)}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple, Protocol
 
+from ingest.prices.credit import Credit
 from ledger.declared.declarations import TariffInForce
 from ledger.declared.identities import canonical
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
@@ -19,7 +20,7 @@ from ledger.partners.asking import Asking
 
 
 class AuthorizationStatus(StrEnum):
-    """What a station may do for a token, in OCPP's words; 1.6 has not the last two."""
+    """What a station may do for a token, in OCPP's words; 1.6 has not the last three."""
 
     ACCEPTED = "Accepted"
     BLOCKED = "Blocked"
@@ -27,6 +28,7 @@ class AuthorizationStatus(StrEnum):
     INVALID = "Invalid"
     NOT_HERE = "NotAtThisLocation"
     NOT_NOW = "NotAtThisTime"
+    NO_CREDIT = "NoCredit"
 
 
 class Purpose(StrEnum):
@@ -40,7 +42,7 @@ class Purpose(StrEnum):
 RECORDED_AS: Final[
     Mapping[
         AuthorizationStatus,
-        Literal["accepted", "blocked", "expired", "invalid", "elsewhere", "untimely"],
+        Literal["accepted", "blocked", "expired", "invalid", "elsewhere", "untimely", "no_credit"],
     ]
 ] = {
     AuthorizationStatus.ACCEPTED: "accepted",
@@ -49,6 +51,7 @@ RECORDED_AS: Final[
     AuthorizationStatus.INVALID: "invalid",
     AuthorizationStatus.NOT_HERE: "elsewhere",
     AuthorizationStatus.NOT_NOW: "untimely",
+    AuthorizationStatus.NO_CREDIT: "no_credit",
 }
 """The ledger's words for what a station is told in its protocol's."""
 
@@ -73,11 +76,12 @@ class StationAccess:
 
 
 class Showing(NamedTuple):
-    """Where, when and for what a token is shown."""
+    """Where, when and for what a token is shown; in which transaction, where that has an id."""
 
     station: StationAccess
     at: datetime
     purpose: Purpose = Purpose.ASK
+    transaction_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,7 @@ class TokenAccess:
     each time, which nobody did.
     `sites` and `hours` are where and when it may charge, all if none is named. `asked` and
     `reference`: what came of asking its party. `remembered_until`: no station may know it longer.
+    `credit`: what is left to who pays for it in advance, where that was asked.
     """
 
     status: AuthorizationStatus
@@ -104,6 +109,7 @@ class TokenAccess:
     asked: Asking | None = None
     reference: str | None = None
     remembered_until: datetime | None = None
+    credit: Credit | None = None
 
     def status_at(self, moment: datetime, showing: Showing | None = None) -> AuthorizationStatus:
         """Return the status at *moment*: an accepted token expires.
@@ -127,7 +133,8 @@ class TokenAccess:
             return AuthorizationStatus.NOT_HERE
         if self.hours and closes_at(self.hours, showing.at, showing.station.time_zone) is None:
             return AuthorizationStatus.NOT_NOW
-        return AuthorizationStatus.ACCEPTED
+        has_credit = self.credit is None or self.credit.is_enough
+        return AuthorizationStatus.ACCEPTED if has_credit else AuthorizationStatus.NO_CREDIT
 
     def holds_until(self, showing: Showing) -> datetime | None:
         """Return until when a station may remember what it is told; None: for as long as it does.
@@ -154,6 +161,7 @@ class TokenAccess:
             contract=self.contract,
             asked=self.asked,
             reference=self.reference,
+            credit="unknown" if self.credit and self.credit.left is None else None,
         )
 
 
@@ -162,7 +170,7 @@ class PriceTerms(NamedTuple):
 
     `is_telling` False: never. `in_messages`: its model knows prices in messages of a vendor.
     `on_display`: while they charge also as a message for its display. `is_limited`: some of its
-    sessions may go only so far.
+    sessions may go only so far. `has_funds`: some, here or elsewhere, may cost only what is left.
     """
 
     is_telling: bool = False
@@ -170,6 +178,7 @@ class PriceTerms(NamedTuple):
     in_messages: bool = False
     on_display: bool = False
     is_limited: bool = False
+    has_funds: bool = False
 
 
 NO_PRICES: Final = PriceTerms()
@@ -205,6 +214,9 @@ class StationDirectory(Protocol):
 
     async def policy_in_force(self) -> Policy:
         """Return the operator's policy."""
+
+    async def is_funded(self, station_id: str, transaction_ref: str) -> bool:
+        """Say whether the payer of a session that goes on may have only so much for it."""
 
 
 async def power_at(directory: StationDirectory, station: StationAccess, evse_id: int) -> Decimal:

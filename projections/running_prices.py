@@ -15,6 +15,7 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations, load_version
 from ledger.facts.flags import Flag
 from ledger.master_data.assignments import NO_LIMITS, SessionLimits
+from ledger.payments.credit import PREPAID, Fund, MoneySoFar
 from ledger.rating.allowances import ReadAllowances
 from ledger.rating.basis import terms_of
 from ledger.rating.entitlements import Entitlements
@@ -23,8 +24,9 @@ from ledger.sessions.session import ChargingSession
 from ledger.worker.session_rows import RECENT
 from ledger.worker.station_now import station_now
 from projections.heard_session import heard_session
+from projections.running_money import money_so_far
 from tariffs.model.usage import Activity
-from tariffs.quantities import money_of_minor
+from tariffs.quantities import Money, money_of_minor
 
 _HEARD: LiteralString = """
 SELECT max(heard_at) FROM unfinished_session WHERE station_id = %s
@@ -58,13 +60,14 @@ class SessionSoFar(NamedTuple):
     limits: SessionLimits
     energy_wh: Decimal | None
     started_at: datetime
+    money: MoneySoFar | None = None
 
 
 class RunningPrices:
-    """Prices open sessions; one object serves one thread."""
+    """Prices open sessions; one object serves one thread. *funds* may limit them by money."""
 
-    def __init__(self, dsn: str) -> None:
-        self._connection = connect(dsn)
+    def __init__(self, dsn: str, funds: Sequence[Fund] = (PREPAID,)) -> None:
+        self._connection, self._funds = connect(dsn), funds
         self._declarations = Declarations()
 
     def __enter__(self) -> Self:
@@ -77,46 +80,52 @@ class RunningPrices:
         """Let the connection go."""
         self._connection.close()
 
-    def of(self, station_id: str, transaction_ref: str) -> SessionSoFar | None:
+    def of(
+        self, station_id: str, transaction_ref: str, now: datetime | None = None
+    ) -> SessionSoFar | None:
         """Return the open session of a station's transaction; None where there is none.
 
-        That its start never came is no reason against a price: then it costs what was heard of it.
-        It may also have ended, and wait.
+        With *now* it says, too, which money limits it. That its start never came is no reason
+        against a price: then it costs what was heard of it. It may also have ended, and wait.
         """
         heard = self._connection.execute(_HEARD, (station_id, transaction_ref)).fetchone()
         if heard is None:
             return None
         known = self._known()
-        now = station_now(self._connection, known, station_id, heard[0] - RECENT)
-        rows = [row for row in now.unfinished if row.transaction_ref == transaction_ref]
+        there = station_now(self._connection, known, station_id, heard[0] - RECENT)
+        rows = [row for row in there.unfinished if row.transaction_ref == transaction_ref]
         # As the worker takes the last session of a reference that began again.
         row = max(rows, key=lambda each: (each.begins, each.session_id), default=None)
-        session = now.sessions.get(row.session_id) if row else None
+        session = there.sessions.get(row.session_id) if row else None
         if row is None or session is None:
             return None
         if session.started_at is None:
             traits = known.traits(station_id, heard[0])
-            told = now.heard[transaction_ref]
+            told = there.heard[transaction_ref]
             session = heard_session(station_id, transaction_ref, told, traits) or session
         # One that is over, and waits, is stopped by nobody.
         basis = None if session.is_ended else terms_of(session, known).basis
         is_dated = session.started_at is not None and Flag.CLOCK_JUMPED not in session.flags
+        price, money = self._price(session, row.validations, known), None
+        if now is not None:
+            entitled = self._entitled(row.validations)
+            cost = Money(price.gross, price.currency) if price else None
+            money = money_so_far(self._connection, self._funds, session, known, entitled, cost, now)
         return SessionSoFar(
             session=row.session_id,
-            price=self._price(session, row.validations, known),
+            price=price,
             limits=basis.tariff.assignment.limits if basis else NO_LIMITS,
             energy_wh=session.energy_wh,
             started_at=session.started_at
             if session.started_at and is_dated
             else session.first_received_at,
+            money=money,
         )
 
     def _price(
         self, session: ChargingSession, validations: Sequence[str], known: Declarations
     ) -> RunningPrice | None:
-        allowances = ReadAllowances(self._connection)
-        entitled = Entitlements(validations=tuple(validations), allowances=allowances)
-        price = price_so_far(session, known, entitled)
+        price = price_so_far(session, known, self._entitled(validations))
         if isinstance(price, NoPrice):
             return None
         money = money_of_minor(price.net_minor + price.tax_minor, price.currency)
@@ -128,6 +137,10 @@ class RunningPrices:
             register_wh=registers[-1] if registers else session.meter_start_wh,
             is_idle=bool(session.spans) and session.spans[-1].activity is Activity.PARKING,
         )
+
+    def _entitled(self, validations: Sequence[str]) -> Entitlements:
+        allowances = ReadAllowances(self._connection)
+        return Entitlements(validations=tuple(validations), allowances=allowances)
 
     def _known(self) -> Declarations:
         version = load_version(self._connection)

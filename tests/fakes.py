@@ -163,6 +163,11 @@ class FixedDirectory:
     hashes: dict[str, str] = field(default_factory=dict)
     token_habits: TokenHabits = NO_HABITS
     terms: PriceTerms = NO_PRICES
+    funded: set[str] = field(default_factory=set)
+
+    async def is_funded(self, station_id: str, transaction_ref: str) -> bool:
+        assert station_id
+        return transaction_ref in self.funded
 
     async def station(self, identity: str) -> StationAccess | None:
         for station_id, password in self.passwords.items():

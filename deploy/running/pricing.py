@@ -16,8 +16,10 @@ import signal
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from datetime import datetime
 from typing import Final
 
 import psycopg
@@ -37,8 +39,8 @@ _LOGGER = logging.getLogger(__name__)
 class PricingProcess:
     """Prices open sessions, one after the other, in a process of its own."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, now: Callable[[], datetime]) -> None:
+        self._dsn, self._now = dsn, now
         self._pool: ProcessPoolExecutor | None = None
         self._waiting = 0
         self._slow: dict[str, float] = {}
@@ -51,7 +53,7 @@ class PricingProcess:
         self._waiting += 1
         try:
             found, seconds, trouble = await loop.run_in_executor(
-                self._running_pool(), _price, station_id, transaction_ref
+                self._running_pool(), _price, station_id, transaction_ref, self._now()
             )
         except BrokenProcessPool:
             _LOGGER.warning("the process that prices ended; the next price starts it again")
@@ -100,13 +102,15 @@ def _begin(dsn: str) -> None:
     _Here.dsn = dsn
 
 
-def _price(station_id: str, transaction_ref: str) -> tuple[SessionSoFar | None, float, str]:
+def _price(
+    station_id: str, transaction_ref: str, now: datetime
+) -> tuple[SessionSoFar | None, float, str]:
     """Return how far an open session is, how long it took to say so, and what went wrong."""
     began, found, trouble = time.process_time(), None, ""
     try:
         if _Here.prices is None:
             _Here.prices = RunningPrices(_Here.dsn)
-        found = _Here.prices.of(station_id, transaction_ref)
+        found = _Here.prices.of(station_id, transaction_ref, now)
     except psycopg.OperationalError as error:
         _Here.prices, trouble = None, str(error)
     except Exception as error:  # noqa: BLE001 - one session must not keep others from their prices

@@ -278,7 +278,7 @@ def _prices(context: PartContext, exits: AsyncExitStack) -> Prices | None:
     from ingest.prices.books import BookedPrices  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415
 
-    pricing = PricingProcess(context.dsn)
+    pricing = PricingProcess(context.dsn, context.clock.now)
     prices = BookedPrices(partial(connect_async, context.dsn), pricing.so_far)
     exits.push_async_callback(prices.close)
     exits.push_async_callback(pricing.close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from ingest.answers.schedules import VehicleSchedules
@@ -154,10 +155,14 @@ async def subject_of(token_uid: str | None, parts: AnsweringParts) -> str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenAnswer:
-    """What a station is answered about a token, and what the log keeps of it."""
+    """What a station is answered about a token, and what the log keeps of it.
+
+    `left`: what its session may cost, in major units, where its payer has only so much for it.
+    """
 
     info: Mapping[str, Any]
     authorization: Authorization | None = None
+    left: Decimal | None = None
 
     @property
     def is_accepted(self) -> bool:
@@ -186,15 +191,17 @@ class TokenWords:
         purpose: Purpose = Purpose.ASK,
         *,
         told_at: str | None = None,
+        transaction_ref: str = "",
     ) -> TokenAnswer:
         """Return the present status of a token (`subject_of`) and what is known about it.
 
-        *told_at* is the station's time of what the token is shown for: hours count by it.
+        *told_at* is the station's time of what the token is shown for: hours count by it. What a
+        transaction costs that has an id already does not count against it.
         """
         if subject_id is None:
             return TokenAnswer(info={self.info: {"status": AuthorizationStatus.INVALID}})
         now = parts.clock.now()
-        showing = Showing(parts.station, _shown_at(told_at, now), purpose)
+        showing = Showing(parts.station, _shown_at(told_at, now), purpose, transaction_ref)
         token = await parts.directory.token(subject_id, showing)
         if token is None:
             status = await parts.directory.unknown_token(parts.station_id, subject_id, seen_at=now)
@@ -209,7 +216,9 @@ class TokenWords:
         if token.group and len(token.group) <= self.group_max:
             info |= self.group(token.group)
         return TokenAnswer(
-            info={self.info: info}, authorization=token.authorization(subject_id, now, showing)
+            info={self.info: info},
+            authorization=token.authorization(subject_id, now, showing),
+            left=token.credit.left if token.credit else None,
         )
 
 

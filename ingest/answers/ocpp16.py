@@ -36,6 +36,7 @@ _TOKEN: Final = TokenWords(
     statuses={
         AuthorizationStatus.NOT_HERE: AuthorizationStatus.BLOCKED,
         AuthorizationStatus.NOT_NOW: AuthorizationStatus.BLOCKED,
+        AuthorizationStatus.NO_CREDIT: AuthorizationStatus.BLOCKED,
     },
     knows_master_pass=False,
 )

@@ -55,17 +55,17 @@ def about_tokens(words: TokenWords, terms: TermsToTell | None = None) -> Mapping
     accepted = TokenAnswer(info={words.info: {"status": AuthorizationStatus.ACCEPTED}})
 
     async def found(
-        id_token: PayloadFields,
-        parts: AnsweringParts,
-        purpose: Purpose = Purpose.ASK,
-        *,
-        told_at: str | None = None,
+        id_token: PayloadFields, parts: AnsweringParts, event: PayloadFields | None = None
     ) -> TokenAnswer:
         # A start by button: there is no token to look up.
         if id_token.text("type") == "NoAuthorization":
             return accepted
         subject_id = await subject_of(id_token.text("idToken"), parts)
-        return await words.about(subject_id, parts, purpose, told_at=told_at)
+        if event is None:
+            return await words.about(subject_id, parts)
+        named = event.nested("transactionInfo").text("transactionId") or ""
+        told_at, purpose = event.text("timestamp"), _purpose(event)
+        return await words.about(subject_id, parts, purpose, told_at=told_at, transaction_ref=named)
 
     async def authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         told = await found(fields.nested("idToken"), parts)
@@ -86,7 +86,7 @@ def about_tokens(words: TokenWords, terms: TermsToTell | None = None) -> Mapping
         # What was charged offline is history: refusing it now would change nothing but the
         # driver's next charge (field notes, quirk 26). The log keeps what the token is all the
         # same.
-        told = await found(id_token, parts, _purpose(fields), told_at=fields.text("timestamp"))
+        told = await found(id_token, parts, fields)
         info = accepted.info if is_offline else told.info
         more = await terms.event(fields, told, parts) if terms and not is_offline else {}
         return Answer(

@@ -4,7 +4,8 @@
     it shows that it lives, after a change  -> the same, or ClearTariffs where there is none now
     Authorize of an accepted token          -> `tariff`: what its bearer pays there
     an event with an accepted token         -> `transactionLimit`: how far its assignment lets it
-                                               go, or its driver, who said so, if that is less
+                                               go, what is left to who pays in advance, or how far
+                                               its driver said, whichever is less
 
 A tariff that OCPP 2.1 cannot say as we bill it is not sent (a warning names what it cannot); only
 a price that has no end in decimals is rounded, far below what any session could show.
@@ -25,6 +26,7 @@ from ingest.answers.answering import AnsweringParts, Question, TokenAnswer
 from ingest.facts.lenient import read_number
 from ingest.rpc.fields import PayloadFields
 from ledger.declared.declarations import TariffInForce
+from ledger.master_data.assignments import SessionLimits
 from ledger.rating.basis import CompiledKey
 from tariffs.ocpp21.messages import ocpp_json
 from tariffs.ocpp21.stations import ROUNDED, UnsayableTariffError, station_tariff
@@ -70,8 +72,18 @@ async def limit(
     found = await _in_force(told, parts)
     if found is None:
         return {}
-    ours = found.assignment
+    ours = found.assignment.limits
+    costs = [cost for cost in (ours.max_cost, told.left) if cost is not None]
     chosen = event.nested("transactionInfo").nested("transactionLimit")
+    limits = told_limits(ours._replace(max_cost=min(costs, default=None)), chosen)
+    return {"transactionLimit": limits} if limits else {}
+
+
+def told_limits(ours: SessionLimits, chosen: PayloadFields) -> Mapping[str, Decimal | int]:
+    """Return a TransactionLimit: of each of *ours* that, or what the driver *chose* if it is less.
+
+    Source: OCPP 2.1 part 2, TransactionLimitType: cost in the tariff's currency, Wh, seconds.
+    """
     limits: dict[str, Decimal | int] = {}
     if ours.max_cost is not None:
         limits["maxCost"] = _lower(ours.max_cost, chosen.text("maxCost"))
@@ -79,7 +91,7 @@ async def limit(
         limits["maxEnergy"] = _lower(ours.max_energy_wh, chosen.text("maxEnergy"))
     if ours.max_time_s is not None:
         limits["maxTime"] = int(_lower(Decimal(ours.max_time_s), chosen.text("maxTime")))
-    return {"transactionLimit": limits} if limits else {}
+    return limits
 
 
 async def _in_force(told: TokenAnswer, parts: AnsweringParts) -> TariffInForce | None:

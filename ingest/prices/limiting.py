@@ -1,7 +1,8 @@
 """Stopping transactions that have reached what their assignment lets them cost, charge or last.
 
-A station of OCPP 2.1 is told the limits and stops itself. Of one of 1.6 and 2.0.1 the price so far,
-the energy and the time are looked at here, and it is told to stop:
+Or that use up what their payer has for them. A station of OCPP 2.1 is told the limits and stops
+itself. Of one of 1.6 and 2.0.1 the price so far, the energy and the time are looked at here, and it
+is told to stop:
 
     5.01 EUR so far, max_cost 5.00        -> RemoteStopTransaction (1.6), RequestStopTransaction
     it says Accepted                      -> nothing more, whatever it does
@@ -9,7 +10,14 @@ the energy and the time are looked at here, and it is told to stop:
     the station connects again meanwhile  -> the plan goes on where it was, in whichever process
     held if it ended now: no price        -> energy and time count all the same
 
-What was charged is billed: a limit is no price. Where no assignment names a limit, nobody is asked.
+    4.90 EUR so far, 5.00 left, 5.02 if it goes on as it does until the stop is obeyed -> the same
+    9.50 EUR left by now, for its payer paid                                -> it goes on
+    a silent station, which as it does will have used it up in 80 seconds   -> looked at then
+
+What is left changes while it charges: by other sessions of its payer, and by what is paid. So one
+at a station that knows limits is looked at, too: it is told the new limit, and to stop where it has
+passed it. What was charged is billed: a limit is no price. Where no assignment names a limit and
+nobody pays in advance, nobody is asked.
 """
 
 from __future__ import annotations
@@ -18,13 +26,15 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import psycopg
 
 from ingest.answers.answering import AnsweringParts
+from ingest.answers.terms import told_limits
 from ingest.directory import PriceTerms
 from ingest.errors import IngestError
 from ingest.prices.price import (
@@ -36,7 +46,9 @@ from ingest.prices.price import (
     taken,
 )
 from ingest.prices.words import Stage, TransactionNews
+from ingest.rpc.fields import PayloadFields
 from ledger.master_data.assignments import NO_LIMITS
+from ledger.payments.credit import MoneySoFar
 
 LOOK_EVERY_SECONDS: Final = 5.0
 """How often a transaction that has limits is looked at, at most."""
@@ -45,22 +57,38 @@ BEHIND_SECONDS: Final = 30.0
 TAKEN_SECONDS: Final = 5.0
 DAY_SECONDS: Final = 86_400.0
 """A time limit that lies farther away is looked at each day."""
+MONEY_SECONDS: Final = 300.0
+"""How much is left is looked at so often at least, though its station says nothing."""
 PAUSES: tuple[float, ...] = (10.0, 30.0, 60.0, 300.0)
 """After how long a station that did not say that it stops is told to again."""
 WATCHED_MAX: Final = 64
+NOTHING_CHOSEN: Final = PayloadFields(b"{}")
 _LOGGER: Final = logging.getLogger(__name__)
 
 
 class _Watched:
     """A transaction that goes on: its last line, and from when on it is looked at again.
 
-    `is_settled`: it has no limits, or was told to stop.
+    `is_settled`: it has no limits, or was told to stop. `is_funded`: its payer has only so much for
+    it; None: not asked yet. `limits` are all that it has by that, `chosen` those of its driver.
     """
 
-    __slots__ = ("due_at", "is_settled", "line", "looked_at")
+    __slots__ = (
+        "chosen",
+        "due_at",
+        "is_funded",
+        "is_settled",
+        "limits",
+        "line",
+        "looked_at",
+        "told",
+    )
 
     def __init__(self, line: PriceQuestion) -> None:
         self.line, self.is_settled = line, False
+        self.is_funded: bool | None = None
+        self.chosen, self.limits = NOTHING_CHOSEN, NO_LIMITS
+        self.told: Mapping[str, Decimal | int] = {}
         self.looked_at, self.due_at = -math.inf, math.inf
 
 
@@ -74,9 +102,12 @@ class LimitWatch:
         prices: Prices,
         stops: Stops,
         terms: Callable[[], Awaitable[PriceTerms]],
+        *,
+        knows_limits: bool = False,
     ) -> None:
         self._clock, self._protocol, self._terms = parts.clock, protocol, terms
-        self._prices, self._stops = prices, stops
+        self._prices, self._stops, self._knows_limits = prices, stops, knows_limits
+        self._directory = parts.directory
         self._loop = asyncio.get_running_loop()
         self._watched: OrderedDict[str, _Watched] = OrderedDict()
         self._news = asyncio.Event()
@@ -86,14 +117,17 @@ class LimitWatch:
     def follow(self, news: TransactionNews, line: PriceQuestion) -> None:
         """Look how far a transaction is of which *line* says something."""
         if news.stage is Stage.ENDED:
-            self._watched.pop(news.reference, None)
+            ended = self._watched.pop(news.reference, None)
             self._news.set()
+            if ended is not None and ended.is_funded:
+                self._begin(self._note_end(line))
             return
         watched = self._watched.get(news.reference)
         if watched is None:
             watched = self._watched[news.reference] = _Watched(line)
             if len(self._watched) > WATCHED_MAX:
                 self._watched.popitem(last=False)
+        watched.chosen = news.chosen or watched.chosen
         if watched.is_settled:
             return
         watched.line = line
@@ -101,6 +135,15 @@ class LimitWatch:
         self._news.set()
         if self._watching is None or self._watching.done():
             self._watching = self._begin(self._watch())
+
+    def to_tell(self, news: TransactionNews) -> Mapping[str, Decimal | int]:
+        """Return how far a transaction may go by what is left; nothing where that was told."""
+        watched = self._watched.get(news.reference)
+        if watched is None or watched.limits.max_cost is None:
+            return {}
+        limits = told_limits(watched.limits, news.chosen or watched.chosen)
+        told, watched.told = watched.told, limits
+        return {} if limits == told else limits
 
     async def close(self) -> None:
         """End what is under way; a plan goes on once the station is back."""
@@ -133,27 +176,57 @@ class LimitWatch:
     async def _look(self, watched: _Watched) -> None:
         """Look how far a transaction is, and when to look again without news of it."""
         watched.looked_at, watched.due_at = self._loop.time(), math.inf
-        line = watched.line
-        if not (await self._terms()).is_limited:
+        terms, line = await self._terms(), watched.line
+        is_limited = terms.is_limited and not self._knows_limits
+        if not (is_limited or (terms.has_funds and watched.is_funded is not False)):
             return
         try:
             async with asyncio.timeout(TAKEN_SECONDS):
                 await taken(self._prices, line)
+                if terms.has_funds and watched.is_funded is None:
+                    named = line.station_id, line.transaction_ref
+                    watched.is_funded = await self._directory.is_funded(*named)
         except (TimeoutError, psycopg.Error):
-            watched.due_at = min(watched.due_at, self._loop.time() + BEHIND_SECONDS)
+            self._again(watched, BEHIND_SECONDS)
+            return
+        if not (is_limited or watched.is_funded):
             return
         found = await self._prices.so_far(line)
-        if found is None:
-            return
-        now = self._clock.now()
-        if found.limits == NO_LIMITS:
-            watched.is_settled = True
-        elif (why := reached(found, now)) is not None:
+        if found is not None:
+            self._found(watched, found)
+        elif watched.is_funded:
+            self._again(watched, BEHIND_SECONDS)
+
+    def _found(self, watched: _Watched, found: RunningTransaction) -> None:
+        """Stop a transaction that was looked at, or say when to look at it again."""
+        now, money = self._clock.now(), found.money
+        if money is not None:
+            costs = (max(money.limit, Decimal(0)), found.limits.max_cost)
+            least = min(cost for cost in costs if cost is not None)
+            watched.limits = found.limits._replace(max_cost=least)
+        if self._knows_limits:
+            found = found._replace(limits=NO_LIMITS)
+        if found.limits == NO_LIMITS and money is None:
+            watched.is_settled = not watched.is_funded
+        elif (why := reached(found, now, knows_limits=self._knows_limits)) is not None:
             watched.is_settled = True
             self._begin(self._stop(watched, found.session, why))
-        elif found.limits.max_time_s is not None:
+            return
+        if found.limits.max_time_s is not None:
             left = (ends_at(found) - now).total_seconds()
-            watched.due_at = min(watched.due_at, self._loop.time() + min(left, DAY_SECONDS))
+            self._again(watched, min(left, DAY_SECONDS))
+        if watched.is_funded:
+            self._again(watched, MONEY_SECONDS if money is None else seconds_left(money))
+
+    def _again(self, watched: _Watched, seconds: float) -> None:
+        watched.due_at = min(watched.due_at, self._loop.time() + seconds)
+
+    async def _note_end(self, line: PriceQuestion) -> None:
+        """Have noted what a transaction cost that ended and is not rated: others share the rest."""
+        async with asyncio.timeout(BEHIND_SECONDS):
+            found = await taken(self._prices, line)
+        if found.price is None:
+            await self._prices.so_far(line)
 
     async def _stop(self, watched: _Watched, session: str, why: str) -> None:
         line = watched.line
@@ -172,15 +245,29 @@ class LimitWatch:
         _LOGGER.warning("%s does not stop %s", line.station_id, session)
 
 
-def reached(found: RunningTransaction, now: datetime) -> str | None:
-    """Return which limit a transaction has reached, if it has."""
-    limits, price = found.limits, found.price
+def reached(found: RunningTransaction, now: datetime, *, knows_limits: bool = False) -> str | None:
+    """Return which limit a transaction has reached, if it has.
+
+    A station that *knows_limits* was told what is left, and stops by itself: it has passed it only
+    where that became less meanwhile.
+    """
+    limits, price, money = found.limits, found.price, found.money
+    if money is not None and (money.cost if knows_limits else money.ahead) >= money.limit:
+        return "money"
     if limits.max_cost is not None and price is not None and price.gross >= limits.max_cost:
         return "cost"
     energy = found.energy_wh
     if limits.max_energy_wh is not None and energy is not None and energy >= limits.max_energy_wh:
         return "energy"
     return "time" if limits.max_time_s is not None and now >= ends_at(found) else None
+
+
+def seconds_left(money: MoneySoFar) -> float:
+    """Return in how many seconds a transaction uses up what is left if it goes on as it does."""
+    if money.per_second <= 0:
+        return MONEY_SECONDS
+    left = (money.limit - money.ahead) / money.per_second
+    return min(max(int(left), LOOK_EVERY_SECONDS), MONEY_SECONDS)
 
 
 def ends_at(found: RunningTransaction) -> datetime:
@@ -194,5 +281,5 @@ def ends_at(found: RunningTransaction) -> datetime:
 async def _guarded(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
-    except (psycopg.Error, IngestError) as error:
+    except (psycopg.Error, IngestError, TimeoutError) as error:
         _LOGGER.warning("a transaction is not looked at for its limits: %s", error)

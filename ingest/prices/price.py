@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol
 
 from ledger.log.event_log import Position
 from ledger.master_data.assignments import SessionLimits
+from ledger.payments.credit import MoneySoFar
 
 LOOK_SECONDS: Final = 0.02
 
@@ -31,7 +32,7 @@ class RunningTransaction(NamedTuple):
     """A transaction that goes on: what it costs so far, how far it is and how far it may go.
 
     `session` is the id of what it is in the books. The price is None where a person would have to
-    decide about it if it ended now.
+    decide about it if it ended now. `money`: what it may cost, where its payer has only so much.
     """
 
     session: str
@@ -39,6 +40,7 @@ class RunningTransaction(NamedTuple):
     limits: SessionLimits
     energy_wh: Decimal | None
     started_at: datetime
+    money: MoneySoFar | None = None
 
 
 class PriceQuestion(NamedTuple):

@@ -45,6 +45,7 @@ from ingest.prices.words import (
     TransactionNews,
     tariff_words,
     with_cost,
+    with_limits,
 )
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallResult, FrameError
@@ -117,9 +118,15 @@ class PriceTelling:
         self._unknown: set[str] = set()
         self._unrated: set[str] = set()
         self._limits = None
-        if self._words and self._words.is_stopped_here and self._prices and parts.stops:
-            protocol, terms = connection.protocol, self._known_terms
-            self._limits = LimitWatch(parts, protocol, self._prices, parts.stops, terms)
+        if self._words and self._prices and parts.stops:
+            self._limits = LimitWatch(
+                parts,
+                connection.protocol,
+                self._prices,
+                parts.stops,
+                self._known_terms,
+                knows_limits=self._words.knows_limits,
+            )
 
     def news(self, call: Call, answer: bytes) -> TransactionNews | None:
         """Return what *call* says of a transaction whose price matters; else None."""
@@ -135,10 +142,17 @@ class PriceTelling:
         return read(PayloadFields(call.payload), PayloadFields(answer))
 
     def with_known(self, news: TransactionNews, answer: bytes) -> bytes:
-        """Return *answer* with what the transaction cost when it was priced last."""
+        """Return *answer* with what the transaction cost when it was priced last.
+
+        And with what it may cost by now, where its station knows limits.
+        """
+        if self._words is None or news.stage is not Stage.RUNNING:
+            return answer
+        if self._limits and self._words.knows_limits and (told := self._limits.to_tell(news)):
+            answer = with_limits(answer, told)
         running = self._running.get(news.reference)
-        price = running.known if running and news.stage is Stage.RUNNING else None
-        if price is None or self._words is None or news.stage not in self._words.in_answers:
+        price = running.known if running else None
+        if price is None or news.stage not in self._words.in_answers:
             return answer
         return with_cost(answer, price.gross)
 
@@ -211,7 +225,10 @@ class PriceTelling:
         del self._connection
 
     def _is_limited(self) -> bool:
-        return self._limits is not None and self._terms is not None and self._terms.is_limited
+        terms, words = self._terms, self._words
+        if self._limits is None or terms is None or words is None:
+            return False
+        return terms.has_funds or (terms.is_limited and not words.knows_limits)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         if len(self._later) >= TRANSACTIONS_MAX:

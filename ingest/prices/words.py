@@ -41,11 +41,15 @@ class Stage(Enum):
 
 
 class TransactionNews(NamedTuple):
-    """What a call says of a transaction; `token` as the station writes it, where it matters."""
+    """What a call says of a transaction; `token` as the station writes it, where it matters.
+
+    `chosen`: how far its driver lets it go, where the call says so (TransactionLimit).
+    """
 
     reference: str
     stage: Stage
     token: str | None = None
+    chosen: PayloadFields | None = None
 
 
 class PriceCall(NamedTuple):
@@ -65,8 +69,8 @@ class PriceWords(NamedTuple):
 
     `in_answers` are the stages in whose answers the cost may stand. `is_of_vendor`: only a station
     whose model knows them understands the calls. `display` is the call for the display, `tariff`
-    the one that says to the bearer of a token in words what it will cost. `is_stopped_here`: a
-    station does not know limits, and is told to stop once they are reached.
+    the one that says to the bearer of a token in words what it will cost. `knows_limits`: a
+    station is told them and stops by itself; another one is told to stop once they are reached.
     """
 
     news: Mapping[str, Reads]
@@ -76,7 +80,7 @@ class PriceWords(NamedTuple):
     is_of_vendor: bool = False
     display: Callable[[str, ShownPrice], PriceCall] | None = None
     tariff: Callable[[str, str], PriceCall] | None = None
-    is_stopped_here: bool = True
+    knows_limits: bool = False
 
 
 def with_cost(payload: bytes, gross: Decimal) -> bytes:
@@ -85,16 +89,28 @@ def with_cost(payload: bytes, gross: Decimal) -> bytes:
     return b'%b%b"totalCost":%b}' % (payload[:-1], comma, encode(gross))
 
 
+def with_limits(payload: bytes, limits: Mapping[str, Decimal | int]) -> bytes:
+    """Return the answer *payload* with how far its transaction may go, if it says no limits."""
+    if PayloadFields(payload).has("transactionLimit"):
+        return payload
+    comma = b"" if payload == b"{}" else b","
+    return b'%b%b"transactionLimit":%b}' % (payload[:-1], comma, encode(limits))
+
+
 _STAGES: Final = {"Started": Stage.STARTED, "Updated": Stage.RUNNING, "Ended": Stage.ENDED}
 
 
 def _event(call: PayloadFields, _answer: PayloadFields) -> TransactionNews | None:
     stage = _STAGES.get(call.text("eventType") or "")
-    reference = call.nested("transactionInfo").text("transactionId")
+    info = call.nested("transactionInfo")
+    reference = info.text("transactionId")
     if stage is None or not reference or len(reference) > _TRANSACTION_ID_MAX:
         return None
     # What happened offline is history: nobody stands before the display (field notes, quirk 26).
-    return None if call.is_true("offline") else TransactionNews(reference, stage)
+    if call.is_true("offline"):
+        return None
+    chosen = info.nested("transactionLimit") if info.has("transactionLimit") else None
+    return TransactionNews(reference, stage, chosen=chosen)
 
 
 def _cost_updated(reference: str, price: ShownPrice) -> PriceCall:
@@ -198,7 +214,7 @@ WORDS: Final[Mapping[str, PriceWords]] = MappingProxyType(
         ),
         "ocpp2.0.1": _OF_201,
         "ocpp2.1": _OF_201._replace(
-            in_answers=frozenset({Stage.RUNNING, Stage.ENDED}), is_stopped_here=False
+            in_answers=frozenset({Stage.RUNNING, Stage.ENDED}), knows_limits=True
         ),
     }
 )

@@ -46,6 +46,10 @@ class PayloadFields:
         raw = self._members.get(name)
         return raw is not None and bytes(raw).strip(b'"').lower() == b"true"
 
+    def has(self, name: str) -> bool:
+        """Say whether there is such a member, whatever it is."""
+        return name in self._members
+
     def nested(self, name: str) -> PayloadFields:
         """Return the members of a member."""
         return PayloadFields(self._members.get(name, b"{}"))

@@ -64,13 +64,6 @@ JOIN journal_entry AS entry ON entry.accounts[1] = 'prepayments'
     AND entry.currencies[1] = wanted.currency
 GROUP BY wanted.customer, wanted.legal_entity, wanted.currency
 """
-_HAS_CREDIT: LiteralString = """
-SELECT EXISTS (
-    SELECT FROM journal_entry
-    WHERE accounts[1] = 'prepayments' AND parties[1] = %s AND legal_entity = %s
-    GROUP BY currencies[1] HAVING sum(amounts[1]) < 0
-)
-"""
 _SETTLED: LiteralString = """
 SELECT coalesce(sum(amounts[1]), 0)::bigint FROM journal_entry WHERE entry_id IN (
     SELECT 'settled:' || %(number)s
@@ -198,12 +191,6 @@ def standings(
         for *account, balance, received_at in connection.execute(_BALANCES, columns)
     }
     return [found.get(account, PrepaidStanding()) for account in accounts]
-
-
-def has_credit(connection: Connection[Any], customer: str, legal_entity: str) -> bool:
-    """Say whether *customer* has a balance above 0 at *legal_entity*, in whatever currency."""
-    [(found,)] = connection.execute(_HAS_CREDIT, (customer, legal_entity)).fetchall()
-    return bool(found)
 
 
 def settled_minor(connection: Connection[Any], number: str) -> int:

@@ -38,6 +38,7 @@ from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id
 from tariffs.zones import zone_names
 
 _THRESHOLD_MAX: Final = Decimal(10) ** 12
+_MARGIN_MAX_S: Final = 3600
 
 
 class DeclarationProblem(NamedTuple):
@@ -195,10 +196,23 @@ def _customer(customer: Customer) -> Iterator[str]:
     has_threshold, threshold = customer.invoicing is Invoicing.ON_THRESHOLD, customer.threshold
     if has_threshold != (threshold is not None):
         yield "a threshold is of who is invoiced on_threshold: say both, or neither"
-    if threshold is not None and not (threshold.is_finite() and 0 < threshold <= _THRESHOLD_MAX):
+    if threshold is not None and not _is_threshold(threshold):
         yield f"threshold must be an amount above 0, and at most {_THRESHOLD_MAX:f}"
+    yield from _top_up(customer)
     if kind is CustomerKind.AD_HOC and customer.invoicing is not Invoicing.PER_SESSION:
         yield "an ad hoc customer has no contract: it is invoiced per_session"
+
+
+def _top_up(customer: Customer) -> Iterator[str]:
+    amounts = customer.top_up_below, customer.top_up_by
+    if (amounts[0] is None) != (amounts[1] is None):
+        yield "top_up_below and top_up_by go together: say both, or neither"
+    if any(each is not None and not _is_threshold(each) for each in amounts):
+        yield f"top_up_below and top_up_by are above 0, and at most {_THRESHOLD_MAX:f}"
+
+
+def _is_threshold(amount: Decimal) -> bool:
+    return amount.is_finite() and 0 < amount <= _THRESHOLD_MAX
 
 
 def _vat_id(vat_id: str) -> Iterator[str]:
@@ -218,6 +232,13 @@ _PARTNER_URL: Final = re.compile(r"https?://[!-~]{1,240}", re.ASCII)
 _RECEIPT_URL: Final = re.compile(r"https://(?=.{1,1892}\Z)[!-z|~]*\{receipt\}[!-z|~]*", re.ASCII)
 
 
+def _money_policy(policy: Policy) -> Iterator[str]:
+    if not 0 <= policy.stop_margin_s <= _MARGIN_MAX_S:
+        yield f"stop_margin_s must be from 0 to {_MARGIN_MAX_S}"
+    if policy.top_ups_a_day < 0:
+        yield "top_ups_a_day must not be below 0"
+
+
 def _policy(policy: Policy) -> Iterator[str]:
     if min(policy.wait_s, policy.silence_s) <= 0:
         yield "waiting times must be positive"
@@ -231,6 +252,7 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield "undeclared_power_w must be above 0"
     if policy.price_every_s <= 0:
         yield "price_every_s must be above 0"
+    yield from _money_policy(policy)
     if not (policy.station_cost_limit.is_finite() and policy.station_cost_limit >= 0):
         yield "station_cost_limit must be an amount from 0 on"
     if policy.receipt_url is not None and not _RECEIPT_URL.fullmatch(policy.receipt_url):

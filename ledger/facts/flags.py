@@ -56,6 +56,7 @@ class Flag(StrEnum):
     DISSOLVED = "dissolved"
     DISPUTED = "disputed"
     PRICE_TOLD_DIFFERS = "price_told_differs"
+    STARTED_WITHOUT_CREDIT = "started_without_credit"
     # Times
     ZONE_MISSING = "zone_missing"
     TZ_MISLABELLED = "tz_mislabelled"
@@ -193,6 +194,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
         "By frames that came after its price there is no such session; nothing of it is billed."
     ),
     _F.DISPUTED: FlagRule("Its payer contests what was billed; nobody decided about that yet."),
+    _F.STARTED_WITHOUT_CREDIT: FlagRule(
+        "Its customer pays in advance, and nothing was left when it started; it is owed."
+    ),
     _F.PRICE_TOLD_DIFFERS: FlagRule(
         "After its end its station was told another price than it was rated at; the rating stands."
     ),

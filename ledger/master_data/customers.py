@@ -67,12 +67,14 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `vat_id`, else private. `reverse_charge`: a business that owes the VAT itself, in the seller's
     place; it has a `vat_id` (`owes_vat_itself`). `resells`: a dealer, who buys electricity to sell
     it on. `payment_days`: how many days after its date an invoice is due; None: it says nothing.
-    `pays_in_advance`: partners are told to ask us about its tokens, and let them charge only while
-    there is a balance. `threshold`: taxes included, in major units of each currency; of who is
-    invoiced ON_THRESHOLD. `buyer_reference`: how the buyer finds what an invoice is for (EN 16931:
-    BT-10), of a German public buyer its Leitweg-ID; `order_reference`: its order's number (BT-13);
-    `electronic_address`: "scheme:id" by the EAS code list (BT-49). `delivery`: how its documents
-    reach it.
+    `pays_in_advance`: its sessions start, here and with partners, who must ask us, only while
+    something is left of its balance, and are stopped here when nothing is. `top_up_below`,
+    `top_up_by`: once less than that is left, so much is taken from its payment method; in major
+    units of each currency, both or none. `threshold`: taxes included, in major units of each
+    currency; of who is invoiced ON_THRESHOLD. `buyer_reference`: how the buyer finds what an
+    invoice is for (EN 16931: BT-10), of a German public buyer its Leitweg-ID; `order_reference`:
+    its order's number (BT-13); `electronic_address`: "scheme:id" by the EAS code list (BT-49).
+    `delivery`: how its documents reach it.
     """
 
     details: str
@@ -84,6 +86,8 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     resells: bool = False
     payment_days: int | None = None
     pays_in_advance: bool = False
+    top_up_below: Decimal | None = None
+    top_up_by: Decimal | None = None
     language: str = "en"
     buyer_reference: str | None = None
     order_reference: str | None = None
@@ -123,6 +127,8 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     resells: bool = False
     payment_days: int | None = None
     pays_in_advance: bool = False
+    top_up_below: Decimal | None = None
+    top_up_by: Decimal | None = None
     language: str = "en"
     buyer_reference: str | None = None
     order_reference: str | None = None
@@ -145,6 +151,8 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             resells=self.resells,
             payment_days=self.payment_days,
             pays_in_advance=self.pays_in_advance,
+            top_up_below=self.top_up_below,
+            top_up_by=self.top_up_by,
             language=self.language,
             buyer_reference=self.buyer_reference,
             order_reference=self.order_reference,

@@ -52,6 +52,15 @@ class PricesTold(StrEnum):
     """And while it charges, what it costs so far."""
 
 
+class UnknownCredit(StrEnum):
+    """What happens to a start whose payer's balance could not be looked up in time."""
+
+    ACCEPT = "accept"
+    """It charges, and is stopped once its balance is known and used up."""
+    REFUSE = "refuse"
+    """Answered as if nothing were left."""
+
+
 class LocalList(StrEnum):
     """How a station's local list is kept in step with the declared tokens."""
 
@@ -111,6 +120,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `visit_kwh` and `visit_hours` costs there is put aside first, in whole major units, at least
     `visit_hold_min` and at most `visit_hold_max`. The driver has `visit_pay_s` to agree, and then
     `visit_start_s` to plug in. `visit_outgrown`: see Outgrown.
+    `stop_margin_s`: a session that may cost only so much is stopped so many seconds before it does,
+    for its station takes a while to obey. `unknown_credit`: see UnknownCredit. `top_ups_a_day`: a
+    balance is topped up by itself so often within 24 hours at most; 0: never.
     """
 
     wait_s: int = 3600
@@ -144,3 +156,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     visit_pay_s: int = 900
     visit_start_s: int = 300
     visit_outgrown: Outgrown = Outgrown.STOP
+    stop_margin_s: int = 30
+    unknown_credit: UnknownCredit = UnknownCredit.ACCEPT
+    top_ups_a_day: int = 3

@@ -164,7 +164,7 @@ def _objection_of(told: Authorization, uid: str, at: datetime) -> Phrase | None:
             # By the start, not by the answer: what was charged offline may be told much later.
             has_expired = told.status == "expired" if told.until is None else told.until <= at
             return phrase("token_expired", token=uid) if has_expired else None
-        case "blocked" | "invalid" | "elsewhere" | "untimely":
+        case "blocked" | "invalid" | "elsewhere" | "untimely" | "no_credit":
             return phrase("token_blocked", token=uid)
         case "unasked":
             return phrase("token_unasked", token=uid, partner=told.party)

@@ -13,7 +13,7 @@ import msgspec
 
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
-from ledger.rating.basis import Terms, terms_of
+from ledger.rating.basis import Basis, Terms, terms_of
 from ledger.rating.decide import blocking, objections_of, refused
 from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
 from ledger.rating.session_price import SessionPrice, price_of
@@ -71,3 +71,17 @@ def explained_so_far(
         return price_of(session, terms.basis, terms, entitlements)
     except (TariffError, LedgerError) as error:
         return NoPrice((refused(error),))
+
+
+def gross_so_far(
+    session: ChargingSession, basis: Basis, terms: Terms, entitlements: Entitlements
+) -> int | None:
+    """Return what *session* costs so far by *basis*, in minor units, taxes included.
+
+    Whatever a person would have to decide about it; None where it cannot be priced at all.
+    """
+    try:
+        priced = price_of(session, basis, terms, entitlements).priced
+    except (TariffError, LedgerError):
+        return None
+    return priced.before_minor + priced.tax_minor

@@ -98,8 +98,8 @@ class _Fold:
         provisional_at = None if end else self._provisional_end(started_at, metered)
         until = ended_at or provisional_at
         spans, last_sign_at = self._vehicle(end, (started_at, until), metered, evidence, limit)
-        missing = self._check_sequence(end)
-        token, place, quote = self._token(end), self._place(), self._quote(end)
+        missing, token = self._check_sequence(end), self._token(end)
+        place, quote, found = self._place(), self._quote(end), self._authorization(token)
         flags = {str(flag) for flag in (*self._flags, *metered.flags)}
         return ChargingSession(
             session_id=self._session_id(started_at, ended_at),
@@ -108,7 +108,7 @@ class _Fold:
             evse_id=place[0],
             connector_id=place[1],
             token_uid=token,
-            authorization=self._authorization(token),
+            authorization=found,
             stopped_by=end.token_uid if end else None,
             stop_reason=end.reason if end else None,
             reservation_id=self._start.reservation_id if self._start else None,
@@ -367,7 +367,10 @@ class _Fold:
             and token is not None
             and fact.token_uid == token
         ]
-        return min(asked, key=itemgetter(0, 1, 2))[3] if asked else None
+        found = min(asked, key=itemgetter(0, 1, 2))[3] if asked else None
+        if found is not None and found.status == "no_credit":
+            self._flags.add(Flag.STARTED_WITHOUT_CREDIT)
+        return found
 
     def _quote(self, end: SessionEnded | None) -> StationQuote | None:
         said = [((at, fact.seq_no or 0), fact.quote) for at, fact in self._timed() if fact.quote]

@@ -270,7 +270,8 @@ def row_of_start(
     if register is None or register < 0 or traits.register_factor is not None:
         return None
     is_odd = start.oddities or start.readings or start.signed or start.offline or start.quote
-    if is_odd or start.token_uid is None or place_of(start) is None:
+    has_credit = start.authorization is None or start.authorization.status != "no_credit"
+    if is_odd or not has_credit or start.token_uid is None or place_of(start) is None:
         return None
     return SessionRow(
         session_id=session_id_of(start.station_id, start.transaction_ref, at),

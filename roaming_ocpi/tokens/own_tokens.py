@@ -14,11 +14,11 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from ledger.books.prepayments import has_credit
 from ledger.declared.declarations import Declaration, Declarations, Kind
 from ledger.master_data.customers import Customer
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.partners.tokens import ID_MAX
+from ledger.payments.credit import has_credit
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find
 from roaming_ocpi.tokens.reading import RFID
@@ -163,7 +163,7 @@ def find_own_token(
 ) -> FoundOwnToken | None:
     """Return the token of ours that *uid* is, None where there is none that partners may know.
 
-    Credit is what its customer paid in advance to the *seller*, a legal entity.
+    Credit is what is left of what its customer paid in advance to the *seller*, a legal entity.
     """
     holder = token_holder(uid)
     subjects = find(connection, [holder]) if holder else {}

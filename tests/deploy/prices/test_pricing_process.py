@@ -14,7 +14,7 @@ import pytest
 
 from deploy.running import pricing
 from deploy.running.pricing import PricingProcess
-from tests.charging_day import declare_fleet, everywhere, meter16, start16
+from tests.charging_day import MORNING, declare_fleet, everywhere, meter16, start16
 from tests.projections.books_of_a_day import go_on
 
 ONE = "CS-OLD-1"
@@ -30,7 +30,7 @@ def charging(database: str) -> str:
 
 @pytest.fixture
 async def process(charging: str) -> AsyncIterator[PricingProcess]:
-    found = PricingProcess(charging)
+    found = PricingProcess(charging, lambda: MORNING)
     yield found
     await found.close()
 

@@ -16,6 +16,7 @@ from ingest.edge.server import DEFAULT_MANNERS, Manners
 from ingest.prices.price import FinalPrice, PriceQuestion, RunningTransaction, ShownPrice, Stops
 from ledger.log.envelope import Frame
 from ledger.master_data.assignments import NO_LIMITS, SessionLimits
+from ledger.payments.credit import MoneySoFar
 from tests.edge import PASSWORD, Edge, Station, open_edge
 from tests.fakes import NOON, FixedDirectory
 
@@ -41,6 +42,7 @@ class SetPrices:
     gate: asyncio.Event | None = None
     limits: SessionLimits = NO_LIMITS
     energy_wh: Decimal | None = None
+    money: MoneySoFar | None = None
 
     async def final(self, line: PriceQuestion) -> FinalPrice:
         self.asked.append(line)
@@ -53,7 +55,7 @@ class SetPrices:
         self.priced += 1
         if self.gate is not None:
             await self.gate.wait()
-        if self.now is None and self.limits == NO_LIMITS:
+        if self.now is None and self.limits == NO_LIMITS and self.money is None:
             return None
         return RunningTransaction(
             session=f"{line.station_id}/{line.transaction_ref}",
@@ -61,6 +63,7 @@ class SetPrices:
             limits=self.limits,
             energy_wh=self.energy_wh,
             started_at=NOON,
+            money=self.money,
         )
 
 

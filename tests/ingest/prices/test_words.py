@@ -135,7 +135,9 @@ def news(
 def test_which_calls_of_16_tell_of_a_transaction(
     protocol: str, action: str, payload: object, answer: object, expected: object
 ) -> None:
-    assert news(protocol, action, payload, answer) == expected
+    found = news(protocol, action, payload, answer)
+
+    assert (None if found is None else found[:3]) == expected
 
 
 @pytest.mark.parametrize("protocol", ["ocpp2.0.1", "ocpp2.1"])
