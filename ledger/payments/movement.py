@@ -31,6 +31,8 @@ from ledger.errors import LedgerError
 UNMATCHED: Final = "cash:unmatched"
 STRIPE: Final = "stripe"
 """The provider, as sources and accounts name it."""
+BANK: Final = "bank:"
+"""How sources that are bank accounts of ours begin."""
 REFERENCE_MAX: Final = 100
 
 
@@ -76,7 +78,7 @@ def exchange_account(source: str) -> str:
 
 def bank_source(account: str) -> str:
     """Return the source that a bank account of ours is, by its IBAN or number."""
-    return f"bank:{account}"
+    return f"{BANK}{account}"
 
 
 class Allotment(NamedTuple):

@@ -9,7 +9,6 @@ books. And nothing grows with what strangers send, for a message of Kafka has a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
 
@@ -18,6 +17,8 @@ from msgspec import Meta
 
 INVOICED_SESSIONS_MAX: Final = 100
 """More are not named in an event, for an invoice may have any number."""
+ALLOTMENTS_MAX: Final = 100
+"""Nor more allotments of a movement."""
 
 Numeral = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
 """An exact decimal."""
@@ -267,6 +268,37 @@ class SettlementAgreedEvent(DecisionEvent, frozen=True, kw_only=True, tag="settl
     body: SettlementBody
 
 
+class EventAllotment(msgspec.Struct, frozen=True, kw_only=True):
+    """What some of the money is for; below 0: given back, or asked for again."""
+
+    account: str
+    party: Annotated[str | None, Meta(description="subject id, or partner's id")]
+    document: Annotated[str | None, Meta(description="an invoice, or a settlement")]
+    amount: Amount
+
+
+class MoneyBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that came, went, or was moved between accounts."""
+
+    number: Annotated[int, Meta(description="of the movement, rising")]
+    movement: Annotated[str, Meta(description="received, refunded, ...; more may come to be")]
+    provider: Annotated[str | None, Meta(description="null: a bank account of ours")]
+    reference: Annotated[str | None, Meta(description="the provider's own id; null of a bank's")]
+    legal_entity: str
+    currency: Annotated[str, Meta(description="ISO 4217")]
+    amount: Annotated[Numeral, Meta(description="what the source's account rose by")]
+    allotments: Annotated[
+        tuple[EventAllotment, ...] | None,
+        Meta(description=f"add up to the amount; null where there are more than {ALLOTMENTS_MAX}"),
+    ]
+
+
+class MoneyMovedEvent(DecisionEvent, frozen=True, kw_only=True, tag="money.moved"):
+    """A movement of money was booked."""
+
+    body: MoneyBody
+
+
 class TariffBody(msgspec.Struct, frozen=True, kw_only=True):
     """A version of a tariff, counted from 1."""
 
@@ -342,33 +374,3 @@ class TariffRetiredEvent(DecisionEvent, frozen=True, kw_only=True, tag="tariff.r
     """The end of a version was approved."""
 
     body: TariffEndBody
-
-
-def kind_of_event(event: DecisionEvent | type[DecisionEvent]) -> str:
-    """Return the kind of an event or its type: `session.rated`."""
-    return str(event.__struct_config__.tag)
-
-
-EVENT_TYPES: Final[Mapping[str, type[DecisionEvent]]] = {
-    kind_of_event(each): each
-    for each in (
-        SessionRatedEvent,
-        SessionReleasedEvent,
-        SessionCorrectedEvent,
-        SessionHeldEvent,
-        SessionWrittenOffEvent,
-        InvoiceIssuedEvent,
-        CreditNoteIssuedEvent,
-        PrepaymentRecordedEvent,
-        SettlementAgreedEvent,
-        TariffProposedEvent,
-        TariffAdoptedEvent,
-        TariffApprovedEvent,
-        TariffRejectedEvent,
-        TariffReplacedEvent,
-        RetirementProposedEvent,
-        RetirementRejectedEvent,
-        TariffRetiredEvent,
-    )
-}
-"""By kind."""

@@ -22,10 +22,8 @@ from ledger.database import connect
 from ledger.leases import Lease, LeaseLostError, hold_lease, leave, take_lease
 from ledger.log.event_log import LogError
 from ledger.log.kafka.publisher import KeyedMessage
-from projections.publishing.event_types import (
-    DecisionEvent,
-    kind_of_event,
-)
+from projections.publishing.event_kinds import kind_of_event
+from projections.publishing.event_types import DecisionEvent
 from projections.publishing.making import encode_event
 from projections.publishing.sources import EventPage, EventSource, advance
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from projections.publishing.event_types import DecisionEvent, kind_of_event
+from projections.publishing.event_kinds import kind_of_event
+from projections.publishing.event_types import DecisionEvent
 
 
 def event_schema(event_type: type[DecisionEvent]) -> dict[str, Any]:

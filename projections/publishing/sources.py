@@ -27,6 +27,7 @@ from projections.publishing.event_types import (
     DecisionEvent,
 )
 from projections.publishing.making import Numbered
+from projections.publishing.money_events import money_events
 from projections.publishing.session_events import session_event
 
 PAGE: Final = 200
@@ -104,7 +105,7 @@ def decisions_waiting(connection: Connection[Any]) -> int:
 
 
 class FeedSource:
-    """The feed: decisions about sessions, invoices and prepayments."""
+    """The feed: decisions about sessions, invoices and money."""
 
     def pages(self, connection: Connection[Any]) -> Iterator[EventPage]:
         """Yield a page of each partition where something new was decided."""
@@ -169,7 +170,7 @@ def _desk(
             case DeskDecision.SETTLED:
                 events += settlement_events(connection, list(some), source=_source(partition))
             case DeskDecision.MOVED:
-                pass
+                events += money_events(connection, list(some), source=_source(partition))
             case DeskDecision.APPROVED | DeskDecision.RETIRED:
                 pass  # the tariffs' record tells of them
             case _:

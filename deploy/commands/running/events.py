@@ -22,7 +22,7 @@ def schema(kind: str = "", /) -> int:
     Args:
         kind: For example session.rated.
     """
-    from projections.publishing.event_types import EVENT_TYPES
+    from projections.publishing.event_kinds import EVENT_TYPES
     from projections.publishing.schemas import schema_text
 
     if not kind:

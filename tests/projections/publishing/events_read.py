@@ -9,13 +9,19 @@ from contextlib import closing, contextmanager, suppress
 from typing import Any, NamedTuple, cast
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from jsonschema import Draft202012Validator, FormatChecker
 
 from ledger.approvals.approvals import TariffApprovals
 from ledger.database import connect
 from ledger.log.kafka.cluster import KafkaCluster
+from projections.publishing.event_kinds import EVENT_TYPES, kind_of_event
 from projections.publishing.event_types import DecisionEvent
 from projections.publishing.making import encode_event
+from projections.publishing.schemas import event_schema
 from projections.publishing.sources import EventSource, FeedSource, TariffSource, advance
+
+NAMES = ("fleet ltd", "a resident", "ann", "seen on the meter", "anna", "ben", "too dear")
+"""Of customers and staff, and what staff wrote."""
 
 
 class ReadEvent(NamedTuple):
@@ -30,6 +36,15 @@ class ReadEvent(NamedTuple):
 
 def as_json(event: DecisionEvent) -> Any:  # noqa: ANN401 - any JSON
     return json.loads(encode_event(event))
+
+
+def assert_fit(events: list[DecisionEvent]) -> None:
+    """Hold each event against the schema of its kind."""
+    for event in events:
+        schema = event_schema(EVENT_TYPES[kind_of_event(event)])
+        Draft202012Validator(schema, format_checker=FormatChecker()).validate(as_json(event))
+        told = str(as_json(event)).lower()
+        assert [name for name in NAMES if name in told] == []
 
 
 @contextmanager

@@ -14,8 +14,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ledger.rating.decisions import encode_decision, hash_decision
+from projections.publishing.event_kinds import EVENT_TYPES
 from projections.publishing.event_types import (
-    EVENT_TYPES,
     EventPrice,
     RatedBody,
     SessionHeldEvent,
