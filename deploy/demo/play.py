@@ -24,6 +24,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.clock import SteppedClock
 from deploy.demo.closed_month import close_month
+from deploy.demo.collecting.collecting_month import MonthOfMoney
 from deploy.demo.conductor import Conductor
 from deploy.demo.documents import documents_missing
 from deploy.demo.gathered_log import GatheredLines
@@ -50,7 +51,7 @@ from ingest.answers.transactions import PostgresTransactionIds
 from ingest.declared_directory import DeclaredDirectory
 from ingest.edge.connection_epochs import PostgresEpochs
 from ingest.persons.subjects import PostgresSubjects
-from ledger.database import connect_async
+from ledger.database import connect_async, dsn_of
 from ledger.log.event_log import EventLog
 from ledger.worker.position import has_caught_up
 
@@ -135,10 +136,15 @@ def play_month(settings: Settings, *, stations_max: int, history_days: int) -> D
         clock = SteppedClock.starting_at(month.starts_at, path=settings.data / "demo-clock")
         # What is exchanged with the partner, too, happens while the clock stands.
         parts = [part for part in parts_for(settings) if part.name != "roaming"]
-        with System(settings, clock, parts=parts) as system:
+        with (
+            System(settings, clock, parts=parts) as system,
+            MonthOfMoney(dsn_of(connection), clock.now) as money,
+        ):
+            money.name_methods()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                story = _Story(system, clock, plans, month, log, dsn, frozenset(uids))
+                story = _Story(system, clock, plans, month, log, dsn, frozenset(uids), money)
                 tally, history = runner.run(_play(story))
+            money.pass_days()
             has_settled = _settle(connection, log)
     return DemoMonth(
         settings=settings,
@@ -160,6 +166,7 @@ class _Story(NamedTuple):
     log: EventLog
     partner_dsn: str
     partner_uids: frozenset[str]
+    money: MonthOfMoney
 
 
 async def _play(story: _Story) -> tuple[Tally, Tally]:
@@ -203,6 +210,7 @@ async def _play(story: _Story) -> tuple[Tally, Tally]:
         with _progress("The last day and after", len(last_day)) as advance:
             await _play_steps(play, before_close, advance)
             await conductor.pass_time(month.closes_at)
+            await conductor.let(partial(in_thread, story.money.rest))
             await conductor.let(partial(roaming.settle, name, at=month.closes_at))
             await conductor.let(close)
             await _play_steps(play, after_close, advance)
