@@ -85,7 +85,8 @@ class Faults:
     def strikes(self, fault: ProviderFault, path: str = "") -> bool:
         """Whether *fault* strikes now; who asks has it happen."""
         struck = self._strikes_as_planned(fault, path) or self._strikes_by_chance(fault)
-        self.struck[fault] += struck
+        if struck:
+            self.struck[fault] += 1
         return struck
 
     def _strikes_as_planned(self, fault: ProviderFault, path: str) -> bool:

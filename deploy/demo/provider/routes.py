@@ -17,6 +17,7 @@ from deploy.demo.provider.refusals import (
 )
 
 ANY: Final = "*"
+_TYPES_MAX: Final = 20
 _PAGED: Final = frozenset({"limit", "starting_after", "ending_before", "created"})
 _CONFIRMED: Final = frozenset(
     {"payment_method", "mandate_data", "mandate", "return_url", "use_stripe_sdk", "client_secret"}
@@ -69,6 +70,8 @@ def _events(account: ProviderAccount, form: Json, _: str) -> Json:
     wanted = form.get("types", [])
     if "type" in form:
         wanted = [form["type"]]
+    if len(wanted) > _TYPES_MAX:
+        raise invalid(f"At most {_TYPES_MAX} types can be asked for.", param="types")
     return account.listed("event", form, {"type": frozenset(wanted)} if wanted else {})
 
 
@@ -188,7 +191,8 @@ def answer(
     act = route.act
     if is_device:
         act = _for_device(f"{method} {address}", act)
-    return account.expanded(act(account, fields, name), form.get("expand"))
+    shown = account.expanded(act(account, fields, name), form.get("expand"))
+    return shown | {"url": path} if shown["object"] == "list" else shown
 
 
 def _for_device(
