@@ -56,17 +56,14 @@ def prepay(connection: Connection[Any], wish: PrepaymentWish, *, by: str, at: da
         BalanceTooSmallError: If more is to be paid back than there is.
     """
     known = load_declarations(connection)
-    holder = customer_holder(wish.customer)
-    subject = find(connection, [holder]).get((holder.kind, holder.name))
-    if subject is None or known.customer(subject.id, at) is None:
-        raise UnknownCustomerError(wish.customer)
-    minor = _minor(wish.amount, wish.currency)
-    legal_entity = _seller(known, wish.legal_entity, at)
+    subject = customer_subject(connection, known, wish.customer, at)
+    minor = minor_of(wish.amount, wish.currency)
+    legal_entity = named_seller(known, wish.legal_entity, at)
     seller = known.legal_entity(legal_entity, at)
     prepayment = Prepayment(
         legal_entity=legal_entity,
         reference=_reference(wish.reference),
-        customer=subject.id,
+        customer=subject,
         currency=wish.currency,
         amount_minor=-minor if wish.is_back else minor,
         received_at=at,
@@ -78,7 +75,27 @@ def prepay(connection: Connection[Any], wish: PrepaymentWish, *, by: str, at: da
     return Prepaid(prepayment, is_new, standing.balance_minor)
 
 
-def _seller(known: Declarations, wanted: str | None, at: datetime) -> str:
+def customer_subject(
+    connection: Connection[Any], known: Declarations, customer: str, at: datetime
+) -> str:
+    """Return the subject id of the customer that is declared under a key.
+
+    Raises:
+        UnknownCustomerError: If nobody of that key is declared.
+    """
+    holder = customer_holder(customer)
+    subject = find(connection, [holder]).get((holder.kind, holder.name))
+    if subject is None or known.customer(subject.id, at) is None:
+        raise UnknownCustomerError(customer)
+    return subject.id
+
+
+def named_seller(known: Declarations, wanted: str | None, at: datetime) -> str:
+    """Return the legal entity that is *wanted*; None: the only one that is declared.
+
+    Raises:
+        UnclearSellerError: If it is not declared, or none is named of several.
+    """
     declared = [
         key for key in known.keys(Kind.LEGAL_ENTITY) if known.legal_entity(key, at) is not None
     ]
@@ -96,7 +113,12 @@ def _reference(text: str) -> str:
     return text.strip()
 
 
-def _minor(amount: Decimal, currency: str) -> int:
+def minor_of(amount: Decimal, currency: str) -> int:
+    """Return an amount above 0 in minor units.
+
+    Raises:
+        UnfitPrepaymentError: If it has no such amount.
+    """
     exponent = currency_exponent(currency)
     if not (amount.is_finite() and 0 < amount <= _AMOUNT_MAX):
         message = f"an amount is above 0 and at most {_AMOUNT_MAX:f}"

@@ -124,6 +124,8 @@ class SetUpTaker:
 def _unready(taking: Taking, request: ProviderRequest, found: SetupState) -> RequestOutcome:
     if request.state is RequestState.DONE:
         return RequestOutcome(RequestState.DONE)
+    if request.body["method"] and found.reason:
+        return RequestOutcome(RequestState.FAILED, found.reason)
     if taking.now - request.decided_at > LEFT_AFTER:
         return RequestOutcome(RequestState.GIVEN_UP, found.reason or "not_agreed")
     return RequestOutcome(RequestState.OPEN, found.reason, taking.now + LOOKED_AGAIN)

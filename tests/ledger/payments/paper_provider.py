@@ -129,6 +129,9 @@ class PaperProvider:
     def balance_lines(self, payout_id: str) -> Iterator[BalanceLine]:
         raise NotImplementedError
 
+    def balance_lines_since(self, since: datetime) -> Iterator[BalanceLine]:
+        raise NotImplementedError
+
     def events(self, since: datetime) -> Iterator[EventNotice]:
         raise NotImplementedError
 

@@ -1,0 +1,42 @@
+"""Asking a customer, by its key, for leave to be charged while away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+
+from ledger.declared.store import load_declarations
+from ledger.desk.customers.prepaying import customer_subject, named_seller
+from ledger.payments.collecting.methods import PayingCustomer
+from ledger.payments.collecting.setting_up import decide_set_up
+from ledger.payments.provider import PaymentWay
+
+
+class LeaveWish(NamedTuple):
+    """By what a customer is to be charged: `method`, the provider's id of it.
+
+    None: the customer says, on a device of its own. `legal_entity` None: the only one.
+    """
+
+    customer: str
+    way: PaymentWay
+    method: str | None = None
+    legal_entity: str | None = None
+
+
+def ask_leave(
+    connection: Connection[Any], provider: str, wish: LeaveWish, *, by: str, at: datetime
+) -> str:
+    """Decide that a customer is asked; return the key of the request.
+
+    Raises:
+        UnknownCustomerError: If nobody of that key is declared.
+        UnclearSellerError: If the legal entity is not declared, or none is named of several.
+    """
+    known = load_declarations(connection)
+    subject = customer_subject(connection, known, wish.customer, at)
+    who = PayingCustomer(provider, named_seller(known, wish.legal_entity, at), subject)
+    with connection.transaction():
+        return decide_set_up(connection, who, wish.way, wish.method, by=by, at=at)
