@@ -155,8 +155,7 @@ class BalanceLine(NamedTuple):
     """A line of our balance with the provider: `amount - fee = net`, signed.
 
     `kind` as the provider says it: charge, payment, refund, adjustment, payout, stripe_fee.
-    `source_id`: the charge, refund, dispute or payout. Where it said so along: `intent_id`, the
-    payment that it is of; `request_key`, the request of ours that the source came from.
+    `source_id`: the charge, refund, dispute or payout.
     """
 
     id: str
@@ -167,8 +166,6 @@ class BalanceLine(NamedTuple):
     currency: str
     created_at: datetime
     source_id: str | None = None
-    intent_id: str | None = None
-    request_key: str = ""
 
 
 class PaymentObjectKind(StrEnum):

@@ -7,7 +7,7 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from ledger.payments.due_objects import tell_of_object
 from ledger.payments.movement import MoneyKind
-from ledger.payments.payouts.matching import MatchedLine, objects_behind
+from ledger.payments.payouts.matching import MatchedLine
 from ledger.payments.payouts.rules import LineRule, counterpart_of
 from ledger.payments.provider import (
     BalanceLine,
@@ -27,7 +27,7 @@ from ledger.payments.provider import (
 from ledger.payments.requests import find_request, requests_of_object
 
 _IS_BOOKED: LiteralString = """
-SELECT EXISTS (SELECT FROM movement WHERE source = %s AND kind = %s AND reference = ANY (%s))
+SELECT EXISTS (SELECT FROM movement WHERE source = %s AND kind = %s AND reference = %s)
 """
 _WAS_SEEN: LiteralString = """
 SELECT EXISTS (SELECT FROM dispute WHERE provider = %s AND dispute_id = %s AND seen_at > %s)
@@ -72,42 +72,32 @@ def _awaited(
         asked = (provider.name, source, line.created_at)
         [(was_seen,)] = connection.execute(_WAS_SEEN, asked).fetchall()
         return None if was_seen else AwaitedObject(PaymentObjectKind.DISPUTE, source)
-    if kind is None or _is_booked(connection, provider.name, kind, objects_behind(line)):
+    if kind is None or _is_booked(connection, provider.name, kind, source):
         return None
     match counterpart.rule:
-        case LineRule.PAYMENT:
-            intent = line.intent_id or provider.intent_of_charge(source)
-            wanted = intent and AwaitedObject(PaymentObjectKind.INTENT, intent)
         case LineRule.PAYOUT_FAILED:
             return AwaitedObject(PaymentObjectKind.PAYOUT, source)
+        case LineRule.PAYMENT:
+            intent = provider.intent_of_charge(source)
+            if intent is None or _is_booked(connection, provider.name, kind, intent):
+                return None
+            wanted = AwaitedObject(PaymentObjectKind.INTENT, intent)
         case _:
             wanted = AwaitedObject(PaymentObjectKind.REFUND, source)
-    if not wanted or _is_booked(connection, provider.name, kind, [wanted.object_id]):
-        return None
-    return wanted if _is_ours(connection, provider, wanted, line.request_key) else None
+    return wanted if _is_ours(connection, provider, wanted) else None
 
 
-def _is_booked(
-    connection: Connection[Any], provider: str, kind: MoneyKind, references: list[str]
-) -> bool:
-    [(found,)] = connection.execute(_IS_BOOKED, (provider, kind.value, references)).fetchall()
+def _is_booked(connection: Connection[Any], provider: str, kind: MoneyKind, reference: str) -> bool:
+    asked = (provider, kind.value, reference)
+    [(found,)] = connection.execute(_IS_BOOKED, asked).fetchall()
     return bool(found)
 
 
-def _is_ours(
-    connection: Connection[Any], provider: PaymentProvider, wanted: AwaitedObject, key: str
-) -> bool:
+def _is_ours(connection: Connection[Any], provider: PaymentProvider, wanted: AwaitedObject) -> bool:
     """Say whether a payment or a refund came of a request of ours."""
     if requests_of_object(connection, provider.name, wanted.object_id):
         return True
-    return any(
-        find_request(connection, each) for each in (key, *_key_of(provider, wanted, key)) if each
-    )
-
-
-def _key_of(provider: PaymentProvider, wanted: AwaitedObject, key: str) -> Iterator[str]:
-    """Yield the key that the object itself bears, where the line did not say it."""
-    if not key:
-        found = provider.look_up(wanted.kind, wanted.object_id)
-        if isinstance(found, IntentState | RefundState):
-            yield found.request_key
+    found = provider.look_up(wanted.kind, wanted.object_id)
+    if not isinstance(found, IntentState | RefundState) or not found.request_key:
+        return False
+    return find_request(connection, found.request_key) is not None

@@ -8,7 +8,7 @@ where it is, and is named once it is old.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ledger.payments.movement import MoneyKind
@@ -48,11 +48,10 @@ class MatchedLine(NamedTuple):
     fee_minor: int = 0
 
 
-def objects_behind(line: BalanceLine) -> list[str]:
-    """Return under what names of the provider's a movement behind *line* may be known."""
-    if counterpart_of(line) is None:
-        return []
-    return [each for each in (line.source_id, line.intent_id) if each]
+def sources_of(lines: Iterable[BalanceLine]) -> list[str]:
+    """Return what movements behind *lines* are about."""
+    found = {each.source_id for each in lines if counterpart_of(each) is not None}
+    return sorted(filter(None, found))
 
 
 class LineMatching:
@@ -98,11 +97,13 @@ class LineMatching:
         made = MatchedLine(line, counterpart.rule, held.number, fee_minor=fee)
         if held.currency != line.currency:
             self._take(held, held.left_minor)
+            # In the other money it was booked without a fee.
             return made._replace(
                 booked_minor=held.left_minor,
                 booked_currency=held.currency,
                 to_account=self._exchange,
-                to_account_minor=wanted,
+                to_account_minor=line.amount_minor,
+                fee_minor=line.fee_minor,
             )
         booked = held.left_minor if abs(held.left_minor) < abs(wanted) else wanted
         self._take(held, booked)
@@ -118,7 +119,7 @@ class LineMatching:
         wanted, kind = counterpart.wanted_minor(line), counterpart.of(line)
         found = [
             each
-            for each in self._candidates(line)
+            for each in self._held[line.source_id or ""].values()
             if each.kind == kind and each.left_minor * wanted > 0
         ]
         return min(
@@ -131,10 +132,6 @@ class LineMatching:
             ),
             default=None,
         )
-
-    def _candidates(self, line: BalanceLine) -> Iterator[HeldMovement]:
-        for object_id in objects_behind(line):
-            yield from self._held[object_id].values()
 
     def _take(self, held: HeldMovement, minor: int) -> None:
         left = held._replace(left_minor=held.left_minor - minor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -47,10 +47,10 @@ FROM taken WHERE held.number = taken.number AND left_minor <> booked
 
 
 def held_movements(
-    connection: Connection[Any], booker: Booker, object_ids: Iterable[str]
+    connection: Connection[Any], booker: Booker, object_ids: Sequence[str]
 ) -> list[HeldMovement]:
     """Return what the provider still has of the movements about *object_ids*."""
-    asked = (booker.provider, booker.legal_entity, sorted({*object_ids}))
+    asked = (booker.provider, booker.legal_entity, list(object_ids))
     return [
         HeldMovement(number, object_id, MoneyKind(kind), currency, left)
         for number, object_id, kind, currency, left in connection.execute(_HELD, asked)

@@ -12,7 +12,7 @@ from ledger.errors import LedgerError
 from ledger.payments.movement import MoneyMovement, exchange_account
 from ledger.payments.payouts.awaiting import awaited_lines
 from ledger.payments.payouts.booking import Booker, PayoutSums
-from ledger.payments.payouts.matching import LineMatching, MatchedLine, objects_behind
+from ledger.payments.payouts.matching import LineMatching, MatchedLine, sources_of
 from ledger.payments.payouts.store import held_movements, is_taken, keep_lines, keep_payout
 from ledger.payments.provider import (
     BalanceLine,
@@ -80,8 +80,7 @@ class PayoutTaker:
             matching = _matching(booker)
             awaited: set[str] = set()
             for some in _some(lines):
-                names = {name for each in some for name in objects_behind(each)}
-                matching.hold(held_movements(connection, booker, names))
+                matching.hold(held_movements(connection, booker, sources_of(some)))
                 matched = [matching.match(each) for each in some]
                 awaited |= awaited_lines(connection, provider, matched, payout.created_at)
         return GatheredPayout(lines, frozenset(awaited))
@@ -140,8 +139,7 @@ def _matched(
 ) -> Iterator[list[MatchedLine]]:
     matching = _matching(booker)
     for some in _some(gathered.lines):
-        names = {name for each in some for name in objects_behind(each)}
-        matching.hold(held_movements(taking.connection, booker, names))
+        matching.hold(held_movements(taking.connection, booker, sources_of(some)))
         yield [matching.match(each) for each in some]
 
 

@@ -43,14 +43,11 @@ class PaperAccount(PaperProvider):
         *,
         fee: int = 0,
         currency: str = "EUR",
-        of: IntentState | None = None,
     ) -> BalanceLine:
         """Put a line on the balance."""
         named = f"txn_{next(self._ids)}"
         sums = (minor, fee, minor - fee, currency, self.at, source_id)
         made = BalanceLine(named, kind, *sums)
-        if of is not None:
-            made = made._replace(intent_id=of.id, request_key=of.request_key)
         self.unpaid.append(made)
         return made
 
@@ -173,7 +170,7 @@ class PaperAccount(PaperProvider):
         if made.taken_minor:
             fee = made.taken_minor * 15 // 1000 + 25
             named = made.charge_id
-            self.line("charge", made.taken_minor, named, fee=fee, currency=made.currency, of=made)
+            self.line("charge", made.taken_minor, named, fee=fee, currency=made.currency)
         return made
 
     def _refunded(self, key: str, intent_id: str, amount_minor: int) -> RefundState:
