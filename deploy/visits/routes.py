@@ -104,7 +104,8 @@ class VisitsController(Controller):
         visit, limit = made.visit, time.monotonic() + ASKED_SECONDS
         while visit.state is VisitState.WANTED and time.monotonic() < limit:
             await asyncio.sleep(_LOOK_SECONDS)
-            visit = await asyncio.to_thread(now, visit.number) or visit
+            found = await asyncio.to_thread(now, visit.number)
+            visit = found or visit
         return await asyncio.to_thread(visit_desk.told, made, visit, price)
 
     @get("/visits/{number:int}", opt=FOR_ANYBODY, sync_to_thread=True)

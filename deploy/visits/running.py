@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
@@ -31,13 +33,15 @@ async def run_visits(context: PartContext, stopping: asyncio.Event) -> None:
         runner = VisitRunner(
             dsn,
             PartnerCalls(commands),
-            partial(_price_now, prices),
+            partial(_price_now, prices, clock.now),
             clock.now,
             context.holder,
         )
         await runner.run(stopping)
 
 
-def _price_now(prices: RunningPrices, station_id: str, transaction_ref: str) -> Decimal | None:
-    found = prices.of(station_id, transaction_ref)
+def _price_now(
+    prices: RunningPrices, now: Callable[[], datetime], station_id: str, transaction_ref: str
+) -> Decimal | None:
+    found = prices.of(station_id, transaction_ref, now())
     return None if found is None or found.price is None else found.price.gross
