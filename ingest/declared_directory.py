@@ -210,6 +210,8 @@ class DeclaredDirectory:
         known, now = await self._fresh(), self._clock.now()
         uid = await self._credits.token_of(NamedTransaction(station_id, transaction_ref))
         token = known.token(uid, now) if uid else None
+        if uid and token is None and self._offers_visits:
+            return await self._visits.find(uid, None, now) is not None
         return payer_in_advance(known, token, now) is not None
 
     async def unknown_token(
@@ -233,7 +235,7 @@ class DeclaredDirectory:
             in_messages=station is not None and station.price_messages,
             on_display=policy.price_display,
             is_limited=not self._limited.isdisjoint(places),
-            has_funds=self._has_advance,
+            has_funds=self._has_advance or self._offers_visits,
         )
 
     async def tariff_in_force(

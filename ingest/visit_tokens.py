@@ -12,19 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final, LiteralString, NamedTuple
 
 import psycopg
 
 from ingest.directory import AuthorizationStatus, Purpose, Showing, TokenAccess
 from ingest.gathering import Connect, Gatherer
+from ingest.prices.credit import Credit
 from ledger.payments.visits.visit import MAY_CHARGE, VisitState
+from tariffs.quantities import money_of_minor
 
 REMEMBERED: Final = timedelta(minutes=1)
 """No station may know it longer: its visit is over sooner than its session's next one."""
 # Who begins with it is noted at once: the books may come to it later than the driver's patience.
 _LOOK_UP: LiteralString = """
-SELECT token_uid, visit.number, visit.station_id, state FROM visit
+SELECT token_uid, visit.number, visit.station_id, state, currency, held_minor FROM visit
 JOIN visit_state USING (number) WHERE token_uid = ANY (%s)
 """
 _NOTE_SHOWN: LiteralString = """
@@ -36,6 +39,7 @@ class _Found(NamedTuple):
     number: int
     station_id: str
     state: VisitState
+    held: Decimal
 
 
 class _Begun(NamedTuple):
@@ -70,6 +74,8 @@ class VisitTokens:
             by="visit",
             reference=str(found.number),
             remembered_until=at + REMEMBERED,
+            # A station that knows limits is told how far it may go.
+            credit=Credit(found.held, is_enough=True),
         )
 
     async def close(self) -> None:
@@ -83,8 +89,8 @@ async def _look_up(
 ) -> Sequence[_Found | None]:
     cursor = await connection.execute(_LOOK_UP, (list(subject_ids),))
     found = {
-        subject: _Found(number, station_id, VisitState(state))
-        for subject, number, station_id, state in await cursor.fetchall()
+        subject: _Found(number, station, VisitState(state), money_of_minor(held, currency).amount)
+        for subject, number, station, state, currency, held in await cursor.fetchall()
     }
     return [found.get(subject) for subject in subject_ids]
 

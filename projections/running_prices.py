@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import LiteralString, NamedTuple, Self
+from typing import Final, LiteralString, NamedTuple, Self
 
 from ledger.database import connect
 from ledger.declared.declarations import Declarations
@@ -16,6 +16,7 @@ from ledger.declared.store import load_declarations, load_version
 from ledger.facts.flags import Flag
 from ledger.master_data.assignments import NO_LIMITS, SessionLimits
 from ledger.payments.credit import PREPAID, Fund, MoneySoFar
+from ledger.payments.visits.fund import VISITS
 from ledger.rating.allowances import ReadAllowances
 from ledger.rating.basis import terms_of
 from ledger.rating.entitlements import Entitlements
@@ -28,6 +29,8 @@ from projections.running_money import money_so_far
 from tariffs.model.usage import Activity
 from tariffs.quantities import Money, money_of_minor
 
+FUNDS: Final[Sequence[Fund]] = (PREPAID, VISITS)
+"""What sessions are paid from that has an end."""
 _HEARD: LiteralString = """
 SELECT max(heard_at) FROM unfinished_session WHERE station_id = %s
 HAVING bool_or(transaction_ref = %s)
@@ -66,7 +69,7 @@ class SessionSoFar(NamedTuple):
 class RunningPrices:
     """Prices open sessions; one object serves one thread. *funds* may limit them by money."""
 
-    def __init__(self, dsn: str, funds: Sequence[Fund] = (PREPAID,)) -> None:
+    def __init__(self, dsn: str, funds: Sequence[Fund] = FUNDS) -> None:
         self._connection, self._funds = connect(dsn), funds
         self._declarations = Declarations()
 

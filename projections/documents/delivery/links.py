@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from typing import Any, Final, LiteralString
 
@@ -14,19 +15,24 @@ PATH: Final = "/documents"
 _TOKEN_CHARACTERS_MAX: Final = 100
 _MAKE: LiteralString = """
 INSERT INTO document_link (digest, number, expires_at)
-VALUES (%s, %s, now() + %s * interval '1 day')
+VALUES (%s, %s, now() + %s * interval '1 day') ON CONFLICT (digest) DO NOTHING
 """
 _FIND: LiteralString = "SELECT number FROM document_link WHERE digest = %s AND expires_at > now()"
 _CLEAR: LiteralString = "DELETE FROM document_link WHERE expires_at < now() - interval '1 day'"
 
 
-def make_link(connection: Connection[Any], number: str, *, days: int) -> str:
-    """Return the token of a new link to document *number*, of which only the hash is kept.
+def make_link(
+    connection: Connection[Any], number: str, *, days: int, secret: str | None = None
+) -> str:
+    """Return the token of a link to document *number*, of which only the hash is kept.
 
     It may be used until it expires, as often as somebody likes: who looks through mails for harm
-    opens links before their reader does.
+    opens links before their reader does. With a *secret* that nobody guesses it is the same one
+    each time.
     """
     token = secrets.token_urlsafe(TOKEN_BYTES)
+    if secret is not None:
+        token = hmac.new(secret.encode(), number.encode(), hashlib.sha256).hexdigest()
     connection.execute(_MAKE, (_digest(token), number, days))
     connection.execute(_CLEAR)
     return token

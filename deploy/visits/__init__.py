@@ -1,0 +1,1 @@
+"""Visits at our edges: over HTTP for drivers, and the loop that runs them."""

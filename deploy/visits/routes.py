@@ -1,0 +1,148 @@
+"""Visits over HTTP: open to anybody, where the policy offers them; told to who has the secret."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Controller, Request, get, post
+from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException, NotFoundException, TooManyRequestsException
+from litestar.params import FromPath, HeaderParameter, JSONBody
+from psycopg_pool import ConnectionPool
+
+from deploy.interface.app import FOR_ANYBODY
+from deploy.visits.desk import SeenVisit, StartedVisit, VisitDesk
+from deploy.visits.rates import AddressRates
+from ingest.commands.asking import StationCommands
+from ingest.partner_calls import PartnerCalls
+from ledger.payments.visits.kept import find_visit
+from ledger.payments.visits.opening import OpenedVisit, VisitRefusal, VisitRefusedError
+from ledger.payments.visits.visit import CardVisit, VisitState
+
+Pool = NamedDependency[ConnectionPool[Any]]
+Desk = NamedDependency[VisitDesk]
+Commands = NamedDependency[StationCommands]
+Opening = NamedDependency[AddressRates]
+Looking = NamedDependency[AddressRates]
+Secret = Annotated[
+    str,
+    HeaderParameter(
+        name="Visit-Secret",
+        description="As it was told when the visit was opened",
+        schema_extra={"maxLength": 100},
+    ),
+]
+NUMBER_MAX: Final = 2**63 - 1
+_STATION_MAX: Final = 255
+_STATUSES: Final[Mapping[VisitRefusal, HTTPStatus]] = {
+    VisitRefusal.NOT_OFFERED: HTTPStatus.NOT_FOUND,
+    VisitRefusal.UNKNOWN_STATION: HTTPStatus.NOT_FOUND,
+    VisitRefusal.UNKNOWN_EVSE: HTTPStatus.NOT_FOUND,
+    VisitRefusal.OCCUPIED: HTTPStatus.CONFLICT,
+    VisitRefusal.NOT_CONNECTED: HTTPStatus.CONFLICT,
+    VisitRefusal.NO_PRICE: HTTPStatus.CONFLICT,
+}
+ANYBODY: Final = "a driver"
+ASKED_SECONDS: Final = 8.0
+"""So long a driver waits until the provider has heard of the visit; then asks again."""
+_LOOK_SECONDS: Final = 0.1
+
+
+class VisitWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where somebody wants to charge."""
+
+    station: Annotated[str, msgspec.Meta(min_length=1, max_length=_STATION_MAX)]
+    evse: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+
+
+class VisitsController(Controller):
+    """Charging without a contract, paid by card."""
+
+    tags = ("visits",)
+
+    @post("/visits", opt=FOR_ANYBODY)
+    async def open(
+        self,
+        data: JSONBody[VisitWish],
+        request: Request[Any, Any, Any],
+        pool: Pool,
+        visit_desk: Desk,
+        commands: Commands,
+        visits_opened: Opening,
+    ) -> StartedVisit:
+        """Open a visit: what is put aside, and what lets the driver's device agree to it.
+
+        The station is told to start once the money is put aside.
+        """
+        _check_rate(visits_opened, request)
+        if not await PartnerCalls(commands).is_connected(data.station):
+            # The same whether there is no such station or it is away.
+            raise _refused(
+                VisitRefusedError(
+                    VisitRefusal.NOT_CONNECTED, f"{data.station} cannot be reached: try later"
+                )
+            )
+
+        def opened() -> tuple[OpenedVisit, str]:
+            with pool.connection() as connection:
+                made = visit_desk.open(connection, data.station, data.evse, by=ANYBODY)
+                return made, visit_desk.price_text(connection, made.visit)
+
+        def now(number: int) -> CardVisit | None:
+            with pool.connection() as connection:
+                return find_visit(connection, number)
+
+        try:
+            made, price = await asyncio.to_thread(opened)
+        except VisitRefusedError as error:
+            raise _refused(error) from error
+        visit, limit = made.visit, time.monotonic() + ASKED_SECONDS
+        while visit.state is VisitState.WANTED and time.monotonic() < limit:
+            await asyncio.sleep(_LOOK_SECONDS)
+            found = await asyncio.to_thread(now, visit.number)
+            visit = found or visit
+        return await asyncio.to_thread(visit_desk.told, made, visit, price)
+
+    @get("/visits/{number:int}", opt=FOR_ANYBODY, sync_to_thread=True)
+    def one(
+        self,
+        number: FromPath[int],
+        secret: Secret,
+        request: Request[Any, Any, Any],
+        pool: Pool,
+        visit_desk: Desk,
+        visits_seen: Looking,
+    ) -> SeenVisit:
+        """Return how far a visit is: energy and cost so far, in the end its receipt."""
+        _check_rate(visits_seen, request)
+        with pool.connection() as connection:
+            visit = None
+            if 0 < number <= NUMBER_MAX:
+                visit = visit_desk.find(connection, number, secret)
+            if visit is None:
+                # The same whether there is none or the secret is another's.
+                message = f"there is no visit {number} with this secret"
+                raise NotFoundException(message)
+            shown, receipts = visit_desk.view(connection, visit, secret)
+        return SeenVisit(
+            visit=shown, client_secret=visit_desk.client_secret(visit), receipts=receipts
+        )
+
+
+ROUTES: Final[Sequence[type[Controller]]] = (VisitsController,)
+
+
+def _check_rate(rates: AddressRates, request: Request[Any, Any, Any]) -> None:
+    address = request.client.host if request.client else ""
+    if not rates.allows(address, time.monotonic()):
+        message = "too many questions from this address: wait some minutes"
+        raise TooManyRequestsException(message)
+
+
+def _refused(error: VisitRefusedError) -> HTTPException:
+    return HTTPException(str(error), status_code=_STATUSES[error.why], extra={"code": error.why})

@@ -1,0 +1,47 @@
+"""The loop that runs visits, with the way to the stations and to what sessions cost so far."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+
+from deploy.running.parts import PartContext
+from ingest.commands.asking import StationCommands
+from ingest.declared_directory import DeclaredDirectory
+from ingest.partner_calls import PartnerCalls
+from ingest.persons.subjects import PostgresSubjects
+from ledger.database import connect_async
+from ledger.payments.visits.running import VisitRunner
+from projections.running_prices import RunningPrices
+
+
+async def run_visits(context: PartContext, stopping: asyncio.Event) -> None:
+    """Run visits until *stopping* is set; any number of processes may, one at a time does."""
+    dsn, clock = context.dsn, context.clock
+    async with AsyncExitStack() as exits:
+        connected = partial(connect_async, dsn)
+        directory, subjects = DeclaredDirectory(dsn, clock), PostgresSubjects(connected)
+        commands = StationCommands(connected, directory=directory, subjects=subjects, clock=clock)
+        for each in (directory, subjects, commands):
+            exits.push_async_callback(each.close)
+        exits.callback(asyncio.create_task(commands.follow()).cancel)
+        prices = exits.enter_context(RunningPrices(dsn))
+        runner = VisitRunner(
+            dsn,
+            PartnerCalls(commands),
+            partial(_price_now, prices, clock.now),
+            clock.now,
+            context.holder,
+        )
+        await runner.run(stopping)
+
+
+def _price_now(
+    prices: RunningPrices, now: Callable[[], datetime], station_id: str, transaction_ref: str
+) -> Decimal | None:
+    found = prices.of(station_id, transaction_ref, now())
+    return None if found is None or found.price is None else found.price.gross
