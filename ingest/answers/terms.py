@@ -26,7 +26,7 @@ from ingest.answers.answering import AnsweringParts, Question, TokenAnswer
 from ingest.facts.lenient import read_number
 from ingest.rpc.fields import PayloadFields
 from ledger.declared.declarations import TariffInForce
-from ledger.master_data.assignments import SessionLimits
+from ledger.master_data.assignments import NO_LIMITS, SessionLimits
 from ledger.rating.basis import CompiledKey
 from tariffs.ocpp21.messages import ocpp_json
 from tariffs.ocpp21.stations import ROUNDED, UnsayableTariffError, station_tariff
@@ -70,9 +70,7 @@ async def limit(
     if not told.is_accepted or event.text("eventType") == "Ended":
         return {}
     found = await _in_force(told, parts)
-    if found is None:
-        return {}
-    ours = found.assignment.limits
+    ours = found.assignment.limits if found else NO_LIMITS
     costs = [cost for cost in (ours.max_cost, told.left) if cost is not None]
     chosen = event.nested("transactionInfo").nested("transactionLimit")
     limits = told_limits(ours._replace(max_cost=min(costs, default=None)), chosen)
