@@ -11,6 +11,7 @@ from deploy.commands.command import Command
 from deploy.commands.crediting.rows import CREDITING_COMMANDS
 from deploy.commands.customers.rows import CUSTOMER_COMMANDS
 from deploy.commands.documents.rows import DOCUMENT_COMMANDS
+from deploy.commands.payments.rows import PAYMENT_COMMANDS
 from deploy.commands.roaming.rows import ROAMING_COMMANDS
 from deploy.commands.roaming.settling_rows import SETTLING_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
@@ -27,6 +28,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "tokens": "Tokens of drivers.",
         "person": "Who a token, a customer or a driver is, and erasing them.",
         "prepaid": "What customers paid in advance.",
+        "payments": "Money that came and went: by card, debit and transfer; what is open.",
         "access": "Tokens for the HTTP interface.",
         "partner": "Roaming partners: registering, exchanging, settling.",
         "cdr": "CDRs of ours and of partners.",
@@ -194,6 +196,7 @@ COMMANDS: Final = (
         ),
     ),
     *CUSTOMER_COMMANDS,
+    *PAYMENT_COMMANDS,
     Command(
         words="person show",
         function="deploy.commands.person:show",

@@ -21,7 +21,9 @@ SELECT invoice.number, invoice.legal_entity, invoice.customer, invoice.currency,
         UNION ALL SELECT 'settled:' || note.number FROM issued_invoice AS note
         WHERE note.credits = invoice.number)), 0)::bigint AS settled_minor,
     coalesce((SELECT sum(minor) FROM allotment
-              WHERE document = invoice.number AND document <> ''), 0)::bigint AS paid_minor
+              WHERE document = invoice.number AND document <> ''
+              AND account IN ('receivable:invoiced', 'receivable:partner:invoiced')
+              ), 0)::bigint AS paid_minor
 FROM issued_invoice AS invoice
 LEFT JOIN LATERAL (
     SELECT accounts[place] AS account, parties[place] AS party

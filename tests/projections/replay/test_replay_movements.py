@@ -2,67 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import psycopg
 
-from ledger.books.accounts import RECEIVABLE
 from ledger.database import connect
-from ledger.payments.movement import (
-    CLEARING,
-    STRIPE,
-    UNMATCHED,
-    Allotment,
-    MoneyKind,
-    MoneyMovement,
-    bank_source,
-    disputes_account,
-    fees_account,
-)
+from ledger.payments.movement import MoneyKind
 from ledger.payments.open_items import open_item
 from ledger.payments.recording import record_movement
 from projections.replay.movements import compare_movements
-from tests.depot import NOON
+from tests.ledger.payments.moved_money import every_kind
 from tests.projections.books_of_a_day import books_of_a_day, replayed, tamper
-
-FEE, DISPUTED = fees_account(STRIPE), disputes_account(STRIPE)
-
-
-def every_kind(number: str, party: str, minor: int) -> list[MoneyMovement]:
-    """Return one movement of each kind about an invoice: in the end it is paid."""
-
-    def moved(kind: MoneyKind, minor: int, *allotments: Allotment) -> MoneyMovement:
-        source = bank_source("DE89") if kind in {"banked", "matched"} else STRIPE
-        return MoneyMovement(
-            kind=kind,
-            source=source,
-            reference=f"{kind}_1",
-            legal_entity="depot",
-            currency="EUR",
-            amount_minor=minor,
-            allotments=allotments,
-            happened_at=NOON + timedelta(days=40),
-            recorded_by="a test",
-            about="received_1",
-        )
-
-    def owed(minor: int) -> Allotment:
-        return Allotment(RECEIVABLE, minor, party, number)
-
-    back = Allotment(DISPUTED, minor)
-    return [
-        moved(MoneyKind.RECEIVED, minor, owed(minor)),
-        moved(MoneyKind.REFUNDED, -1, owed(-1)),
-        moved(MoneyKind.REFUND_FAILED, 1, owed(1)),
-        moved(MoneyKind.DISPUTED, -minor - 15, Allotment(DISPUTED, -minor), Allotment(FEE, -15)),
-        moved(MoneyKind.DISPUTE_WON, 1, Allotment(DISPUTED, 1)),
-        moved(MoneyKind.DISPUTE_LOST, 0, back, owed(-minor)),
-        moved(MoneyKind.PAID_OUT, -10, Allotment(CLEARING, -9), Allotment(FEE, -1)),
-        moved(MoneyKind.PAYOUT_FAILED, 10, Allotment(CLEARING, 9), Allotment(FEE, 1)),
-        moved(MoneyKind.BANKED, minor, Allotment(UNMATCHED, minor)),
-        moved(MoneyKind.MATCHED, 0, Allotment(UNMATCHED, -minor), owed(minor)),
-    ]
 
 
 def paid_books(dsn: str) -> str:

@@ -1,0 +1,9 @@
+"""The commands of this room as data: each part of it adds its own rows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.commands.payments.looking_rows import LOOKING_COMMANDS
+
+PAYMENT_COMMANDS: Final = (*LOOKING_COMMANDS,)

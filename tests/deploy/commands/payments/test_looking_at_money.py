@@ -1,0 +1,171 @@
+"""`wattledger payments list|show|open`, as people and machines call them."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.cli import WRONG, run
+from deploy.settings import NAMES
+from ledger.database import connect
+from ledger.declared.store import declare
+from ledger.invoices.issuer import InvoiceIssuer
+from ledger.invoices.issuing import issue_due
+from ledger.payments.movement import MoneyKind
+from ledger.payments.open_items import open_item
+from ledger.payments.recording import record_movement
+from ledger.payments.requests import (
+    ProviderRequest,
+    RequestKind,
+    RequestState,
+    decide_request,
+    note_request,
+)
+from tests.depot import NOON, changes, declared, keep_decisions, rated, session
+from tests.ledger.payments.moved_money import LATER, every_kind
+
+DECLARED = declared()
+PAID, OPEN = "WL-2026-000001", "WL-2026-000002"
+KEY = "collect:WL-2026-000001:1"
+
+
+@pytest.fixture
+def books(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Books with two invoices, the first of which every kind of movement is about."""
+    for name in NAMES:
+        monkeypatch.delenv(f"WATTLEDGER_{name.upper()}", raising=False)
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database)
+    monkeypatch.setenv("WATTLEDGER_DATA", str(tmp_path / "data"))
+    with connect(database) as connection, InvoiceIssuer(database) as issuer:
+        with connection.transaction():
+            declare(connection, changes(), by="a test", at=NOON)
+        for place, uid in enumerate(("anna-1", "nobody-1")):
+            at = NOON + timedelta(hours=2 * place)
+            keep_decisions(
+                connection, [rated(session(place, token_uid=uid, started_at=at), DECLARED)]
+            )
+            issue_due(connection, issuer, DECLARED, up_to=at + timedelta(hours=2))
+        item = open_item(connection, PAID)
+        assert item is not None
+        request = ProviderRequest(
+            KEY, "stripe", RequestKind.COLLECT, PAID, "depot", "EUR", 476, {}, NOON, "the rule"
+        )
+        with connection.transaction():
+            decide_request(connection, request)
+            state = RequestState.DONE
+            note_request(connection, KEY, state, next_at=NOON, object_id="pi_1")
+        for movement in every_kind(PAID, item.party or "", 476):
+            reference = "pi_1" if movement.kind == MoneyKind.RECEIVED else movement.reference
+            about = KEY if movement.kind == MoneyKind.RECEIVED else movement.about
+            record_movement(connection, movement._replace(reference=reference, about=about))
+    return database
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> Any:  # noqa: ANN401 - JSON
+    capsys.readouterr()
+    assert run([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def kinds(content: dict[str, Any]) -> list[str]:
+    return [each["kind"] for each in content["movements"]]
+
+
+@pytest.mark.usefixtures("books")
+def test_movements_are_listed_newest_first_and_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    every = [each.value for each in MoneyKind]
+    found = told(capsys, "payments", "list")
+    assert kinds(found) == every[::-1]
+    held = {
+        each["account"]: each["debit_minor"] - each["credit_minor"] for each in found["accounts"]
+    }
+    assert held == {
+        "cash:stripe": -14,
+        "cash:bank:DE89": 476,
+        "cash:clearing": 0,
+        "cash:unmatched": 0,
+    }
+
+    def listed(*words: str) -> list[str]:
+        return kinds(told(capsys, "payments", "list", *words))
+
+    first = told(capsys, "payments", "list", "--limit", "4")
+    rest = listed("--limit", "99", "--before", str(first["next_before"]))
+    assert [*kinds(first), *rest] == every[::-1]
+    of_anna = ["matched", "dispute_lost", "refund_failed", "refunded", "received"]
+    assert listed("--customer", "anna") == of_anna
+    assert listed("--invoice", PAID) == of_anna
+    assert listed("--invoice", OPEN) == []
+    assert listed("--kind", "disputed") == ["disputed"]
+    assert listed("--source", "bank") == ["matched", "banked"]
+    assert listed("--source", "bank:DE89", "--unmatched") == ["matched", "banked"]
+    assert listed("--source", "stripe", "--unmatched") == []
+    day = LATER.date()
+    assert listed("--from", f"{day}", "--to", f"{day + timedelta(days=1)}") == every[::-1]
+    assert listed("--to", f"{day}") == []
+    assert listed("--from", f"{day + timedelta(days=1)}") == []
+    assert listed("--legal-entity", "other") == []
+    assert run(["payments", "list", "--kind", "paid"]) == WRONG
+    assert "say received, refunded" in capsys.readouterr().err
+    assert run(["payments", "list"]) == 0
+    assert "cash:bank:DE89: 4.76 EUR" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("books")
+def test_a_movement_is_shown_with_what_it_follows_from(capsys: pytest.CaptureFixture[str]) -> None:
+    by_reference = told(capsys, "payments", "show", "pi_1")
+    received = by_reference["movements"][0]
+    number = str(received["movement"]["number"])
+
+    assert kinds({"movements": [each["movement"] for each in by_reference["movements"]]}) == [
+        each.value for each in MoneyKind
+    ]
+    assert received["entry"] == "received:stripe/pi_1"
+    assert [each["amount_minor"] for each in received["postings"]] == [476, -476]
+    [request] = received["requests"]
+    assert (request["key"], request["state"], request["object_id"]) == (KEY, "done", "pi_1")
+    assert {"refunded", "disputed"} <= {each["kind"] for each in received["related"]}
+    assert received["movement"]["allotments"][0]["customer"] == "anna"
+    for named in (number, "received:stripe/pi_1", KEY):
+        [only] = told(capsys, "payments", "show", named)["movements"]
+        assert only == received
+    of_invoice = told(capsys, "payments", "show", PAID)
+    assert of_invoice["invoice"]["open_minor"] == 0
+    assert len(of_invoice["movements"]) == 5
+    assert told(capsys, "payments", "show", OPEN)["invoice"]["open_minor"] == 476
+    assert run(["payments", "show", PAID]) == 0
+    shown = capsys.readouterr().out
+    assert f"{KEY}: done" in shown
+    assert "open 0.00 EUR" in shown
+
+
+@pytest.mark.usefixtures("books")
+@pytest.mark.parametrize("named", ["pi_2", "9" * 30, "received:", "'; --", "R-812"])
+def test_what_names_nothing_is_said_so(capsys: pytest.CaptureFixture[str], named: str) -> None:
+    assert run(["payments", "show", named]) == WRONG
+    assert "wattledger payments list" in capsys.readouterr().err
+
+
+def test_what_is_open_is_held_against_the_books(
+    capsys: pytest.CaptureFixture[str], books: str
+) -> None:
+    found = told(capsys, "payments", "open")
+    assert [(each["number"], each["open_minor"]) for each in found["documents"]] == [(OPEN, 476)]
+    assert found["documents"][0]["customer"] is None
+    assert found["differences"] == []
+    assert told(capsys, "payments", "open", "--customer", "anna")["documents"] == []
+    then = told(capsys, "payments", "open", "--as-of", f"{NOON:%Y-%m-%d}")
+    assert [each["number"] for each in then["documents"]] == [PAID, OPEN]
+    assert told(capsys, "payments", "open", "--as-of", "2026-11-09")["documents"] == []
+    assert run(["payments", "open"]) == 0
+    assert "receivable:invoiced: 4.76 EUR, as in the books" in capsys.readouterr().out
+
+    with connect(books) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE open_invoice SET open_minor = 1")
+    assert run(["payments", "open"]) == 1
+    assert "the books hold 4.75 EUR more" in capsys.readouterr().out
