@@ -92,6 +92,22 @@ class SeriesNumbers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """Return what all its numbers look like, whatever the year."""
         return tuple(_shape(self.format, {"prefix": prefix, "legal_entity": legal_entity}))
 
+    def pieces(self, *, prefix: str, legal_entity: str) -> tuple[str | int, ...]:
+        """Return what its numbers consist of: texts, and of so many digits the year and number.
+
+        The number may have more digits than that: it is below 0.
+        """
+        texts = {"prefix": prefix, "legal_entity": legal_entity}
+        found = list[str | int]()
+        for part in _PART.finditer(self.format):
+            name = part["field"]
+            if text := part["text"] or texts.get(name or ""):
+                is_more = found and isinstance(found[-1], str)
+                found[-1:] = [f"{found[-1]}{text}"] if is_more else [*found[-1:], text]
+            else:
+                found.append(_YEAR_DIGITS[name] if name else -int(part["width"] or 1))
+        return tuple(found)
+
     def counts_where(self, other: SeriesNumbers) -> bool:
         """Whether both have their year and number in the same places, the digits set aside."""
         return _without_width(self.format) == _without_width(other.format)

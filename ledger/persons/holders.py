@@ -25,6 +25,8 @@ class HolderKind(StrEnum):
     """Texts of a station in which somebody may stand whom no rule finds."""
     PARTNER = "partner"
     """The same of a roaming partner."""
+    PAYER = "payer"
+    """Who paid us by transfer, or was paid, by the account or the name that the bank tells."""
     SECRET = "secret"  # noqa: S105 - the name of a kind, no secret
     """Passwords that a station is told, what a partner lets us in by: nobody is shown them."""
 
@@ -78,6 +80,17 @@ def roaming_holder(party: str) -> Holder:
 def partner_holder(party: str) -> Holder:
     """Return the holder of what a partner says in words that no rule understands."""
     return _holder(HolderKind.PARTNER, party, party)
+
+
+def payer_holder(account: str, name: str) -> Holder:
+    """Return the holder that the other side of a bank's line is: its account, else its name."""
+    known = "".join(account.split()).upper() or " ".join(name.split()).casefold()
+    return _holder(HolderKind.PAYER, known, known)
+
+
+def account_holder(source: str) -> Holder:
+    """Return the holder of the key by which lines of a bank account of ours are told apart."""
+    return _holder(HolderKind.SECRET, f"lines {source}", f"lines {source}")
 
 
 def _holder(kind: HolderKind, name: str, spelt: str) -> Holder:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 from xml.parsers import expat
 
-from ledger.payments.bank.statement import UnreadableStatementError
+from ledger.payments.bank.files.statement import UnreadableStatementError
 
 BYTES_MAX: Final = 1 << 30
 DEPTH_MAX: Final = 32

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from ledger.payments.bank.statement import UnreadableStatementError
+from ledger.payments.bank.files.statement import UnreadableStatementError
 from tariffs.currencies import currency_exponent
 
 MINOR_MAX: Final = 10**15

@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import BinaryIO, Final
 
-from ledger.payments.bank.amounts import minor_of
-from ledger.payments.bank.statement import (
+from ledger.payments.bank.files.amounts import minor_of
+from ledger.payments.bank.files.statement import (
     LINES_MAX,
     TEXT_MAX,
     TEXTS_MAX,
@@ -32,7 +32,7 @@ from ledger.payments.bank.statement import (
     UnreadableStatementError,
     check_balances,
 )
-from ledger.payments.bank.xml_elements import XmlElement, read_elements
+from ledger.payments.bank.files.xml_elements import XmlElement, read_elements
 from tariffs.currencies import CURRENCY_EXPONENTS
 
 _NAMESPACE: Final = re.compile(r"(?:urn:iso:std:iso:20022:tech:xsd:camt\.05[23]\.001\.\d\d)?")

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from ledger.payments.bank.statement import UnreadableStatementError
+from ledger.payments.bank.files.statement import UnreadableStatementError
 
 
 class CsvDays(StrEnum):

@@ -9,8 +9,8 @@ from io import StringIO
 from itertools import pairwise
 from typing import BinaryIO, Final, NamedTuple
 
-from ledger.payments.bank.amounts import minor_of
-from ledger.payments.bank.csv_layout import (
+from ledger.payments.bank.files.amounts import minor_of
+from ledger.payments.bank.files.csv_layout import (
     CsvDays,
     CsvLayout,
     Decimals,
@@ -21,7 +21,7 @@ from ledger.payments.bank.csv_layout import (
     delimiter_of,
     plain_amount,
 )
-from ledger.payments.bank.statement import (
+from ledger.payments.bank.files.statement import (
     LINES_MAX,
     TEXT_MAX,
     TEXTS_MAX,
@@ -57,7 +57,8 @@ def read_csv(file: BinaryIO, layout: CsvLayout, source: str) -> BankStatement:
         why = f"it has more than {_BYTES_MAX >> 20} MiB: split it"
         raise UnreadableStatementError(source, why)
     if problems := layout.problems():
-        raise UnreadableStatementError(f"the layout of {source}", "; ".join(problems))
+        spot = f"the layout of {source}"
+        raise UnreadableStatementError(spot, "; ".join(problems))
     rows = _rows(decoded(content, layout, source), layout, source)
     ways = _ways(rows, layout, source)
     entries = [_entry(row, layout, ways, source) for row in rows]
@@ -97,7 +98,8 @@ def _rows(text: str, layout: CsvLayout, source: str) -> list[_Row]:
             elif any(each.strip() for each in row):
                 if len(row) != len(titles):
                     why = f"{len(row)} columns, and there are {len(titles)} titles"
-                    raise UnreadableStatementError(f"{source}:{line}", why)
+                    spot = f"{source}:{line}"
+                    raise UnreadableStatementError(spot, why)
                 values = (each.strip() for each in row)
                 rows.append(_Row(line, dict(zip(titles, values, strict=True))))
             if len(rows) > LINES_MAX:
@@ -105,7 +107,8 @@ def _rows(text: str, layout: CsvLayout, source: str) -> list[_Row]:
                 raise UnreadableStatementError(source, why)
     except csv.Error as error:
         spot = f"{source}:{layout.skip_lines + reader.line_num}"
-        raise UnreadableStatementError(spot, f"no CSV: {error}") from error
+        why = f"no CSV: {error}"
+        raise UnreadableStatementError(spot, why) from error
     return rows
 
 

@@ -1,0 +1,187 @@
+"""What a line is for, by what it says itself: sure, or for a person to decide.
+
+| evidence | amount | becomes |
+|---|---|---|
+| one invoice, or several | what is open of them | matched |
+| one invoice | less | matched, partly paid |
+| invoices of one customer | more | matched; the rest goes to the customer's prepaid balance |
+| an invoice of nobody's | more | matched; the rest waits |
+| several invoices | less | waits: nothing says which |
+| invoices, money that goes | what is to be given back of them | matched |
+| one invoice, a reversal | an amount that came for it by bank | matched: it is open again |
+| a settlement with a partner | what is open of it | matched |
+| a payout's id | what is under way of it | matched |
+| the provider's name, three days or less | that of one payout alone | matched |
+| a line's own name, money that goes | what was to be returned of it | matched |
+
+Everything else waits in `cash:unmatched`. A name or an amount alone is no evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from ledger.books.accounts import RECEIVABLE
+from ledger.payments.awaited import AwaitedPayout
+from ledger.payments.bank.document_names import DocumentNames
+from ledger.payments.bank.standing import Claim, Standing, arrives
+from ledger.payments.movement import CLEARING, UNMATCHED, Allotment
+
+ARRIVES_WITHIN: Final = timedelta(days=3)
+_LINE: Final = re.compile(r"(?<![0-9A-Za-z])\d{8}-[0-9a-f]{16}(?:\.\d+)?(?![0-9A-Za-z])", re.ASCII)
+
+
+class WaitReason(StrEnum):
+    """Why a line, or some of it, waits for a person."""
+
+    NO_REFERENCE = "no_reference"
+    """It names no document of ours."""
+    UNKNOWN_DOCUMENT = "unknown_document"
+    """It names a number that we never gave."""
+    OTHER_CURRENCY = "other_currency"
+    OTHER_LEGAL_ENTITY = "other_legal_entity"
+    TOO_LITTLE = "too_little"
+    """Less than the documents that it names come to."""
+    TOO_MUCH = "too_much"
+    """More than is open, and there is no balance that the rest could go to."""
+    NOTHING_TO_GIVE_BACK = "nothing_to_give_back"
+    """Money that went, and not what the documents that it names are to get back."""
+    TWO_CANDIDATES = "two_candidates"
+    UNDONE = "undone"
+    """A person took back what it was matched with."""
+
+
+class LineFacts(NamedTuple):
+    """A line as matching sees it."""
+
+    amount_minor: int
+    currency: str
+    legal_entity: str
+    booked_on: date
+    is_reversal: bool
+    payer: str
+    written: tuple[str, ...]
+
+
+class PrepaidRest(NamedTuple):
+    """What goes to a customer's prepaid balance."""
+
+    customer: str
+    minor: int
+
+
+class Matching(NamedTuple):
+    """What a line is for: `allotments` come to its amount; what waits does so for `reason`."""
+
+    allotments: tuple[Allotment, ...]
+    prepaid: PrepaidRest | None = None
+    reason: WaitReason | None = None
+
+    @property
+    def left_minor(self) -> int:
+        """How much of it waits."""
+        return sum(each.minor for each in self.allotments if each.account == UNMATCHED)
+
+
+def named_documents(written: Sequence[str], names: DocumentNames) -> list[str]:
+    """Return what surely stands in the texts of a line: numbers of documents, names of lines."""
+    lines = [found for text in written for found in _LINE.findall(text.lower())]
+    return [*names.sure(written), *dict.fromkeys(lines)]
+
+
+def match(line: LineFacts, documents: Sequence[str], standing: Standing) -> Matching:
+    """Return what *line* is for, and take that from *standing*: the next line finds it gone."""
+    payout = _payout(line, standing, has_documents=bool(documents))
+    if isinstance(payout, WaitReason):
+        return _waits(line, payout)
+    if payout is not None:
+        standing.taken.add(payout.payout_id)
+        return Matching((Allotment(CLEARING, line.amount_minor, "", payout.payout_id),))
+    claims, unknown = standing.claims_of(documents)
+    if why := _unfit(line, claims, unknown):
+        return _waits(line, why)
+    found = _comes(line, claims) if line.amount_minor > 0 else _goes(line, claims)
+    if isinstance(found, WaitReason):
+        return _waits(line, found)
+    for claim in claims:
+        claim.take(sum(each.minor for each in found.allotments if each.document == claim.document))
+    return found
+
+
+def _waits(line: LineFacts, reason: WaitReason) -> Matching:
+    return Matching((Allotment(UNMATCHED, line.amount_minor),), reason=reason)
+
+
+def _payout(
+    line: LineFacts, standing: Standing, *, has_documents: bool
+) -> AwaitedPayout | WaitReason | None:
+    awaited = standing.awaited(line.currency)
+    if not awaited:
+        return None
+    said = " ".join((line.payer, *line.written))
+    fitting = [each for each in awaited if each.under_way_minor == line.amount_minor]
+    if named := [each for each in fitting if _names(said, each.payout_id)]:
+        return named[0]
+    if has_documents:
+        return None
+    near = [
+        each
+        for each in fitting
+        if abs(arrives(each) - line.booked_on) <= ARRIVES_WITHIN
+        and each.provider.casefold() in said.casefold()
+    ]
+    if len(near) > 1:
+        return WaitReason.TWO_CANDIDATES
+    return near[0] if near else None
+
+
+def _names(said: str, payout_id: str) -> bool:
+    whole = rf"(?<![0-9A-Za-z_]){re.escape(payout_id)}(?![0-9A-Za-z])"
+    return re.search(whole, said, re.ASCII | re.IGNORECASE) is not None
+
+
+def _unfit(line: LineFacts, claims: Sequence[Claim], unknown: Sequence[str]) -> WaitReason | None:
+    if unknown:
+        return WaitReason.UNKNOWN_DOCUMENT
+    if not claims:
+        return WaitReason.NO_REFERENCE
+    if any(claim.currency != line.currency for claim in claims):
+        return WaitReason.OTHER_CURRENCY
+    if any(claim.legal_entity != line.legal_entity for claim in claims):
+        return WaitReason.OTHER_LEGAL_ENTITY
+    return None
+
+
+def _comes(line: LineFacts, claims: Sequence[Claim]) -> Matching | WaitReason:
+    amount, due = line.amount_minor, [max(claim.open_minor, 0) for claim in claims]
+    if amount < sum(due) and (len(claims) > 1 or not claims[0].is_invoice):
+        return WaitReason.TOO_LITTLE
+    paid = [min(each, amount) for each in due]
+    allotments = [_of(claim, minor) for claim, minor in zip(claims, paid, strict=True) if minor]
+    rest = amount - sum(paid)
+    if not rest:
+        return Matching(tuple(allotments))
+    customers = {claim.customer for claim in claims}
+    if len(customers) == 1 and (customer := claims[0].customer) is not None:
+        allotments.append(Allotment(CLEARING, rest))
+        return Matching(tuple(allotments), PrepaidRest(customer, rest))
+    allotments.append(Allotment(UNMATCHED, rest))
+    return Matching(tuple(allotments), reason=WaitReason.TOO_MUCH)
+
+
+def _goes(line: LineFacts, claims: Sequence[Claim]) -> Matching | WaitReason:
+    back = [min(claim.open_minor, 0) for claim in claims]
+    if sum(back) == line.amount_minor:
+        pairs = zip(claims, back, strict=True)
+        return Matching(tuple(_of(claim, minor) for claim, minor in pairs if minor))
+    if line.is_reversal and len(claims) == 1 and -line.amount_minor in claims[0].paid_by_bank:
+        return Matching((_of(claims[0], line.amount_minor),))
+    return WaitReason.NOTHING_TO_GIVE_BACK
+
+
+def _of(claim: Claim, minor: int) -> Allotment:
+    return Allotment(claim.account or RECEIVABLE, minor, claim.party, claim.document)
