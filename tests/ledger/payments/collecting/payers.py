@@ -63,6 +63,7 @@ class Payers:
         self, dsn: str, provider: PaymentProvider, payment_days: int | None = None
     ) -> None:
         self.dsn, self.provider, self.now = dsn, provider, BILLED_AT
+        self.clock = [BILLED_AT]
         self.connection: Connection[Any] = connect(dsn)
         self.issuer = InvoiceIssuer(dsn)
         self._numbers = count(1)
