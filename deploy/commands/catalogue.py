@@ -29,6 +29,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "person": "Who a token, a customer or a driver is, and erasing them.",
         "prepaid": "What customers paid in advance.",
         "payments": "Money that came and went: by card, debit and transfer; what is open.",
+        "payouts": "What a payment provider paid out, held against the books and the bank.",
         "access": "Tokens for the HTTP interface.",
         "partner": "Roaming partners: registering, exchanging, settling.",
         "cdr": "CDRs of ours and of partners.",
@@ -47,7 +48,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The first words that several commands share, or may come to share."""
 
-UNSAID: Final[Mapping[str, str]] = MappingProxyType({"sessions": "list"})
+UNSAID: Final[Mapping[str, str]] = MappingProxyType({"sessions": "list", "payouts": "list"})
 """What is meant by a group's word alone."""
 
 COMMANDS: Final = (

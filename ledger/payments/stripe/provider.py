@@ -244,6 +244,11 @@ class StripeProvider:
         lines = self._calls.pages("/v1/balance_transactions", payout=payout_id)
         return map(read_balance_line, lines)
 
+    def balance_lines_since(self, since: datetime) -> Iterator[BalanceLine]:
+        """Yield all lines of our balance made since then, of whatever payout, the newest first."""
+        lines = self._calls.pages("/v1/balance_transactions", created=_from(since))
+        return map(read_balance_line, lines)
+
     def events(self, since: datetime) -> Iterator[EventNotice]:
         """Yield what happened since then, the newest first: what webhooks should have told.
 

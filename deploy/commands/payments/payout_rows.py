@@ -1,0 +1,32 @@
+"""The commands about payouts and disputes, as data."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.commands.command import Command
+
+PAYOUT_COMMANDS: Final = (
+    Command(
+        words="payouts list",
+        function="deploy.commands.payments.payouts:listed",
+        summary="List payouts, the newest first: what each consists of, and what the bank had.",
+        examples=(
+            "payouts",
+            "payouts list --from 2026-03-01 --to 2026-04-01 --json",
+            "payouts --check",
+        ),
+    ),
+    Command(
+        words="payouts show",
+        function="deploy.commands.payments.payouts:show",
+        summary="Show a payout line by line, each with the movement of ours behind it.",
+        examples=("payouts show po_1Pq", "payouts show po_1Pq --json"),
+    ),
+    Command(
+        words="payments disputes",
+        function="deploy.commands.payments.disputes:disputes",
+        summary="List disputes, the newest first: what payers' banks took back, and what to do.",
+        examples=("payments disputes --open", "payments disputes --json"),
+    ),
+)
