@@ -26,6 +26,7 @@ from ledger.payments.requests import (
     ProviderRequest,
     RequestKind,
     RequestState,
+    note_request,
     requests_for,
 )
 from ledger.payments.taking import RequestOutcome, Taking
@@ -36,6 +37,7 @@ from ledger.payments.visits.visit import OVER, CardVisit, VisitEvent, VisitState
 LOOKED_AGAIN: Final = timedelta(minutes=1)
 """A driver who agrees is not kept waiting by a webhook that is lost."""
 HELD_LOOKED_AGAIN: Final = timedelta(hours=6)
+_FINAL: Final = frozenset({IntentStatus.TAKEN, IntentStatus.CANCELED})
 _MINE: Final = frozenset({VisitState.STARTING, VisitState.CHARGING, VisitState.ENDED})
 """While a car may charge, losing the hold is noted, and the visit goes on to its invoice."""
 
@@ -75,6 +77,9 @@ class VisitTaker:
         assert visit is not None
         assert isinstance(found, IntentState)
         _see(taking, visit, found)
+        if found.status in _FINAL and request.kind is not RequestKind.HOLD:
+            # What was held is not looked at any more.
+            note_request(taking.connection, visit.key(RequestKind.HOLD), RequestState.DONE)
         return _outcome(taking, request, found)
 
     def fail(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import NamedTuple, Self
@@ -61,6 +62,8 @@ class ObedientStation:
 
     def __init__(self) -> None:
         self.result = StationResult.ACCEPTED
+        self.before: Callable[[], None] = lambda: None
+        self.after: Callable[[], None] = lambda: None
         self.calls: list[tuple[str, WantedCall]] = []
         self.answers: dict[UUID, CalledStation] = {}
 
@@ -72,9 +75,11 @@ class ObedientStation:
     ) -> CalledStation:
         assert (by[:6], seconds) == ("visit ", CALL_SECONDS)
         await asyncio.sleep(0)
+        self.before()
         if call_id not in self.answers:
             self.calls.append((station_id, wanted))
             self.answers[call_id] = CalledStation(self.result)
+        self.after()
         return self.answers[call_id]
 
 

@@ -1,0 +1,140 @@
+"""A driver without contract pays by card: station, provider, worker, books and receipt are real."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from deploy.demo.provider.faults import ProviderFault
+from deploy.running.replay import replay_and_compare
+from ledger.database import connect
+from ledger.log.postgres import PostgresEventLog
+from ledger.payments.open_items import open_item
+from ledger.payments.visits.visit import VisitState
+from ledger.rating.stored import unpack_decision
+from tests.deploy.visits.driven_station import card_depot
+
+# 10 kWh at 0.40 and 19 %.
+COST = 476
+
+
+async def test_a_visit_from_the_card_to_the_receipt(database: str, tmp_path: Path) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven, other = await depot.station(), await depot.station("ST-2")
+        opened = depot.open()
+        await depot.rest()
+        assert depot.visit(opened).state is VisitState.STARTING
+        assert (await other.call("Authorize", {"idTag": driven.uid()}))["idTagInfo"] == {
+            "status": "Blocked",
+            "expiryDate": "2026-03-02T12:01:00.000Z",
+        }
+        number = await depot.begin(driven)
+        await depot.meter(driven, number, 5_000)
+        await depot.rest()
+        so_far = depot.view(opened)
+        assert (so_far.state, so_far.cost, so_far.energy_wh) == ("charging", Decimal("2.38"), 5_000)
+        await depot.end(driven, number, 10_000)
+        await depot.rest()
+
+        view = depot.view(opened)
+        assert (view.state, view.taken, view.cost) == ("captured", *[Decimal("4.76")] * 2)
+        assert depot.intents() == [("succeeded", COST)]
+        [receipt] = view.receipts
+        again = await driven.call("Authorize", {"idTag": driven.uid()})
+        assert again["idTagInfo"]["status"] == "Blocked"
+    with connect(database) as connection, PostgresEventLog(database) as log:
+        item = open_item(connection, receipt)
+        [(body,)] = connection.execute("SELECT body FROM session_decision").fetchall()
+        assert replay_and_compare(database, log).is_identical
+    assert item is not None
+    assert (item.paid_minor, item.open_minor, item.customer) == (COST, 0, None)
+    decision = unpack_decision(body)
+    assert (decision.payer.kind, decision.payer.party) == ("bearer", opened.visit.token_uid)
+
+
+async def test_a_station_that_is_away_or_says_no_keeps_nobody_s_money(
+    database: str, tmp_path: Path
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        await depot.station(agrees=False)
+        refused, away = depot.open(), depot.open(station="ST-2")
+        await depot.rest()
+
+        assert depot.visit(refused)[12:15:2] == (VisitState.RELEASED, "station_rejected")
+        assert depot.visit(away)[12:15:2] == (VisitState.RELEASED, "station_failed")
+        assert depot.intents() == [("canceled", 0)] * 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "path"),
+    [
+        (fault, path)
+        for fault in (ProviderFault.FAILED_AFTER, ProviderFault.CUT_AFTER, ProviderFault.THROTTLED)
+        for path in ("payment_intents", "capture")
+    ],
+)
+async def test_a_provider_that_fails_after_it_did_what_it_was_asked_is_asked_once(
+    database: str, tmp_path: Path, fault: ProviderFault, path: str
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        depot.fake.faults.plan(fault, path=path)
+        opened = depot.open()
+        await depot.rest()
+        depot.passes(2)
+        await depot.rest()
+        number = await depot.begin(driven)
+        await depot.end(driven, number, 10_000)
+        await depot.rest()
+        depot.passes(2)
+        await depot.rest()
+
+        assert depot.visit(opened).state is VisitState.CAPTURED
+        assert depot.intents() == [("succeeded", COST)]
+
+
+async def test_a_driver_who_is_asked_by_their_bank_starts_once_they_agreed(
+    database: str, tmp_path: Path
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        opened = depot.open(None)
+        await depot.rest()
+        assert (depot.visit(opened).state, driven.asked) == (VisitState.HOLDING, [])
+        intent = depot.visit(opened).intent_id or ""
+        depot.fake.confirm(intent, "pm_card_chargeDeclined")
+        depot.passes(2)
+        await depot.rest()
+        assert depot.visit(opened)[12:15:2] == (VisitState.HOLDING, "generic_decline")
+        depot.fake.confirm(intent, "pm_card_authenticationRequired")
+        depot.passes(2)
+        await depot.rest()
+
+        assert depot.visit(opened).state is VisitState.STARTING
+        assert [action for action, _ in driven.asked] == ["RemoteStartTransaction"]
+
+
+async def test_a_late_start_of_a_visit_that_is_over_waits_for_a_person(
+    database: str, tmp_path: Path
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        opened = depot.open()
+        await depot.rest()
+        depot.passes(6)
+        await depot.rest()
+        assert depot.visit(opened).state is VisitState.RELEASED
+        start = {"connectorId": 1, "idTag": driven.uid(), "meterStart": 0}
+        answer = await driven.call(
+            "StartTransaction", start | {"timestamp": depot.clock.now().isoformat()}
+        )
+        await depot.end(driven, answer["transactionId"], 10_000)
+        await depot.rest()
+
+        assert answer["idTagInfo"]["status"] == "Blocked"
+        assert depot.intents() == [("canceled", 0)]
+    with connect(database) as connection:
+        rows = connection.execute("SELECT state, reasons FROM session").fetchall()
+    assert rows == [("held", ["token_blocked"])]
