@@ -92,7 +92,7 @@ class RefundStatus(StrEnum):
 
 
 class RefundState(NamedTuple):
-    """A refund of a payment; `failed_at` where it came back."""
+    """A refund of a payment. `moves_money` False: it only shows what was let go of a hold."""
 
     id: str
     intent_id: str
@@ -102,6 +102,7 @@ class RefundState(NamedTuple):
     created_at: datetime
     request_key: str = ""
     reason: str = ""
+    moves_money: bool = True
 
 
 class DisputeStatus(StrEnum):

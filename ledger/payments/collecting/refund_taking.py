@@ -77,6 +77,8 @@ class StrayRefundTaker:
         assert isinstance(found, RefundState)
         assert gathered == found.id
         connection, source = taking.connection, taking.provider
+        if not found.moves_money:
+            return
         if find_movement(connection, source, MoneyKind.REFUNDED, found.id) is not None:
             _book(taking, found, "", (), about="")
             return

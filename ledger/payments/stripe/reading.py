@@ -115,6 +115,7 @@ class _Refund(msgspec.Struct):
     payment_intent: str | None = None
     metadata: dict[str, str] = {}
     failure_reason: str | None = None
+    balance_transaction: str | None = None
 
 
 class _BalanceTransaction(msgspec.Struct):
@@ -190,7 +191,7 @@ def read_setup(data: Mapping[str, Any]) -> SetupState:
 
 
 def read_refund(data: Mapping[str, Any]) -> RefundState:
-    """Return a Refund."""
+    """Return a Refund; one that is done without a line of our balance lets go of a hold."""
     found = _read(data, _Refund)
     currency = found.currency.upper()
     return RefundState(
@@ -202,6 +203,7 @@ def read_refund(data: Mapping[str, Any]) -> RefundState:
         created_at=_moment(found.created),
         request_key=found.metadata.get(KEY_FIELD, ""),
         reason=found.failure_reason or "",
+        moves_money=found.balance_transaction is not None or found.status != "succeeded",
     )
 
 

@@ -13,7 +13,15 @@ from deploy.demo.provider.refusals import Json, invalid, unfit
 _ANSWER_WITHIN: Final = timedelta(days=14)
 _OPEN: Final = {"needs_response", "under_review"}
 _INQUIRY: Final = {"warning_needs_response", "warning_under_review"}
-_METHOD: Final = {"type": "card", "card": {"brand": "visa", "case_type": "chargeback"}}
+_METHOD: Final = {
+    "type": "card",
+    "card": {
+        "brand": "visa",
+        "case_type": "chargeback",
+        "network": "visa",
+        "network_reason_code": "10.4",
+    },
+}
 _SAYS: Final = {"winning_evidence": True, "losing_evidence": False}
 
 
@@ -45,7 +53,7 @@ def open_dispute(
             "charge": charge["id"],
             "currency": charge["currency"],
             "enhanced_eligibility_types": [],
-            "evidence": {"uncategorized_text": None},
+            "evidence": {"enhanced_evidence": {}, "uncategorized_text": None},
             "evidence_details": _evidence_details(account),
             "is_charge_refundable": is_inquiry,
             "metadata": {},

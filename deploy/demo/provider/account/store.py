@@ -36,6 +36,7 @@ _PREFIXES: Final = {
     "mandate": "mandate",
 }
 _OF_NO_MODE: Final = {"refund", "balance_transaction"}
+_OF_NO_DATE: Final = {"mandate"}
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class ProviderAccount:
         made = {
             "id": f"{prefix or _PREFIXES[kind]}_fake{number:010d}",
             "object": kind,
-            "created": self.second(),
+            **({} if kind in _OF_NO_DATE else {"created": self.second()}),
             **({} if kind in _OF_NO_MODE else {"livemode": self.is_live}),
             **fields,
         }

@@ -214,6 +214,7 @@ def test_leave_to_charge_somebody_who_is_away() -> None:
 _REFUND: dict[str, object] = {
     "id": "re_1",
     "amount": 500,
+    "balance_transaction": "txn_1",
     "created": 1774951200,
     "currency": "isk",
     "failure_reason": None,
