@@ -107,9 +107,7 @@ def listed(
     from projections.payments.provider_check import OLD_AFTER, movements_at_provider
 
     settings, now = folder.settings(), SystemClock().now()
-    since, until = (
-        None if day is None else datetime.combine(day, time(), UTC) for day in (first_day, end_day)
-    )
+    since, until = map(_midnight, (first_day, end_day))
     with opened(settings) as connection:
         found = list_payouts(
             connection, now, legal_entity=legal_entity, since=since, until=until, limit=limit
@@ -119,22 +117,16 @@ def listed(
         )
         checked = _check(connection, settings, now) if check else None
     is_settled = all(each.is_settled for each in found) and not old
-    is_equal = checked is None or checked.is_equal
+    is_settled = is_settled and (checked is None or checked.is_equal)
     if folder.json:
-        print_json(
-            {
-                "payouts": found,
-                "in_no_payout": old,
-                "check": checked,
-                "is_settled": is_settled and is_equal,
-            }
-        )
-    else:
-        _print_payouts(found)
-        _print_movements("In no payout for two weeks: ask the provider why", old)
-        if checked is not None:
-            _print_check(checked)
-    return 0 if is_settled and is_equal else 1
+        told = {"payouts": found, "in_no_payout": old, "check": checked}
+        print_json({**told, "is_settled": is_settled})
+        return 0 if is_settled else 1
+    _print_payouts(found)
+    _print_movements("In no payout for two weeks: ask the provider why", old)
+    if checked is not None:
+        _print_check(checked)
+    return 0 if is_settled else 1
 
 
 def show(payout_id: str, /, *, limit: Limit = 100, folder: ReadingFolder = READ_FOLDER) -> int:
@@ -178,6 +170,10 @@ def show(payout_id: str, /, *, limit: Limit = 100, folder: ReadingFolder = READ_
     if found.lines > len(lines):
         say(f"{found.lines} lines in all: --limit shows more of them")
     return 0 if found.is_settled else 1
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return None if day is None else datetime.combine(day, time(), UTC)
 
 
 def _check(connection: Connection[Any], settings: Settings, now: datetime) -> ProviderCheck:

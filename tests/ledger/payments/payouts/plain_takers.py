@@ -51,8 +51,11 @@ def wish(
 class PlainPayments:
     """Books a payment to the receivable of the invoice that bears the name of its request."""
 
+    def __init__(self, customer_id: str = "cus_1", method_id: str = "pm_1") -> None:
+        self._from = customer_id, method_id
+
     def ask(self, provider: PaymentProvider, request: ProviderRequest) -> ProviderObject:
-        wanted = (request.amount_minor, request.currency, "a payment", "cus_1", "pm_1")
+        wanted = (request.amount_minor, request.currency, "a payment", *self._from)
         return provider.take(WantedIntent(request.key, *wanted))
 
     def take(
