@@ -1,7 +1,8 @@
 """Who follows the books for collecting: what was issued is collected, what was credited given back.
 
     ISSUED, an invoice      -> a row, due on the day of its terms
-    ISSUED, a credit note   -> what was paid too much by then is given back
+    ISSUED, a credit note   -> what was paid too much by then is given back, or goes on to the
+                               invoice that takes the place of what was credited (`replacing`)
     MOVED, money that came  -> the same, where more came than was open
 
 The feed's position moves in the same transaction.
@@ -26,6 +27,11 @@ from ledger.payments.collecting.collections import (
     end_collections,
 )
 from ledger.payments.collecting.refunding import BY, RefundCause, decide_refunds
+from ledger.payments.collecting.replacing import (
+    awaits_replacement,
+    carry_over,
+    replacements,
+)
 from ledger.payments.movement import MoneyKind, MoneyMovement, documents_of
 from ledger.payments.recording import movements, under_the_books
 from tariffs.zones import zone
@@ -93,7 +99,13 @@ class InvoiceCollector:
         begin_collections(self._connection, wanted)
         notes = self._connection.execute(_CREDITS, (list(numbers),)).fetchall()
         for note, invoice in notes:
+            if awaits_replacement(self._connection, invoice):
+                continue  # what was paid goes on to the invoice that takes its place
             cause = RefundCause(f"refund:{note}", note, BY)
+            decide_refunds(self._connection, self._provider, invoice, cause, now=now)
+        replaced = carry_over(self._connection, declared, self._provider, numbers, now)
+        for invoice in replaced:
+            cause = RefundCause(f"refund:replaced:{invoice}", "", BY)
             decide_refunds(self._connection, self._provider, invoice, cause, now=now)
         end_collections(self._connection, [invoice for _, invoice in notes])
 
@@ -101,7 +113,12 @@ class InvoiceCollector:
         """Give back what came too much: of an invoice that was credited, or paid twice, by then."""
         if movement.kind is not MoneyKind.RECEIVED or movement.source != self._provider:
             return
+        declared = self._newest.of(self._connection)
         for number in documents_of([movement]):
+            if awaits_replacement(self._connection, number):
+                continue
+            later = replacements(self._connection, number)
+            carry_over(self._connection, declared, self._provider, later, now)
             cause = RefundCause(f"refund:moved:{movement.number}", "", BY)
             decide_refunds(self._connection, self._provider, number, cause, now=now)
 

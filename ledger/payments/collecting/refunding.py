@@ -37,7 +37,8 @@ SELECT reached.object_id, allotted.currency, sum(allotted.minor)::bigint
 FROM (
     SELECT movement.about, movement.currency, allotment.minor
     FROM allotment JOIN movement USING (number)
-    WHERE document = %s AND document <> '' AND kind = 'received' AND source = %s
+    WHERE document = %s AND document <> '' AND kind IN ('received', 'matched')
+        AND source = %s
 ) AS allotted
 JOIN provider_request_state AS reached ON reached.key = allotted.about
 WHERE reached.object_id IS NOT NULL
