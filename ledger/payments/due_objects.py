@@ -25,6 +25,7 @@ OBJECT_OF: Final[Mapping[RequestKind, PaymentObjectKind]] = {
     RequestKind.CAPTURE: PaymentObjectKind.INTENT,
     RequestKind.RELEASE: PaymentObjectKind.INTENT,
     RequestKind.REFUND: PaymentObjectKind.REFUND,
+    RequestKind.PAY_BACK: PaymentObjectKind.REFUND,
 }
 """What becomes of a request of each kind."""
 

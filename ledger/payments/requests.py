@@ -87,6 +87,8 @@ class RequestKind(StrEnum):
     """Of a visit, or of what was not taken: let go; `intent`."""
     REFUND = "refund"
     """Of an invoice, `subject`: `intent`, `note` (the credit note)."""
+    PAY_BACK = "pay_back"
+    """Of a customer's prepaid balance, `subject`: `intent`, a top-up."""
 
 
 class RequestState(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,55 +13,71 @@ import pytest
 from tests.deploy.prices.test_price_told import MASTER, TARIFF, Driven, driven, until
 from tests.deploy.running_wattledger import Wattledger
 
-# Looked ahead by no more than what is known: a test's station brings no reading a second later.
+STATIONS = {"CS-16": "ocpp1.6", "CS-201": "ocpp2.0.1", "CS-21": "ocpp2.1"}
+# Looked ahead by no more than what is known: else what a test's car draws in a second ends it.
 PREPAID = MASTER.replace(
     "prices_told: running, price_every_s: 1", "prices_told: never, stop_margin_s: 0"
-).replace("name: Ada,", "name: Ada, pays_in_advance: true,")
-STATIONS = (("CS-16", "ocpp1.6"), ("CS-201", "ocpp2.0.1"), ("CS-21", "ocpp2.1"))
+)
+for each in STATIONS:
+    PREPAID = PREPAID.replace(
+        "customers:\n", f"customers:\n  of-{each}: {{name: {each}, pays_in_advance: true}}\n"
+    ).replace("tokens:\n", f"tokens:\n  04-{each}: {{customer: of-{each}}}\n")
 
 
-def top_up(wattledger: Wattledger, amount: str, reference: str) -> None:
+def top_up(wattledger: Wattledger, name: str, amount: str) -> None:
     wattledger.done(
-        "prepaid", "top-up", "ada", amount, "--currency", "EUR", "--reference", reference
+        *("prepaid", "top-up", f"of-{name}", amount, "--currency", "EUR", "--reference", amount)
     )
 
 
-def refused(answer: Any, protocol: str) -> bool:  # noqa: ANN401 - any JSON
-    told = answer["idTagInfo" if protocol == "ocpp1.6" else "idTokenInfo"]["status"]
-    return bool(told == ("Blocked" if protocol == "ocpp1.6" else "NoCredit"))
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
-async def asked(station: Driven) -> Any:  # noqa: ANN401 - any JSON
-    return await station.call("Authorize", station.start)
+def status(answer: Any) -> str:  # noqa: ANN401 - any JSON
+    return str(answer.get("idTagInfo", answer.get("idTokenInfo"))["status"])
 
 
-def token(protocol: str) -> dict[str, Any]:
-    if protocol == "ocpp1.6":
-        return {"idTag": "04A1B2C3"}
-    return {"idToken": {"idToken": "04A1B2C3", "type": "ISO14443"}}
+def shows(station: Driven, name: str) -> None:
+    """Have a station show the token of its driver."""
+    uid = f"04-{name}"
+    station.start = {"idTag": uid} | {"idToken": {"idToken": uid, "type": "ISO14443"}}
 
 
-async def used_up(wattledger: Wattledger, station: Driven, name: str) -> None:
+async def authorized(station: Driven) -> str:
+    key = "idTag" if station.is_old else "idToken"
+    return status(await station.call("Authorize", {key: station.start[key]}))
+
+
+async def used_up(wattledger: Wattledger, address: str, name: str) -> None:
     """Charge for what is there, for more once that was paid, and stop when told to."""
-    station.start = token(station.protocol)
-    assert refused(await asked(station), station.protocol)
-    # 10 Wh are 0.48.
-    await asyncio.to_thread(top_up, wattledger, "0.49", f"{name}/1")
-    assert not refused(await asked(station), station.protocol)
-    began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
-    transaction = await station.charge(f"tx-{name}", began)
-    await station.meter(transaction, 1, 10, began + timedelta(minutes=5))
-    await asyncio.sleep(1)
-    assert station.stop is None
-    await asyncio.to_thread(top_up, wattledger, "1.90", f"{name}/2")
-    await station.meter(transaction, 2, 20, began + timedelta(minutes=8))
-    await asyncio.sleep(6)
-    assert station.stop is None
-    # 50 Wh are 2.38, and a balance of 2.39 is used up within the minute.
-    await station.meter(transaction, 3, 51, began + timedelta(minutes=10))
-    await asyncio.wait_for(station.stopped.wait(), 30)
-    assert str(station.stop["transactionId"]) == transaction
-    await station.end(transaction, 4, 51, began + timedelta(minutes=10, seconds=1))
+    async with driven(address, name, STATIONS[name]) as station:
+        shows(station, name)
+        assert await authorized(station) == ("Blocked" if station.is_old else "NoCredit")
+        # 10 Wh are 0.48.
+        await asyncio.to_thread(top_up, wattledger, name, "0.49")
+        assert await authorized(station) == "Accepted"
+        transaction = await station.charge(f"tx-{name}", now() - timedelta(minutes=10))
+        await station.meter(transaction, 1, 10, now())
+        await asyncio.sleep(1)
+        assert station.stop is None
+        await asyncio.to_thread(top_up, wattledger, name, "1.90")
+        await asyncio.sleep(6)
+        await station.meter(transaction, 2, 11, now())
+        await asyncio.sleep(6)
+        assert station.stop is None
+        if station.protocol == "ocpp2.1":
+            # It was told what is left each time, and passes it all the same.
+            told = [each.get("transactionLimit") for each in station.answers.values()]
+            limits = [each["maxCost"] for each in told if each]
+            assert limits == [Decimal("0.49"), Decimal("2.39")]
+            await station.meter(transaction, 3, 51, now())
+        else:
+            # 50 Wh are 2.38; that 2.39 are used up a moment later is seen without another word.
+            await station.meter(transaction, 3, 50, now())
+        await asyncio.wait_for(station.stopped.wait(), 30)
+        assert str(station.stop["transactionId"]) == transaction
+        await station.end(transaction, 4, 51, now())
 
 
 @pytest.mark.timeout(240)
@@ -71,27 +88,29 @@ async def test_a_session_ends_when_the_balance_does(tmp_path: Path) -> None:
     with wattledger.up() as (_, address):
         wattledger.done("tariff", "publish", tmp_path / "day.yaml", "--valid-from", "2020-01-01")
         wattledger.done("apply", tmp_path / "master.yaml")
-        for name, protocol in STATIONS:
-            async with driven(address, name, protocol) as station:
-                await used_up(wattledger, station, name)
-            wattledger.until("prepaid", "show", "ada", seconds=30)
-            await until(lambda: not balance(wattledger))
-        # One starts all the same, as if it had not asked: it is billed, and says so.
+        await asyncio.gather(*(used_up(wattledger, address, name) for name in STATIONS))
+        await until(lambda: all(left(wattledger, name) == 0 for name in STATIONS))
+        # One starts all the same: it is billed, and says so.
         async with driven(address, "CS-16", "ocpp1.6") as station:
-            station.start = token("ocpp1.6")
-            began = datetime.now(UTC).replace(microsecond=0)
-            transaction = await station.charge("-", began)
-            await station.end(transaction, 1, 10, began + timedelta(seconds=1))
+            shows(station, "CS-16")
+            transaction = await station.charge("-", now())
+            await station.end(transaction, 1, 1, now() + timedelta(seconds=1))
         await until(lambda: len(wattledger.read("invoices")) == len(STATIONS) + 1)
+        assert left(wattledger, "CS-16") == 0
     listed = wattledger.read("sessions")
-    shown = [wattledger.read("station", "show", name)["commands"] for name, _ in STATIONS]
+    shown = [wattledger.read("station", "show", name)["commands"] for name in STATIONS]
 
-    without = [each for each in listed if "started_without_credit" in each["flags"]]
-    assert [each["cost"]["gross_minor"] for each in without] == [48]
+    costs = {each["cost"]["gross_minor"] for each in listed if not without_credit(each)}
+    assert costs == {243}
+    assert [each["cost"]["gross_minor"] for each in listed if without_credit(each)] == [5]
     assert [each["asked_by"] for calls in shown for each in calls] == ["limit of money"] * 3
 
 
-def balance(wattledger: Wattledger) -> int:
-    """Return what is left in the books, in cents."""
-    shown = wattledger.read("prepaid", "show", "ada")
+def without_credit(session: Any) -> bool:  # noqa: ANN401 - any JSON
+    return "started_without_credit" in session["flags"]
+
+
+def left(wattledger: Wattledger, name: str) -> int:
+    """Return what the books have of a balance, in cents."""
+    shown = wattledger.read("prepaid", "show", f"of-{name}")
     return int(sum(each["balance_minor"] for each in shown["balances"]))

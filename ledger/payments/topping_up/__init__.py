@@ -1,0 +1,1 @@
+"""Prepaid balances raised by card, by a person or by themselves; given back to it, and lost."""
