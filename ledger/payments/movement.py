@@ -24,7 +24,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from ledger.books.accounts import CASH_CLEARING
+from ledger.books.accounts import CASH_CLEARING, PARTNER_RECEIVABLE, RECEIVABLE
 from ledger.books.journal import JournalEntry, Posting
 from ledger.errors import LedgerError
 
@@ -95,6 +95,8 @@ class Allotment(NamedTuple):
 
 
 CLEARING: Final = CASH_CLEARING
+RECEIVABLES: Final = frozenset({RECEIVABLE, PARTNER_RECEIVABLE})
+"""Where it stands what documents ask for."""
 
 
 class MoneyMovement(NamedTuple):
@@ -122,6 +124,11 @@ class MoneyMovement(NamedTuple):
     def entry_id(self) -> str:
         """Return the cause under which it is posted."""
         return f"{self.kind}:{self.source}/{self.reference}"
+
+    def minor_for(self, document: str) -> int:
+        """Return what of it was paid for *document*, or below 0 is owed of that again."""
+        of_it = (each for each in self.allotments if each.document == document)
+        return sum(each.minor for each in of_it if each.account in RECEIVABLES)
 
     def entry(self) -> JournalEntry:
         """Return what it posts."""

@@ -46,6 +46,18 @@ def _invoice(explanation: Explanation) -> Iterator[str]:
         yield ""
         yield f"Line {rounding.line}: {rounding.description}, {net} net; tax {tax}"
         yield f"  {rounding.reason}"
+    yield from _payments(explanation)
+
+
+def _payments(explanation: Explanation) -> Iterator[str]:
+    payments = explanation.payments
+    if payments is None or not payments.received:
+        return
+    yield ""
+    for each in payments.received:
+        yield f"{_money(explanation, each.minor)} {each.kind} on {each.happened_at:%Y-%m-%d} (UTC)"
+        yield f"  movement {each.number}, {each.source}/{each.reference}"
+    yield f"Open: {_money(explanation, payments.open_minor)}"
 
 
 def _line(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:

@@ -42,6 +42,7 @@ from projections.audit.corrections import (
 from projections.audit.partner_cdrs import PartnerCdr, partner_cdr
 from projections.audit.payments import Payment, payments_for
 from projections.audit.raw_frames import RawFrame, read_frames
+from projections.documents.paid import InvoicePayments, payments_of
 from projections.energy.session_then import session_then
 from projections.errors import UnknownInvoiceError, UnknownLineError
 from tariffs.model.tariff import Dimension
@@ -136,7 +137,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice, or one line of it, explained. Amounts are minor units as in the document.
 
     `rounding` is the invoice's own line, which no session is behind. `credits`: of a credit note,
-    the number of the invoice.
+    the number of the invoice; of an invoice, its `payments`.
     """
 
     number: str
@@ -151,6 +152,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     due_minor: int
     lines: tuple[ExplainedLine, ...]
     rounding: InvoiceLine | None = None
+    payments: InvoicePayments | None = None
 
 
 def show_invoice(connection: Connection[Any], number: str) -> ShownInvoice:
@@ -212,6 +214,7 @@ def explain(
             if not each.is_rounding
         ),
         rounding=next((each for each in chosen if each.is_rounding), None),
+        payments=payments_of(connection, number) if line is None else None,
     )
 
 

@@ -19,6 +19,7 @@ from ledger.invoices.shown import (
 )
 from ledger.persons.store import readable
 from projections.documents.content.place import station_named
+from projections.documents.paid import InvoicePayments
 from projections.invoice_list import amount
 
 QUANTITY_DIGITS = 4
@@ -62,6 +63,14 @@ def print_document(document: ShownInvoice, names: Mapping[str, str]) -> None:
     for note in document.notes:
         say(note)
     say(f"Why a line costs what it costs: wattledger explain {document.number} LINE")
+
+
+def print_payments(payments: InvoicePayments, currency: str) -> None:
+    """Print what was paid for an invoice, and what is open."""
+    for each in payments.received:
+        day, said = f"{each.happened_at:%Y-%m-%d}", amount(each.minor, currency)
+        say(f"{each.kind} on {day} (UTC): {said}, {each.source}/{each.reference}")
+    say(f"open: {amount(payments.open_minor, currency)}")
 
 
 def _print_sessions(document: ShownInvoice, names: Mapping[str, str]) -> None:

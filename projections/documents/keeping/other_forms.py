@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC
 from typing import Any
 
 from psycopg import Connection
@@ -15,8 +16,9 @@ from projections.documents.electronic.ubl_writer import ubl
 from projections.documents.evidence import gather_evidence
 from projections.documents.keeping.issued import IssuedDocument, logo_of, read_issued, shown
 from projections.documents.keeping.rendering import paid_minor
-from projections.documents.paid import paid_from_balance
+from projections.documents.paid import paid_from_balance, payments_of
 from projections.documents.screen.html import html
+from tariffs.zones import zone
 
 
 def as_ubl(connection: Connection[Any], number: str) -> bytes | None:
@@ -37,13 +39,16 @@ def as_html(connection: Connection[Any], number: str) -> str:
     Raises:
         UnknownInvoiceError: If there is none.
     """
-    issued = _issued(connection, number)
+    issued, declared = _issued(connection, number), load_declarations(connection)
     sight = shown(connection, issued.document)
+    seller = declared.legal_entity(issued.legal_entity, issued.issued_at)
     return html(
         sight,
         evidence=gather_evidence(connection, sight),
-        logo=logo_of(load_declarations(connection), issued),
+        logo=logo_of(declared, issued),
         paid=paid_from_balance(connection, number),
+        payments=payments_of(connection, number),
+        calendar=zone(seller.time_zone) if seller else UTC,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from datetime import UTC, tzinfo
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,8 +20,9 @@ import msgspec
 from ledger.invoices.shown import ShownInvoice
 from projections.documents.content.invoice import invoice_sheet
 from projections.documents.content.legible import legible_content
+from projections.documents.content.payments import with_payments
 from projections.documents.evidence import DocumentEvidence
-from projections.documents.paid import Paid
+from projections.documents.paid import InvoicePayments, Paid
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _STYLE: Final = (_TEMPLATES / "document.css").read_text("utf-8")
@@ -40,9 +42,17 @@ def html(
     evidence: DocumentEvidence,
     logo: str | None = None,
     paid: Paid | None = None,
+    payments: InvoicePayments | None = None,
+    calendar: tzinfo = UTC,
 ) -> str:
-    """Return *shown* for the screen; arguments as for `projections.documents.pages.pdf`."""
-    return screen("invoice.html.j2", invoice_sheet(shown, evidence, logo=logo, paid=paid))
+    """Return *shown* for the screen; arguments as for `projections.documents.pages.pdf`.
+
+    And *payments* that came for it since, by the days of the seller's *calendar*.
+    """
+    sheet = invoice_sheet(shown, evidence, logo=logo, paid=paid)
+    if payments is not None:
+        sheet = with_payments(sheet, shown, payments, evidence=evidence, calendar=calendar)
+    return screen("invoice.html.j2", sheet)
 
 
 def screen(template: str, sheet: msgspec.Struct) -> str:

@@ -55,7 +55,7 @@ def statement_content(
         told[session.number] += session.gross_minor
     for each in statement.movements:
         rest = each.amount_minor - told[each.reference]
-        if each.kind is not MovementKind.PAYMENT and rest:
+        if each.kind.is_document and rest:
             table.add_rounding(each.reference, rest, statement.wanted.currency)
             rows.append((text("Rounding"), "", each.reference, "", "", teller.money(rest)))
     sheet = StatementSheet(
@@ -134,8 +134,18 @@ def _movement(teller: Teller, movement: Movement) -> str:
         case MovementKind.CREDIT_NOTE:
             return f"{text('Credit note')} {movement.reference}"
         case MovementKind.PAYMENT:
-            # The legal entity's key is ours; what the payer wrote follows it.
-            return f"{text('Payment')} {movement.reference.partition('/')[2]}"
+            return f"{text('Payment')} {_paid_for(movement)}"
+        case MovementKind.REFUND:
+            return f"{text('Refund')} {_paid_for(movement)}"
+        case MovementKind.REFUND_FAILED:
+            return f"{text('Refund that came back')} {_paid_for(movement)}"
+        case MovementKind.TAKEN_BACK:
+            return f"{text('Payment taken back by the bank')} {_paid_for(movement)}"
+
+
+def _paid_for(movement: Movement) -> str:
+    # The legal entity's key and the source are ours; what the payer knows follows them.
+    return movement.reference.partition("/")[2] or movement.reference
 
 
 def _sessions(teller: Teller, rows: list[tuple[str, ...]]) -> list[Grid]:

@@ -1,8 +1,8 @@
 """A statement of account: gathered from the journal, the documents and the ratings behind them.
 
-What a customer owes is what its documents charged, less what it paid: the sum of the postings to
-its receivables and its prepaid account. Settling a document from the prepaid account moves nothing
-between the customer and the seller, and so is no row of its own.
+What a customer owes is what its documents charged, less what it paid and was not given back: the
+sum of the postings to its receivables and its prepaid account. Settling a document from the prepaid
+account moves nothing between the customer and the seller, and so is no row of its own.
 """
 
 from __future__ import annotations
@@ -50,6 +50,15 @@ FROM journal_entry
 WHERE accounts[1] = 'prepayments' AND parties[1] = %(customer)s
   AND legal_entity = %(legal_entity)s AND currencies[1] = %(currency)s
   AND entry_id LIKE 'prepaid:%%' AND booked_at < %(until)s
+UNION ALL
+SELECT CASE movement.kind WHEN 'refunded' THEN 'refund' WHEN 'refund_failed' THEN 'refund_failed'
+       WHEN 'dispute_lost' THEN 'taken_back' ELSE 'payment' END,
+       coalesce(nullif(document, ''), source || '/' || reference), happened_at,
+       -sum(minor)::bigint
+FROM allotment JOIN movement USING (number)
+WHERE party = %(customer)s AND party <> '' AND account = %(receivable)s
+  AND legal_entity = %(legal_entity)s AND currency = %(currency)s AND happened_at < %(until)s
+GROUP BY number, movement.kind, document, source, reference, happened_at
 ORDER BY booked_at, kind, reference
 """
 # NULL: a document bills all lines of a session; a credit note takes those back that it names.
@@ -86,12 +95,21 @@ class MovementKind(StrEnum):
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
     PAYMENT = "payment"
+    REFUND = "refund"
+    REFUND_FAILED = "refund_failed"
+    TAKEN_BACK = "taken_back"
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it charges something: an invoice, or a note over one."""
+        return self in {MovementKind.INVOICE, MovementKind.CREDIT_NOTE}
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """A row of a statement: above 0 the customer owes more. `day` is the seller's.
 
-    `reference` is a document's number, or that of a payment: "LEGAL ENTITY/REFERENCE".
+    `reference` is a document's number, also of the invoice that money was for; of what was paid in
+    advance "LEGAL ENTITY/REFERENCE", of money for no document "SOURCE/REFERENCE".
     """
 
     day: date
@@ -193,7 +211,7 @@ def statement_sessions(
     connection: Connection[Any], statement: ShownStatement
 ) -> Iterator[StatementSession]:
     """Yield what a statement's documents charge and take back, by the sessions' start."""
-    documents = [each for each in statement.movements if each.kind is not MovementKind.PAYMENT]
+    documents = [each for each in statement.movements if each.kind.is_document]
     asked = {"numbers": [each.reference for each in documents]}
     rows = connection.execute(_SESSIONS, asked).fetchall()
     for start in range(0, len(rows), SESSIONS_AT_ONCE):
