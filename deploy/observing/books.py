@@ -88,6 +88,12 @@ class BooksReader:
             self._connection = None
             raise
 
+    def close(self) -> None:
+        """Close the connection; who asks again makes a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
 
 def answers(connection: Connection[Any]) -> bool:
     """Say that the database answers."""

@@ -324,6 +324,51 @@ CDRS_RECEIVED: Final = Metric(
     "CDRs of partners that this process read, by what our rules said of them.",
 )
 
+PROVIDER_LEADS: Final = Metric(
+    "wattledger_provider_leads",
+    "gauge",
+    (),
+    "payments",
+    "1 where this process is the one that asks the payment provider.",
+)
+PROVIDER_CALLS: Final = Metric(
+    "wattledger_provider_calls_total",
+    "counter",
+    ("outcome",),
+    "payments",
+    "Calls of this process to the payment provider; `declined`: a payer's bank said no,"
+    " `unanswered`: nobody knows yet, `key_refused`: it does not take our key.",
+)
+PROVIDER_REQUESTS: Final = Metric(
+    "wattledger_provider_requests",
+    "gauge",
+    ("state",),
+    "payments",
+    "Requests that are decided and not done: counted up to 10,000 together. `open`: the provider"
+    " has it, as a direct debit for days.",
+)
+PROVIDER_UNANSWERED: Final = Metric(
+    "wattledger_provider_unanswered_seconds",
+    "gauge",
+    (),
+    "payments",
+    "Since when the oldest request that was asked is without an answer; 0 if none is.",
+)
+PROVIDER_OBJECTS: Final = Metric(
+    "wattledger_provider_objects_due",
+    "gauge",
+    (),
+    "payments",
+    "Payments, refunds, disputes and payouts to be looked at: counted up to 10,000.",
+)
+PROVIDER_FAILING: Final = Metric(
+    "wattledger_provider_objects_failing",
+    "gauge",
+    (),
+    "payments",
+    "Those of them that could not be taken the last time.",
+)
+
 METRICS: Final = (
     *(BUILD_INFO, READY, BEAT_AGE, BOOKS_READABLE),
     *(RESTARTS, PART_RUNNING),
@@ -336,6 +381,8 @@ METRICS: Final = (
     *(RENDERED, DOCUMENTS_WAITING, DOCUMENTS_FAILING, DELIVERED, DELIVERIES),
     *(PARTNER_WAITING, PARTNER_OLDEST, PARTNER_DEAD, PARTNER_LINKS, PARTNER_CALLS),
     *(CDRS_MADE, CDRS_REFUSED, CDRS_RECEIVED),
+    *(PROVIDER_LEADS, PROVIDER_CALLS, PROVIDER_REQUESTS),
+    *(PROVIDER_UNANSWERED, PROVIDER_OBJECTS, PROVIDER_FAILING),
 )
 
 

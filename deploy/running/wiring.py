@@ -14,6 +14,7 @@ from deploy.interface.process import HttpAddresses, serve_http
 from deploy.observing.endpoint import Endpoint, address_of, open_listeners
 from deploy.observing.system_condition import SystemCondition
 from deploy.observing.watch import Watch
+from deploy.payments.process import run_payments
 from deploy.postgres.embedded import EmbeddedPostgres
 from deploy.roaming.process import run_roaming
 from deploy.running import processes
@@ -33,6 +34,8 @@ PARTS = (
 """In the order in which they end: nothing new comes in while what came is finished."""
 PUBLISHING = Part("publishing", processes.publish_decisions)
 """Where there is Kafka; the last to end."""
+PAYMENTS = Part("payments", run_payments)
+"""Where a payment provider's key is set."""
 INTERFACE = Part("interface", serve_http)
 """The first to end. Further ones may run beside it (`wattledger run interface`)."""
 
@@ -40,8 +43,9 @@ INTERFACE = Part("interface", serve_http)
 def parts_for(settings: Settings) -> Sequence[Part]:
     """Return the parts that a system with these *settings* has."""
     first = (INTERFACE,) if max(settings.http_port, settings.files_port) >= 0 else ()
+    paid = (PAYMENTS,) if settings.stripe_key else ()
     last = (PUBLISHING,) if settings.log == "kafka" else ()
-    return (*first, *PARTS, *last)
+    return (*first, *PARTS, *paid, *last)
 
 
 class System:

@@ -194,7 +194,7 @@ class WantedIntent(NamedTuple):
     """A payment to be taken; with `holds` only put aside, to be taken later.
 
     `method_id`: taken at once, while the customer is away; None: the payer's own device goes on
-    with the `client_secret`. `description` stands on the payer's statement of account: no names.
+    with the `client_secret`. `description` is what the provider shows of it: no names.
     """
 
     key: str
@@ -275,7 +275,7 @@ class UnansweredError(ProviderError):
 
 
 class ThrottledError(ProviderError):
-    """It took no effect, for we ask too much: later again."""
+    """It took no effect, for we ask too much, or with a key that is not taken: later again."""
 
 
 class RefusedRequestError(ProviderError):

@@ -30,6 +30,14 @@ app.kubernetes.io/component: {{ .part }}
 - name: WATTLEDGER_KAFKA_SASL_PASSWORD
   valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
 {{- end }}
+{{- with .Values.secrets.stripe }}
+- name: WATTLEDGER_STRIPE_KEY
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: key}}
+- name: WATTLEDGER_STRIPE_WEBHOOK_SECRET
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: webhook_secret, optional: true}}
+- name: WATTLEDGER_STRIPE_PUBLISHABLE_KEY
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: publishable_key, optional: true}}
+{{- end }}
 {{- if .Values.secrets.kafkaTls }}
 - name: WATTLEDGER_KAFKA_CA_FILE
   value: /etc/wattledger/kafka/ca.crt

@@ -62,6 +62,14 @@ RUNNING_COMMANDS: Final = (
         examples=("run roaming --port 8090", "run roaming --config /etc/wattledger.toml"),
     ),
     Command(
+        words="run payments",
+        function="deploy.commands.running.run:payments",
+        summary=(
+            "Ask the payment provider for what is decided; of several such processes one does."
+        ),
+        examples=("run payments --config /etc/wattledger.toml",),
+    ),
+    Command(
         words="run projections",
         function="deploy.commands.running.run:projections",
         summary=(

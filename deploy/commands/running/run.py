@@ -101,6 +101,17 @@ def roaming(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
     return _run("roaming", folder.settings(roaming_port=port), tell)
 
 
+def payments(*, folder: DataFolder = FOLDER) -> int:
+    """Ask the payment provider for what is decided; of several such processes one does.
+
+    Another takes over within seconds. Wants `stripe_key`.
+
+    Args:
+        folder: Where its settings and its small files are.
+    """
+    return _run("payments", folder.settings(), _say_ready("payments"))
+
+
 def projections(*, folder: DataFolder = FOLDER) -> int:
     """Publish decisions in Kafka; of several such processes one does, another takes over.
 
@@ -118,10 +129,10 @@ def _say_ready(name: str) -> Callable[[object], None]:
 
 def _run(name: str, settings: Settings, ready: Callable[[object], None]) -> int:
     from deploy.running.alone import run_alone
-    from deploy.running.wiring import INTERFACE, parts_for
+    from deploy.running.wiring import INTERFACE, PAYMENTS, parts_for
 
     # Also where `up` starts none.
-    parts = (*parts_for(settings), INTERFACE)
+    parts = (*parts_for(settings), INTERFACE, PAYMENTS)
     part = next((part for part in parts if part.name == name), None)
     if part is None:
         message = 'there is nothing to do: decisions are published where log = "kafka"'

@@ -19,7 +19,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -71,6 +73,7 @@ _ALWAYS: Final[
     ),
 )
 """Errors that mean one thing, with their reason; "": Stripe's own code."""
+_OF_OUR_KEY: Final = ("key_refused", "key_not_permitted")
 
 # It would tell a home folder's file and our machine, and print bodies where a variable says so.
 stripe.enable_telemetry = False
@@ -85,6 +88,25 @@ class StripeAnswer(NamedTuple):
     is_replayed: bool
 
 
+class ProviderOutcome(StrEnum):
+    """What came of a call."""
+
+    DONE = "done"
+    DECLINED = "declined"
+    REFUSED = "refused"
+    THROTTLED = "throttled"
+    UNANSWERED = "unanswered"
+    KEY_REFUSED = "key_refused"
+    """Our key is wrong, or has not the right."""
+
+
+_OUTCOMES: Final[Mapping[type[ProviderError], ProviderOutcome]] = {
+    DeclinedError: ProviderOutcome.DECLINED,
+    RefusedRequestError: ProviderOutcome.REFUSED,
+    ThrottledError: ProviderOutcome.THROTTLED,
+}
+
+
 class StripeCalls:
     """Asks Stripe, once each time: whether again, our requests say."""
 
@@ -96,6 +118,13 @@ class StripeCalls:
             max_network_retries=0,
             http_client=connections,
         )
+        self._lock = threading.Lock()
+        self._outcomes = dict.fromkeys(ProviderOutcome, 0)
+
+    def outcomes(self) -> Mapping[ProviderOutcome, int]:
+        """Return how many calls came out how."""
+        with self._lock:
+            return dict(self._outcomes)
 
     def post(self, path: str, key: str, **params: object) -> StripeAnswer:
         """Have something done, under the idempotency key *key*.
@@ -136,6 +165,17 @@ class StripeCalls:
             after = {"starting_after": last}
 
     def _ask(self, method: str, path: str, params: dict[str, Any]) -> StripeAnswer:
+        outcome = ProviderOutcome.DONE
+        try:
+            return self._answer(method, path, params)
+        except ProviderError as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            with self._lock:
+                self._outcomes[outcome] += 1
+
+    def _answer(self, method: str, path: str, params: dict[str, Any]) -> StripeAnswer:
         try:
             said = self._client.raw_request(method, path, **params)
         except stripe.StripeError as error:
@@ -176,6 +216,12 @@ def _ours(error: stripe.StripeError, asked: str) -> ProviderError:
     if told and status in _FINAL:
         return RefusedRequestError(code or "refused", f"Stripe refuses it, {code}: {about}")
     return UnansweredError(f"http_{status}", f"Stripe failed with {status}: {about}")
+
+
+def _outcome(error: ProviderError) -> ProviderOutcome:
+    if error.reason in _OF_OUR_KEY:
+        return ProviderOutcome.KEY_REFUSED
+    return _OUTCOMES.get(type(error), ProviderOutcome.UNANSWERED)
 
 
 def _told(error: stripe.StripeError) -> Mapping[str, Any]:

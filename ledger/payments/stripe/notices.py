@@ -22,7 +22,6 @@ EVENT_TYPES: Final = (
     "payment_intent.canceled",
     "payment_intent.payment_failed",
     "payment_intent.processing",
-    "payment_intent.requires_action",
     "payment_intent.succeeded",
     "setup_intent.canceled",
     "setup_intent.setup_failed",
@@ -36,6 +35,7 @@ EVENT_TYPES: Final = (
     "charge.dispute.funds_withdrawn",
     "charge.dispute.updated",
     "payout.canceled",
+    "payout.created",
     "payout.failed",
     "payout.paid",
 )

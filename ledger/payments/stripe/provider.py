@@ -29,6 +29,7 @@ from ledger.payments.provider import (
 from ledger.payments.stripe.amounts import stripe_minor
 from ledger.payments.stripe.calls import (
     STRIPE_URL,
+    ProviderOutcome,
     StripeAnswer,
     StripeCalls,
     declined_object,
@@ -86,6 +87,10 @@ class StripeProvider:
     def name(self) -> str:
         """What sources and accounts call it."""
         return STRIPE
+
+    def outcomes(self) -> Mapping[ProviderOutcome, int]:
+        """Return how many calls came out how, since it was made."""
+        return self._calls.outcomes()
 
     def close(self) -> None:
         """Close the connections."""

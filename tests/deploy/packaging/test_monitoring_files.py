@@ -26,6 +26,7 @@ PORTS: Final = {
     "interface": 9015,
     "documents": 9016,
     "roaming": 9017,
+    "payments": 9018,
 }
 """Of each job of Prometheus (docs/operations.md)."""
 ALWAYS: Final = {"job", "instance"}
@@ -118,7 +119,7 @@ def test_prometheus_asks_each_part_at_its_port() -> None:
     assert jobs == {
         name: [{"names": [name], "type": "A", "port": port}] for name, port in PORTS.items()
     }
-    assert sorted(PORTS.values()) == [METRICS_PORT + n for n in range(1, 8)]
+    assert sorted(PORTS.values()) == [METRICS_PORT + n for n in range(1, 9)]
     assert jobs.keys() <= loaded("compose.yaml")["services"].keys()
     alerted = set(re.findall(r'job=~?"([^"]*)"', " ".join(rule["expr"] for rule in rules())))
     assert {name for some in alerted for name in some.split("|")} == jobs.keys()

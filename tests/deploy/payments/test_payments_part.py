@@ -1,0 +1,212 @@
+"""The part that asks the provider, over real HTTP and a real database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, sleep
+
+import psycopg
+import pytest
+from msgspec.structs import replace
+
+from deploy.clock import SystemClock
+from deploy.demo.provider.faults import ProviderFault
+from deploy.demo.provider.server import FakeStripe
+from deploy.observing.watch import Watch
+from deploy.payments import process
+from deploy.payments.account_holder import NoAccountHolderError, account_holder
+from deploy.payments.process import NoProviderError, Rounds, run_payments
+from deploy.payments.wiring import PaymentRound
+from deploy.running.parts import PartContext
+from deploy.running.processes import BEAT_SECONDS
+from deploy.running.wiring import PAYMENTS, parts_for
+from deploy.settings import Settings
+from ledger.database import connect
+from ledger.declared.changes import Change
+from ledger.declared.declarations import BEGINNING, Kind
+from ledger.declared.store import declare, load_declarations
+from ledger.master_data.legal_entities import LegalEntity
+from ledger.payments.open_items import open_item
+from ledger.payments.recording import movements
+from ledger.payments.stripe.provider import StripeProvider
+from tests.depot import THINGS
+from tests.ledger.payments.collecting.payers import Payers
+
+SECONDS_MAX = 30
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    limit = monotonic() + SECONDS_MAX
+    while not is_so():
+        assert monotonic() < limit
+        sleep(0.05)
+
+
+class _Part:
+    """The part in a thread, and what it says of itself."""
+
+    def __init__(self, database: str, settings: Settings, holder: str = "a test") -> None:
+        self.watch, self.stop = Watch("payments"), threading.Event()
+        self._context = PartContext(
+            settings=settings, clock=SystemClock(), dsn=database, holder=holder
+        )
+        self._error: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        try:
+            run_payments(self._context, self.stop, lambda _: None, self.watch)
+        except psycopg.Error as error:
+            self._error.append(error)
+
+    @contextmanager
+    def running(self) -> Iterator[_Part]:
+        self._thread.start()
+        try:
+            yield self
+        finally:
+            self.stop.set()
+            self._thread.join()
+        assert self._error == []
+
+    def reasons(self) -> list[str]:
+        return [each.code for each in self.watch.unready()]
+
+    def told(self, name: str) -> dict[tuple[str, ...], float]:
+        found = {each.metric.name: each.values for each in self.watch.metrics()}
+        values = found[f"wattledger_provider_{name}"]
+        assert isinstance(values, dict)
+        return values
+
+
+def _settings(fake: FakeStripe) -> Settings:
+    return Settings(stripe_key="sk_test_part", stripe_url=fake.url)
+
+
+def test_an_invoice_is_paid_and_the_payout_booked_though_no_webhook_comes(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "EVENTS_SECONDS", 0.2)
+    with FakeStripe(sends=False) as fake:
+        provider = StripeProvider("sk_test_part", url=fake.url)
+        payers = Payers(database, provider)
+        number = payers.bill("anna")
+        payers.method("anna", "pm_card_visa")
+        fake.faults.plan(ProviderFault.FAILED_AFTER, times=2, path="/v1/payment_intents")
+        part = _Part(database, _settings(fake))
+        with part.running(), connect(database) as connection:
+
+            def is_paid() -> bool:
+                item = open_item(connection, number)
+                return item is not None and item.open_minor == 0
+
+            _until(is_paid)
+            fake.pay_out()
+            _until(lambda: connection.execute("SELECT FROM payout").rowcount == 1)
+            assert part.reasons() == []
+            assert part.told("leads") == {(): 1}
+            assert part.told("calls_total")["unanswered",] == 2
+            assert part.told("calls_total")["done",] > 3
+            assert sum(part.told("requests").values()) == 0
+            kinds = [each.kind.value for each in movements(connection)]
+        assert kinds == ["received", "paid_out"]
+        assert len(fake.of("charge")) == 1
+        provider.close()
+        payers.close()
+
+
+def test_it_rests_until_it_is_clear_whose_account_it_is(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LOOK_SECONDS", BEAT_SECONDS)
+    with FakeStripe(sends=False) as fake:
+        part = _Part(database, _settings(fake))
+        with part.running():
+            _until(lambda: part.reasons() == ["no_account_holder"])
+            assert part.told("leads") == {(): 0}
+            changes = [
+                Change(kind=kind, key=key, entity=entity, valid_from=BEGINNING)
+                for (kind, key), entity in THINGS.items()
+            ]
+            with connect(database) as connection, connection.transaction():
+                declare(connection, changes, by="a test", at=datetime.now(UTC))
+            _until(lambda: part.reasons() == [] and part.told("leads") == {(): 1})
+
+
+def test_whose_account_it_is_is_chosen_or_the_only_one(database: str) -> None:
+    now, entity = datetime.now(UTC), THINGS[Kind.LEGAL_ENTITY, "depot"]
+    assert isinstance(entity, LegalEntity)
+    with connect(database) as connection:
+
+        def holder(chosen: str = "") -> str:
+            declared = load_declarations(connection)
+            return account_holder(declared, Settings(stripe_legal_entity=chosen), now)
+
+        def add(key: str, entity: LegalEntity) -> None:
+            change = Change(kind=Kind.LEGAL_ENTITY, key=key, entity=entity, valid_from=BEGINNING)
+            with connection.transaction():
+                declare(connection, [change], by="a test", at=now)
+
+        with pytest.raises(NoAccountHolderError, match="wattledger apply"):
+            holder()
+        with pytest.raises(NoAccountHolderError, match="depot, which is not declared"):
+            holder("depot")
+        add("depot", entity)
+        assert holder() == holder("depot") == "depot"
+        add("yard", replace(entity, invoice_prefix="YD"))
+        assert holder("yard") == "yard"
+        with pytest.raises(NoAccountHolderError, match=r"STRIPE_LEGAL_ENTITY.*depot, yard"):
+            holder()
+
+
+def test_a_round_that_fails_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    ran: list[str] = []
+
+    def fine(_now: datetime) -> int:
+        ran.append("fine")
+        return len(ran) % 2
+
+    def broken(_now: datetime) -> int:
+        ran.append("broken")
+        message = "of the content"
+        raise ValueError(message)
+
+    def away(_now: datetime) -> int:
+        raise psycopg.OperationalError
+
+    rounds = Rounds(
+        [PaymentRound("broken", 0, broken), PaymentRound("fine", 0, fine)],
+        lambda: datetime.now(UTC),
+    )
+    done = [rounds.run() for _ in range(3)]
+    assert ran == ["broken", "fine", "fine", "fine"]
+    assert done == [0, 1, 0]
+    assert rounds.failing == {"broken": "ValueError"}
+    assert "broken failed" in caplog.text
+    with pytest.raises(psycopg.OperationalError):
+        Rounds([PaymentRound("away", 0, away)], lambda: datetime.now(UTC)).run()
+
+
+def test_without_a_key_there_is_no_such_part(tmp_path: Path) -> None:
+    assert PAYMENTS not in parts_for(Settings())
+    assert PAYMENTS in parts_for(Settings(stripe_key="sk_test_x"))
+    context = PartContext(settings=Settings(data=tmp_path), clock=SystemClock(), dsn="")
+    with pytest.raises(NoProviderError, match="WATTLEDGER_STRIPE_KEY"):
+        run_payments(context, threading.Event(), lambda _: None, Watch("payments"))
+
+
+def test_a_second_process_stands_by(database: str) -> None:
+    with (
+        FakeStripe(sends=False) as fake,
+        closing(StripeProvider("sk_test_part", url=fake.url)) as provider,
+        closing(Payers(database, provider)),
+    ):
+        first, second = (_Part(database, _settings(fake), name) for name in ("one", "another"))
+        with second.running():
+            with first.running():
+                _until(lambda: {first.told("leads")[()], second.told("leads")[()]} == {0.0, 1.0})
+            _until(lambda: second.told("leads") == {(): 1})
