@@ -22,7 +22,7 @@ from deploy.running.parts import PartContext
 from deploy.running.processes import BEAT_SECONDS, Ready
 from ledger.database import connect, is_of_content
 from ledger.declared.store import load_declarations
-from ledger.payments.catching_up import LITTLE, MUCH, read_events, read_payouts
+from ledger.payments.hearing.catching_up import LITTLE, MUCH, read_events, read_payouts
 from ledger.payments.provider import PaymentProvider, ProviderError
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from deploy.interface.app import FOR_ANYBODY
 from deploy.payments.side import PaymentSide
+from ledger.payments.hearing.events import RefusedEventError, note_events
 from ledger.payments.movement import STRIPE
 from ledger.payments.provider import EventNotice
-from ledger.payments.provider_events import RefusedEventError, note_events
 
 BODY_BYTES_MAX: Final = 256 << 10
 BODY_SECONDS: Final = 10.0

@@ -24,10 +24,10 @@ from ledger.payments.collecting.methods import PayingCustomer
 from ledger.payments.collecting.refund_taking import RefundTaker
 from ledger.payments.collecting.setting_up import SetUpTaker, decide_set_up
 from ledger.payments.disputes.taker import DisputeTaker
+from ledger.payments.hearing.events import note_events
 from ledger.payments.movement import STRIPE
 from ledger.payments.payouts.taker import PayoutTaker
 from ledger.payments.provider import PaymentObjectKind, PaymentWay
-from ledger.payments.provider_events import note_events
 from ledger.payments.requests import RequestKind
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.stripe.provider import StripeProvider

@@ -15,8 +15,8 @@ from typing import Final
 import msgspec
 import stripe
 
+from ledger.payments.hearing.events import RefusedEventError
 from ledger.payments.provider import EventNotice
-from ledger.payments.provider_events import RefusedEventError
 from ledger.payments.stripe.calls import is_live
 from ledger.payments.stripe.notices import StripeEvent
 

@@ -6,11 +6,11 @@ import random
 import socket
 from contextlib import ExitStack
 
-COUNT = 8
+COUNT = 9
 
 
 def free_base() -> int:
-    """Return a port that is free, as are the seven after it."""
+    """Return a port that is free, as are the eight after it."""
     while True:
         base = random.randrange(20_000, 30_000)
         try:

@@ -239,6 +239,7 @@ def test_each_part_has_the_next_port() -> None:
         "interface": ("127.0.0.1", base + 5),
         "documents": ("127.0.0.1", base + 6),
         "roaming": ("127.0.0.1", base + 7),
+        "payments": ("127.0.0.1", base + 8),
     }
 
 

@@ -18,8 +18,9 @@ from tests.deploy.observing.free_ports import free_base
 from tests.deploy.running_wattledger import PROGRAM, Wattledger
 from tests.tree import ROOT
 
-# What publishes needs a log in Kafka.
-OFFSETS = {part: at for at, part in enumerate(ALL_PARTS) if part != "publishing"}
+# What publishes needs a log in Kafka, what asks a payment provider a key.
+ELSEWHERE = {"publishing", "payments"}
+OFFSETS = {part: at for at, part in enumerate(ALL_PARTS) if part not in ELSEWHERE}
 
 
 def status(port: int, path: str = "/readyz") -> int:

@@ -22,6 +22,7 @@ from websockets.exceptions import InvalidStatus
 from deploy.clock import SystemClock
 from deploy.observing.endpoint import PARTS as ALL_PARTS
 from deploy.observing.metrics import METRICS
+from deploy.payments.condition import WAITING
 from deploy.roaming.condition import OTHERS
 from deploy.running import supervisor
 from deploy.running.wiring import System
@@ -33,6 +34,7 @@ from ledger.asides.aside import AsideStep
 from ledger.database import connect as connect_database
 from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
+from ledger.payments.stripe.calls import ProviderOutcome
 from ledger.sessions.states import SessionState
 from projections.documents.delivery.outbox import DeliveryState
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
@@ -53,7 +55,14 @@ OLD: Final = ("ocpp1.6",)
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One system for all tests: what they look at, no other one changes."""
     data = tmp_path_factory.mktemp("observed") / "data"
-    settings = Settings(data=data, listen_port=0, metrics_port=0, partitions=PARTITIONS)
+    settings = Settings(
+        data=data,
+        listen_port=0,
+        metrics_port=0,
+        partitions=PARTITIONS,
+        stripe_key="sk_test_nobody",
+        stripe_url="http://127.0.0.1:9",
+    )
     with System(settings, SystemClock()) as system:
         with connect_database(system.dsn) as books, PostgresEventLog(system.dsn) as log:
             at = datetime(2026, 1, 1, tzinfo=UTC)
@@ -149,6 +158,7 @@ def test_what_a_station_does_is_counted_and_its_words_are_no_labels(system: Syst
 
     closed = {"in", "out", *PARTS, *DIALECTS, *Reason, *SessionState, *AsideStep, *HowTold, "0.1.0"}
     closed |= {*DeliveryState, *LinkState, *CdrVerdict, *ModuleId, *CallOutcome, OTHERS, ""}
+    closed |= {*ProviderOutcome, *WAITING}
     closed |= {str(partition) for partition in range(PARTITIONS)}
     labels = {
         label
@@ -174,7 +184,7 @@ def test_a_part_that_is_killed_is_told_of_and_keeps_its_port(
     told = scrape(system, "up")
     assert told["wattledger_restarts_total"] == {
         ("interface",): 0, ("stations",): 0, ("worker",): 1, ("invoicing",): 0,
-        ("documents",): 0, ("roaming",): 0,
+        ("documents",): 0, ("roaming",): 0, ("payments",): 0,
     }  # fmt: skip
     assert set(told["wattledger_part_running"].values()) == {1}
 

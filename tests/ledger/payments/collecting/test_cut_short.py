@@ -23,9 +23,9 @@ from ledger.payments.collecting.collections import CollectionState
 from ledger.payments.collecting.collector import InvoiceCollector
 from ledger.payments.collecting.refund_taking import StrayRefundTaker
 from ledger.payments.disputes.taker import DisputeTaker
+from ledger.payments.hearing.events import note_events
 from ledger.payments.movement import STRIPE
 from ledger.payments.provider import PaymentObjectKind, PaymentProvider, PaymentWay
-from ledger.payments.provider_events import note_events
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.stripe.provider import StripeProvider
 from ledger.payments.taking import ObjectTaker

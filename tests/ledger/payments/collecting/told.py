@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 from ledger.database import connect
+from ledger.payments.hearing.events import RefusedEventError, note_events
 from ledger.payments.movement import STRIPE
-from ledger.payments.provider_events import RefusedEventError, note_events
 from ledger.payments.stripe.webhooks import StripeWebhooks
 
 KEY: Final = "sk_test_fake"

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ledger.payments.hearing.events import RefusedEventError
 from ledger.payments.provider import EventNotice, PaymentObjectKind
-from ledger.payments.provider_events import RefusedEventError
 from ledger.payments.stripe.webhooks import AGE_SECONDS_MAX, BODY_BYTES_MAX, StripeWebhooks
 from tests.ledger.payments.stripe.signed_event import SECRET, body_of, event, sign
 

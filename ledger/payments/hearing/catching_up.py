@@ -16,13 +16,13 @@ from typing import Any, Final, LiteralString, TypeVar
 from psycopg import Connection
 
 from ledger.payments.due_objects import tell_of_object
+from ledger.payments.hearing.events import events_read_until, note_events, note_events_read
 from ledger.payments.provider import (
     PaymentObjectKind,
     PaymentProvider,
     PayoutState,
     PayoutStatus,
 )
-from ledger.payments.provider_events import events_read_until, note_events, note_events_read
 
 T = TypeVar("T")
 

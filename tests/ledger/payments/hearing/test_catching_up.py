@@ -9,7 +9,8 @@ import pytest
 
 from deploy.demo.provider.server import FakeStripe
 from ledger.database import connect
-from ledger.payments.catching_up import FIRST, LITTLE, MUCH, read_events, read_payouts
+from ledger.payments.hearing.catching_up import FIRST, LITTLE, MUCH, read_events, read_payouts
+from ledger.payments.hearing.events import events_read_until, note_events
 from ledger.payments.movement import STRIPE
 from ledger.payments.provider import (
     EventNotice,
@@ -18,7 +19,6 @@ from ledger.payments.provider import (
     UnansweredError,
     WantedIntent,
 )
-from ledger.payments.provider_events import events_read_until, note_events
 from ledger.payments.stripe.provider import StripeProvider
 
 _NOW = datetime(2026, 3, 31, 10, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""What a provider tells: events, each kept once, and asking for those that got lost."""
