@@ -6,7 +6,7 @@ deletes it where nothing more was told meanwhile; a kill leaves the row, which i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -39,7 +39,8 @@ _CLAIM: LiteralString = """
 UPDATE provider_object_due AS due SET attempts = due.attempts + 1, next_at = %(until)s
 FROM (
     SELECT provider, object_id FROM provider_object_due
-    WHERE provider = %(provider)s AND next_at <= %(now)s AND object_id <> ALL (%(busy)s)
+    WHERE provider = %(provider)s AND next_at <= %(now)s AND kind = ANY (%(kinds)s)
+        AND object_id <> ALL (%(busy)s)
     ORDER BY next_at, object_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) AS found
 WHERE due.provider = found.provider AND due.object_id = found.object_id
@@ -99,9 +100,10 @@ def claim_objects(
     now: datetime,
     until: datetime,
     limit: int,
+    kinds: Iterable[PaymentObjectKind] = PaymentObjectKind,
     busy: frozenset[str] = frozenset(),
 ) -> list[DueObject]:
-    """Return what is to be looked at by *now*, and nobody else is given before *until*.
+    """Return what of *kinds* is to be looked at by *now*; nobody else is given it before *until*.
 
     *busy* are ids that are being looked at: what is told of them meanwhile waits.
     """
@@ -110,6 +112,7 @@ def claim_objects(
         "now": now,
         "until": until,
         "limit": limit,
+        "kinds": [kind.value for kind in kinds],
         "busy": sorted(busy),
     }
     with connection.cursor(row_factory=class_row(DueObject)) as cursor:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, LiteralString, NamedTuple
+from zlib import crc32
 
 import msgspec
 from psycopg import Connection
@@ -23,6 +24,10 @@ from tariffs.model.canonical import canonical_json
 
 KEYS_REMEMBERED: Final = timedelta(hours=20)
 """A provider forgets keys after a day; before that we stop to rely on it."""
+FIRST_SECONDS: Final = 2
+LONGEST_SECONDS: Final = 3600
+_DOUBLINGS_MAX: Final = 11
+_PARTS: Final = 1000
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _DECIDE: LiteralString = """
 INSERT INTO provider_request (key, provider, kind, subject, legal_entity, currency, amount_minor,
@@ -259,3 +264,15 @@ def _requests(
 ) -> list[ProviderRequest]:
     with connection.cursor(row_factory=class_row(_Row)) as cursor:
         return [row.request() for row in cursor.execute(query, asked)]
+
+
+def try_again_at(now: datetime, key: str, attempts: int) -> datetime:
+    """Return when the try after *attempts* (1 or more) is due.
+
+    It doubles from FIRST_SECONDS to LONGEST_SECONDS, less up to a quarter that hangs on *key*: what
+    failed at one moment does not come back at one moment.
+    """
+    doubled = FIRST_SECONDS * 2 ** min(max(attempts, 1) - 1, _DOUBLINGS_MAX)
+    seconds = min(doubled, LONGEST_SECONDS)
+    share = crc32(f"{key}/{attempts}".encode()) % _PARTS
+    return now + timedelta(seconds=seconds) * (4 * _PARTS - share) / (4 * _PARTS)

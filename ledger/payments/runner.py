@@ -58,8 +58,8 @@ from ledger.payments.requests import (
     mark_asked,
     note_request,
     requests_of_object,
+    try_again_at,
 )
-from ledger.payments.retries import try_again_at
 from ledger.payments.taking import ObjectTaker, RequestOutcome, RequestTaker, Taking
 
 LEASE: Final = "payments:runner"
@@ -124,13 +124,14 @@ class PaymentRunner:
         Args:
             dsn: The database.
             provider: Whom to ask, from several threads at once.
-            takers: Who knows of each kind of request; others stay until somebody does.
+            takers: Who knows of each kind of request; others, and what becomes of them, wait.
             objects: Who takes objects that no request of ours made.
             now: The clock.
             holder: What this process is called; no two that run at once have the same name.
         """
         self._connection: Connection[Any] = connect(dsn)
         self._provider, self._takers, self._objects = provider, takers, objects
+        self._kinds = {*(OBJECT_OF[kind] for kind in takers), *objects}
         self._now, self._holder = now, holder
         self._newest = NewestDeclarations()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="payments")
@@ -198,6 +199,7 @@ class PaymentRunner:
                 now=now,
                 until=claim,
                 limit=free - len(asked),
+                kinds=self._kinds,
                 busy=frozenset(self._looked_up()),
             )
             known = [requests_of_object(connection, provider, each.object_id) for each in looked]
@@ -330,7 +332,9 @@ class PaymentRunner:
         if key and all(request.key != key for request in about):
             made = find_request(taking.connection, key)
             about = [made, *about] if made is not None else about
-        return [request for request in about if request.kind in self._takers]
+        if untaken := {request.kind for request in about} - {*self._takers}:
+            raise NobodyTakesItError(found.id, untaken)
+        return about
 
     def _postpone(self, taking: Taking, each: _Asked | _Looked, error: Exception) -> None:
         """Have it tried again later, and say why; whoever asks for it finds the reason there."""
@@ -363,6 +367,14 @@ class PaymentRunner:
                 _LOGGER.warning("another process asks the provider: %s", error)
                 self._lease = None
         return self._lease is not None
+
+
+class NobodyTakesItError(LedgerError):
+    """An object came of requests of a kind that this process does not know: another one looks."""
+
+    def __init__(self, object_id: str, kinds: Iterable[RequestKind]) -> None:
+        super().__init__(f"{object_id} is of {', '.join(sorted(kinds))}, which nobody takes here")
+        self.object_id = object_id
 
 
 def _request_key(found: ProviderObject) -> str:

@@ -41,7 +41,7 @@ SET amount_minor = excluded.amount_minor, proposed_by = excluded.proposed_by,
 _SETTLE: LiteralString = "DELETE FROM refund_proposal WHERE invoice = %s"
 
 
-class GivenBack(NamedTuple):
+class RefundByHand(NamedTuple):
     """What was decided: `keys` of the requests; none: it waits for a second person."""
 
     invoice: str
@@ -63,7 +63,7 @@ def give_back(
     *,
     by: str,
     at: datetime,
-) -> GivenBack:
+) -> RefundByHand:
     """Have what was paid too much for *invoice* given back, or propose it.
 
     Args:
@@ -78,7 +78,7 @@ def give_back(
         NothingToGiveBackError: If nothing was paid too much, or not by the provider.
         TooMuchToGiveBackError: If *amount* is more than that.
         UnfitPrepaymentError: If the currency has no such amount.
-        SecondPersonError: If who proposed it says so again.
+        SameProposerError: If who proposed it says so again.
     """
     policy = load_declarations(connection).policy(at)
     with under_the_books(connection):
@@ -92,12 +92,12 @@ def give_back(
         is_agreed = minor <= limit or _is_second(connection, invoice, minor, by=by)
         if not is_agreed:
             connection.execute(_PROPOSE, (invoice, minor, by, at))
-            return GivenBack(invoice, found.currency, minor, ())
+            return RefundByHand(invoice, found.currency, minor, ())
         connection.execute(_SETTLE, (invoice,))
         before = len(requests_for(connection, invoice, RequestKind.REFUND))
         cause = RefundCause(f"{BY_HAND}{invoice}:{before + 1}", "", by)
         keys = decide_refunds(connection, provider, invoice, cause, now=at, amount_minor=minor)
-    return GivenBack(invoice, found.currency, minor, tuple(keys))
+    return RefundByHand(invoice, found.currency, minor, tuple(keys))
 
 
 def _is_second(connection: Connection[Any], invoice: str, minor: int, *, by: str) -> bool:
@@ -106,7 +106,7 @@ def _is_second(connection: Connection[Any], invoice: str, minor: int, *, by: str
     if proposed is None or proposed[0] != minor:
         return False
     if proposed[1].casefold() == by.casefold():
-        raise SecondPersonError(invoice, proposed[1])
+        raise SameProposerError(invoice, proposed[1])
     return True
 
 
@@ -133,7 +133,7 @@ class TooMuchToGiveBackError(LedgerError):
         self.invoice, self.most_minor = invoice, found.by_hand_minor
 
 
-class SecondPersonError(LedgerError):
+class SameProposerError(LedgerError):
     """Who proposed to give something back said so again: it takes somebody else."""
 
     def __init__(self, invoice: str, proposed_by: str) -> None:

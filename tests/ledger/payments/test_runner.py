@@ -29,6 +29,7 @@ from ledger.payments.provider import (
     WantedIntent,
 )
 from ledger.payments.requests import (
+    LONGEST_SECONDS,
     ProviderRequest,
     RequestKind,
     RequestState,
@@ -36,8 +37,8 @@ from ledger.payments.requests import (
     due_requests,
     find_request,
     mark_asked,
+    try_again_at,
 )
-from ledger.payments.retries import LONGEST_SECONDS, try_again_at
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.taking import RequestOutcome, Taking
 from tests.ledger.payments.paper_provider import BEGAN, PaperProvider

@@ -11,9 +11,10 @@ from typing import Any
 from msgspec.structs import replace
 from psycopg import Connection
 
+from deploy.demo.provider.server import FakeStripe
 from ledger.database import connect
 from ledger.declared.changes import Change
-from ledger.declared.declarations import BEGINNING, POLICY_KEY, Declarations, Entity, Kind
+from ledger.declared.declarations import BEGINNING, POLICY_KEY, Entity, Kind
 from ledger.declared.store import declare, load_declarations
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
@@ -24,6 +25,7 @@ from ledger.payments.collecting.collector import InvoiceCollector
 from ledger.payments.collecting.methods import PayingCustomer
 from ledger.payments.collecting.refund_taking import RefundTaker, StrayRefundTaker
 from ledger.payments.collecting.setting_up import SetUpTaker, decide_set_up
+from ledger.payments.due_objects import tell_of_object
 from ledger.payments.movement import STRIPE, MoneyMovement
 from ledger.payments.open_items import open_item
 from ledger.payments.provider import PaymentObjectKind, PaymentProvider, PaymentWay
@@ -63,7 +65,7 @@ class Payers:
         self, dsn: str, provider: PaymentProvider, payment_days: int | None = None
     ) -> None:
         self.dsn, self.provider, self.now = dsn, provider, BILLED_AT
-        self.clock = [BILLED_AT]
+        self.clock, self.taken_in = [BILLED_AT], ""
         self.connection: Connection[Any] = connect(dsn)
         self.issuer = InvoiceIssuer(dsn)
         self._numbers = count(1)
@@ -74,20 +76,40 @@ class Payers:
         ]
         with self.connection.transaction():
             declare(self.connection, changes, by="a test", at=BILLED_AT)
-        self.declared = self._declared()
+        self.declared = load_declarations(self.connection)
 
     def close(self) -> None:
         self.issuer.close()
         self.connection.close()
+
+    def take_in(self, subject_id: str) -> None:
+        """Have one more customer, by its subject id; its token is "ID-1"."""
+        self.taken_in = subject_id
+        entities: dict[tuple[Kind, str], Entity] = {
+            (Kind.CUSTOMER, subject_id): Customer(details="Ada"),
+            (Kind.TOKEN, f"{subject_id}-1"): Token(customer=subject_id),
+        }
+        changes = [
+            Change(kind=kind, key=key, entity=entity, valid_from=BEGINNING)
+            for (kind, key), entity in entities.items()
+        ]
+        with self.connection.transaction():
+            declare(self.connection, changes, by="a test", at=self.now)
+        self.declared = load_declarations(self.connection)
+
+    def look_at_all(self, fake: FakeStripe) -> None:
+        """Look at every refund of the fake's."""
+        for refund in fake.of("refund"):
+            tell_of_object(
+                self.connection, STRIPE, PaymentObjectKind.REFUND, refund["id"], self.now
+            )
+        self.run()
 
     def set_policy(self, policy: Entity) -> None:
         """Have *policy* hold from the beginning."""
         change = Change(kind=Kind.POLICY, key=POLICY_KEY, entity=policy, valid_from=BEGINNING)
         with self.connection.transaction():
             declare(self.connection, [change], by="a test", at=self.now)
-
-    def _declared(self) -> Declarations:
-        return load_declarations(self.connection)
 
     def bill(self, customer: str = "anna", wh: str = "10000") -> str:
         """Have a session rated and invoiced; 10 kWh are 4.76."""

@@ -32,7 +32,7 @@ from ledger.payments.taking import ObjectTaker
 from projections.balances.trial import trial_balance
 from tests.ledger.payments.collecting.fuse import Fuse, KilledError, connect_fused, fused_provider
 from tests.ledger.payments.collecting.payers import BILLED_AT, CUSTOMERS, TAKERS, Payers
-from tests.ledger.payments.collecting.told import KEY, SECRET, webhook_address
+from tests.ledger.payments.collecting.webhook_address import KEY, SECRET, webhook_address
 from tests.ledger.payments.paper_provider import PaperProvider
 
 CHANCES = {

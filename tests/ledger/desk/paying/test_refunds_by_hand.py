@@ -10,7 +10,7 @@ import pytest
 from ledger.desk.customers.prepaying import UnknownCustomerError
 from ledger.desk.paying.giving_back import (
     NothingToGiveBackError,
-    SecondPersonError,
+    SameProposerError,
     TooMuchToGiveBackError,
     give_back,
 )
@@ -94,7 +94,7 @@ def test_above_the_limit_a_second_person_says_the_same(
     payers.set_policy(Policy(payment_approval_above=Decimal("4.75")))
 
     assert give(payers, unreturned) == []
-    with pytest.raises(SecondPersonError, match="eve proposed"):
+    with pytest.raises(SameProposerError, match="eve proposed"):
         give(payers, unreturned, by="EVE")
     assert paper.net_minor() == 476
     assert give(payers, unreturned, by="mallory") != []
