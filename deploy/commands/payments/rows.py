@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from deploy.commands.payments.bank_rows import BANK_COMMANDS
 from deploy.commands.payments.looking_rows import LOOKING_COMMANDS
 from deploy.commands.payments.payout_rows import PAYOUT_COMMANDS
 
-PAYMENT_COMMANDS: Final = (*LOOKING_COMMANDS, *PAYOUT_COMMANDS)
+PAYMENT_COMMANDS: Final = (*LOOKING_COMMANDS, *BANK_COMMANDS, *PAYOUT_COMMANDS)
