@@ -129,7 +129,7 @@ def _told(done: DecidedMatch, folder: ReadingFolder) -> int:
                 "currency": done.currency,
                 "waits": done.waits,
                 "left_minor": done.left_minor,
-                "allotments": done.match.allotments,
+                "allotments": [each._asdict() for each in done.match.allotments],
             }
         )
         return 0
@@ -156,7 +156,7 @@ def _shown(waiting: WaitingLine) -> dict[str, Any]:
         "reason": line.reason,
         "payer": None if details is None else details.payer,
         "says": None if details is None else details.written(),
-        "proposals": waiting.proposals,
+        "proposals": [each._asdict() for each in waiting.proposals],
     }
 
 

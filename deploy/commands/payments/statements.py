@@ -99,7 +99,8 @@ def _content(path: Path) -> BinaryIO:
 
 def _tell(done: ImportedFiles, folder: ReadingFolder) -> None:
     if folder.json:
-        print_json({"statements": done.statements, "matched_later": done.matched_later})
+        statements = [each._asdict() for each in done.statements]
+        print_json({"statements": statements, "matched_later": done.matched_later})
         return
     rows = [
         (each.account, each.statement_id, each.lines, each.known, each.waiting, each.left_out)
