@@ -53,17 +53,14 @@ CREATE TABLE unmatched_line (
 );
 CREATE INDEX unmatched_line_booked ON unmatched_line (booked_on, line);
 
--- What a person decided about a line that takes a second one: the last of each line waits until it
--- is agreed to (`agreed_by`), or until another takes its place. `body` is the wish as JSON.
-CREATE TABLE match_wish (
-    number    bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    line      text        NOT NULL REFERENCES bank_line,
-    body      bytea       NOT NULL,
-    wished_by text        NOT NULL,
-    wished_at timestamptz NOT NULL,
-    agreed_by text
+-- What a person decided about a line that takes a second one: it waits until another says the same.
+-- `body` is what would be booked, as canonical JSON.
+CREATE TABLE match_proposal (
+    line        text        PRIMARY KEY REFERENCES bank_line,
+    body        bytea       NOT NULL,
+    proposed_by text        NOT NULL,
+    proposed_at timestamptz NOT NULL
 );
-CREATE INDEX match_wish_line ON match_wish (line, number DESC);
 
 -- That the payer of an open invoice is reminded, for the how manieth time: decided once each.
 CREATE TABLE reminder (

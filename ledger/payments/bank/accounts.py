@@ -22,7 +22,7 @@ def owner_of(declared: Declarations, account: str, at: datetime) -> BankOwner:
     """Return who declares, or once declared, the bank *account*.
 
     Raises:
-        UnknownAccountError: If nobody does.
+        UndeclaredAccountError: If nobody does.
         SharedAccountError: If several do.
     """
     found = [
@@ -36,16 +36,16 @@ def owner_of(declared: Declarations, account: str, at: datetime) -> BankOwner:
         )
     ]
     if not found:
-        raise UnknownAccountError(account)
+        raise UndeclaredAccountError(account)
     if len(found) > 1:
         raise SharedAccountError(account, found)
     entity = declared.legal_entity(found[0], at)
     if entity is None:
-        raise UnknownAccountError(account)
+        raise UndeclaredAccountError(account)
     return BankOwner(found[0], zone(entity.time_zone))
 
 
-class UnknownAccountError(LedgerError):
+class UndeclaredAccountError(LedgerError):
     """No legal entity declares this bank account."""
 
     def __init__(self, account: str) -> None:

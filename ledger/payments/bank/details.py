@@ -8,11 +8,10 @@ from typing import Final
 import msgspec
 
 from ledger.payments.bank.files.statement import EntryPart
+from ledger.payments.card_numbers import mask_card_numbers
 from tariffs.model.canonical import canonical_json
 
-MASK: Final = "[card number]"
-_CARD: Final = re.compile(r"(?<![0-9])[0-9](?:[ .-]?[0-9]){12,18}(?![0-9])", re.ASCII)
-_TEN: Final = 10
+_IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}", re.ASCII)
 
 
 class LineDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,12 +30,13 @@ class LineDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 def details_of(part: EntryPart, bank_reference: str) -> LineDetails:
     """Return what is kept of *part*: all of it, but numbers of cards."""
+    account = part.payer_account.upper()
     return LineDetails(
-        payer=masked(part.payer),
-        payer_account=part.payer_account,
-        texts=tuple(map(masked, part.texts)),
-        references=tuple(map(masked, part.references)),
-        bank_reference=bank_reference,
+        payer=mask_card_numbers(part.payer),
+        payer_account=account if _IBAN.fullmatch(account) else mask_card_numbers(account),
+        texts=tuple(map(mask_card_numbers, part.texts)),
+        references=tuple(map(mask_card_numbers, part.references)),
+        bank_reference=mask_card_numbers(bank_reference),
     )
 
 
@@ -48,14 +48,3 @@ def encoded(details: LineDetails) -> str:
 def decoded_details(text: str) -> LineDetails:
     """Return what was sealed."""
     return msgspec.json.decode(text, type=LineDetails)
-
-
-def masked(text: str) -> str:
-    """Return *text* without what may be the number of a card (ISO/IEC 7812: 13 to 19 digits)."""
-    return _CARD.sub(lambda found: MASK if _is_card(found[0]) else found[0], text)
-
-
-def _is_card(text: str) -> bool:
-    digits = [int(each) for each in text if each.isdigit()]
-    doubled = (sum(divmod(2 * each, _TEN)) for each in digits[-2::-2])
-    return (sum(digits[-1::-2]) + sum(doubled)) % _TEN == 0

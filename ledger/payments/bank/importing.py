@@ -17,6 +17,7 @@ from ledger.books.prepayments import Prepayment, record_prepayment
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.payments.bank.accounts import BankOwner, owner_of
+from ledger.payments.bank.batches import record_movements
 from ledger.payments.bank.details import LineDetails, details_of, encoded
 from ledger.payments.bank.document_names import DocumentNames
 from ledger.payments.bank.files.statement import BankStatement, UnreadableStatementError
@@ -31,7 +32,6 @@ from ledger.payments.bank.matching import (
 )
 from ledger.payments.bank.overlap import new_entries
 from ledger.payments.bank.standing import standing_of
-from ledger.payments.batches import record_movements
 from ledger.payments.movement import MoneyKind, MoneyMovement, bank_source
 from ledger.payments.recording import under_the_books
 from ledger.persons.holders import Holder, account_holder, payer_holder
@@ -78,7 +78,7 @@ def import_statement(importing: Importing, statement: BankStatement) -> Imported
     """Book the lines of *statement* that are new, and match what is sure.
 
     Raises:
-        UnknownAccountError: If it is of no declared bank account.
+        UndeclaredAccountError: If it is of no declared bank account.
         SharedAccountError: If it is of several legal entities'.
         UnreadableStatementError: If a day in it cannot be, or nobody can tell what in it is new.
         ImportedMeanwhileError: If somebody else imported what it repeats at the same moment.
@@ -116,11 +116,15 @@ def record_rest(
     rest: PrepaidRest,
     movement: MoneyMovement,
     calendar: tzinfo,
+    turn: int = 0,
 ) -> None:
-    """Put what *movement* leaves over to a customer's prepaid balance, in its transaction."""
+    """Put what *movement* leaves over to a customer's prepaid balance, in its transaction.
+
+    *turn*: which of several customers it is.
+    """
     prepayment = Prepayment(
         legal_entity=movement.legal_entity,
-        reference=f"bank/{movement.reference}",
+        reference=rest_references(movement, turn + 1)[turn],
         customer=rest.customer,
         currency=movement.currency,
         amount_minor=rest.minor,
@@ -128,6 +132,12 @@ def record_rest(
         recorded_by=movement.recorded_by,
     )
     record_prepayment(connection, prepayment, calendar)
+
+
+def rest_references(movement: MoneyMovement, count: int) -> list[str]:
+    """Return what the prepayments of so many customers are called that *movement* makes."""
+    name = f"bank/{movement.reference}"
+    return [f"{name}+{turn}" if turn else name for turn in range(count)]
 
 
 def _check_days(statement: BankStatement, now: datetime) -> None:

@@ -28,7 +28,7 @@ from typing import Final, NamedTuple
 from ledger.books.accounts import RECEIVABLE
 from ledger.payments.awaited import AwaitedPayout
 from ledger.payments.bank.document_names import DocumentNames
-from ledger.payments.bank.standing import Claim, Standing, arrives
+from ledger.payments.bank.standing import MatchableDocument, MatchStanding, arrives
 from ledger.payments.movement import CLEARING, UNMATCHED, Allotment
 
 ARRIVES_WITHIN: Final = timedelta(days=3)
@@ -52,7 +52,12 @@ class WaitReason(StrEnum):
     """Money that went, and not what the documents that it names are to get back."""
     TWO_CANDIDATES = "two_candidates"
     UNDONE = "undone"
-    """A person took back what it was matched with."""
+    """A person took back what it was matched with: nothing matches it again by itself."""
+    PART_LEFT = "part_left"
+    """A person said what some of it is for."""
+
+
+BY_PERSONS: Final = frozenset({WaitReason.UNDONE, WaitReason.PART_LEFT})
 
 
 class LineFacts(NamedTuple):
@@ -93,7 +98,7 @@ def named_documents(written: Sequence[str], names: DocumentNames) -> list[str]:
     return [*names.sure(written), *dict.fromkeys(lines)]
 
 
-def match(line: LineFacts, documents: Sequence[str], standing: Standing) -> Matching:
+def match(line: LineFacts, documents: Sequence[str], standing: MatchStanding) -> Matching:
     """Return what *line* is for, and take that from *standing*: the next line finds it gone."""
     payout = _payout(line, standing, has_documents=bool(documents))
     if isinstance(payout, WaitReason):
@@ -101,14 +106,16 @@ def match(line: LineFacts, documents: Sequence[str], standing: Standing) -> Matc
     if payout is not None:
         standing.taken.add(payout.payout_id)
         return Matching((Allotment(CLEARING, line.amount_minor, "", payout.payout_id),))
-    claims, unknown = standing.claims_of(documents)
-    if why := _unfit(line, claims, unknown):
+    owed, unknown = standing.documents_of(documents)
+    if why := _unfit(line, owed, unknown):
         return _waits(line, why)
-    found = _comes(line, claims) if line.amount_minor > 0 else _goes(line, claims)
+    found = _comes(line, owed) if line.amount_minor > 0 else _goes(line, owed)
     if isinstance(found, WaitReason):
         return _waits(line, found)
-    for claim in claims:
-        claim.take(sum(each.minor for each in found.allotments if each.document == claim.document))
+    for document in owed:
+        document.take(
+            sum(each.minor for each in found.allotments if each.document == document.document)
+        )
     return found
 
 
@@ -117,13 +124,12 @@ def _waits(line: LineFacts, reason: WaitReason) -> Matching:
 
 
 def _payout(
-    line: LineFacts, standing: Standing, *, has_documents: bool
+    line: LineFacts, standing: MatchStanding, *, has_documents: bool
 ) -> AwaitedPayout | WaitReason | None:
-    awaited = standing.awaited(line.currency)
-    if not awaited:
+    fitting = standing.awaited(line.currency, line.amount_minor)
+    if not fitting:
         return None
     said = " ".join((line.payer, *line.written))
-    fitting = [each for each in awaited if each.under_way_minor == line.amount_minor]
     if named := [each for each in fitting if _names(said, each.payout_id)]:
         return named[0]
     if has_documents:
@@ -144,44 +150,46 @@ def _names(said: str, payout_id: str) -> bool:
     return re.search(whole, said, re.ASCII | re.IGNORECASE) is not None
 
 
-def _unfit(line: LineFacts, claims: Sequence[Claim], unknown: Sequence[str]) -> WaitReason | None:
+def _unfit(
+    line: LineFacts, owed: Sequence[MatchableDocument], unknown: Sequence[str]
+) -> WaitReason | None:
     if unknown:
         return WaitReason.UNKNOWN_DOCUMENT
-    if not claims:
+    if not owed:
         return WaitReason.NO_REFERENCE
-    if any(claim.currency != line.currency for claim in claims):
+    if any(document.currency != line.currency for document in owed):
         return WaitReason.OTHER_CURRENCY
-    if any(claim.legal_entity != line.legal_entity for claim in claims):
+    if any(document.legal_entity != line.legal_entity for document in owed):
         return WaitReason.OTHER_LEGAL_ENTITY
     return None
 
 
-def _comes(line: LineFacts, claims: Sequence[Claim]) -> Matching | WaitReason:
-    amount, due = line.amount_minor, [max(claim.open_minor, 0) for claim in claims]
-    if amount < sum(due) and (len(claims) > 1 or not claims[0].is_invoice):
+def _comes(line: LineFacts, owed: Sequence[MatchableDocument]) -> Matching | WaitReason:
+    amount, due = line.amount_minor, [max(document.open_minor, 0) for document in owed]
+    if amount < sum(due) and (len(owed) > 1 or not owed[0].is_invoice):
         return WaitReason.TOO_LITTLE
     paid = [min(each, amount) for each in due]
-    allotments = [_of(claim, minor) for claim, minor in zip(claims, paid, strict=True) if minor]
+    allotments = [_of(document, minor) for document, minor in zip(owed, paid, strict=True) if minor]
     rest = amount - sum(paid)
     if not rest:
         return Matching(tuple(allotments))
-    customers = {claim.customer for claim in claims}
-    if len(customers) == 1 and (customer := claims[0].customer) is not None:
+    customers = {document.customer for document in owed}
+    if len(customers) == 1 and (customer := owed[0].customer) is not None:
         allotments.append(Allotment(CLEARING, rest))
         return Matching(tuple(allotments), PrepaidRest(customer, rest))
     allotments.append(Allotment(UNMATCHED, rest))
     return Matching(tuple(allotments), reason=WaitReason.TOO_MUCH)
 
 
-def _goes(line: LineFacts, claims: Sequence[Claim]) -> Matching | WaitReason:
-    back = [min(claim.open_minor, 0) for claim in claims]
+def _goes(line: LineFacts, owed: Sequence[MatchableDocument]) -> Matching | WaitReason:
+    back = [min(document.open_minor, 0) for document in owed]
     if sum(back) == line.amount_minor:
-        pairs = zip(claims, back, strict=True)
-        return Matching(tuple(_of(claim, minor) for claim, minor in pairs if minor))
-    if line.is_reversal and len(claims) == 1 and -line.amount_minor in claims[0].paid_by_bank:
-        return Matching((_of(claims[0], line.amount_minor),))
+        pairs = zip(owed, back, strict=True)
+        return Matching(tuple(_of(document, minor) for document, minor in pairs if minor))
+    if line.is_reversal and len(owed) == 1 and -line.amount_minor in owed[0].paid_by_bank:
+        return Matching((_of(owed[0], line.amount_minor),))
     return WaitReason.NOTHING_TO_GIVE_BACK
 
 
-def _of(claim: Claim, minor: int) -> Allotment:
-    return Allotment(claim.account or RECEIVABLE, minor, claim.party, claim.document)
+def _of(document: MatchableDocument, minor: int) -> Allotment:
+    return Allotment(document.account or RECEIVABLE, minor, document.party, document.document)

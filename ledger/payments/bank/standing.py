@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -39,7 +40,7 @@ GROUP BY document, party, legal_entity, currency HAVING sum(minor) > 0
 
 
 @dataclass(slots=True)
-class Claim:
+class MatchableDocument:
     """What is open of a document; below 0: what is to be given back. It sinks as lines take it.
 
     `customer` None: a bearer's, or a partner's. `paid_by_bank`: amounts that came for it, and were
@@ -66,48 +67,46 @@ class Claim:
 
 
 @dataclass(slots=True)
-class Standing:
+class MatchStanding:
     """Documents, payouts and returns that lines may be for.
 
-    `invoice_of` has the invoice that a number names: its own, or that of a credit note.
+    `invoice_of` has the invoice that a number names: its own, or that of a credit note. `payouts`
+    are by currency and what is under way of them.
     """
 
     invoice_of: dict[str, str]
-    claims: dict[str, Claim]
-    payouts: list[AwaitedPayout]
+    owed: dict[str, MatchableDocument]
+    payouts: dict[tuple[str, int], list[AwaitedPayout]]
     taken: set[str] = field(default_factory=set)
     """Payouts that a line was matched with."""
 
-    def claims_of(self, documents: Iterable[str]) -> tuple[list[Claim], list[str]]:
-        """Return the claims that *documents* name, each once, and the names of none."""
-        found: dict[str, Claim] = {}
+    def documents_of(self, names: Iterable[str]) -> tuple[list[MatchableDocument], list[str]]:
+        """Return the documents that *names* are of, each once, and the names of none."""
+        found: dict[str, MatchableDocument] = {}
         unknown = []
-        for each in documents:
-            claim = self.claims.get(self.invoice_of.get(each, each))
-            if claim is None:
+        for each in names:
+            document = self.owed.get(self.invoice_of.get(each, each))
+            if document is None:
                 unknown.append(each)
             else:
-                found[claim.document] = claim
+                found[document.document] = document
         return list(found.values()), unknown
 
-    def awaited(self, currency: str) -> list[AwaitedPayout]:
-        """Return the payouts in *currency* that no line was matched with."""
-        return [
-            each
-            for each in self.payouts
-            if each.currency == currency and each.payout_id not in self.taken
-        ]
+    def awaited(self, currency: str, minor: int) -> list[AwaitedPayout]:
+        """Return the payouts of which so much is under way, and no line was matched with."""
+        found = self.payouts.get((currency, minor), [])
+        return [each for each in found if each.payout_id not in self.taken]
 
 
 def standing_of(
     connection: Connection[Any], documents: Collection[str], legal_entity: str
-) -> Standing:
+) -> MatchStanding:
     """Return how it stands with *documents*, and with payouts to *legal_entity*."""
     wanted = sorted(documents)
     invoice_of = dict(connection.execute(_INVOICES, (wanted,)).fetchall())
     invoices = sorted(set(invoice_of.values()))
-    claims = {
-        item.number: Claim(
+    owed = {
+        item.number: MatchableDocument(
             document=item.number,
             legal_entity=item.legal_entity,
             currency=item.currency,
@@ -122,14 +121,19 @@ def standing_of(
         _SETTLEMENTS, (wanted,)
     ):
         account = PARTNER_RECEIVABLE if due_minor >= 0 else PARTNER_PAYABLE
-        claims[number] = Claim(number, entity, currency, account, party, open_minor,
+        owed[number] = MatchableDocument(number, entity, currency, account, party, open_minor,
                                is_invoice=False)  # fmt: skip
     for line, party, entity, currency, minor in connection.execute(_RETURNING, (wanted, RETURNS)):
-        claims[line] = Claim(line, entity, currency, RETURNS, party, -minor, is_invoice=False)
+        owed[line] = MatchableDocument(
+            line, entity, currency, RETURNS, party, -minor, is_invoice=False
+        )
     for document, minor, times in connection.execute(_BY_BANK, (invoices,)):
-        if document in claims:
-            claims[document].paid_by_bank += [minor] * times
-    return Standing(invoice_of, claims, list(awaited_payouts(connection, legal_entity)))
+        if document in owed:
+            owed[document].paid_by_bank += [minor] * times
+    payouts = defaultdict[tuple[str, int], list[AwaitedPayout]](list)
+    for payout in awaited_payouts(connection, legal_entity):
+        payouts[payout.currency, payout.under_way_minor].append(payout)
+    return MatchStanding(invoice_of, owed, dict(payouts))
 
 
 def arrives(payout: AwaitedPayout) -> date:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.books.accounts import PREPAYMENTS, RECEIVABLE
-from ledger.payments.bank.accounts import UnknownAccountError
+from ledger.payments.bank.accounts import UndeclaredAccountError
 from ledger.payments.bank.files.statement import BankStatement, UnreadableStatementError
 from ledger.payments.bank.overlap import RepeatedEntryError
 from ledger.payments.movement import UNMATCHED
@@ -92,7 +92,7 @@ def test_lines_without_names_are_told_apart_by_balances_that_meet(books: Books) 
     ],
 )
 def test_nothing_of_a_refused_statement_is_booked(books: Books, statement: BankStatement) -> None:
-    with pytest.raises((UnknownAccountError, UnreadableStatementError)):
+    with pytest.raises((UndeclaredAccountError, UnreadableStatementError)):
         put_in(books, statement)
 
     assert movements(books) == []

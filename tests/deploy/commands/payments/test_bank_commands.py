@@ -1,0 +1,111 @@
+"""`wattledger payments import|unmatched|match|unmatch|return`, as people and machines call them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.cli import WRONG, run
+from deploy.settings import NAMES
+from tests.ledger.payments.bank.bank_books import balances, invoiced, wl
+from tests.ledger.payments.bank.bank_files import IBAN, Booked, camt_text
+
+LAYOUT = f"""
+account: {IBAN}
+columns:
+  booked_on: Tag
+  amount: Betrag
+  texts: [Zweck]
+  balance: Saldo
+"""
+
+
+@pytest.fixture
+def place(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for files, beside books with an invoice to anna."""
+    for name in NAMES:
+        monkeypatch.delenv(f"WATTLEDGER_{name.upper()}", raising=False)
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database)
+    monkeypatch.setenv("WATTLEDGER_DATA", str(tmp_path / "data"))
+    with invoiced(database, ["anna-1"]) as connection:
+        yield tmp_path
+        assert sum(balances(connection).values()) <= 476
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> Any:  # noqa: ANN401 - JSON
+    capsys.readouterr()
+    assert run([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_statement_goes_from_its_file_to_the_last_line(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = place / "november.xml"
+    file.write_text(camt_text([Booked(476, wl(1), "R-1"), Booked(500, "WL2O26 x", "R-2")]))
+
+    [first] = told(capsys, "payments", "import", str(file))["statements"]
+    [again] = told(capsys, "payments", "import", str(file))["statements"]
+    assert (first["lines"], first["waiting"], again["is_new"]) == (2, 1, False)
+    [waits] = told(capsys, "payments", "unmatched")["lines"]
+    assert (waits["left_minor"], waits["reason"], waits["payer"]) == (
+        500,
+        "no_reference",
+        "Carla Clara",
+    )
+    line = waits["line"]
+    assert run(["payments", "unmatched"]) == 0
+    assert "Carla Clara / WL2O26 x" in " ".join(capsys.readouterr().out.split())
+
+    done = told(capsys, "payments", "match", line, "--account", "fees:bank", "--by", "ada")
+    assert (done["waits"], done["left_minor"]) == (False, 0)
+    assert told(capsys, "payments", "unmatch", line)["left_minor"] == 500
+    assert told(capsys, "payments", "return", line)["left_minor"] == 0
+    assert run(["payments", "unmatched"]) == 0
+    assert "nothing waits" in capsys.readouterr().out
+    kinds = [each["kind"] for each in told(capsys, "payments", "list")["movements"]]
+    assert kinds == ["matched"] * 3 + ["banked"] * 2
+
+
+def test_a_csv_needs_a_layout_and_what_is_wrong_is_said(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, layout = place / "november.csv", place / "bank.yaml"
+    file.write_text(f"Tag;Betrag;Zweck;Saldo\n13.11.2026;4,76;{wl(1)};4,76\n")
+    layout.write_text(LAYOUT)
+
+    for words, why in (
+        ([str(file)], "--layout"),
+        ([str(place / "none.xml")], "cannot read"),
+        ([str(layout)], "no XML"),
+        ([], "at least one file"),
+        ([str(file), "--layout", str(file)], "november.csv"),
+    ):
+        assert run(["payments", "import", *words]) == WRONG
+        assert why in capsys.readouterr().err
+    layout.write_text(LAYOUT.replace("amount", "amuont"))
+    assert run(["payments", "import", str(file), "--layout", str(layout)]) == WRONG
+    assert "amuont" in capsys.readouterr().err
+
+    layout.write_text(LAYOUT)
+    [done] = told(capsys, "payments", "import", str(file), "--layout", str(layout))["statements"]
+    assert (done["lines"], done["waiting"]) == (1, 0)
+    assert run(["payments", "match", "20261113-1", wl(1)]) == WRONG
+    assert "payments unmatched" in capsys.readouterr().err
+
+
+def test_of_two_files_none_is_booked_when_one_does_not_add_up(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = place / "1.xml", place / "2.xml"
+    good.write_text(camt_text([Booked(476, wl(1), "R-1")]))
+    bad.write_text(camt_text([Booked(1)], closing=2, name="2"))
+
+    assert run(["payments", "import", str(good), str(bad)]) == WRONG
+
+    assert "-0.01 off" in capsys.readouterr().err
+    assert told(capsys, "payments", "list")["movements"] == []
