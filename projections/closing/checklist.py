@@ -12,6 +12,7 @@ from ledger.asides.stored import listed_asides
 from ledger.periods.record import ChecklistItem
 from projections.balances.document_numbers import SeriesSaid, number_report
 from projections.balances.energy import EnergyDay
+from projections.closing.money import unsettled_money
 from projections.closing.period_scope import PeriodScope
 from projections.closing.uncharged import uncharged
 from projections.replay.replay import ReplayReport
@@ -26,6 +27,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "set_aside": "lines that raised and are in no balance",
     "numbers": "number series of documents with gaps or days that go back",
     "energy": "days of stations whose energy does not add up",
+    "money": "money nobody can explain, payouts that differ, disputes that are open",
     "replay": "consequences that come out of the log otherwise",
 }
 """The items of a checklist, in its order."""
@@ -96,6 +98,7 @@ def checklist(
         "set_aside": lambda: _item("set_aside", _asides(connection, scope)),
         "numbers": lambda: _item("numbers", _numbers(connection, scope, given)),
         "energy": lambda: _item("energy", _unbalanced(energy())),
+        "money": lambda: _item("money", unsettled_money(connection, scope)),
         "replay": lambda: _replayed(replay),
     }
     items = []

@@ -42,7 +42,7 @@ FROM payout CROSS JOIN LATERAL (
     SELECT coalesce(sum(minor), 0)::bigint AS unmatched_minor
     FROM movement AS made JOIN allotment USING (number)
     WHERE account = 'cash:unmatched' AND (made.about = payout.payout_id OR made.about IN (
-        SELECT concat(known.source, '/', known.reference) FROM movement AS known
+        SELECT 'movement:' || known.number FROM movement AS known
         WHERE known.about = payout.payout_id AND known.kind = 'banked'))
 ) AS unexplained
 WHERE (%(payout_id)s::text IS NULL OR payout.payout_id = %(payout_id)s)
@@ -127,7 +127,7 @@ STATES: Final = {
     FAILED: "it came back to the provider: the next one has it",
     LATE: "no statement shows it: import the bank's, then `wattledger payments unmatched`",
     DIFFERS: "its lines, or the bank's, do not come to it: look at `wattledger payouts show`",
-    UNKNOWN: "nothing of ours explains some of it: `wattledger payments match` says what it is",
+    UNKNOWN: "nothing of ours explains some of it: `wattledger payouts match` says what it is for",
 }
 """How it may stand with a payout, and what that means."""
 

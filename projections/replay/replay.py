@@ -21,6 +21,7 @@ from projections.replay.allowances import allowance_sums
 from projections.replay.decisions import compare_decisions
 from projections.replay.invoices import InvoiceComparison
 from projections.replay.movements import ENTRY_IDS, compare_movements
+from projections.replay.payouts import compare_payouts
 from projections.replay.refilling import Progress, Refill
 from projections.replay.settlements import compare_settlements
 
@@ -209,6 +210,7 @@ def _compare(connection: Connection[Any], dsn: str, schema: str, lines: int) -> 
             allowance_sums(connection),
             compare_settlements(connection),
             compare_movements(connection),
+            compare_payouts(connection),
             invoices.compare(),
         ):
             compared[what] = compared.get(what, 0) + 1

@@ -24,6 +24,21 @@ PAYOUT_COMMANDS: Final = (
         examples=("payouts show po_1Pq", "payouts show po_1Pq --json"),
     ),
     Command(
+        words="payouts unmatched",
+        function="deploy.commands.payments.explaining:unmatched",
+        summary="List money at a payment provider that nothing of ours explains, the oldest first.",
+        examples=("payouts unmatched", "payouts unmatched --json"),
+    ),
+    Command(
+        words="payouts match",
+        function="deploy.commands.payments.explaining:match",
+        summary="Say what money at a provider was for; above an amount two persons say the same.",
+        examples=(
+            "payouts match 17 HC-2026-000001",
+            "payouts match 18 --account costs:disputes --amount 12.50 --by anna",
+        ),
+    ),
+    Command(
         words="payments disputes",
         function="deploy.commands.payments.disputes:disputes",
         summary="List disputes, the newest first: what payers' banks took back, and what to do.",

@@ -97,3 +97,12 @@ CREATE INDEX dispute_of_intent ON dispute (intent_id);
 CREATE INDEX dispute_of_received ON dispute (received) WHERE received IS NOT NULL;
 CREATE INDEX dispute_created ON dispute (created_at DESC, dispute_id);
 CREATE INDEX dispute_unsettled ON dispute (legal_entity, created_at) WHERE status IN ('inquiry', 'open');
+
+-- What a person decided about money at a provider that nobody could explain, and that takes a second
+-- one: it waits until another says the same. `body` is what would be booked, as canonical JSON.
+CREATE TABLE money_proposal (
+    number      bigint      PRIMARY KEY REFERENCES movement,
+    body        bytea       NOT NULL,
+    proposed_by text        NOT NULL,
+    proposed_at timestamptz NOT NULL
+);

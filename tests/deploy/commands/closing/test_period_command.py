@@ -46,7 +46,7 @@ def test_two_people_close_march_by_its_checklist(
     assert (checked["legal_entity"], checked["state"]) == ("watt", "open")
     assert {each["item"]: each["count"] for each in checked["items"]} == {
         "held": 2, "waiting": 0, "unbilled": 0, "set_aside": 0, "numbers": 0, "energy": 0,
-        "replay": 0,
+        "money": 0, "replay": 0,
     }  # fmt: skip
     assert [each["item"] for each in checked["items"] if not each["is_settled"]] == ["held"]
 
