@@ -116,6 +116,36 @@ async def test_a_driver_who_is_asked_by_their_bank_starts_once_they_agreed(
         assert [action for action, _ in driven.asked] == ["RemoteStartTransaction"]
 
 
+@pytest.mark.parametrize(
+    ("price", "stands"),
+    [
+        pytest.param("0.50", (595, COST, 119, 0), id="dearer, the rest is open"),
+        pytest.param("0.30", (357, 357, 0, 119), id="cheaper, the rest is given back"),
+    ],
+)
+async def test_what_was_paid_goes_on_to_the_invoice_that_replaces_a_corrected_one(
+    database: str, tmp_path: Path, price: str, stands: tuple[int, ...]
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        opened = depot.open()
+        await depot.rest()
+        await depot.end(driven, await depot.begin(driven), 10_000)
+        await depot.rest()
+        [session] = depot.view(opened).sessions
+        depot.correct(session, price)
+        depot.passes(60)
+        await depot.rest()
+
+        before, after = depot.open_items()
+        assert (before.credited_minor, before.open_minor) == (COST, 0)
+        # A refund that moves no money shows what was let go of the hold.
+        refunds = [each for each in depot.fake.of("refund") if each["balance_transaction"]]
+        given_back = sum(each["amount"] for each in refunds)
+        assert (after.due_minor, after.paid_minor, after.open_minor, given_back) == stands
+        assert depot.fake.total_minor() == stands[1] - 32, "less the provider's fee"
+
+
 async def test_a_late_start_of_a_visit_that_is_over_waits_for_a_person(
     database: str, tmp_path: Path
 ) -> None:
