@@ -47,6 +47,7 @@ from ledger.payments.open_items import OpenItem, open_items
 from ledger.payments.requests import RequestKind
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.stripe.provider import StripeProvider
+from ledger.payments.taking import RequestTaker
 from ledger.payments.visits.holds import VisitTaker
 from ledger.payments.visits.kept import find_visit
 from ledger.payments.visits.opening import OpenedVisit, WantedVisit, open_visit
@@ -204,8 +205,11 @@ class CardDepot:
         """Have so much flowed by now, half an hour later."""
         self.passes(30)
         sampled = [{"value": str(wh), "unit": "Wh"}]
-        values = {"transactionId": number, "connectorId": 1}
-        values |= {"meterValue": [self._at() | {"sampledValue": sampled}]}
+        values = {
+            "transactionId": number,
+            "connectorId": 1,
+            "meterValue": [self._at() | {"sampledValue": sampled}],
+        }
         await driven.call("MeterValues", values)
 
     async def end(self, driven: DrivenStation, number: int, wh: int) -> None:
@@ -254,14 +258,25 @@ async def card_depot(
             exits.push_async_callback(each.close)
         exits.callback(asyncio.create_task(commands.follow()).cancel)
         log = await exits.enter_async_context(await PostgresLineWriter.open(dsn, partitions=1))
-        parts = {"epochs": epochs, "commands": rows, "subjects": subjects, "ids": ids}
-        edge = await exits.enter_async_context(open_edge(log=log, directory=directory, **parts))
+        edge = await exits.enter_async_context(
+            open_edge(
+                log=log,
+                directory=directory,
+                epochs=epochs,
+                commands=rows,
+                subjects=subjects,
+                ids=ids,
+            )
+        )
         fake = exits.enter_context(FakeStripe(now=clock.now, sends=False))
         provider = StripeProvider(TEST_KEY, url=fake.url)
         exits.callback(provider.close)
         found = CardDepot(dsn, clock, edge, fake)
         kinds = RequestKind.HOLD, RequestKind.RAISE, RequestKind.CAPTURE, RequestKind.RELEASE
-        takers = {**dict.fromkeys(kinds, VisitTaker()), RequestKind.REFUND: RefundTaker()}
+        takers: dict[RequestKind, RequestTaker] = {
+            **dict.fromkeys(kinds, VisitTaker()),
+            RequestKind.REFUND: RefundTaker(),
+        }
         found.payments = PaymentRunner(dsn, provider, takers, {}, clock.now, "p")
         exits.callback(found.payments.close)
         prices = exits.enter_context(RunningPrices(dsn))

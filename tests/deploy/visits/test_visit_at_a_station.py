@@ -13,6 +13,7 @@ from ledger.database import connect
 from ledger.log.postgres import PostgresEventLog
 from ledger.payments.open_items import open_item
 from ledger.payments.visits.visit import VisitState
+from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from tests.deploy.visits.driven_station import card_depot
 
@@ -34,7 +35,11 @@ async def test_a_visit_from_the_card_to_the_receipt(database: str, tmp_path: Pat
         await depot.meter(driven, number, 5_000)
         await depot.rest()
         so_far = depot.view(opened)
-        assert (so_far.state, so_far.cost, so_far.energy_wh) == ("charging", Decimal("2.38"), 5_000)
+        assert (so_far.state, so_far.cost, so_far.energy_wh) == (
+            "charging",
+            Decimal("2.38"),
+            Decimal(5_000),
+        )
         await depot.end(driven, number, 10_000)
         await depot.rest()
 
@@ -51,6 +56,7 @@ async def test_a_visit_from_the_card_to_the_receipt(database: str, tmp_path: Pat
     assert item is not None
     assert (item.paid_minor, item.open_minor, item.customer) == (COST, 0, None)
     decision = unpack_decision(body)
+    assert isinstance(decision, SessionRated)
     assert (decision.payer.kind, decision.payer.party) == ("bearer", opened.visit.token_uid)
 
 
