@@ -17,6 +17,7 @@ from deploy.commands.roaming.settling_rows import SETTLING_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
 from deploy.commands.stations.rows import STATION_COMMANDS
 from deploy.commands.tariffs.rows import TARIFF_COMMANDS
+from deploy.commands.visits.rows import VISIT_COMMANDS
 
 GROUPS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -30,6 +31,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "prepaid": "What customers paid in advance.",
         "payments": "Money that came and went: by card, debit and transfer; what is open.",
         "payouts": "What a payment provider paid out, held against the books and the bank.",
+        "visits": "Charging without a contract, paid by card.",
         "access": "Tokens for the HTTP interface.",
         "partner": "Roaming partners: registering, exchanging, settling.",
         "cdr": "CDRs of ours and of partners.",
@@ -197,6 +199,7 @@ COMMANDS: Final = (
         ),
     ),
     *CUSTOMER_COMMANDS,
+    *VISIT_COMMANDS,
     *PAYMENT_COMMANDS,
     Command(
         words="person show",

@@ -26,6 +26,8 @@ from deploy.interface.tokens import TokensController
 from deploy.payments.routes import ROUTES as PAYMENT_ROUTES
 from deploy.payments.side import PaymentSide
 from deploy.settings import Settings
+from deploy.visits.desk import VisitDesk
+from deploy.visits.routes import ROUTES as VISIT_ROUTES
 from ingest.clock import Clock
 from ingest.commands.asking import StationCommands
 from ingest.commands.profiles import ChargingProfiles
@@ -56,6 +58,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     TokensController,
     *DOCUMENT_ROUTES,
     *PAYMENT_ROUTES,
+    *VISIT_ROUTES,
     *ROUTES,
 )
 """What every edge brings."""
@@ -169,6 +172,8 @@ def interface_app(
     declaring = DeclaringDesk(dsn, open_log, clock)
     bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
     pool = _pool_of(dsn)
+    payments = payments or PaymentSide(Settings(), clock)
+    visit_desk = VisitDesk(payments.settings, clock.now)
 
     @asynccontextmanager
     async def living(_app: Litestar) -> AsyncIterator[None]:
@@ -178,6 +183,7 @@ def interface_app(
             pool.open()
             exits.callback(pool.close)
             exits.callback(declaring.close)
+            exits.callback(visit_desk.close)
             following = asyncio.create_task(commands.follow())
             exits.callback(following.cancel)
             yield
@@ -190,9 +196,10 @@ def interface_app(
             "declaring": declaring,
             "desk": desk,
             "newest": NewestDeclarations(),
-            "payments": payments or PaymentSide(Settings(), clock),
+            "payments": payments,
             "pool": pool,
             "profiles": profiles,
+            "visit_desk": visit_desk,
         },
         lifespan=[living],
         partners=partners,

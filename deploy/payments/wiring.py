@@ -8,11 +8,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from psycopg import Connection
 
 from deploy.running.parts import PartContext
+from deploy.visits.running import run_visits
 from ledger.payments.collecting.collecting import CollectTaker
 from ledger.payments.collecting.collector import InvoiceCollector
 from ledger.payments.collecting.refund_taking import RefundTaker, StrayRefundTaker
@@ -67,5 +69,5 @@ def payment_work(
             PaymentObjectKind.PAYOUT: PayoutTaker(dsn, legal_entity),
         },
         rounds=(PaymentRound("collecting", 1.0, InvoiceCollector(connection, STRIPE).run_once),),
-        loops={},
+        loops={"visits": partial(run_visits, context)},
     )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from psycopg import Connection
 
+from deploy.payments.account_holder import NoAccountHolderError, account_holder
+from deploy.settings import Settings
+from deploy.visits.rates import LOOKS_MAX, VISITS_MAX, AddressRates
 from ledger.declared.store import NewestDeclarations
+from ledger.payments.movement import STRIPE
 from ledger.payments.provider import (
     IntentState,
     PaymentObjectKind,
-    PaymentProvider,
     ProviderError,
 )
 from ledger.payments.visits.kept import find_visit, is_secret_of
@@ -29,17 +33,12 @@ from ledger.payments.visits.visit import CardVisit, VisitState
 from projections.documents.delivery.links import PATH, make_link
 from projections.visit_view import VisitView, is_rendered, major, show_visit
 
+if TYPE_CHECKING:
+    from ledger.payments.stripe.provider import StripeProvider
+
 RECEIPT_DAYS: Final = 90
 """So long after it is first looked for a receipt may be read by its link."""
 TO_AGREE: Final = frozenset({VisitState.WANTED, VisitState.HOLDING})
-
-
-class VisitTerms(NamedTuple):
-    """By whom cards are taken here. `publishable_key` lets a driver's device go on."""
-
-    provider: PaymentProvider
-    legal_entity: str
-    publishable_key: str
 
 
 class StartedVisit(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,11 +68,24 @@ class SeenVisit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VisitDesk:
-    """Serves drivers; *terms* None: nobody takes cards here."""
+    """Serves drivers at the account that *settings* name; without a key nobody takes cards here."""
 
-    def __init__(self, terms: VisitTerms | None, now: Callable[[], datetime]) -> None:
-        self.terms, self._now = terms, now
+    def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
+        self._settings, self._now = settings, now
         self._newest = NewestDeclarations()
+        self._provider: StripeProvider | None = None
+        self.opened, self.looked = AddressRates(VISITS_MAX), AddressRates(LOOKS_MAX)
+        self._turn = threading.Lock()
+
+    @property
+    def publishable_key(self) -> str:
+        """What lets a driver's own device go on; "" where only we can."""
+        return self._settings.stripe_publishable_key
+
+    def close(self) -> None:
+        """Let the provider's connections go."""
+        if self._provider is not None:
+            self._provider.close()
 
     def open(
         self,
@@ -84,16 +96,29 @@ class VisitDesk:
         by: str,
         method_id: str | None = None,
     ) -> OpenedVisit:
-        """Open a visit.
+        """Open a visit; without *method_id* the driver's own device goes on.
 
         Raises:
             VisitRefusedError: If nobody may charge there so; it says why.
         """
-        terms = self._terms()
-        wanted = WantedVisit(
-            station_id, evse_id, terms.provider.name, terms.legal_entity, by, method_id
-        )
-        return open_visit(connection, self._newest.of(connection), wanted, now=self._now())
+        if not self._settings.stripe_key:
+            raise VisitRefusedError(
+                VisitRefusal.NOT_OFFERED,
+                "cards are not taken: no key of a provider is set (WATTLEDGER_STRIPE_KEY)",
+            )
+        if method_id is None and not self.publishable_key:
+            raise VisitRefusedError(
+                VisitRefusal.NOT_OFFERED,
+                "cards are not taken here: no key for payers' devices is set "
+                "(WATTLEDGER_STRIPE_PUBLISHABLE_KEY)",
+            )
+        declared, now = self._newest.of(connection), self._now()
+        try:
+            holder = account_holder(declared, self._settings, now)
+        except NoAccountHolderError as error:
+            raise VisitRefusedError(VisitRefusal.NOT_OFFERED, str(error)) from error
+        wanted = WantedVisit(station_id, evse_id, STRIPE, holder, by, method_id)
+        return open_visit(connection, declared, wanted, now=now)
 
     def told(self, opened: OpenedVisit, visit: CardVisit, price: str) -> StartedVisit:
         """Return what its driver's device needs of *visit*; it asks the provider.
@@ -107,7 +132,7 @@ class VisitDesk:
             reason=visit.reason,
             amount=major(visit.amount_minor, visit.currency),
             currency=visit.currency,
-            publishable_key=self._terms().publishable_key,
+            publishable_key=self.publishable_key,
             client_secret=self.client_secret(visit),
             price=price,
         )
@@ -141,18 +166,20 @@ class VisitDesk:
 
         It asks the provider, and holds no connection to the database meanwhile.
         """
-        if self.terms is None or visit.intent_id is None or visit.state not in TO_AGREE:
+        is_to_agree = visit.state in TO_AGREE and self._settings.stripe_key
+        if visit.intent_id is None or not is_to_agree:
             return None
         try:
-            found = self.terms.provider.look_up(PaymentObjectKind.INTENT, visit.intent_id)
+            found = self._asked().look_up(PaymentObjectKind.INTENT, visit.intent_id)
         except ProviderError:
             return None
         return found.client_secret or None if isinstance(found, IntentState) else None
 
-    def _terms(self) -> VisitTerms:
-        if self.terms is None:
-            raise VisitRefusedError(
-                VisitRefusal.NOT_OFFERED,
-                "cards are not taken: no key of a provider is set (WATTLEDGER_STRIPE_KEY)",
-            )
-        return self.terms
+    def _asked(self) -> StripeProvider:
+        from ledger.payments.stripe.provider import StripeProvider  # noqa: PLC0415 - only with a key
+
+        with self._turn:
+            if self._provider is None:
+                key, url = self._settings.stripe_key, self._settings.stripe_url
+                self._provider = StripeProvider(key, url=url)
+            return self._provider

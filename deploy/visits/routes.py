@@ -27,8 +27,6 @@ from ledger.payments.visits.visit import CardVisit, VisitState
 Pool = NamedDependency[ConnectionPool[Any]]
 Desk = NamedDependency[VisitDesk]
 Commands = NamedDependency[StationCommands]
-Opening = NamedDependency[AddressRates]
-Looking = NamedDependency[AddressRates]
 Secret = Annotated[
     str,
     HeaderParameter(
@@ -73,13 +71,12 @@ class VisitsController(Controller):
         pool: Pool,
         visit_desk: Desk,
         commands: Commands,
-        visits_opened: Opening,
     ) -> StartedVisit:
         """Open a visit: what is put aside, and what lets the driver's device agree to it.
 
         The station is told to start once the money is put aside.
         """
-        _check_rate(visits_opened, request)
+        _check_rate(visit_desk.opened, request)
         if not await PartnerCalls(commands).is_connected(data.station):
             # The same whether there is no such station or it is away.
             raise _refused(
@@ -116,10 +113,9 @@ class VisitsController(Controller):
         request: Request[Any, Any, Any],
         pool: Pool,
         visit_desk: Desk,
-        visits_seen: Looking,
     ) -> SeenVisit:
         """Return how far a visit is: energy and cost so far, in the end its receipt."""
-        _check_rate(visits_seen, request)
+        _check_rate(visit_desk.looked, request)
         with pool.connection() as connection:
             visit = None
             if 0 < number <= NUMBER_MAX:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from typing import Final
 
 from deploy.running.parts import PartContext
 from ingest.commands.asking import StationCommands
@@ -18,9 +21,22 @@ from ledger.database import connect_async
 from ledger.payments.visits.running import VisitRunner
 from projections.running_prices import RunningPrices
 
+AGAIN_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.2
+_LOGGER: Final = logging.getLogger(__name__)
 
-async def run_visits(context: PartContext, stopping: asyncio.Event) -> None:
-    """Run visits until *stopping* is set; any number of processes may, one at a time does."""
+
+def run_visits(context: PartContext, stop: threading.Event) -> None:
+    """Run visits until *stop* is set; any number of processes may, one at a time does."""
+    while not stop.is_set():
+        try:
+            asyncio.run(_run(context, stop))
+        except Exception as error:  # noqa: BLE001 - the next time may do: a driver waits for it
+            _LOGGER.warning("visits are taken up again: %s", type(error).__name__)
+            stop.wait(AGAIN_SECONDS)
+
+
+async def _run(context: PartContext, stop: threading.Event) -> None:
     dsn, clock = context.dsn, context.clock
     async with AsyncExitStack() as exits:
         connected = partial(connect_async, dsn)
@@ -30,6 +46,9 @@ async def run_visits(context: PartContext, stopping: asyncio.Event) -> None:
             exits.push_async_callback(each.close)
         exits.callback(asyncio.create_task(commands.follow()).cancel)
         prices = exits.enter_context(RunningPrices(dsn))
+        stopping = asyncio.Event()
+        waiting = asyncio.create_task(_wait(stop, stopping))
+        exits.callback(waiting.cancel)
         runner = VisitRunner(
             dsn,
             PartnerCalls(commands),
@@ -38,6 +57,12 @@ async def run_visits(context: PartContext, stopping: asyncio.Event) -> None:
             context.holder,
         )
         await runner.run(stopping)
+
+
+async def _wait(stop: threading.Event, stopping: asyncio.Event) -> None:
+    while not stop.is_set():  # noqa: ASYNC110 - it is another thread's
+        await asyncio.sleep(_LOOK_SECONDS)
+    stopping.set()
 
 
 def _price_now(

@@ -27,11 +27,7 @@ from ledger.payments.collecting.collections import (
     end_collections,
 )
 from ledger.payments.collecting.refunding import BY, RefundCause, decide_refunds
-from ledger.payments.collecting.replacing import (
-    awaits_replacement,
-    carry_over,
-    replacements,
-)
+from ledger.payments.collecting.replacing import awaits_replacement, carry_over, replaced_by
 from ledger.payments.movement import MoneyKind, MoneyMovement, documents_of
 from ledger.payments.recording import movements, under_the_books
 from tariffs.zones import zone
@@ -99,28 +95,25 @@ class InvoiceCollector:
         begin_collections(self._connection, wanted)
         notes = self._connection.execute(_CREDITS, (list(numbers),)).fetchall()
         for note, invoice in notes:
-            if awaits_replacement(self._connection, invoice):
-                continue  # what was paid goes on to the invoice that takes its place
-            cause = RefundCause(f"refund:{note}", note, BY)
-            decide_refunds(self._connection, self._provider, invoice, cause, now=now)
-        replaced = carry_over(self._connection, declared, self._provider, numbers, now)
-        for invoice in replaced:
-            cause = RefundCause(f"refund:replaced:{invoice}", "", BY)
-            decide_refunds(self._connection, self._provider, invoice, cause, now=now)
+            self._give_back(invoice, RefundCause(f"refund:{note}", note, BY), now)
+        for invoice in replaced_by(self._connection, numbers):
+            self._give_back(invoice, RefundCause(f"refund:replaced:{invoice}", "", BY), now)
         end_collections(self._connection, [invoice for _, invoice in notes])
 
     def _take_moved(self, movement: MoneyMovement, now: datetime) -> None:
         """Give back what came too much: of an invoice that was credited, or paid twice, by then."""
         if movement.kind is not MoneyKind.RECEIVED or movement.source != self._provider:
             return
-        declared = self._newest.of(self._connection)
         for number in documents_of([movement]):
-            if awaits_replacement(self._connection, number):
-                continue
-            later = replacements(self._connection, number)
-            carry_over(self._connection, declared, self._provider, later, now)
-            cause = RefundCause(f"refund:moved:{movement.number}", "", BY)
-            decide_refunds(self._connection, self._provider, number, cause, now=now)
+            self._give_back(number, RefundCause(f"refund:moved:{movement.number}", "", BY), now)
+
+    def _give_back(self, number: str, cause: RefundCause, now: datetime) -> None:
+        """Give back what was paid too much for an invoice, and is not paid for what replaces it."""
+        connection, provider = self._connection, self._provider
+        if awaits_replacement(connection, number):
+            return
+        carry_over(connection, self._newest.of(connection), provider, number, now)
+        decide_refunds(connection, provider, number, cause, now=now)
 
 
 def _begins(declared: Declarations, legal_entity: str, day: date, now: datetime) -> datetime:

@@ -31,14 +31,14 @@ SELECT EXISTS (
     WHERE invoice.number = %s AND invoice.customer IS NULL
 )
 """
-# The invoices on which earlier revisions of a new one's sessions stood.
+# The invoices on which earlier revisions of new ones' sessions stood.
 _REPLACED: LiteralString = """
-SELECT DISTINCT invoice.number, before.number
+SELECT DISTINCT before.number
 FROM issued_invoice AS invoice JOIN invoiced_session AS stands ON stands.number = invoice.number
 JOIN invoiced_session AS before ON before.session_id = stands.session_id
     AND before.revision < stands.revision AND before.number <> invoice.number
 WHERE invoice.number = ANY (%s) AND invoice.customer IS NULL
-ORDER BY invoice.number, before.number
+ORDER BY before.number
 """
 _SUCCESSORS: LiteralString = """
 SELECT DISTINCT later.number
@@ -61,35 +61,29 @@ def awaits_replacement(connection: Connection[Any], number: str) -> bool:
     return bool(found)
 
 
-def replacements(connection: Connection[Any], number: str) -> list[str]:
-    """Return the invoices that have taken the place of invoice *number*, of no customer."""
-    return [later for (later,) in connection.execute(_SUCCESSORS, (number,)).fetchall()]
+def replaced_by(connection: Connection[Any], issued: Sequence[str]) -> list[str]:
+    """Return the invoices whose place *issued* ones, of no customer, have taken."""
+    return [number for (number,) in connection.execute(_REPLACED, (list(issued),)).fetchall()]
 
 
 def carry_over(
-    connection: Connection[Any],
-    declared: Declarations,
-    provider: str,
-    issued: Sequence[str],
-    now: datetime,
-) -> list[str]:
-    """Let what was paid for invoices that *issued* ones replace count for these; return the former.
+    connection: Connection[Any], declared: Declarations, provider: str, number: str, now: datetime
+) -> None:
+    """Let what was paid too much for invoice *number* count for those that have taken its place.
 
     Within the caller's transaction, under the books' lock. It is told again without effect.
     """
-    replaced = connection.execute(_REPLACED, (list(issued),)).fetchall()
-    for number, before in replaced:
-        old, new = open_item(connection, before), open_item(connection, number)
+    for (later,) in connection.execute(_SUCCESSORS, (number,)).fetchall():
+        old, new = open_item(connection, number), open_item(connection, later)
         if old is None or new is None or old.account is None or new.account is None:
             continue
         left = min(-old.open_minor, new.open_minor)
-        for about, paid in connection.execute(_PAID_BY, (before, provider)).fetchall():
+        for about, paid in connection.execute(_PAID_BY, (number, provider)).fetchall():
             part = min(left, paid)
             if part > 0:
                 calendar = Taking(connection, declared, provider, now).calendar(new.legal_entity)
                 record_movement(connection, _moved(old, new, provider, about, part, now), calendar)
                 left -= part
-    return [before for _, before in replaced]
 
 
 def _moved(

@@ -31,16 +31,23 @@ from ledger.declared.declarations import BEGINNING, Kind
 from ledger.declared.passwords import hash_password
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import declare_all
+from ledger.desk.choices import choose
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
+from ledger.log.envelope import Choice
 from ledger.log.postgres import PostgresEventLog
 from ledger.log.postgres_lines import PostgresLineWriter
 from ledger.master_data.policies import Policy
 from ledger.master_data.stations import Station as DeclaredStation
+from ledger.master_data.tariff_versions import published
+from ledger.payments.collecting.collector import InvoiceCollector
+from ledger.payments.collecting.refund_taking import RefundTaker
 from ledger.payments.movement import STRIPE
+from ledger.payments.open_items import OpenItem, open_items
 from ledger.payments.requests import RequestKind
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.stripe.provider import StripeProvider
+from ledger.payments.taking import RequestTaker
 from ledger.payments.visits.holds import VisitTaker
 from ledger.payments.visits.kept import find_visit
 from ledger.payments.visits.opening import OpenedVisit, WantedVisit, open_visit
@@ -49,6 +56,7 @@ from ledger.payments.visits.visit import CardVisit
 from ledger.worker.worker import Worker
 from projections.running_prices import RunningPrices
 from projections.visit_view import VisitView, show_visit
+from tariffs.model.tariff import Dimension
 from tests import depot
 from tests.edge import CALL, PASSWORD, Edge, Station, open_edge
 from tests.fakes import FixedClock
@@ -128,7 +136,8 @@ class CardDepot:
         """Let the worker, the invoicer, the payments and the visits do what there is to do."""
         for _ in range(30):
             await asyncio.to_thread(self._work)
-            done = await asyncio.to_thread(self.payments.run_once)
+            done = await asyncio.to_thread(self._collect)
+            done += await asyncio.to_thread(self.payments.run_once)
             done += await self.visits.run_once()
             await self.visits.called()
             if not done:
@@ -145,6 +154,34 @@ class CardDepot:
         until = self.clock.now() + timedelta(hours=2)
         with connect(self.dsn) as connection, InvoiceIssuer(self.dsn) as issuer:
             issue_due(connection, issuer, load_declarations(connection), up_to=until)
+
+    def _collect(self) -> int:
+        with connect(self.dsn) as connection:
+            return InvoiceCollector(connection, STRIPE).run_once(self.clock.now())
+
+    def correct(self, session_id: str, price: str) -> None:
+        """Have a session priced again, by another price of a kWh."""
+        tariff = published(depot.tariff("energy", depot.component(Dimension.ENERGY, price)))
+        change = Change(kind=Kind.TARIFF, key="energy", entity=tariff, valid_from=BEGINNING)
+        at = self.clock.now()
+        with connect(self.dsn) as connection, PostgresEventLog(self.dsn) as log:
+            declare_all(connection, [change], log=log, by="a test", at=at)
+            line = Choice(
+                received_at=at,
+                station="ST-1",
+                session_id=session_id,
+                choice="correct",
+                by="anna",
+                reason="the price was wrong",
+            )
+            choose(connection, session_id, choice=line, log=log, work_off=lambda *_: self._work())
+
+    def open_items(self) -> list[OpenItem]:
+        with connect(self.dsn) as connection:
+            rows = connection.execute(
+                "SELECT number FROM issued_invoice WHERE credits IS NULL ORDER BY number"
+            )
+            return open_items(connection, [number for (number,) in rows])
 
     def visit(self, opened: OpenedVisit) -> CardVisit:
         with connect(self.dsn) as connection:
@@ -168,8 +205,11 @@ class CardDepot:
         """Have so much flowed by now, half an hour later."""
         self.passes(30)
         sampled = [{"value": str(wh), "unit": "Wh"}]
-        values = {"transactionId": number, "connectorId": 1}
-        values |= {"meterValue": [self._at() | {"sampledValue": sampled}]}
+        values = {
+            "transactionId": number,
+            "connectorId": 1,
+            "meterValue": [self._at() | {"sampledValue": sampled}],
+        }
         await driven.call("MeterValues", values)
 
     async def end(self, driven: DrivenStation, number: int, wh: int) -> None:
@@ -218,14 +258,25 @@ async def card_depot(
             exits.push_async_callback(each.close)
         exits.callback(asyncio.create_task(commands.follow()).cancel)
         log = await exits.enter_async_context(await PostgresLineWriter.open(dsn, partitions=1))
-        parts = {"epochs": epochs, "commands": rows, "subjects": subjects, "ids": ids}
-        edge = await exits.enter_async_context(open_edge(log=log, directory=directory, **parts))
+        edge = await exits.enter_async_context(
+            open_edge(
+                log=log,
+                directory=directory,
+                epochs=epochs,
+                commands=rows,
+                subjects=subjects,
+                ids=ids,
+            )
+        )
         fake = exits.enter_context(FakeStripe(now=clock.now, sends=False))
         provider = StripeProvider(TEST_KEY, url=fake.url)
         exits.callback(provider.close)
         found = CardDepot(dsn, clock, edge, fake)
         kinds = RequestKind.HOLD, RequestKind.RAISE, RequestKind.CAPTURE, RequestKind.RELEASE
-        takers = dict.fromkeys(kinds, VisitTaker())
+        takers: dict[RequestKind, RequestTaker] = {
+            **dict.fromkeys(kinds, VisitTaker()),
+            RequestKind.REFUND: RefundTaker(),
+        }
         found.payments = PaymentRunner(dsn, provider, takers, {}, clock.now, "p")
         exits.callback(found.payments.close)
         prices = exits.enter_context(RunningPrices(dsn))

@@ -13,6 +13,7 @@ from ledger.database import connect
 from ledger.log.postgres import PostgresEventLog
 from ledger.payments.open_items import open_item
 from ledger.payments.visits.visit import VisitState
+from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from tests.deploy.visits.driven_station import card_depot
 
@@ -34,7 +35,11 @@ async def test_a_visit_from_the_card_to_the_receipt(database: str, tmp_path: Pat
         await depot.meter(driven, number, 5_000)
         await depot.rest()
         so_far = depot.view(opened)
-        assert (so_far.state, so_far.cost, so_far.energy_wh) == ("charging", Decimal("2.38"), 5_000)
+        assert (so_far.state, so_far.cost, so_far.energy_wh) == (
+            "charging",
+            Decimal("2.38"),
+            Decimal(5_000),
+        )
         await depot.end(driven, number, 10_000)
         await depot.rest()
 
@@ -51,6 +56,7 @@ async def test_a_visit_from_the_card_to_the_receipt(database: str, tmp_path: Pat
     assert item is not None
     assert (item.paid_minor, item.open_minor, item.customer) == (COST, 0, None)
     decision = unpack_decision(body)
+    assert isinstance(decision, SessionRated)
     assert (decision.payer.kind, decision.payer.party) == ("bearer", opened.visit.token_uid)
 
 
@@ -114,6 +120,36 @@ async def test_a_driver_who_is_asked_by_their_bank_starts_once_they_agreed(
 
         assert depot.visit(opened).state is VisitState.STARTING
         assert [action for action, _ in driven.asked] == ["RemoteStartTransaction"]
+
+
+@pytest.mark.parametrize(
+    ("price", "stands"),
+    [
+        pytest.param("0.50", (595, COST, 119, 0), id="dearer, the rest is open"),
+        pytest.param("0.30", (357, 357, 0, 119), id="cheaper, the rest is given back"),
+    ],
+)
+async def test_what_was_paid_goes_on_to_the_invoice_that_replaces_a_corrected_one(
+    database: str, tmp_path: Path, price: str, stands: tuple[int, ...]
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        opened = depot.open()
+        await depot.rest()
+        await depot.end(driven, await depot.begin(driven), 10_000)
+        await depot.rest()
+        [session] = depot.view(opened).sessions
+        depot.correct(session, price)
+        depot.passes(60)
+        await depot.rest()
+
+        before, after = depot.open_items()
+        assert (before.credited_minor, before.open_minor) == (COST, 0)
+        # A refund that moves no money shows what was let go of the hold.
+        refunds = [each for each in depot.fake.of("refund") if each["balance_transaction"]]
+        given_back = sum(each["amount"] for each in refunds)
+        assert (after.due_minor, after.paid_minor, after.open_minor, given_back) == stands
+        assert depot.fake.total_minor() == stands[1] - 32, "less the provider's fee"
 
 
 async def test_a_late_start_of_a_visit_that_is_over_waits_for_a_person(

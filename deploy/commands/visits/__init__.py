@@ -1,0 +1,1 @@
+"""`wattledger visits`: charging without a contract, paid by card."""
