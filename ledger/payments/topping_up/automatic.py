@@ -133,7 +133,8 @@ class AutomaticTopUps:
                 PayingCustomer(self._provider, self._legal_entity, account.customer),
                 account.currency,
                 round_money(Money(wish.by, account.currency)),
-                f"auto/{self._legal_entity}/{account.currency}/{len(own) + 1}",
+                f"{self._legal_entity}/{account.currency}/{len(own) + 1}",
+                is_automatic=True,
             )
             try:
                 decide_top_up(connection, wanted, by=BY, at=now)

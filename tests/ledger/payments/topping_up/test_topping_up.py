@@ -136,7 +136,7 @@ def test_what_goes_back_is_off_the_balance_at_once_and_goes_once(
     assert [each.amount_minor for each in decided] == [2_000, 500]
     assert [each.key for each in raising.pay_back(2_500, "x")] == [
         "payback:anna:x",
-        "payback:anna:x:2",
+        "payback.2:anna:x",
     ]
     raising.run()
     with pytest.raises(OtherPayBackError, match=r"25\.00 EUR"):
@@ -258,7 +258,7 @@ def test_a_balance_raises_itself_once_at_a_time_and_so_often_a_day(
 
     assert decided == [1, 0, 1, 1, 0, 0, 1]
     keys = [each.key for each in raising.requests("anna", RequestKind.TOP_UP)]
-    assert keys == [f"topup:anna:auto/depot/EUR/{number}" for number in range(1, 5)]
+    assert keys == [f"topup.auto:anna:depot/EUR/{number}" for number in range(1, 5)]
     assert paper.net_minor() == 3_000
 
 
