@@ -286,3 +286,20 @@ def test_it_counts_what_runs_and_does_not_ask_again_at_once(
         raising.run()
 
     assert decided == [1, 0, 0, 1]
+
+
+def test_it_does_not_ask_a_bank_again_that_wants_the_customer(
+    raising: Raising, paper: PaperProvider
+) -> None:
+    paper.declines["pm_1"] = "authentication_required"
+    raising.wish(pays_in_advance=True, top_up_below=Decimal(5), top_up_by=Decimal(10))
+    automatic = AutomaticTopUps(raising.connection, STRIPE, "depot")
+    decided = []
+    for _ in range(3):
+        decided.append(look(raising, automatic, minutes=24 * 60))
+        raising.run()
+    raising.method(method="pm_2")
+    raising.run()
+    decided.append(look(raising, automatic))
+
+    assert decided == [1, 0, 0, 1]
