@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from ledger.books.prepayments import PrepaidAccount
 from ledger.declared.declarations import Declarations
-from ledger.payments.credit import Fund, FundedSession, MoneySoFar, smallest_limit
+from ledger.payments.topping_up.credit import Fund, FundedSession, MoneySoFar, smallest_limit
 from ledger.rating.basis import Basis, Terms, terms_of
 from ledger.rating.decisions import PayerKind
 from ledger.rating.entitlements import Entitlements

@@ -48,7 +48,7 @@ from ingest.prices.price import (
 from ingest.prices.words import Stage, TransactionNews
 from ingest.rpc.fields import PayloadFields
 from ledger.master_data.assignments import NO_LIMITS
-from ledger.payments.credit import MoneySoFar
+from ledger.payments.topping_up.credit import MoneySoFar
 
 LOOK_EVERY_SECONDS: Final = 5.0
 """How often a transaction that has limits is looked at, at most."""

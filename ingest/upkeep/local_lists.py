@@ -25,7 +25,7 @@ from ingest.answers.answering import timestamp
 from ledger.declared.declarations import Declarations, Kind
 from ledger.master_data.policies import LocalList
 from ledger.master_data.tokens import TokenStatus
-from ledger.payments.credit import payer_in_advance
+from ledger.payments.topping_up.credit import payer_in_advance
 from tariffs.model.canonical import canonical_json
 
 OLD: Final = "ocpp1.6"

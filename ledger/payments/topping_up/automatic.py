@@ -24,9 +24,9 @@ from ledger.declared.store import NewestDeclarations
 from ledger.master_data.sites import Site
 from ledger.payments.collecting.declines import asks_customer
 from ledger.payments.collecting.methods import PayingCustomer, ready_methods
-from ledger.payments.credit import AskedCredit, left_minor
 from ledger.payments.recording import under_the_books
 from ledger.payments.requests import ProviderRequest, RequestKind, RequestState, requests_for
+from ledger.payments.topping_up.credit import AskedCredit, left_minor
 from ledger.payments.topping_up.top_up import WantedTopUp, decide_top_up
 from tariffs.quantities import Money, money_of_minor, round_money
 

@@ -4,8 +4,7 @@
     gone      REFUNDED by the provider, out of `cash:clearing`
     refused, or it came back      -> the balance rises again by as much
 
-No more goes back than is left (`ledger.payments.credit`), and no more than came by each payment,
-the newest first. Key payback:CUSTOMER:REFERENCE, of a second payment payback.2:CUSTOMER:REFERENCE.
+No more goes back than is left (`credit`), and no more than came by each payment, Key payback:CUSTOMER:REFERENCE, of a second payment payback.2:CUSTOMER:REFERENCE.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from ledger.books.prepayments import (
     record_prepayment,
 )
 from ledger.errors import LedgerError
-from ledger.payments.credit import AskedCredit, left_minor
 from ledger.payments.movement import CLEARING, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.provider import (
     PaymentProvider,
@@ -44,6 +42,7 @@ from ledger.payments.requests import (
     requests_for,
 )
 from ledger.payments.taking import RequestOutcome, Taking
+from ledger.payments.topping_up.credit import AskedCredit, left_minor
 from ledger.payments.topping_up.top_up import WantedTopUp
 
 LOOKED_AGAIN: Final = timedelta(days=1)

@@ -16,7 +16,7 @@ from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare, load_declarations
 from ledger.master_data.policies import Policy
-from ledger.payments.credit import MoneySoFar, has_credit
+from ledger.payments.topping_up.credit import MoneySoFar, has_credit
 from projections.running_prices import RunningPrices
 from tests.charging_day import (
     MORNING,
