@@ -49,7 +49,7 @@ from ledger.master_data.stations import Station
 from ledger.master_data.tokens import Token
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
 from ledger.partners.asking import REMEMBERED, TokenAsker
-from ledger.payments.credit import AskedCredit, payer_in_advance
+from ledger.payments.topping_up.credit import AskedCredit, payer_in_advance
 from ledger.persons.store import SPELT
 
 FRESH_SECONDS: Final = 0.5

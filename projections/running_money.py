@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from ledger.books.prepayments import PrepaidAccount
 from ledger.declared.declarations import Declarations
-from ledger.payments.credit import Fund, FundedSession, MoneySoFar, smallest_limit
+from ledger.payments.topping_up.credit import Fund, FundedSession, MoneySoFar, smallest_limit
 from ledger.rating.basis import Basis, Terms, terms_of
 from ledger.rating.decisions import PayerKind
 from ledger.rating.entitlements import Entitlements
@@ -21,6 +21,8 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.vehicle.going_on import gone_on
 from tariffs.quantities import Money, money_of_minor, round_money
 
+AHEAD: Final = timedelta(minutes=1)
+"""Over so long it is seen how fast a price grows: over a second it may not by a cent."""
 _NO_POWER: Final = Decimal(0)
 
 
@@ -49,15 +51,16 @@ def money_so_far(
     limit = smallest_limit(connection, funds, _funded(session, uid, basis, terms, cost), now)
     if limit is None or session.is_ended:
         return None
-    last = session.provisional_ended_at or now
-    until = max(now, last) + timedelta(seconds=terms.policy.stop_margin_s)
-    later = gone_on(session, until, _declared_w(session, known, terms.at))
-    ahead = max(gross_so_far(later, basis, terms, entitled) or cost, cost)
-    seconds = Decimal(max((until - last).total_seconds(), 1))
-    limited, costs, will = (
-        money_of_minor(minor, basis.site.currency).amount for minor in (limit, cost, ahead)
+    until = max(now, session.provisional_ended_at or now)
+    until += timedelta(seconds=terms.policy.stop_margin_s)
+    declared_w, ahead = _declared_w(session, known, terms.at), [cost]
+    for moment in (until, until + AHEAD):
+        later = gross_so_far(gone_on(session, moment, declared_w), basis, terms, entitled)
+        ahead.append(ahead[-1] if later is None else max(later, ahead[-1]))
+    limited, costs, will, then = (
+        money_of_minor(minor, basis.site.currency).amount for minor in (limit, *ahead)
     )
-    return MoneySoFar(limited, costs, will, (will - costs) / seconds)
+    return MoneySoFar(limited, costs, will, (then - will) / Decimal(AHEAD.total_seconds()))
 
 
 def _funded(

@@ -15,7 +15,7 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations, load_version
 from ledger.facts.flags import Flag
 from ledger.master_data.assignments import NO_LIMITS, SessionLimits
-from ledger.payments.credit import PREPAID, Fund, MoneySoFar
+from ledger.payments.topping_up.credit import PREPAID, Fund, MoneySoFar
 from ledger.payments.visits.fund import VISITS
 from ledger.rating.allowances import ReadAllowances
 from ledger.rating.basis import terms_of

@@ -25,6 +25,10 @@ from ledger.payments.payouts.taker import PayoutTaker
 from ledger.payments.provider import PaymentObjectKind
 from ledger.payments.requests import RequestKind
 from ledger.payments.taking import ObjectTaker, RequestTaker
+from ledger.payments.topping_up.automatic import AutomaticTopUps
+from ledger.payments.topping_up.lost_top_up import take_from_balance
+from ledger.payments.topping_up.pay_back import PayBackTaker
+from ledger.payments.topping_up.top_up import TopUpTaker
 from ledger.payments.visits.holds import VisitTaker
 
 
@@ -53,11 +57,14 @@ def payment_work(
 ) -> PaymentWork:
     """Return who takes what, of the account of *legal_entity*; rounds decide on *connection*."""
     visits, dsn = VisitTaker(), context.dsn
+    top_ups = AutomaticTopUps(connection, STRIPE, legal_entity)
     return PaymentWork(
         takers={
             RequestKind.SET_UP: SetUpTaker(),
             RequestKind.COLLECT: CollectTaker(),
             RequestKind.REFUND: RefundTaker(),
+            RequestKind.TOP_UP: TopUpTaker(),
+            RequestKind.PAY_BACK: PayBackTaker(),
             RequestKind.HOLD: visits,
             RequestKind.RAISE: visits,
             RequestKind.CAPTURE: visits,
@@ -65,9 +72,12 @@ def payment_work(
         },
         objects={
             PaymentObjectKind.REFUND: StrayRefundTaker(),
-            PaymentObjectKind.DISPUTE: DisputeTaker(dsn, legal_entity),
+            PaymentObjectKind.DISPUTE: DisputeTaker(dsn, legal_entity, take_from_balance),
             PaymentObjectKind.PAYOUT: PayoutTaker(dsn, legal_entity),
         },
-        rounds=(PaymentRound("collecting", 1.0, InvoiceCollector(connection, STRIPE).run_once),),
+        rounds=(
+            PaymentRound("collecting", 1.0, InvoiceCollector(connection, STRIPE).run_once),
+            PaymentRound("topping-up", 1.0, top_ups.run_once),
+        ),
         loops={"visits": partial(run_visits, context)},
     )

@@ -17,7 +17,7 @@ from typing import Final, LiteralString, NamedTuple
 import psycopg
 
 from ingest.gathering import Connect, Gatherer
-from ledger.payments.credit import LEFT, AskedCredit
+from ledger.payments.topping_up.credit import LEFT, AskedCredit
 from tariffs.quantities import money_of_minor
 
 KNOWN_SECONDS: Final = 2.0

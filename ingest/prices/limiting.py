@@ -48,7 +48,7 @@ from ingest.prices.price import (
 from ingest.prices.words import Stage, TransactionNews
 from ingest.rpc.fields import PayloadFields
 from ledger.master_data.assignments import NO_LIMITS
-from ledger.payments.credit import MoneySoFar
+from ledger.payments.topping_up.credit import MoneySoFar
 
 LOOK_EVERY_SECONDS: Final = 5.0
 """How often a transaction that has limits is looked at, at most."""
@@ -195,7 +195,8 @@ class LimitWatch:
         if found is not None:
             self._found(watched, found)
         elif watched.is_funded:
-            self._again(watched, BEHIND_SECONDS)
+            # Who prices had no time: what is left may be used up meanwhile.
+            self._again(watched, LOOK_EVERY_SECONDS)
 
     def _found(self, watched: _Watched, found: RunningTransaction) -> None:
         """Stop a transaction that was looked at, or say when to look at it again."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 
 from ledger.log.event_log import Position
 from ledger.master_data.assignments import SessionLimits
-from ledger.payments.credit import MoneySoFar
+from ledger.payments.topping_up.credit import MoneySoFar
 
 LOOK_SECONDS: Final = 0.02
 

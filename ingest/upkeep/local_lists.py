@@ -1,8 +1,9 @@
 """What a station's local list holds, and how a version writes it. Pure.
 
 A list is what the station lets charge while it cannot ask: the declared tokens that may charge at
-its site, with their group and expiry. A token with hours is left out, as no list can say them, and
-so are partners' tokens, which are too many; both are asked about while the station is connected.
+its site, with their group and expiry. A token with hours is left out, as no list can say them; so
+is one of a customer who pays in advance, whose balance changes by the minute, and so are partners'
+tokens, which are too many. All of these are asked about while the station is connected.
 
     site harbour, A {}, B {sites: [hotel]}, C {status: blocked}, D {hours: ...}   -> A alone
     the same in 1.6, A longer than 20 characters                                  -> nothing
@@ -24,6 +25,7 @@ from ingest.answers.answering import timestamp
 from ledger.declared.declarations import Declarations, Kind
 from ledger.master_data.policies import LocalList
 from ledger.master_data.tokens import TokenStatus
+from ledger.payments.topping_up.credit import payer_in_advance
 from tariffs.model.canonical import canonical_json
 
 OLD: Final = "ocpp1.6"
@@ -75,6 +77,8 @@ class ListContents:
             if token is None or token.status is not TokenStatus.ACCEPTED or token.has_expired(at):
                 continue
             if token.hours or (is_old and token.is_master_pass):
+                continue
+            if payer_in_advance(known, token, at) is not None:
                 continue
             entry = ListEntry(subject, token.expires_at, token.parent)
             for held in [self._at_sites[site] for site in token.sites] or [self._everywhere]:

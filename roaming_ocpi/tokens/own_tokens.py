@@ -18,7 +18,7 @@ from ledger.declared.declarations import Declaration, Declarations, Kind
 from ledger.master_data.customers import Customer
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.partners.tokens import ID_MAX
-from ledger.payments.credit import has_credit
+from ledger.payments.topping_up.credit import has_credit
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find
 from roaming_ocpi.tokens.reading import RFID

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
@@ -11,6 +12,9 @@ from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.login import login
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
+
+if TYPE_CHECKING:
+    from ledger.desk.customers.prepaying import PrepaymentWish
 
 COLUMNS = {
     "legal entity": "left",
@@ -81,6 +85,50 @@ def pay_back(
     return _record(customer, amount, payment, folder, is_back=True)
 
 
+def charge(
+    customer: str,
+    amount: Decimal,
+    /,
+    *,
+    payment: PaymentOptions,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """Have an amount taken from a customer's card or account on file, into the balance.
+
+    It is decided here, and asked for by the part `payments`; the balance rises once the money was
+    taken. The same reference is asked for once, and says how it goes when it is given again.
+
+    Args:
+        customer: The customer's key.
+        amount: How much, as 50 or 49.90.
+        payment: The rest; the reference is of your choice.
+        folder: Where.
+    """
+    return _by_card(customer, amount, payment, folder, is_back=False)
+
+
+def refund(
+    customer: str,
+    amount: Decimal,
+    /,
+    *,
+    payment: PaymentOptions,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """Have some of what is left given back to the card or account that it came from.
+
+    It is off the balance at once, and on it again where the bank does not take it. Above the
+    policy's payment_approval_above another person says the same.
+
+    Args:
+        customer: The customer's key.
+        amount: How much, as 50 or 49.90.
+        payment: The rest; the reference is of your choice.
+        folder: Where.
+    """
+    return _by_card(customer, amount, payment, folder, is_back=True)
+
+
 def show(customer: str, /, *, limit: Limit = 50, folder: ReadingFolder = READ_FOLDER) -> int:
     """Show what a customer has left of what was paid in advance, and what moved it.
 
@@ -120,14 +168,12 @@ def show(customer: str, /, *, limit: Limit = 50, folder: ReadingFolder = READ_FO
     return 0
 
 
-def _record(
-    customer: str, amount: Decimal, payment: PaymentOptions, folder: ReadingFolder, *, is_back: bool
-) -> int:
-    from deploy.clock import SystemClock
-    from ledger.desk.customers.prepaying import PrepaymentWish, prepay
-    from projections.invoice_list import amount as words
+def _wish(
+    customer: str, amount: Decimal, payment: PaymentOptions, *, is_back: bool = False
+) -> PrepaymentWish:
+    from ledger.desk.customers.prepaying import PrepaymentWish
 
-    wish = PrepaymentWish(
+    return PrepaymentWish(
         customer=customer,
         amount=amount,
         currency=payment.currency.upper(),
@@ -135,6 +181,62 @@ def _record(
         legal_entity=payment.legal_entity,
         is_back=is_back,
     )
+
+
+def _by_card(
+    customer: str, amount: Decimal, payment: PaymentOptions, folder: ReadingFolder, *, is_back: bool
+) -> int:
+    from deploy.clock import SystemClock
+    from ledger.desk.paying.raising_balances import pay_back_to_card, top_up_by_card
+    from ledger.payments.movement import STRIPE
+    from projections.invoice_list import amount as words
+
+    decide = pay_back_to_card if is_back else top_up_by_card
+    wish = _wish(customer, amount, payment)
+    with opened(folder.settings()) as connection:
+        done = decide(connection, STRIPE, wish, by=payment.by or login(), at=SystemClock().now())
+    wanted = done.wanted
+    if folder.json:
+        print_json(
+            {
+                "customer": customer,
+                "legal_entity": wanted.who.legal_entity,
+                "reference": wanted.reference,
+                "currency": wanted.currency,
+                "amount_minor": wanted.amount_minor,
+                "requests": [
+                    {
+                        "key": each.key,
+                        "amount_minor": each.amount_minor,
+                        "state": each.state.value,
+                        "reason": each.reason,
+                    }
+                    for each in done.requests
+                ],
+                "balance_minor": done.balance_minor,
+            }
+        )
+        return 0
+    what = words(wanted.amount_minor, wanted.currency)
+    if not done.requests:
+        say(f"{what} wait for another person, who says the same")
+    for each in done.requests:
+        of = words(each.amount_minor, each.currency)
+        reason = f" ({each.reason})" if each.reason else ""
+        said = "back to the card" if is_back else "from the card"
+        say(f"{of} {said}: {each.state.value}{reason}")
+    say(f"balance at {wanted.who.legal_entity}: {words(done.balance_minor, wanted.currency)}")
+    return 0
+
+
+def _record(
+    customer: str, amount: Decimal, payment: PaymentOptions, folder: ReadingFolder, *, is_back: bool
+) -> int:
+    from deploy.clock import SystemClock
+    from ledger.desk.customers.prepaying import prepay
+    from projections.invoice_list import amount as words
+
+    wish = _wish(customer, amount, payment, is_back=is_back)
     with opened(folder.settings()) as connection:
         done = prepay(connection, wish, by=payment.by or login(), at=SystemClock().now())
     paid = done.prepayment

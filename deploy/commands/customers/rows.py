@@ -26,6 +26,18 @@ CUSTOMER_COMMANDS: Final = (
         examples=("prepaid pay-back ada 12.50 --currency EUR --reference 2026-04-01/17",),
     ),
     Command(
+        words="prepaid charge",
+        function="deploy.commands.customers.prepaid:charge",
+        summary="Have an amount taken from a customer's card or account on file, into the balance.",
+        examples=("prepaid charge ada 50 --currency EUR --reference desk/17",),
+    ),
+    Command(
+        words="prepaid refund",
+        function="deploy.commands.customers.prepaid:refund",
+        summary="Have some of what is left given back to the card or account that it came from.",
+        examples=("prepaid refund ada 12.50 --currency EUR --reference desk/18",),
+    ),
+    Command(
         words="prepaid show",
         function="deploy.commands.customers.prepaid:show",
         summary="Show what a customer has left of what was paid in advance, and what moved it.",

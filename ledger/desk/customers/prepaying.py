@@ -56,12 +56,34 @@ def prepay(connection: Connection[Any], wish: PrepaymentWish, *, by: str, at: da
         BalanceTooSmallError: If more is to be paid back than there is.
     """
     known = load_declarations(connection)
+    prepayment = prepayment_of(connection, known, wish, by=by, at=at)
+    seller = known.legal_entity(prepayment.legal_entity, at)
+    calendar = zone(seller.time_zone) if seller else UTC
+    is_new = record_prepayment(connection, prepayment, calendar)
+    [standing] = standings(connection, [prepayment.account])
+    return Prepaid(prepayment, is_new, standing.balance_minor)
+
+
+def prepayment_of(
+    connection: Connection[Any],
+    known: Declarations,
+    wish: PrepaymentWish,
+    *,
+    by: str,
+    at: datetime,
+) -> Prepayment:
+    """Return what *wish* says, checked: nothing is recorded.
+
+    Raises:
+        UnknownCustomerError: If nobody of that key is declared.
+        UnclearSellerError: If the legal entity is not declared, or none is named of several.
+        UnfitPrepaymentError: If amount or reference cannot be booked.
+        UnknownCurrencyError: If ISO 4217 has no such currency.
+    """
     subject = customer_subject(connection, known, wish.customer, at)
     minor = minor_of(wish.amount, wish.currency)
-    legal_entity = named_seller(known, wish.legal_entity, at)
-    seller = known.legal_entity(legal_entity, at)
-    prepayment = Prepayment(
-        legal_entity=legal_entity,
+    return Prepayment(
+        legal_entity=named_seller(known, wish.legal_entity, at),
         reference=_reference(wish.reference),
         customer=subject,
         currency=wish.currency,
@@ -69,10 +91,6 @@ def prepay(connection: Connection[Any], wish: PrepaymentWish, *, by: str, at: da
         received_at=at,
         recorded_by=by,
     )
-    calendar = zone(seller.time_zone) if seller else UTC
-    is_new = record_prepayment(connection, prepayment, calendar)
-    [standing] = standings(connection, [prepayment.account])
-    return Prepaid(prepayment, is_new, standing.balance_minor)
 
 
 def customer_subject(

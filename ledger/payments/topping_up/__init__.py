@@ -1,1 +1,1 @@
-"""Prepaid balances raised by card, by a person or by themselves; given back to it, and lost."""
+"""Prepaid balances: what is left of them, raised by card, given back to it, and lost."""

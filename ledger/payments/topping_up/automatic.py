@@ -3,7 +3,8 @@
     top_up_below 10, top_up_by 50; 9.40 are left, what sessions cost so far included -> 50.00
     one is on its way      -> no other one until it is known what came of it
     three in 24 hours      -> no other one that day (policy `top_ups_a_day`)
-    a "no"                 -> not again within an hour
+    a "no"                 -> not again within an hour; where the customer must help, not again by
+                              that method
 
 Whose sessions go on is looked at each time; all others in turn, a page a time.
 """
@@ -21,11 +22,12 @@ from ledger.books.prepayments import PrepaidAccount
 from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import NewestDeclarations
 from ledger.master_data.sites import Site
-from ledger.payments.collecting.methods import PayingCustomer
-from ledger.payments.credit import AskedCredit, left_minor
+from ledger.payments.collecting.declines import asks_customer
+from ledger.payments.collecting.methods import PayingCustomer, ready_methods
 from ledger.payments.recording import under_the_books
 from ledger.payments.requests import ProviderRequest, RequestKind, RequestState, requests_for
-from ledger.payments.topping_up.top_up import NoMethodError, WantedTopUp, decide_top_up
+from ledger.payments.topping_up.credit import AskedCredit, left_minor
+from ledger.payments.topping_up.top_up import WantedTopUp, decide_top_up
 from tariffs.quantities import Money, money_of_minor, round_money
 
 BY: Final = "topping_up"
@@ -128,17 +130,19 @@ class AutomaticTopUps:
                 return 0
             if not _is_low(known, account, left, now):
                 return 0
+            who = PayingCustomer(self._provider, self._legal_entity, account.customer)
+            method = ready_methods(connection, [who]).get(who)
             own = [each for each in before if each.decided_by == BY]
+            if method is None or _needs_customer(own, method.method_id):
+                return 0
             wanted = WantedTopUp(
-                PayingCustomer(self._provider, self._legal_entity, account.customer),
+                who,
                 account.currency,
                 round_money(Money(wish.by, account.currency)),
-                f"auto/{self._legal_entity}/{account.currency}/{len(own) + 1}",
+                f"{self._legal_entity}/{account.currency}/{len(own) + 1}",
+                is_automatic=True,
             )
-            try:
-                decide_top_up(connection, wanted, by=BY, at=now)
-            except NoMethodError:
-                return 0
+            decide_top_up(connection, wanted, by=BY, at=now)
         return 1
 
     def _before(self, account: PrepaidAccount) -> list[ProviderRequest]:
@@ -156,6 +160,13 @@ def _may(before: Sequence[ProviderRequest], most: int, now: datetime) -> bool:
         each.state is not RequestState.DONE and now - each.decided_at < AFTER_A_NO for each in own
     )
     return len(own) < most and not refused
+
+
+def _needs_customer(own: Sequence[ProviderRequest], method_id: str) -> bool:
+    """Say whether the bank wants to hear of nobody but the customer."""
+    if not own or own[-1].state is not RequestState.FAILED:
+        return False
+    return asks_customer(own[-1].reason) and own[-1].body["method"] == method_id
 
 
 def _wish(known: Declarations, customer_id: str, now: datetime) -> _Wish | None:

@@ -4,14 +4,14 @@
     gone      REFUNDED by the provider, out of `cash:clearing`
     refused, or it came back      -> the balance rises again by as much
 
-No more goes back than is left (`ledger.payments.credit`), and no more than came by each payment,
-the newest first. Key payback:CUSTOMER:REFERENCE, of several payments with ":2" and so on behind it.
+No more goes back than is left (`credit`), and no more than came by each payment, Key payback:CUSTOMER:REFERENCE, of a second payment payback.2:CUSTOMER:REFERENCE.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any, Final, LiteralString
 
 from psycopg import Connection
@@ -24,7 +24,6 @@ from ledger.books.prepayments import (
     record_prepayment,
 )
 from ledger.errors import LedgerError
-from ledger.payments.credit import AskedCredit, left_minor
 from ledger.payments.movement import CLEARING, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.provider import (
     PaymentProvider,
@@ -43,9 +42,12 @@ from ledger.payments.requests import (
     requests_for,
 )
 from ledger.payments.taking import RequestOutcome, Taking
+from ledger.payments.topping_up.credit import AskedCredit, left_minor
 from ledger.payments.topping_up.top_up import WantedTopUp
 
 LOOKED_AGAIN: Final = timedelta(days=1)
+_DIGITS: Final = 8
+"""Of what tells the references of one payment's pay-backs apart: a key may be longer than one."""
 _OVER: Final = frozenset({RequestState.FAILED, RequestState.GIVEN_UP})
 # What came by each payment, and what was given back of it by hand at the provider.
 _CAME: LiteralString = """
@@ -63,9 +65,7 @@ GROUP BY reached.object_id ORDER BY 2 DESC
 """
 
 
-def decide_pay_back(
-    connection: Connection[Any], wanted: WantedTopUp, *, by: str, taking: Taking
-) -> list[ProviderRequest]:
+def decide_pay_back(taking: Taking, wanted: WantedTopUp, *, by: str) -> list[ProviderRequest]:
     """Take *wanted* off the balance, and decide that it is given back; return the requests.
 
     Whoever says the same again gets them as they stand.
@@ -75,15 +75,9 @@ def decide_pay_back(
         NotByCardError: If less than that came by the provider.
         OtherPayBackError: If the reference names another one.
     """
-    key = f"payback:{wanted.who.customer}:{wanted.reference}"
+    connection = taking.connection
     with under_the_books(connection):
-        known = _known(connection, key)
-        if known:
-            if (sum(each.amount_minor for each in known), known[0].currency) != (
-                wanted.amount_minor,
-                wanted.currency,
-            ):
-                raise OtherPayBackError(wanted.reference, known)
+        if known := pay_back_requests(connection, wanted):
             return known
         [left] = left_minor(connection, [AskedCredit(wanted.account)])
         if wanted.amount_minor > left:
@@ -92,9 +86,29 @@ def decide_pay_back(
         if wanted.amount_minor > (most := sum(minor for _, minor in came)):
             raise NotByCardError(wanted.account, most)
         for place, (intent, minor) in enumerate(_parts(came, wanted.amount_minor), 1):
-            part = key if place == 1 else f"{key}:{place}"
-            _decide(taking, wanted, part, intent, minor, by)
-        return _known(connection, key)
+            _decide(taking, wanted, _part_key(wanted, place), intent, minor, by)
+        return pay_back_requests(connection, wanted)
+
+
+def pay_back_requests(connection: Connection[Any], wanted: WantedTopUp) -> list[ProviderRequest]:
+    """Return the requests that *wanted* was decided as; none: it was not.
+
+    Raises:
+        OtherPayBackError: If the reference names another one.
+    """
+    known: list[ProviderRequest] = []
+    while (part := find_request(connection, _part_key(wanted, len(known) + 1))) is not None:
+        known.append(part)
+    asked = wanted.who.legal_entity, wanted.currency, wanted.amount_minor
+    if known and asked != (*known[0][4:6], sum(each.amount_minor for each in known)):
+        raise OtherPayBackError(wanted.reference, known)
+    return known
+
+
+def _part_key(wanted: WantedTopUp, place: int) -> str:
+    # In front: behind it, it could be the end of a reference.
+    prefix = "payback" if place == 1 else f"payback.{place}"
+    return f"{prefix}:{wanted.who.customer}:{wanted.reference}"
 
 
 def _decide(
@@ -113,17 +127,7 @@ def _decide(
         decided_by=by,
     )
     decide_request(taking.connection, request)
-    _change_balance(taking, request, key, -minor)
-
-
-def _known(connection: Connection[Any], key: str) -> list[ProviderRequest]:
-    found: list[ProviderRequest] = []
-    while True:
-        part = key if not found else f"{key}:{len(found) + 1}"
-        request = find_request(connection, part)
-        if request is None:
-            return found
-        found.append(request)
+    _change_balance(taking, request, "back", -minor)
 
 
 def _came(connection: Connection[Any], wanted: WantedTopUp) -> Iterator[tuple[str, int]]:
@@ -151,10 +155,11 @@ def _parts(came: Sequence[tuple[str, int]], wanted: int) -> Iterator[tuple[str, 
         wanted -= part
 
 
-def _change_balance(taking: Taking, request: ProviderRequest, reference: str, minor: int) -> None:
+def _change_balance(taking: Taking, request: ProviderRequest, why: str, minor: int) -> None:
+    digest = sha256(request.key.encode()).hexdigest()[:_DIGITS]
     prepayment = Prepayment(
         legal_entity=request.legal_entity,
-        reference=f"{request.provider}/{reference}",
+        reference=f"{request.provider}/{request.body['intent']}/{why}/{digest}",
         customer=request.subject,
         currency=request.currency,
         amount_minor=minor,
@@ -180,7 +185,7 @@ class PayBackTaker:
             _book(taking, request, found, MoneyKind.REFUNDED, -found.amount_minor)
             if found.status is RefundStatus.FAILED:
                 _book(taking, request, found, MoneyKind.REFUND_FAILED, found.amount_minor)
-                _change_balance(taking, request, f"{request.key}/back", request.amount_minor)
+                _change_balance(taking, request, "again", request.amount_minor)
                 return RequestOutcome(RequestState.FAILED, found.reason or "came_back")
         if found.status is RefundStatus.PENDING and request.state is not RequestState.DONE:
             return RequestOutcome(RequestState.OPEN, next_at=taking.now + LOOKED_AGAIN)
@@ -190,7 +195,7 @@ class PayBackTaker:
         self, taking: Taking, request: ProviderRequest, error: ProviderError
     ) -> RequestOutcome:
         """Put it on the balance again, and note why."""
-        _change_balance(taking, request, f"{request.key}/back", request.amount_minor)
+        _change_balance(taking, request, "again", request.amount_minor)
         return RequestOutcome(RequestState.FAILED, error.reason)
 
 

@@ -44,17 +44,27 @@ DESCRIPTION: Final = "prepaid balance"
 
 
 class WantedTopUp(NamedTuple):
-    """Which balance is to rise, by how much, and what names that; `amount_minor` is above 0."""
+    """Which balance is to rise, by how much, and what names that; `amount_minor` is above 0.
+
+    `is_automatic`: nobody said so, and no reference of a person's is its own.
+    """
 
     who: PayingCustomer
     currency: str
     amount_minor: int
     reference: str
+    is_automatic: bool = False
 
     @property
     def key(self) -> str:
         """Under which key it is asked for."""
-        return f"topup:{self.who.customer}:{self.reference}"
+        prefix = "topup.auto" if self.is_automatic else "topup"
+        return f"{prefix}:{self.who.customer}:{self.reference}"
+
+    @property
+    def pay_back_key(self) -> str:
+        """Under which key so much goes back in place of coming."""
+        return f"payback:{self.who.customer}:{self.reference}"
 
     @property
     def account(self) -> PrepaidAccount:

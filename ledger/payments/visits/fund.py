@@ -1,4 +1,4 @@
-"""How much a visit's session may cost: what is held for it (`ledger.payments.credit.Fund`)."""
+"""How much a visit's session may cost: what is held for it (`topping_up.credit.Fund`)."""
 
 from __future__ import annotations
 

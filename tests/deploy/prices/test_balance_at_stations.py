@@ -26,7 +26,16 @@ for each in STATIONS:
 
 def top_up(wattledger: Wattledger, name: str, amount: str) -> None:
     wattledger.done(
-        *("prepaid", "top-up", f"of-{name}", amount, "--currency", "EUR", "--reference", amount)
+        *(
+            "prepaid",
+            "top-up",
+            f"of-{name}",
+            amount,
+            "--currency",
+            "EUR",
+            "--reference",
+            f"{name}/{amount}",
+        )
     )
 
 
@@ -42,6 +51,10 @@ def shows(station: Driven, name: str) -> None:
     """Have a station show the token of its driver."""
     uid = f"04-{name}"
     station.start = {"idTag": uid} | {"idToken": {"idToken": uid, "type": "ISO14443"}}
+
+
+def stopped_transaction(station: Driven) -> Any:  # noqa: ANN401 - any JSON
+    return station.stop["transactionId"]
 
 
 async def authorized(station: Driven) -> str:
@@ -76,7 +89,7 @@ async def used_up(wattledger: Wattledger, address: str, name: str) -> None:
             # 50 Wh are 2.38; that 2.39 are used up a moment later is seen without another word.
             await station.meter(transaction, 3, 50, now())
         await asyncio.wait_for(station.stopped.wait(), 30)
-        assert str(station.stop["transactionId"]) == transaction
+        assert str(stopped_transaction(station)) == transaction
         await station.end(transaction, 4, 51, now())
 
 
@@ -103,7 +116,9 @@ async def test_a_session_ends_when_the_balance_does(tmp_path: Path) -> None:
     costs = {each["cost"]["gross_minor"] for each in listed if not without_credit(each)}
     assert costs == {243}
     assert [each["cost"]["gross_minor"] for each in listed if without_credit(each)] == [5]
-    assert [each["asked_by"] for calls in shown for each in calls] == ["limit of money"] * 3
+    # The one without credit may have been told as well, before it ended.
+    stops = [{each["asked_by"] for each in calls} for calls in shown]
+    assert stops == [{"limit of money"}] * 3
 
 
 def without_credit(session: Any) -> bool:  # noqa: ANN401 - any JSON

@@ -16,7 +16,7 @@ from ingest.edge.server import DEFAULT_MANNERS, Manners
 from ingest.prices.price import FinalPrice, PriceQuestion, RunningTransaction, ShownPrice, Stops
 from ledger.log.envelope import Frame
 from ledger.master_data.assignments import NO_LIMITS, SessionLimits
-from ledger.payments.credit import MoneySoFar
+from ledger.payments.topping_up.credit import MoneySoFar
 from tests.edge import PASSWORD, Edge, Station, open_edge
 from tests.fakes import NOON, FixedDirectory
 

@@ -13,7 +13,7 @@ from ingest.prices import limiting
 from ingest.prices.limiting import MONEY_SECONDS, reached, seconds_left
 from ingest.prices.price import RunningTransaction, WantedStop
 from ledger.master_data.assignments import NO_LIMITS, SessionLimits
-from ledger.payments.credit import MoneySoFar
+from ledger.payments.topping_up.credit import MoneySoFar
 from tests.edge import Edge, Station, until
 from tests.fakes import NOON
 from tests.ingest.prices.set_prices import SetPrices, event, told

@@ -42,7 +42,10 @@ sites:
   hotel: {{time_zone: Europe/Berlin, country: DE, legal_entity: watt, currency: EUR}}
 stations:
   CP1: {{site: harbour, password: {PASSWORD}}}
+customers:
+  ada: {{name: Ada, pays_in_advance: true}}
 tokens:
+  PAYS: {{customer: ada}}
   FAMILY: {{}}
   ONE: {{parent: FAMILY, expires_at: "2027-01-01T00:00:00Z"}}
   TWO: {{}}

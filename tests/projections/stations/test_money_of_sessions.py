@@ -16,7 +16,7 @@ from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare, load_declarations
 from ledger.master_data.policies import Policy
-from ledger.payments.credit import MoneySoFar, has_credit
+from ledger.payments.topping_up.credit import MoneySoFar, has_credit
 from projections.running_prices import RunningPrices
 from tests.charging_day import (
     MORNING,
@@ -90,7 +90,7 @@ def test_a_session_may_cost_what_is_left_and_is_seen_to_the_stop(
 
     assert (nothing.limit, nothing.cost) == (Decimal(0), Decimal(0))
     assert found == MoneySoFar(
-        Decimal("5.00"), Decimal("1.43"), Decimal("1.48"), Decimal("0.05") / 60
+        Decimal("5.00"), Decimal("1.43"), Decimal("1.48"), Decimal("0.04") / 60
     )
     assert (silent.cost, silent.ahead) == (Decimal("1.43"), Decimal("1.95"))
     assert raised == silent._replace(limit=Decimal("15.00"))

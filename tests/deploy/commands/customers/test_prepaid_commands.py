@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,11 @@ import pytest
 
 from deploy.cli import MISUSED, WRONG, run
 from deploy.settings import NAMES
+from ledger.database import connect
+from ledger.payments.collecting.methods import PayingCustomer, keep_customer, say_method
+from ledger.payments.provider import PaymentWay
+from ledger.persons.holders import customer_holder
+from ledger.persons.store import find
 
 MASTER_DATA = """
 legal_entities:
@@ -125,3 +132,57 @@ def test_more_is_not_paid_back_than_there_is_and_a_reference_names_one_payment(
     said = " ".join(capsys.readouterr().err.split())
     assert "the balance at acme is 50.00 NOK: no more is paid back" in said
     assert "reference b-1 of acme is that of another prepayment" in said
+
+
+def card_on_file() -> None:
+    """Give ada a card, as the part that asks the provider keeps it."""
+    dsn = os.environ["WATTLEDGER_DATABASE_URL"]
+    with connect(dsn) as connection:
+        holder = customer_holder("ada")
+        ada = find(connection, [holder])[holder.kind, holder.name].id
+        who = PayingCustomer("stripe", "acme", ada)
+        keep_customer(connection, who, "cus_1")
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        say_method(connection, who, "pm_1", PaymentWay.CARD, is_ready=True, at=at)
+
+
+@pytest.mark.usefixtures("place")
+def test_a_card_is_charged_for_a_balance_once_and_gets_back_what_came_by_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    charge = ("prepaid", "charge", "ada")
+    assert run([*charge, "50", *NOK, "d-1"]) == WRONG
+    assert "has no card or account on file at acme" in capsys.readouterr().err
+    card_on_file()
+    assert run([*charge, "50", *NOK, "d-1"]) == 0
+    said = capsys.readouterr().out
+    again = told(capsys, *charge, "50.00", *NOK, "d-1")
+    assert run([*charge, "51", *NOK, "d-1"]) == WRONG
+    assert "is that of another top-up, of 50.00 NOK" in capsys.readouterr().err
+    assert run([*TOP_UP, "20", *NOK, "b-1"]) == 0
+    assert run(["prepaid", "refund", "ada", "5", *NOK, "r-1"]) == WRONG
+    assert "0.00 NOK of the balance can go back" in capsys.readouterr().err
+
+    assert said == "50.00 NOK from the card: new\nbalance at acme: 0.00 NOK\n"
+    [request] = again["requests"]
+    assert (request["state"], request["amount_minor"], again["balance_minor"]) == ("new", 5000, 0)
+    assert request["key"].endswith(":d-1")
+
+
+@pytest.mark.usefixtures("place")
+def test_above_an_amount_two_persons_give_back(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply(place, "policy: {payment_approval_above: 10}\n")
+    assert run([*TOP_UP, "100", *NOK, "b-1"]) == 0
+    refund = ("prepaid", "refund", "ada", "20", *NOK, "r-1", "--by")
+    first = told(capsys, *refund, "mia")
+    assert run([*refund, "Mia"]) == WRONG
+    same = capsys.readouterr().err
+    assert run([*refund, "noa"]) == WRONG
+    other = capsys.readouterr().err
+
+    assert (first["requests"], first["balance_minor"]) == ([], 10_000)
+    assert "mia proposed to give this back" in same
+    # It was agreed to, and cannot be done: nothing came by card.
+    assert "can go back to a card" in other

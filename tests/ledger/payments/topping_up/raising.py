@@ -49,7 +49,7 @@ class Raising(Payers):
     def pay_back(self, minor: int, reference: str) -> list[ProviderRequest]:
         wanted = WantedTopUp(ANNA, "EUR", minor, reference)
         taking = Taking(self.connection, load_declarations(self.connection), STRIPE, self.now)
-        return decide_pay_back(self.connection, wanted, by="a test", taking=taking)
+        return decide_pay_back(taking, wanted, by="a test")
 
     def balance(self) -> int:
         [standing] = standings(self.connection, [ACCOUNT])

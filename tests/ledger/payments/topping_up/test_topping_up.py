@@ -136,7 +136,7 @@ def test_what_goes_back_is_off_the_balance_at_once_and_goes_once(
     assert [each.amount_minor for each in decided] == [2_000, 500]
     assert [each.key for each in raising.pay_back(2_500, "x")] == [
         "payback:anna:x",
-        "payback:anna:x:2",
+        "payback.2:anna:x",
     ]
     raising.run()
     with pytest.raises(OtherPayBackError, match=r"25\.00 EUR"):
@@ -258,7 +258,7 @@ def test_a_balance_raises_itself_once_at_a_time_and_so_often_a_day(
 
     assert decided == [1, 0, 1, 1, 0, 0, 1]
     keys = [each.key for each in raising.requests("anna", RequestKind.TOP_UP)]
-    assert keys == [f"topup:anna:auto/depot/EUR/{number}" for number in range(1, 5)]
+    assert keys == [f"topup.auto:anna:depot/EUR/{number}" for number in range(1, 5)]
     assert paper.net_minor() == 3_000
 
 
@@ -284,5 +284,22 @@ def test_it_counts_what_runs_and_does_not_ask_again_at_once(
     for minutes in (1, 1, 58, 2):
         decided.append(look(raising, automatic, minutes))
         raising.run()
+
+    assert decided == [1, 0, 0, 1]
+
+
+def test_it_does_not_ask_a_bank_again_that_wants_the_customer(
+    raising: Raising, paper: PaperProvider
+) -> None:
+    paper.declines["pm_1"] = "authentication_required"
+    raising.wish(pays_in_advance=True, top_up_below=Decimal(5), top_up_by=Decimal(10))
+    automatic = AutomaticTopUps(raising.connection, STRIPE, "depot")
+    decided = []
+    for _ in range(3):
+        decided.append(look(raising, automatic, minutes=24 * 60))
+        raising.run()
+    raising.method(method="pm_2")
+    raising.run()
+    decided.append(look(raising, automatic))
 
     assert decided == [1, 0, 0, 1]

@@ -162,8 +162,8 @@ def smallest_limit(
 
 
 def payer_in_advance(declared: Declarations, token: Token | None, at: datetime) -> str | None:
-    """Return the customer who pays in advance for a *token* of ours; None: nobody does."""
-    if token is None or token.kind is not TokenKind.OWN:
+    """Return the customer who pays in advance for a declared *token*; None: nobody does."""
+    if token is None or token.kind is TokenKind.ROAMING:
         return None
     parent = declared.token(token.parent, at) if token.parent else None
     customer_id = token.customer or (parent.customer if parent else None)

@@ -1,0 +1,113 @@
+"""Raising a prepaid balance by card, and giving some of it back: decided here, asked elsewhere.
+
+Above the policy's `payment_approval_above` it takes two persons to give back: the first proposes,
+another says the same.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from ledger.books.prepayments import standings
+from ledger.declared.declarations import Declarations
+from ledger.declared.store import load_declarations
+from ledger.desk.customers.prepaying import PrepaymentWish, prepayment_of
+from ledger.desk.paying.giving_back import SecondPersonError
+from ledger.payments.collecting.methods import PayingCustomer
+from ledger.payments.recording import under_the_books
+from ledger.payments.requests import ProviderRequest
+from ledger.payments.taking import Taking
+from ledger.payments.topping_up.pay_back import decide_pay_back, pay_back_requests
+from ledger.payments.topping_up.top_up import WantedTopUp, decide_top_up
+from tariffs.currencies import currency_exponent
+
+_PROPOSAL: LiteralString = """
+SELECT currency, amount_minor, proposed_by FROM pay_back_proposal WHERE key = %s FOR UPDATE
+"""
+_PROPOSE: LiteralString = """
+INSERT INTO pay_back_proposal (key, currency, amount_minor, proposed_by, proposed_at)
+VALUES (%s, %s, %s, %s, %s) ON CONFLICT (key) DO UPDATE
+SET currency = excluded.currency, amount_minor = excluded.amount_minor,
+    proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at
+"""
+_SETTLE: LiteralString = "DELETE FROM pay_back_proposal WHERE key = %s"
+
+
+class DecidedByCard(NamedTuple):
+    """What was decided, how its requests stand, and the balance; none: it waits for a second."""
+
+    wanted: WantedTopUp
+    requests: tuple[ProviderRequest, ...]
+    balance_minor: int
+
+
+def top_up_by_card(
+    connection: Connection[Any], provider: str, wish: PrepaymentWish, *, by: str, at: datetime
+) -> DecidedByCard:
+    """Decide that a balance rises by the method on file; the same reference is asked for once.
+
+    Raises:
+        LedgerError: As `prepayment_of` and `decide_top_up` say.
+    """
+    wanted = _wanted(connection, load_declarations(connection), provider, wish, by=by, at=at)
+    with connection.transaction():
+        request = decide_top_up(connection, wanted, by=by, at=at)
+    return _decided(connection, wanted, [request])
+
+
+def pay_back_to_card(
+    connection: Connection[Any], provider: str, wish: PrepaymentWish, *, by: str, at: datetime
+) -> DecidedByCard:
+    """Decide that some of a balance goes back to where it came from; the same reference once.
+
+    Raises:
+        LedgerError: As `prepayment_of` and `decide_pay_back` say.
+        SecondPersonError: If who proposed it says so again.
+    """
+    known = load_declarations(connection)
+    wanted = _wanted(connection, known, provider, wish, by=by, at=at)
+    limit = known.policy(at).payment_approval_above.scaleb(currency_exponent(wanted.currency))
+    with under_the_books(connection):
+        before = pay_back_requests(connection, wanted)
+        if not before and wanted.amount_minor > limit and not _is_second(connection, wanted, by):
+            row = wanted.pay_back_key, wanted.currency, wanted.amount_minor, by, at
+            connection.execute(_PROPOSE, row)
+            return _decided(connection, wanted, [])
+        connection.execute(_SETTLE, (wanted.pay_back_key,))
+        taking = Taking(connection, known, provider, at)
+        requests = decide_pay_back(taking, wanted, by=by)
+    return _decided(connection, wanted, requests)
+
+
+def _is_second(connection: Connection[Any], wanted: WantedTopUp, by: str) -> bool:
+    """Say whether somebody else proposed the same."""
+    proposed = connection.execute(_PROPOSAL, (wanted.pay_back_key,)).fetchone()
+    if proposed is None or proposed[:2] != (wanted.currency, wanted.amount_minor):
+        return False
+    if proposed[2].casefold() == by.casefold():
+        raise SecondPersonError(wanted.reference, proposed[2])
+    return True
+
+
+def _wanted(
+    connection: Connection[Any],
+    known: Declarations,
+    provider: str,
+    wish: PrepaymentWish,
+    *,
+    by: str,
+    at: datetime,
+) -> WantedTopUp:
+    paid = prepayment_of(connection, known, wish, by=by, at=at)
+    who = PayingCustomer(provider, paid.legal_entity, paid.customer)
+    return WantedTopUp(who, paid.currency, paid.amount_minor, paid.reference)
+
+
+def _decided(
+    connection: Connection[Any], wanted: WantedTopUp, requests: list[ProviderRequest]
+) -> DecidedByCard:
+    [standing] = standings(connection, [wanted.account])
+    return DecidedByCard(wanted, tuple(requests), standing.balance_minor)
