@@ -17,6 +17,8 @@ SELECT number, issued_on, issued_at, legal_entity, coalesce(name, customer) AS c
        customer AS subject, currency,
        net_minor, tax_minor, gross_minor, rounding_minor, due_minor, sha256,
        credits,
+       coalesce((SELECT open_minor FROM open_invoice AS o WHERE o.number = i.number), 0)
+           AS open_minor,
        (SELECT count(*) FROM invoiced_session AS s WHERE s.number = i.number)
        + (SELECT count(*) FROM credited_session AS c WHERE c.number = i.number) AS sessions
 FROM issued_invoice AS i LEFT JOIN subject ON subject = customer
@@ -35,7 +37,7 @@ class ListedInvoice(msgspec.Struct, frozen=True, kw_only=True):
 
     `due_minor` is what is to be paid: `gross_minor` with `rounding_minor`. `customer` is the
     customer's key, or its `subject` once that is erased. A credit note `credits` an invoice: its
-    amounts are positive, and owed no more.
+    amounts are positive, and owed no more. `open_minor`: what is still to be paid of an invoice.
     """
 
     number: str
@@ -52,6 +54,7 @@ class ListedInvoice(msgspec.Struct, frozen=True, kw_only=True):
     due_minor: int
     sha256: str
     credits: str | None
+    open_minor: int
     sessions: int
 
 

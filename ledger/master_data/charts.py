@@ -13,7 +13,7 @@ POSTED: Final = (
     "receivable", "expected_tax", "vat", "tax", "revenue", "rounding", "prepayments", "cash"
 )  # fmt: skip
 """What accounts of ours begin with (`ledger.books.accounts`)."""
-FAMILIES: Final = (*POSTED, "fees", "disputes", "payable")
+FAMILIES: Final = (*POSTED, "fees", "disputes", "exchange", "payable", "cost", "input_tax")
 """And what more a chart may have: accounts to which payments and roaming are to post."""
 
 

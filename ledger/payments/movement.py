@@ -162,13 +162,17 @@ def check_movement(movement: MoneyMovement) -> None:
     """Refuse a movement that could not be booked.
 
     Raises:
-        UnfitMovementError: If its allotments are not its amount, or nothing is moved.
+        UnfitMovementError: If its allotments are not its amount, nothing is moved, or a receivable
+            is meant and no document.
     """
     allotted = sum(each.minor for each in movement.allotments)
     if allotted != movement.amount_minor:
         raise UnfitMovementError(movement, f"{movement.amount_minor} moved, {allotted} allotted")
     if not movement.allotments or any(each.minor == 0 for each in movement.allotments):
         raise UnfitMovementError(movement, "an allotment of nothing")
+    if any(each.account in RECEIVABLES and not each.document for each in movement.allotments):
+        # Else what is open would not be the balance of its account.
+        raise UnfitMovementError(movement, "what is received names its document")
     if not 0 < len(movement.reference) <= REFERENCE_MAX:
         raise UnfitMovementError(movement, f"a reference has 1 to {REFERENCE_MAX} characters")
 

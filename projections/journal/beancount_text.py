@@ -37,6 +37,9 @@ _ROOTS: Final[Mapping[str, str]] = MappingProxyType(
         "fees": "Expenses",
         "disputes": "Assets",
         "payable": "Liabilities",
+        "exchange": "Expenses",
+        "cost": "Expenses",
+        "input_tax": "Assets",
     }
 )
 _OTHER: Final = "Equity"

@@ -23,12 +23,12 @@ WHERE (%(before)s::bigint IS NULL OR number < %(before)s)
   AND (%(legal_entity)s::text IS NULL OR legal_entity = %(legal_entity)s)
   AND (%(since)s::timestamptz IS NULL OR happened_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR happened_at < %(until)s)
-  AND (%(party)s::text IS NULL OR number IN (
-      SELECT number FROM allotment WHERE party = %(party)s AND party <> ''))
-  AND (%(document)s::text IS NULL OR number IN (
-      SELECT number FROM allotment WHERE document = %(document)s AND document <> ''))
-  AND (NOT %(is_unmatched)s OR number IN (
-      SELECT number FROM allotment WHERE account = 'cash:unmatched'))
+  AND (%(party)s::text IS NULL OR number = ANY (ARRAY(
+      SELECT number FROM allotment WHERE party = %(party)s AND party <> '')))
+  AND (%(document)s::text IS NULL OR number = ANY (ARRAY(
+      SELECT number FROM allotment WHERE document = %(document)s AND document <> '')))
+  AND (NOT %(is_unmatched)s OR number = ANY (ARRAY(
+      SELECT number FROM allotment WHERE account = 'cash:unmatched')))
 ORDER BY number DESC LIMIT %(limit)s
 """
 _NAMES: LiteralString = """

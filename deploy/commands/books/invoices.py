@@ -15,6 +15,7 @@ COLUMNS = {
     "net": "right",
     "tax": "right",
     "total": "right",
+    "open": "right",
     "credits": "left",
 }
 
@@ -59,6 +60,7 @@ def listed(
             amount(sign * each.net_minor, each.currency),
             amount(sign * each.tax_minor, each.currency),
             amount(sign * each.due_minor, each.currency),
+            "" if each.credits else amount(each.open_minor, each.currency),
             each.credits or "",
         )
         for each in invoices

@@ -135,6 +135,7 @@ def test_a_reference_names_one_movement_whose_parts_fit(
         moved(MoneyKind.RECEIVED, 475, of_invoice(476), reference="pi_2"),
         moved(MoneyKind.RECEIVED, 0, reference="pi_2"),
         moved(MoneyKind.RECEIVED, 0, of_invoice(0), reference="pi_2"),
+        moved(MoneyKind.RECEIVED, 1, Allotment(RECEIVABLE, 1, "anna"), reference="pi_2"),
         moved(MoneyKind.RECEIVED, 1, of_invoice(1), reference=""),
         moved(MoneyKind.RECEIVED, 1, of_invoice(1), reference="x" * 101),
     ]

@@ -14,7 +14,18 @@ from beancount.core.data import Transaction
 from ledger.books import accounts as our_accounts
 from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Kind
 from ledger.master_data.charts import ANY, FAMILIES, POSTED, ChartAccount, ChartOfAccounts
-from projections.journal.beancount_text import beancount_lines
+from ledger.payments.movement import (
+    CLEARING,
+    STRIPE,
+    UNMATCHED,
+    bank_source,
+    cash_account,
+    disputes_account,
+    exchange_account,
+    fees_account,
+)
+from ledger.settlements import entries as settlement_accounts
+from projections.journal.beancount_text import beancount_accounts, beancount_lines
 from projections.journal.chart import (
     NO_ACCOUNT,
     NO_CHART,
@@ -103,10 +114,28 @@ def test_what_is_wrong_is_told_with_its_spot(text: str, said: str) -> None:
     assert str(problems[0]).startswith("books.yaml:1:")
 
 
-@pytest.mark.parametrize("account", ["fees:stripe", "disputes:stripe", "payable:partner:roaming"])
-def test_a_chart_may_have_accounts_to_which_nothing_posts_yet(account: str) -> None:
+MOVED = (
+    cash_account(STRIPE),
+    cash_account(bank_source("DE89")),
+    CLEARING,
+    UNMATCHED,
+    fees_account(STRIPE),
+    disputes_account(STRIPE),
+    exchange_account(STRIPE),
+    settlement_accounts.PARTNER_PAYABLE,
+    settlement_accounts.ROAMING_COST,
+    "payable:returns",
+    "input_tax:DE:19",
+)
+"""What money and settlements with partners post to, beside what sessions and documents do."""
+
+
+@pytest.mark.parametrize("account", MOVED)
+def test_a_chart_may_name_every_account_of_money(account: str) -> None:
     assert account.partition(":")[0] in FAMILIES
     assert chart(f'accounts: {{"{account}": {{number: 1}}}}').of(account).number == "1"
+    [name] = beancount_accounts([account]).values()
+    assert not name.startswith("Equity:")
 
 
 def test_every_account_that_a_decision_posts_to_is_of_a_known_family() -> None:
@@ -235,4 +264,4 @@ def test_the_example_names_every_account_that_a_decision_posts_to() -> None:
     named = [value for name, value in vars(our_accounts).items() if name.isupper() and value]
     posted = [value for value in named if isinstance(value, str)]
     posted += [our_accounts.revenue_account(each) for each in Dimension]
-    found.check(pairs(*posted, "vat:DE:19", "vat:NL:21", "tax:CA:GST:5", "vat:DE:none"))
+    found.check(pairs(*posted, *MOVED, "vat:DE:19", "vat:NL:21", "tax:CA:GST:5", "vat:DE:none"))

@@ -10,7 +10,17 @@ from ledger.database import connect
 from ledger.payments.movement import MoneyKind
 from ledger.payments.open_items import open_item
 from ledger.payments.recording import record_movement
+from projections.payments.open_list import OpenWish, open_documents
 from projections.replay.movements import compare_movements
+from tests.ledger.desk.closing.books_of_march import (
+    APRIL,
+    ENTITY,
+    HOUR,
+    MARCH,
+    MARCH_ENDS,
+    books_of_march,
+    closed,
+)
 from tests.ledger.payments.moved_money import every_kind
 from tests.projections.books_of_a_day import books_of_a_day, replayed, tamper
 
@@ -117,3 +127,22 @@ def test_a_changed_movement_makes_the_replay_fail(database: str) -> None:
     report = replayed(database)
 
     assert {each.what for each in report.shown} >= {"movement hash", "movement posting"}
+
+
+def test_money_of_a_closed_month_comes_out_again_in_the_next_one(database: str) -> None:
+    closed(books_of_march(database))
+    with connect(database) as connection:
+        [(number, party)] = connection.execute(
+            "SELECT number, party FROM open_invoice ORDER BY number LIMIT 1"
+        ).fetchall()
+        [received, *_] = every_kind(number, party, 1)
+        late = received._replace(legal_entity=ENTITY, happened_at=MARCH_ENDS - HOUR)
+        recorded, _ = record_movement(connection, late)
+        wanted = OpenWish(until=MARCH_ENDS)
+        assert number in {each.number for each in open_documents(connection, wanted, limit=99)}
+    assert (recorded.original_period, recorded.period) == (MARCH, APRIL)
+
+    report = replayed(database)
+
+    assert report.is_identical, report.shown
+    assert report.compared_by_kind["movement posting"] == 1

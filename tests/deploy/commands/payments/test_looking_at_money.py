@@ -158,6 +158,7 @@ def test_what_is_open_is_held_against_the_books(
     assert found["documents"][0]["customer"] is None
     assert found["differences"] == []
     assert told(capsys, "payments", "open", "--customer", "anna")["documents"] == []
+    assert [each["open_minor"] for each in told(capsys, "invoices")] == [476, 0]
     then = told(capsys, "payments", "open", "--as-of", f"{NOON:%Y-%m-%d}")
     assert [each["number"] for each in then["documents"]] == [PAID, OPEN]
     assert told(capsys, "payments", "open", "--as-of", "2026-11-09")["documents"] == []
