@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 import msgspec
-from psycopg import Connection
-
-from ledger.payments.movement import CLEARING, STRIPE, UNMATCHED, cash_account
-from tariffs.quantities import money_of_minor
 
 _KINDS: LiteralString = """
 SELECT kind, count(*), coalesce(sum(amount_minor), 0)::bigint

@@ -10,8 +10,8 @@ import pytest
 
 from deploy.demo.provider.account.refunds import add_refund
 from deploy.demo.provider.server import FakeStripe
+from ledger.payments.hearing.events import note_events
 from ledger.payments.movement import STRIPE
-from ledger.payments.provider_events import note_events
 from ledger.payments.stripe.provider import StripeProvider
 from tests.deploy.demo.provider.provider_cases import client_of
 from tests.ledger.payments.collecting.payers import BILLED_AT, Payers
