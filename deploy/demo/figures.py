@@ -11,6 +11,7 @@ import msgspec
 from psycopg import Connection
 
 from deploy.demo.closed_month import ClosedPeriods, find_closed_periods
+from deploy.demo.collecting.money_figures import CollectedMoney, find_money, money_problems
 from deploy.demo.documents import DemoDocument, documents_missing, write_documents
 from deploy.demo.late_stops import Corrections, LateStop, find_corrections, find_late_stops
 from deploy.demo.partner.roaming_figures import Roaming, find_roaming, roaming_problems
@@ -122,6 +123,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     credit_notes: CreditNotes
     periods: ClosedPeriods
     roaming: Roaming
+    payments: CollectedMoney
     documents: tuple[DemoDocument, ...]
     documents_missing: int
     log: str
@@ -157,6 +159,7 @@ def collect_figures(connection: Connection[Any], log: EventLog, month: DemoMonth
         credit_notes=CreditNotes(count=credit_note_count(connection)),
         periods=find_closed_periods(connection),
         roaming=find_roaming(connection, month.settings, LAST_DAY),
+        payments=find_money(connection),
         documents=write_documents(connection, month.settings.data / "documents"),
         documents_missing=documents_missing(connection),
         log=month.settings.log,
@@ -229,6 +232,7 @@ def find_problems(figures: Figures, month: DemoMonth) -> Iterator[str]:
             replay.differences == 0 and replay.compared > 0
         ),
         **dict(roaming_problems(figures.roaming)),
+        **dict(money_problems(figures.payments)),
     }
     return (sentence for sentence, is_right in checks.items() if not is_right)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from deploy.demo.closed_month import ClosedPeriods
+from deploy.demo.collecting.money_figures import CollectedMoney
 from deploy.demo.documents import DemoDocument
 from deploy.demo.figures import Figures
 from deploy.demo.partner.instance import THEIRS
@@ -70,6 +71,7 @@ def summary(figures: Figures) -> str:
     lines += [
         *_late_stops(figures),
         *_roaming(figures.roaming),
+        *_payments(figures.payments),
         f"Documents {_kinds(figures.documents)}",
         _closed(figures.periods),
         f"Trial     balance is off by {figures.trial_balance.difference_minor} minor units",
@@ -119,6 +121,28 @@ def _roaming(roaming: Roaming) -> list[str]:
         (
             f"          the two sides differ by {roaming.settlement_difference_minor} minor units, "
             f"{roaming.energy_difference_wh} Wh and {roaming.list_differences} lines of their lists"
+        ),
+    ]
+
+
+def _payments(money: CollectedMoney) -> list[str]:
+    """Return how the month's invoices were paid."""
+    return [
+        (
+            f"Payments  {money.collected} invoices collected by card and direct debit: "
+            f"{money.collected_total} EUR; {money.declined} declined,"
+        ),
+        (
+            f"          {money.refunded} refunded for the credit note, {money.disputed} disputed "
+            f"and lost; the provider kept {money.fees} EUR"
+        ),
+        (
+            f"          {money.payouts} payout: charges - fees - refunds - disputes = payout = "
+            f"bank, off by {money.payout_difference_minor};"
+        ),
+        (
+            f"          {money.bank_lines} lines of bank statements, {money.unmatched} minor units "
+            f"unmatched; {money.open_invoices} invoices open"
         ),
     ]
 

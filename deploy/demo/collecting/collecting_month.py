@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 from psycopg import Connection
 
+from deploy.demo.collecting.banking import import_statements
 from deploy.demo.collecting.payers import CARD, DECLINED, LEGAL_ENTITY, method_of
 from deploy.demo.provider.server import FakeStripe
 from ledger.database import connect
@@ -31,6 +32,7 @@ from ledger.payments.provider import PaymentObjectKind, PaymentWay
 from ledger.payments.requests import RequestKind
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.stripe.provider import StripeProvider
+from ledger.payments.taking import ObjectTaker, RequestTaker
 from ledger.persons.store import names_of
 
 BY: Final = "demo"
@@ -64,12 +66,12 @@ class MonthOfMoney:
         self._exits.callback(self._provider.close)
         self._connection: Connection[Any] = enter(connect(self._dsn))
         self._collector = InvoiceCollector(self._connection, STRIPE)
-        takers = {
+        takers: dict[RequestKind, RequestTaker] = {
             RequestKind.SET_UP: SetUpTaker(),
             RequestKind.COLLECT: CollectTaker(),
             RequestKind.REFUND: RefundTaker(),
         }
-        objects = {
+        objects: dict[PaymentObjectKind, ObjectTaker] = {
             PaymentObjectKind.DISPUTE: DisputeTaker(self._dsn, LEGAL_ENTITY),
             PaymentObjectKind.PAYOUT: PayoutTaker(self._dsn, LEGAL_ENTITY),
         }
@@ -117,6 +119,8 @@ class MonthOfMoney:
             if day == PAID_OUT_ON:
                 self.fake.pay_out()
             self.rest()
+        import_statements(self._connection, self.now())
+        self.rest()
 
     def _set_up(self, subject: str, way: PaymentWay, method: str) -> None:
         who = PayingCustomer(STRIPE, LEGAL_ENTITY, subject)

@@ -1,4 +1,4 @@
-"""How the demo's customers pay: by card or direct debit, some of them with trouble; others transfer.
+"""How the demo's customers pay: by card or debit, some of them with trouble; others transfer.
 
 The names of methods are the provider's own for trying things out, and behave as it says.
 """
