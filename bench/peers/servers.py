@@ -166,6 +166,10 @@ class _Directory:
         del station_id, subject_id, seen_at
         return AuthorizationStatus.INVALID
 
+    async def is_funded(self, station_id: str, transaction_ref: str) -> bool:
+        del station_id, transaction_ref
+        return False
+
     async def price_terms(self, station_id: str) -> Any:  # noqa: ANN401 - imported late
         from ingest.directory import NO_PRICES  # noqa: PLC0415
 

@@ -136,10 +136,8 @@ def play_month(settings: Settings, *, stations_max: int, history_days: int) -> D
         clock = SteppedClock.starting_at(month.starts_at, path=settings.data / "demo-clock")
         # What is exchanged with the partner, too, happens while the clock stands.
         parts = [part for part in parts_for(settings) if part.name != "roaming"]
-        with (
-            System(settings, clock, parts=parts) as system,
-            MonthOfMoney(dsn_of(connection), clock.now) as money,
-        ):
+        context = PartContext(settings=settings, clock=clock, dsn=dsn_of(connection), holder="demo")
+        with System(settings, clock, parts=parts) as system, MonthOfMoney(context) as money:
             money.name_methods()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 story = _Story(system, clock, plans, month, log, dsn, frozenset(uids), money)

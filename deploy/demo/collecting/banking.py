@@ -17,9 +17,11 @@ from deploy.demo import top_up
 from deploy.demo.collecting.bank_file import Transfer, statement_file
 from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
+from ledger.desk.paying.matching import MatchWish, match_line
 from ledger.payments.awaited import awaited_payouts
 from ledger.payments.bank.files.camt import read_camt
 from ledger.payments.bank.importing import Importing, import_statement
+from ledger.payments.movement import CLEARING
 from tariffs.currencies import currency_exponent
 from tariffs.quantities import EXACT
 from tariffs.zones import zone
@@ -32,6 +34,8 @@ SELECT currency, array_agg(number ORDER BY number), sum(open_minor)::bigint
 FROM open_invoice WHERE legal_entity = %s AND open_minor > 0
 GROUP BY coalesce(customer, number), currency ORDER BY min(number)
 """
+
+_WAITING: LiteralString = "SELECT line FROM unmatched_line ORDER BY line"
 
 
 def import_statements(connection: Connection[Any], now: datetime) -> int:
@@ -51,7 +55,14 @@ def import_statements(connection: Connection[Any], now: datetime) -> int:
             content = statement_file(seller.bank.iban, currency, day, transfers)
             for statement in read_camt(io.BytesIO(content), f"{key} {day}"):
                 lines += import_statement(importing, statement).lines
+    _say_what_waits(connection, now)
     return lines
+
+
+def _say_what_waits(connection: Connection[Any], now: datetime) -> None:
+    """Say of the line that waits what a person knows: it is the top-up of the month's begin."""
+    for (name,) in connection.execute(_WAITING).fetchall():
+        match_line(connection, MatchWish(name, account=CLEARING), by=BY, at=now)
 
 
 def _transfers(connection: Connection[Any], legal_entity: str) -> Iterator[tuple[str, Transfer]]:

@@ -6,7 +6,6 @@ the part `payments` runs. Its clock is the demo's, and days pass by it alone onc
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
@@ -16,23 +15,18 @@ from psycopg import Connection
 from deploy.demo.collecting.banking import import_statements
 from deploy.demo.collecting.payers import CARD, DECLINED, LEGAL_ENTITY, method_of
 from deploy.demo.provider.server import FakeStripe
+from deploy.payments.wiring import payment_work
+from deploy.running.parts import PartContext
 from ledger.database import connect
 from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
-from ledger.payments.collecting.collecting import CollectTaker
-from ledger.payments.collecting.collector import InvoiceCollector
 from ledger.payments.collecting.methods import PayingCustomer
-from ledger.payments.collecting.refund_taking import RefundTaker
-from ledger.payments.collecting.setting_up import SetUpTaker, decide_set_up
-from ledger.payments.disputes.taker import DisputeTaker
+from ledger.payments.collecting.setting_up import decide_set_up
 from ledger.payments.hearing.events import note_events
 from ledger.payments.movement import STRIPE
-from ledger.payments.payouts.taker import PayoutTaker
-from ledger.payments.provider import PaymentObjectKind, PaymentWay
-from ledger.payments.requests import RequestKind
+from ledger.payments.provider import PaymentWay
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.stripe.provider import StripeProvider
-from ledger.payments.taking import ObjectTaker, RequestTaker
 from ledger.persons.store import names_of
 
 BY: Final = "demo"
@@ -47,16 +41,16 @@ DAYS: Final = 14
 class MonthOfMoney:
     """Collects, for the demo. Use it as a context manager."""
 
-    def __init__(self, dsn: str, now: Callable[[], datetime]) -> None:
-        self._dsn, self._demo_now = dsn, now
+    def __init__(self, context: PartContext) -> None:
+        self._context = context
         self._later = timedelta(0)
         self._exits = ExitStack()
-        self._since = now()
+        self._since = self.now()
         self._subjects: dict[str, str] = {}
 
     def now(self) -> datetime:
         """Return which time it is here: the demo's, and the days that passed after it."""
-        return self._demo_now() + self._later
+        return self._context.clock.now() + self._later
 
     def __enter__(self) -> Self:
         """Serve the provider, and begin to ask it."""
@@ -64,19 +58,12 @@ class MonthOfMoney:
         self.fake = enter(FakeStripe(now=self.now, sends=False))
         self._provider = StripeProvider(KEY, url=self.fake.url)
         self._exits.callback(self._provider.close)
-        self._connection: Connection[Any] = enter(connect(self._dsn))
-        self._collector = InvoiceCollector(self._connection, STRIPE)
-        takers: dict[RequestKind, RequestTaker] = {
-            RequestKind.SET_UP: SetUpTaker(),
-            RequestKind.COLLECT: CollectTaker(),
-            RequestKind.REFUND: RefundTaker(),
-        }
-        objects: dict[PaymentObjectKind, ObjectTaker] = {
-            PaymentObjectKind.DISPUTE: DisputeTaker(self._dsn, LEGAL_ENTITY),
-            PaymentObjectKind.PAYOUT: PayoutTaker(self._dsn, LEGAL_ENTITY),
-        }
+        dsn = self._context.dsn
+        self._connection: Connection[Any] = enter(connect(dsn))
+        work = payment_work(self._context, self._connection, LEGAL_ENTITY)
+        self._rounds = work.rounds
         self._runner = enter(
-            PaymentRunner(self._dsn, self._provider, takers, objects, self.now, BY)
+            PaymentRunner(dsn, self._provider, work.takers, work.objects, self.now, BY)
         )
         return self
 
@@ -102,7 +89,7 @@ class MonthOfMoney:
             heard = note_events(
                 self._connection, STRIPE, [*self._provider.events(self._since)], self.now()
             )
-            done = self._collector.run_once(self.now()) + self._runner.run_once()
+            done = sum(each.run(self.now()) for each in self._rounds) + self._runner.run_once()
             if not (heard or done):
                 return
 

@@ -230,10 +230,14 @@ def _payout(standing: MatchStanding, currency: str, payout_id: str) -> AwaitedPa
 
 
 def _account(line: BankLine, account: str) -> str:
+    # Money that a person had recorded before the statement came is on its way there.
+    if account == CLEARING:
+        return account
     if not _ACCOUNT.fullmatch(account) or account.partition(":")[0] in _NOT_BY_HAND:
         why = (
-            f"{account!r} is no account for that: one of costs or income, as fees:bank; what is "
-            "somebody's is said by a document, --balance or `payments return`"
+            f"{account!r} is no account for that: one of costs or income, as fees:bank, or "
+            f"{CLEARING} for what was recorded as paid before; what is somebody's is said by a "
+            "document, --balance or `payments return`"
         )
         raise UnfitMatchError(line, why)
     return account
