@@ -22,7 +22,7 @@ from ledger.payments.disputes.taker import DisputeTaker
 from ledger.payments.movement import STRIPE
 from ledger.payments.payouts.taker import PayoutTaker
 from ledger.payments.provider import PaymentObjectKind
-from ledger.payments.provider_events import note_events
+from ledger.payments.hearing.events import note_events
 from ledger.payments.recording import movements
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.stripe.provider import StripeProvider
