@@ -32,7 +32,7 @@ def answer_control(fake: FakeStripe, request: HttpRequest) -> ProviderReply:
         return _reply(_OK, act(fake, read_form(request.body.decode("utf-8", "replace"))))
     except ProviderRefusalError as refused:
         return _reply(BAD_REQUEST, {"error": refused.error})
-    except (KeyError, ValueError) as error:
+    except (ArithmeticError, KeyError, ValueError) as error:
         return _reply(BAD_REQUEST, {"error": f"{type(error).__name__}: {error}"})
 
 

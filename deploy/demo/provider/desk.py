@@ -26,7 +26,7 @@ from deploy.demo.provider.refusals import (
 )
 from deploy.demo.provider.routes import answer
 from deploy.demo.provider.wire import HttpRequest, ProviderReply
-from ledger.payments.card_numbers import has_card_number
+from ledger.persons.card_numbers import has_card_number
 
 _OK: Final = 200
 _SECRET_KEYS: Final = ("sk_", "rk_")
@@ -66,14 +66,14 @@ class Desk:
             is_device = _is_device(request)
             known = self._known(request)
         except ProviderRefusalError as refused:
-            return _reply(_refused(refused, request_id))
+            return _reply(self._refused(refused, request_id))
         if known is not None:
             return _reply(known, request_id)
         made = await self._do(request, request_id, is_device=is_device)
         if faults.strikes(ProviderFault.CUT_AFTER, request.path):
             return None
         is_lost = faults.strikes(ProviderFault.FAILED_AFTER, request.path)
-        return _reply(_refused(_BROKEN, request_id) if is_lost else made)
+        return _reply(self._refused(_BROKEN, request_id) if is_lost else made)
 
     def _go_wrong(self, request: HttpRequest) -> None:
         """Refuse, where a fault has it, before anything is done.
@@ -100,7 +100,7 @@ class Desk:
             if faults.strikes(ProviderFault.DELAYED, request.path):
                 await asyncio.sleep(faults.delay_s)
         if for_good := faults.strikes(ProviderFault.FAILED_FOR_GOOD, request.path):
-            made = _refused(_BROKEN, request_id)
+            made = self._refused(_BROKEN, request_id)
         if key and (is_kept or for_good):
             self._keys.keep(key, _asked(request), made, self._account.now())
         return made
@@ -120,10 +120,16 @@ class Desk:
                 )
                 body = msgspec.json.encode(shown)
             except ProviderRefusalError as refused:
-                return _refused(refused, request_id), refused.is_kept
+                return self._refused(refused, request_id), refused.is_kept
             finally:
                 self._account.request = {"id": None, "idempotency_key": None}
         return KnownAnswer(_OK, body, request_id), True
+
+    def _refused(self, refused: ProviderRefusalError, request_id: str) -> KnownAnswer:
+        error: Json = {**refused.error, "request_log_url": f"https://fake.invalid/{request_id}"}
+        if words := self._account.faults.words:
+            error["message"] = f"{error['message']} {words}"
+        return KnownAnswer(refused.status, msgspec.json.encode({"error": error}), request_id)
 
     def _refuse_card_numbers(self, text: str) -> None:
         """Refuse what we never send.
@@ -172,11 +178,6 @@ def _is_device(request: HttpRequest) -> bool:
         return True
     message = "You did not provide an API key." if not key else "Invalid API Key provided"
     raise ProviderRefusalError(UNAUTHORIZED, {"type": "invalid_request_error", "message": message})
-
-
-def _refused(refused: ProviderRefusalError, request_id: str) -> KnownAnswer:
-    error: Json = {**refused.error, "request_log_url": f"https://fake.invalid/{request_id}"}
-    return KnownAnswer(refused.status, msgspec.json.encode({"error": error}), request_id)
 
 
 def _reply(made: KnownAnswer, replayed_as: str = "") -> ProviderReply:

@@ -58,6 +58,7 @@ class _Planned:
 class Faults:
     """Which faults strike. Planned ones come first; `chances` (0 to 1) come from `seed`.
 
+    `words` stand in every error's message besides: others may quote there what they should not.
     `struck` counts what struck.
     """
 
@@ -65,6 +66,7 @@ class Faults:
     chances: Mapping[ProviderFault, float] = field(default_factory=dict)
     delay_s: float = 0.2
     decline_code: str = "generic_decline"
+    words: str = ""
     refund_fails_after: int = 5
     struck: Counter[ProviderFault] = field(default_factory=Counter)
     _planned: list[_Planned] = field(default_factory=list)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import UnionType
 from typing import Any, Final, NamedTuple
 
 from deploy.demo.provider.account import balance, customers, disputes, intents, refunds
@@ -160,6 +161,14 @@ ROUTES: Final = {
     "GET events": ProviderRoute(_events, _PAGED | {"type", "types"}),
     "GET events/*": _get("event"),
 }
+_OF_TEXTS: Final = {"metadata", "evidence", "created"}
+_SHAPES: Final[Mapping[str, type | UnionType]] = {
+    **dict.fromkeys(("metadata", "mandate_data", "payment_method_options", "evidence"), dict),
+    **dict.fromkeys(("payment_method_types", "types", "expand"), list),
+    "automatic_payment_methods": dict,
+    "created": str | dict,
+}
+"""Of parameters that are no texts."""
 _OF_DEVICES: Final = {
     "GET setup_intents/*",
     "GET payment_intents/*",
@@ -188,11 +197,27 @@ def answer(
         raise invalid(
             f"Received unknown parameter: {unknown[0]}", code="parameter_unknown", param=unknown[0]
         )
+    _check_shapes(form)
     act = route.act
     if is_device:
         act = _for_device(f"{method} {address}", act)
     shown = account.expanded(act(account, fields, name), form.get("expand"))
     return shown | {"url": path} if shown["object"] == "list" else shown
+
+
+def _check_shapes(form: Json) -> None:
+    """Refuse a text where a list is wanted, and the like.
+
+    Raises:
+        ProviderRefusalError: If one of *form* is.
+    """
+    for name, value in form.items():
+        shape = _SHAPES.get(name, str)
+        inner = list(value.values()) if name in _OF_TEXTS and isinstance(value, dict) else []
+        if not isinstance(value, shape) or not all(isinstance(each, str) for each in inner):
+            raise invalid(f"Invalid {name}", code="parameter_invalid", param=name)
+    if not all(isinstance(each, dict) for each in form.get("payment_method_options", {}).values()):
+        raise invalid("Invalid payment_method_options", param="payment_method_options")
 
 
 def _for_device(

@@ -13,6 +13,7 @@ from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import load_declarations
 from ledger.errors import LedgerError
 from ledger.master_data.tokens import A_NAME, is_a_name
+from ledger.persons.card_numbers import NO_CARD_NUMBERS, has_card_number
 from ledger.persons.holders import customer_holder
 from ledger.persons.store import find
 from tariffs.currencies import currency_exponent
@@ -128,6 +129,8 @@ def _reference(text: str) -> str:
     if not is_a_name(text):
         message = f"a reference is {A_NAME}, as the bank statement or receipt has it"
         raise UnfitPrepaymentError(message)
+    if has_card_number(text):
+        raise UnfitPrepaymentError(NO_CARD_NUMBERS)
     return text.strip()
 
 

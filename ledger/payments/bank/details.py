@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from ledger.payments.bank.files.statement import EntryPart
-from ledger.payments.card_numbers import mask_card_numbers
+from ledger.persons.card_numbers import has_card_number, mask_card_numbers
 from tariffs.model.canonical import canonical_json
 
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}", re.ASCII)
@@ -29,11 +29,15 @@ class LineDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 def details_of(part: EntryPart, bank_reference: str) -> LineDetails:
-    """Return what is kept of *part*: all of it, but numbers of cards."""
+    """Return what is kept of *part*: all of it, but numbers of cards.
+
+    An account that is a card's is left out: masked, many people would have the same one.
+    """
     account = part.payer_account.upper()
+    is_card = not _IBAN.fullmatch(account) and has_card_number(account)
     return LineDetails(
         payer=mask_card_numbers(part.payer),
-        payer_account=account if _IBAN.fullmatch(account) else mask_card_numbers(account),
+        payer_account="" if is_card else account,
         texts=tuple(map(mask_card_numbers, part.texts)),
         references=tuple(map(mask_card_numbers, part.references)),
         bank_reference=mask_card_numbers(bank_reference),

@@ -42,7 +42,7 @@ STRIPE_URL: Final = "https://api.stripe.com"
 PAGE: Final = 100
 _PLAIN_KEY: Final = re.compile(r"[!-~]{1,255}")
 _OBJECT_ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
-_CODE: Final = re.compile(r"[a-z0-9_.\[\]]{1,100}")
+_CODE: Final = re.compile(r"[a-z][a-z0-9_.\[\]]{0,99}")
 
 _FINAL: Final = frozenset(range(400, 500)) - {
     HTTPStatus.REQUEST_TIMEOUT,

@@ -6,6 +6,7 @@ Balance Transaction.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
@@ -28,6 +29,7 @@ from ledger.payments.provider import (
 )
 from ledger.payments.stripe.amounts import our_minor
 
+_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
 KEY_FIELD: Final = "wattledger_key"
 """Under which name our key stands in the metadata of all that we make."""
 _Amount = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
@@ -170,7 +172,7 @@ def read_intent(data: Mapping[str, Any]) -> IntentState:
         method_id=found.payment_method,
         way=_way(found.payment_method_types),
         charge_id=found.latest_charge,
-        reason=_reason(found.last_payment_error) or found.cancellation_reason or "",
+        reason=_reason(found.last_payment_error) or _code(found.cancellation_reason),
         client_secret=found.client_secret or "",
     )
 
@@ -185,7 +187,7 @@ def read_setup(data: Mapping[str, Any]) -> SetupState:
         method_id=found.payment_method,
         way=_way(found.payment_method_types),
         request_key=found.metadata.get(KEY_FIELD, ""),
-        reason=_reason(found.last_setup_error) or found.cancellation_reason or "",
+        reason=_reason(found.last_setup_error) or _code(found.cancellation_reason),
         client_secret=found.client_secret or "",
     )
 
@@ -202,7 +204,7 @@ def read_refund(data: Mapping[str, Any]) -> RefundState:
         currency=currency,
         created_at=_moment(found.created),
         request_key=found.metadata.get(KEY_FIELD, ""),
-        reason=found.failure_reason or "",
+        reason=_code(found.failure_reason),
         moves_money=found.balance_transaction is not None or found.status != "succeeded",
     )
 
@@ -226,7 +228,7 @@ def read_dispute(data: Mapping[str, Any]) -> DisputeState:
         taken_minor=our_minor(taken, currency),
         fee_minor=our_minor(fee, currency),
         given_back_minor=our_minor(given_back, currency),
-        reason=found.reason or "",
+        reason=_code(found.reason),
     )
 
 
@@ -242,7 +244,7 @@ def read_payout(data: Mapping[str, Any]) -> PayoutState:
         currency=currency,
         created_at=_moment(found.created),
         arrives_on=None if arrives is None else _moment(arrives).date(),
-        reason=found.failure_code or "",
+        reason=_code(found.failure_code),
     )
 
 
@@ -304,4 +306,9 @@ def _way(types: Sequence[str]) -> PaymentWay | None:
 
 
 def _reason(trouble: _Trouble | None) -> str:
-    return (trouble.decline_code or trouble.code or "") if trouble else ""
+    return _code(trouble.decline_code) or _code(trouble.code) if trouble else ""
+
+
+def _code(said: str | None) -> str:
+    """Return what names a reason by a code; "" for anything else, such as what somebody wrote."""
+    return said if said is not None and _CODE.fullmatch(said) else ""

@@ -21,13 +21,24 @@ from deploy.demo.provider.refusals import (
 
 _ADDRESS: Final = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 _CARD_EXPIRES: Final = 2034
+_NOTES_MAX: Final = 50
+_NOTE_NAME_MAX: Final = 40
+_NOTE_MAX: Final = 500
 _CONFIRMABLE: Final = {"requires_payment_method", "requires_confirmation", "requires_action"}
 
 
 def metadata_of(form: Json) -> Json:
-    """Return what the caller notes on an object: texts only."""
-    noted = form.get("metadata", {})
-    return dict(noted) if isinstance(noted, dict) else {}
+    """Return what the caller notes on an object.
+
+    Raises:
+        ProviderRefusalError: If it is too much: 50 of 500 characters each, named by 40.
+    """
+    noted: Json = dict(form.get("metadata", {}))
+    if len(noted) > _NOTES_MAX or any(
+        len(name) > _NOTE_NAME_MAX or len(value) > _NOTE_MAX for name, value in noted.items()
+    ):
+        raise invalid("Metadata is too long.", param="metadata")
+    return noted
 
 
 def create_customer(account: ProviderAccount, form: Json) -> Json:

@@ -33,6 +33,7 @@ from ledger.payments.bank.files.statement import (
     check_balances,
 )
 from ledger.payments.bank.files.xml_elements import XmlElement, read_elements
+from ledger.persons.card_numbers import mask_card_numbers
 from tariffs.currencies import CURRENCY_EXPONENTS
 
 _NAMESPACE: Final = re.compile(r"(?:urn:iso:std:iso:20022:tech:xsd:camt\.05[23]\.001\.\d\d)?")
@@ -112,7 +113,7 @@ def _statement(
         form=form,
         account=account,
         currency=currency,
-        statement_id=name[:100],
+        statement_id=mask_card_numbers(name[:100]),
         entries=kept,
         opening_minor=None if is_report else opening,
         closing_minor=None if is_report else closing,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from ledger.errors import LedgerError
+from ledger.persons.card_numbers import mask_card_numbers
 from tariffs.currencies import currency_exponent
 from tariffs.quantities import minor_text
 
@@ -105,10 +106,13 @@ def check_balances(statement: BankStatement) -> None:
 
 
 class UnreadableStatementError(LedgerError):
-    """A file is no statement that can be relied on: *why*, and at which *spot* of it."""
+    """A file is no statement that can be relied on: *why*, and at which *spot* of it.
+
+    Both may quote the file: no card's number is shown for that.
+    """
 
     def __init__(self, spot: str, why: str) -> None:
-        super().__init__(f"{spot}: {why}")
+        super().__init__(mask_card_numbers(f"{spot}: {why}"))
 
 
 class UnbalancedStatementError(UnreadableStatementError):

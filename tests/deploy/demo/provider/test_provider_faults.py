@@ -177,6 +177,12 @@ def test_what_is_no_request_is_refused_and_the_next_one_is_answered(
         pytest.param("amount=500&currency=eur&customer=cus_nobody", id="nobody"),
         pytest.param("amount=500&currency=eur&description=4242+4242+4242+4242", id="a card number"),
         pytest.param("amount=500&currency=eur&expand[]=nothing", id="nothing to expand"),
+        pytest.param("amount=500&currency=eur&payment_method[a]=b", id="no text"),
+        pytest.param("amount=500&currency=eur&payment_method_types=card", id="no list"),
+        pytest.param("amount=500&currency=eur&metadata=b", id="no dictionary"),
+        pytest.param("amount=500&currency=eur&metadata[a][b]=c", id="no dictionary of texts"),
+        pytest.param(f"amount=500&currency=eur&metadata[a]={501 * 'b'}", id="a long note"),
+        pytest.param("amount=500&currency=eur&payment_method_options[card]=b", id="no options"),
     ],
 )
 def test_a_question_that_is_wrong_is_a_400(fake: FakeStripe, form: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.payments.card_numbers import has_card_number, mask_card_numbers
+from ledger.persons.card_numbers import has_card_number, mask_card_numbers
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ _ISSUED: Final = re.compile(
     r"|(?:5[06-9]|6[0-9])[0-9]{11,17}"  # Maestro, Discover, UnionPay
 )
 _MASK: Final = "[card number]"
+NO_CARD_NUMBERS: Final = (
+    "that looks like the number of a card, which is kept nowhere: give the number of the receipt"
+)
+"""What is said to who types one where a reference is wanted."""
 
 
 def has_card_number(text: str) -> bool:
