@@ -50,6 +50,7 @@ MODULES: Final = (
     "bench.roaming.cdr_pushed",
     "bench.roaming.incoming",
     "bench.roaming.ocpi_pages",
+    "bench.payments.collect",
     "bench.bulk",
     "bench.simulate",
     "bench.start_up",

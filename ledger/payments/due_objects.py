@@ -6,7 +6,7 @@ deletes it where nothing more was told meanwhile; a kill leaves the row, which i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -48,6 +48,10 @@ RETURNING due.object_id, due.kind, due.told, due.attempts
 """
 _DONE: LiteralString = """
 DELETE FROM provider_object_due WHERE provider = %s AND object_id = %s AND told = %s
+"""
+_OVER: LiteralString = """
+DELETE FROM provider_object_due AS due USING unnest(%s::text[], %s::bigint[]) AS over (id, told)
+WHERE due.object_id = over.id AND due.told = over.told AND provider = %s
 """
 _LATER: LiteralString = """
 UPDATE provider_object_due SET next_at = %(at)s, reason = %(reason)s
@@ -123,6 +127,13 @@ def object_done(connection: Connection[Any], provider: str, due: DueObject, now:
     """Let go of an object that was looked at; where more was told meanwhile, it is due at once."""
     if not connection.execute(_DONE, (provider, due.object_id, due.told)).rowcount:
         look_again(connection, provider, due, at=now, reason="")
+
+
+def objects_over(connection: Connection[Any], provider: str, over: Sequence[DueObject]) -> None:
+    """Let go of objects at which nobody need look; of what was told meanwhile, later again."""
+    if over:
+        columns = [each.object_id for each in over], [each.told for each in over]
+        connection.execute(_OVER, (*columns, provider))
 
 
 def look_again(

@@ -44,8 +44,14 @@ _FIND: LiteralString = _COLUMNS + "WHERE key = %s"
 _OF_OBJECT: LiteralString = (
     _COLUMNS + "WHERE provider = %s AND object_id = %s ORDER BY decided_at, key"
 )
+_OF_OBJECTS: LiteralString = (
+    _COLUMNS + "WHERE object_id = ANY (%s) AND provider = %s ORDER BY decided_at, key"
+)
 _OF_SUBJECT: LiteralString = (
     _COLUMNS + "WHERE subject = %s AND kind = ANY (%s) ORDER BY decided_at, key"
+)
+_OF_SUBJECTS: LiteralString = (
+    _COLUMNS + "WHERE subject = ANY (%s) AND kind = %s ORDER BY subject, decided_at, key"
 )
 _DUE: LiteralString = (
     _COLUMNS
@@ -70,6 +76,10 @@ RETURNING reached.key
 _NOTE: LiteralString = """
 UPDATE provider_request_state SET state = %s, object_id = coalesce(%s, object_id), reason = %s,
     next_at = %s, noted = noted + 1 WHERE key = %s
+"""
+_LOCK_NOTED: LiteralString = "SELECT noted FROM provider_request_state WHERE key = %s FOR UPDATE"
+_NAME_OBJECT: LiteralString = """
+UPDATE provider_request_state SET object_id = %s WHERE key = %s AND object_id IS NULL
 """
 
 
@@ -166,7 +176,14 @@ class _Row(NamedTuple):
 
 def decide_request(connection: Connection[Any], wanted: ProviderRequest) -> bool:
     """Keep what is to be asked for, within the caller's transaction; say whether it was new."""
-    row = (
+    if not connection.execute(_DECIDE, _decided_row(wanted)).rowcount:
+        return False
+    connection.execute(_BEGIN, (wanted.key, wanted.next_at or wanted.decided_at))
+    return True
+
+
+def _decided_row(wanted: ProviderRequest) -> tuple[object, ...]:
+    return (
         *wanted[:2],
         wanted.kind.value,
         *wanted[3:7],
@@ -174,10 +191,13 @@ def decide_request(connection: Connection[Any], wanted: ProviderRequest) -> bool
         wanted.decided_at,
         wanted.decided_by,
     )
-    if not connection.execute(_DECIDE, row).rowcount:
-        return False
-    connection.execute(_BEGIN, (wanted.key, wanted.next_at or wanted.decided_at))
-    return True
+
+
+def decide_requests(connection: Connection[Any], wanted: Sequence[ProviderRequest]) -> None:
+    """Keep what is to be asked for, all of it new, within the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_DECIDE, [_decided_row(each) for each in wanted])
+        cursor.executemany(_BEGIN, [(each.key, each.next_at or each.decided_at) for each in wanted])
 
 
 def find_request(connection: Connection[Any], key: str) -> ProviderRequest | None:
@@ -193,12 +213,33 @@ def requests_of_object(
     return _requests(connection, _OF_OBJECT, (provider, object_id))
 
 
+def requests_of_objects(
+    connection: Connection[Any], provider: str, object_ids: Sequence[str]
+) -> dict[str, list[ProviderRequest]]:
+    """Return for each of *object_ids* the requests that were about it, in their order."""
+    found: dict[str, list[ProviderRequest]] = {each: [] for each in object_ids}
+    for request in _requests(connection, _OF_OBJECTS, (list(object_ids), provider)):
+        assert request.object_id is not None
+        found[request.object_id].append(request)
+    return found
+
+
 def requests_for(
     connection: Connection[Any], subject: str, *kinds: RequestKind
 ) -> Sequence[ProviderRequest]:
     """Return the requests for *subject* of these *kinds* (none named: of all), in their order."""
     wanted = [kind.value for kind in kinds or RequestKind]
     return _requests(connection, _OF_SUBJECT, (subject, wanted))
+
+
+def requests_of_kind(
+    connection: Connection[Any], subjects: Sequence[str], kind: RequestKind
+) -> dict[str, list[ProviderRequest]]:
+    """Return for each of *subjects* its requests of a kind, in their order."""
+    found: dict[str, list[ProviderRequest]] = {each: [] for each in subjects}
+    for request in _requests(connection, _OF_SUBJECTS, (list(subjects), kind.value)):
+        found[request.subject].append(request)
+    return found
 
 
 def due_requests(
@@ -257,6 +298,17 @@ def note_request(
 ) -> None:
     """Note what came of a request, within the caller's transaction; *next_at* None: NEVER."""
     connection.execute(_NOTE, (state.value, object_id, reason, next_at or NEVER, key))
+
+
+def lock_noted(connection: Connection[Any], key: str) -> int:
+    """Return how often something was noted of a request, of which nobody else notes now."""
+    [(noted,)] = connection.execute(_LOCK_NOTED, (key,)).fetchall()
+    return int(noted)
+
+
+def name_object(connection: Connection[Any], key: str, object_id: str) -> None:
+    """Keep which object came of a request where nobody knew, and note nothing else of it."""
+    connection.execute(_NAME_OBJECT, (object_id, key))
 
 
 def _requests(

@@ -7,10 +7,6 @@
 The calls run in a few threads, all of the database in the caller's own: what has been answered is
 taken in one transaction, each within a savepoint of its own, so that one that cannot be taken stops
 no other. One subject has one request on its way at a time.
-
-An answer may be overtaken: a look at the object, told by a webhook meanwhile, was taken first, and
-the answer on its way says what held before. What was noted of a request since it was read
-(`ProviderRequest.noted`) tells: then the object is looked up again, and that is taken.
 """
 
 from __future__ import annotations
@@ -21,30 +17,33 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, LiteralString, NamedTuple, Self
+from typing import Any, Final, Self
 
 from psycopg import Connection
 
-from ledger.database import connect, is_of_content
+from ledger.database import connect
 from ledger.declared.store import NewestDeclarations
-from ledger.errors import LedgerError
 from ledger.leases import Lease, LeaseLostError, hold_lease, leave, take_lease
+from ledger.payments.asking.answers import (
+    AnswerTaker,
+    AskedFlight,
+    LookedFlight,
+    SeenObject,
+    is_over,
+    request_key,
+)
 from ledger.payments.due_objects import (
     OBJECT_OF,
     DueObject,
     claim_objects,
-    look_again,
-    object_done,
-    tell_of_object,
+    objects_over,
     wake_waiting,
 )
 from ledger.payments.provider import (
-    DeclinedError,
     IntentState,
     IntentStatus,
     PaymentObjectKind,
     PaymentProvider,
-    ProviderError,
     ProviderObject,
     RefusedRequestError,
 )
@@ -52,21 +51,19 @@ from ledger.payments.recording import under_the_books
 from ledger.payments.requests import (
     ProviderRequest,
     RequestKind,
-    RequestState,
     due_requests,
-    find_request,
     mark_asked,
-    note_request,
-    requests_of_object,
-    try_again_at,
+    requests_of_objects,
 )
-from ledger.payments.taking import ObjectTaker, RequestOutcome, RequestTaker, Taking
+from ledger.payments.taking import ObjectTaker, RequestTaker, Taking
 
 LEASE: Final = "payments:runner"
 LEASE_SECONDS: Final = 30.0
 """After how long another process asks in place of one that is gone without a word."""
 HOLD_SECONDS: Final = 5.0
 THREADS: Final = 8
+FLYING_MAX: Final = 32
+"""So many are on their way, waiting for a thread among them, and more once half are back."""
 ROUND_SECONDS: Final = 1.0
 """After how long a round ends, whatever is still on its way: the next one takes it."""
 CALL_SECONDS: Final = 300
@@ -77,31 +74,7 @@ CHANGES_WHAT_THERE_IS: Final = frozenset(
     {RequestKind.RAISE, RequestKind.CAPTURE, RequestKind.RELEASE}
 )
 """Requests about a payment that there is already, `intent`."""
-_LOCK_NOTED: LiteralString = "SELECT noted FROM provider_request_state WHERE key = %s FOR UPDATE"
-_NAME_OBJECT: LiteralString = """
-UPDATE provider_request_state SET object_id = %s WHERE key = %s AND object_id IS NULL
-"""
 _LOGGER: Final = logging.getLogger(__name__)
-
-
-class _Asked(NamedTuple):
-    """A request on its way."""
-
-    request: ProviderRequest
-
-
-class _Looked(NamedTuple):
-    """An object that is being looked up, and which requests were known to be about it before."""
-
-    due: DueObject
-    known: tuple[ProviderRequest, ...]
-
-
-class _Seen(NamedTuple):
-    """An object as it was found, and what its taker gathered to it."""
-
-    found: ProviderObject | None
-    gathered: object = None
 
 
 class PaymentRunner:
@@ -133,9 +106,10 @@ class PaymentRunner:
         self._provider, self._takers, self._objects = provider, takers, objects
         self._kinds = {*(OBJECT_OF[kind] for kind in takers), *objects}
         self._now, self._holder = now, holder
+        self._answers = AnswerTaker(takers, objects)
         self._newest = NewestDeclarations()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="payments")
-        self._flying: dict[Future[_Seen], _Asked | _Looked] = {}
+        self._flying: dict[Future[SeenObject], AskedFlight | LookedFlight] = {}
         self._lease: Lease | None = None
         self._held_at = 0.0
 
@@ -173,7 +147,10 @@ class PaymentRunner:
             return 0
         ends_at, taken = monotonic() + ROUND_SECONDS, 0
         while True:
-            self._begin()
+            over = self._begin()
+            taken += over
+            if over:
+                continue
             if not self._flying:
                 return taken
             left = max(ends_at - monotonic(), 0)
@@ -182,11 +159,15 @@ class PaymentRunner:
             if monotonic() >= ends_at:
                 return taken
 
-    def _begin(self) -> None:
-        """Send as much of what is due on its way as there are threads for."""
-        free, now = THREADS - len(self._flying), self._now()
-        if free <= 0:
-            return
+    def _begin(self) -> int:
+        """Send of what is due as much on its way as there is room for.
+
+        Returns:
+            How many objects need no look any more.
+        """
+        free, now = FLYING_MAX - len(self._flying), self._now()
+        if free < FLYING_MAX // 2:
+            return 0
         claim = now + timedelta(seconds=CALL_SECONDS)
         connection, provider = self._connection, self._provider.name
         with connection.transaction():
@@ -202,18 +183,22 @@ class PaymentRunner:
                 kinds=self._kinds,
                 busy=frozenset(self._looked_up()),
             )
-            known = [requests_of_object(connection, provider, each.object_id) for each in looked]
+            about = requests_of_objects(connection, provider, [each.object_id for each in looked])
+            over = [each for each in looked if is_over(each, about[each.object_id])]
+            objects_over(connection, provider, over)
         for request in asked:
-            self._flying[self._threads.submit(self._ask, request, now)] = _Asked(request)
-        for each, requests in zip(looked, known, strict=True):
-            flight = self._threads.submit(self._look, each)
-            self._flying[flight] = _Looked(each, tuple(requests))
+            self._flying[self._threads.submit(self._ask, request, now)] = AskedFlight(request)
+        for each in looked:
+            if each not in over:
+                flight = self._threads.submit(self._look, each)
+                self._flying[flight] = LookedFlight(each, tuple(about[each.object_id]))
+        return len(over)
 
     def _looked_up(self) -> Iterable[str]:
         flying = self._flying.values()
-        return (each.due.object_id for each in flying if isinstance(each, _Looked))
+        return (each.due.object_id for each in flying if isinstance(each, LookedFlight))
 
-    def _ask(self, request: ProviderRequest, now: datetime) -> _Seen:
+    def _ask(self, request: ProviderRequest, now: datetime) -> SeenObject:
         found = None if request.is_remembered(now) else self._find(request)
         if found is None:
             try:
@@ -223,7 +208,7 @@ class PaymentRunner:
                 found = self._find(request) if error.reason == KEY_REUSED else None
                 if found is None:
                     raise
-        return _Seen(found)
+        return SeenObject(found)
 
     def _find(self, request: ProviderRequest) -> ProviderObject | None:
         """Return what came of a request whose key may be forgotten; None: ask."""
@@ -234,15 +219,15 @@ class PaymentRunner:
         is_held = isinstance(found, IntentState) and found.status is IntentStatus.HELD
         return None if is_held else found
 
-    def _look(self, due: DueObject) -> _Seen:
+    def _look(self, due: DueObject) -> SeenObject:
         kind = PaymentObjectKind(due.kind)
         found = self._provider.look_up(kind, due.object_id)
         taker = self._objects.get(kind)
-        if found is None or taker is None or _request_key(found):
-            return _Seen(found)
-        return _Seen(found, taker.gather(self._provider, found))
+        if found is None or taker is None or request_key(found):
+            return SeenObject(found)
+        return SeenObject(found, taker.gather(self._provider, found))
 
-    def _take(self, finished: Iterable[Future[_Seen]]) -> int:
+    def _take(self, finished: Iterable[Future[SeenObject]]) -> int:
         """Take what came back, in one transaction; return how much that is."""
         flights = [(flight, self._flying[flight]) for flight in finished]
         if not flights:
@@ -255,101 +240,10 @@ class PaymentRunner:
                 self._now(),
             )
             for flight, each in flights:
-                self._settle(taking, flight, each)
+                self._answers.settle(taking, flight, each)
         for flight, _ in flights:
             del self._flying[flight]
         return len(flights)
-
-    def _settle(self, taking: Taking, flight: Future[_Seen], each: _Asked | _Looked) -> None:
-        error = flight.exception()
-        if error is not None and not isinstance(error, Exception):
-            raise error
-        try:
-            with taking.connection.transaction():
-                if isinstance(each, _Asked):
-                    self._settle_asked(taking, each.request, flight)
-                else:
-                    self._settle_looked(taking, each, flight)
-        except Exception as untaken:
-            if not is_of_content(untaken):
-                raise
-            self._postpone(taking, each, untaken)
-
-    def _settle_asked(
-        self, taking: Taking, request: ProviderRequest, flight: Future[_Seen]
-    ) -> None:
-        """Take the answer to a request, or decide what follows from its being none."""
-        taker = self._takers[request.kind]
-        if _noted(taking, request.key) != request.noted:
-            self._look_instead(taking, request, flight)
-            return
-        error = flight.exception()
-        if isinstance(error, DeclinedError | RefusedRequestError):
-            state = error.state if isinstance(error, DeclinedError) else None
-            outcome = taker.fail(taking, request, error)
-            _note(taking, request, outcome, None if state is None else state.id)
-            return
-        found = flight.result().found
-        assert found is not None
-        _note(taking, request, taker.take(taking, request, found), found.id)
-
-    def _look_instead(
-        self, taking: Taking, request: ProviderRequest, flight: Future[_Seen]
-    ) -> None:
-        """Somebody noted something newer: what was answered is looked up again, not taken."""
-        if flight.exception() is None and (found := flight.result().found) is not None:
-            kind = OBJECT_OF[request.kind]
-            taking.connection.execute(_NAME_OBJECT, (found.id, request.key))
-            tell_of_object(taking.connection, taking.provider, kind, found.id, taking.now)
-
-    def _settle_looked(self, taking: Taking, looked: _Looked, flight: Future[_Seen]) -> None:
-        """Hand an object to those whose requests it is about, else to who takes its kind."""
-        due, (found, gathered) = looked.due, flight.result()
-        if found is None:
-            _LOGGER.warning("%s %s is not there: it is left out", due.kind, due.object_id)
-        else:
-            requests = self._requests_about(taking, found)
-            known = {request.key: request.noted for request in looked.known}
-            for request in requests:
-                # What nobody noted anything of has nothing newer either.
-                if _noted(taking, request.key) != known.get(request.key, 0):
-                    taking.connection.execute(_NAME_OBJECT, (found.id, request.key))
-                    look_again(
-                        taking.connection, taking.provider, due, at=taking.now, reason="overtaken"
-                    )
-                    return
-            for request in requests:
-                outcome = self._takers[request.kind].take(taking, request, found)
-                _note(taking, request, outcome, found.id)
-            taker = self._objects.get(PaymentObjectKind(due.kind))
-            if taker is not None and not _request_key(found):
-                taker.take(taking, found, gathered)
-        object_done(taking.connection, taking.provider, due, taking.now)
-
-    def _requests_about(self, taking: Taking, found: ProviderObject) -> list[ProviderRequest]:
-        about = list(requests_of_object(taking.connection, taking.provider, found.id))
-        key = _request_key(found)
-        if key and all(request.key != key for request in about):
-            made = find_request(taking.connection, key)
-            about = [made, *about] if made is not None else about
-        if untaken := {request.kind for request in about} - {*self._takers}:
-            raise NobodyTakesItError(found.id, untaken)
-        return about
-
-    def _postpone(self, taking: Taking, each: _Asked | _Looked, error: Exception) -> None:
-        """Have it tried again later, and say why; whoever asks for it finds the reason there."""
-        reason = error.reason if isinstance(error, ProviderError) else type(error).__name__
-        if isinstance(each, _Asked):
-            key, attempts = each.request.key, each.request.attempts
-            at = try_again_at(taking.now, key, attempts)
-            note_request(taking.connection, key, RequestState.ASKED, next_at=at, reason=reason)
-        else:
-            key, attempts = each.due.object_id, each.due.attempts
-            at = try_again_at(taking.now, key, attempts)
-            look_again(taking.connection, taking.provider, each.due, at=at, reason=reason)
-        # Others' errors may say what stands in a row or an answer: only ours are made to be read.
-        said = f": {error}" if isinstance(error, LedgerError) else ""
-        _LOGGER.warning("%s is tried again at %s: %s%s", key, at.isoformat(), reason, said)
 
     def _leads(self) -> bool:
         """Hold the lease on, or try to take it; say whether this process is the one."""
@@ -367,34 +261,3 @@ class PaymentRunner:
                 _LOGGER.warning("another process asks the provider: %s", error)
                 self._lease = None
         return self._lease is not None
-
-
-class NobodyTakesItError(LedgerError):
-    """An object came of requests of a kind that this process does not know: another one looks."""
-
-    def __init__(self, object_id: str, kinds: Iterable[RequestKind]) -> None:
-        super().__init__(f"{object_id} is of {', '.join(sorted(kinds))}, which nobody takes here")
-        self.object_id = object_id
-
-
-def _request_key(found: ProviderObject) -> str:
-    return getattr(found, "request_key", "")
-
-
-def _noted(taking: Taking, key: str) -> int:
-    """Return how often something was noted of a request, of which nobody else notes now."""
-    [(noted,)] = taking.connection.execute(_LOCK_NOTED, (key,)).fetchall()
-    return int(noted)
-
-
-def _note(
-    taking: Taking, request: ProviderRequest, outcome: RequestOutcome, object_id: str | None
-) -> None:
-    note_request(
-        taking.connection,
-        request.key,
-        outcome.state,
-        next_at=outcome.next_at,
-        object_id=object_id,
-        reason=outcome.reason,
-    )

@@ -33,7 +33,7 @@ _COLLECTION_SAID: Final = {
 }
 
 
-class NoProviderError(DeployError):
+class NothingToAskError(DeployError):
     """Something is to be asked of a provider, and none is set."""
 
     def __init__(self) -> None:
@@ -49,7 +49,6 @@ def method(
     *,
     method: str | None = None,
     way: Literal["card", "sepa_debit"] = "card",
-    legal_entity: str | None = None,
     by: str | None = None,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
@@ -62,22 +61,24 @@ def method(
         customer: The customer's key.
         method: The provider's id of a method that was agreed to already; of a test: pm_card_visa.
         way: By card, or by direct debit in euros.
-        legal_entity: To whom it pays; needed where several are declared.
         by: Who asks (default: your login).
         folder: Where.
     """
     from deploy.clock import SystemClock
+    from deploy.payments.account_holder import account_holder
+    from ledger.declared.store import load_declarations
     from ledger.desk.paying.leave import LeaveWish, ask_leave
     from ledger.payments.movement import STRIPE
     from ledger.payments.provider import PaymentWay
     from ledger.payments.stripe.provider import StripeProvider
 
     settings = _with_provider(folder)
-    wish = LeaveWish(customer, PaymentWay(way), method, legal_entity)
     provider = StripeProvider(settings.stripe_key, url=settings.stripe_url)
     try:
         with opened(settings) as connection:
             at = SystemClock().now()
+            holder = account_holder(load_declarations(connection), settings, at)
+            wish = LeaveWish(customer, holder, PaymentWay(way), method)
             key = ask_leave(connection, STRIPE, wish, by=by or login(), at=at)
             request, setup = _answered(connection, provider, key)
     finally:
@@ -154,7 +155,7 @@ def refund(
 def _with_provider(folder: ReadingFolder) -> Settings:
     settings = folder.settings()
     if not settings.stripe_key:
-        raise NoProviderError
+        raise NothingToAskError
     return settings
 
 

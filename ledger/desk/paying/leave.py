@@ -8,22 +8,22 @@ from typing import Any, NamedTuple
 from psycopg import Connection
 
 from ledger.declared.store import load_declarations
-from ledger.desk.customers.prepaying import customer_subject, named_seller
+from ledger.desk.customers.prepaying import customer_subject
 from ledger.payments.collecting.methods import PayingCustomer
 from ledger.payments.collecting.setting_up import decide_set_up
 from ledger.payments.provider import PaymentWay
 
 
 class LeaveWish(NamedTuple):
-    """By what a customer is to be charged: `method`, the provider's id of it.
+    """Who is to be charged, by whom and how; `legal_entity`: whose account at the provider it is.
 
-    None: the customer says, on a device of its own. `legal_entity` None: the only one.
+    `method`: the provider's id of one; None: the customer says, on a device of its own.
     """
 
     customer: str
+    legal_entity: str
     way: PaymentWay
     method: str | None = None
-    legal_entity: str | None = None
 
 
 def ask_leave(
@@ -33,10 +33,9 @@ def ask_leave(
 
     Raises:
         UnknownCustomerError: If nobody of that key is declared.
-        UnclearSellerError: If the legal entity is not declared, or none is named of several.
     """
     known = load_declarations(connection)
     subject = customer_subject(connection, known, wish.customer, at)
-    who = PayingCustomer(provider, named_seller(known, wish.legal_entity, at), subject)
+    who = PayingCustomer(provider, wish.legal_entity, subject)
     with connection.transaction():
         return decide_set_up(connection, who, wish.way, wish.method, by=by, at=at)

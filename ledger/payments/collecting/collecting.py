@@ -8,6 +8,7 @@ takes comes after days; until then it is under way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +17,7 @@ from psycopg import Connection
 from ledger.books.accounts import RECEIVABLE
 from ledger.errors import LedgerError
 from ledger.payments.collecting.collections import (
+    CollectionMove,
     CollectionStanding,
     CollectionState,
     WantedCollection,
@@ -25,6 +27,7 @@ from ledger.payments.collecting.collections import (
     find_collection,
     is_any_due,
     move_collection,
+    move_collections,
 )
 from ledger.payments.collecting.declines import asks_customer, ends_method
 from ledger.payments.collecting.methods import (
@@ -50,8 +53,9 @@ from ledger.payments.requests import (
     ProviderRequest,
     RequestKind,
     RequestState,
-    decide_request,
+    decide_requests,
     requests_for,
+    requests_of_kind,
 )
 from ledger.payments.taking import RequestOutcome, Taking
 
@@ -63,11 +67,15 @@ _OVER: Final = frozenset({RequestState.FAILED, RequestState.GIVEN_UP})
 
 
 class _Case(NamedTuple):
-    """What is known of an invoice whose turn it is. `by`: who wants it; `reason`: the last "no"."""
+    """What is known of an invoice whose turn it is.
+
+    `by`: who wants it; `reason`: of the last "no"; `before`: what was asked for it until now.
+    """
 
     item: OpenItem
     who: PayingCustomer
     method: ReadyMethod | None
+    before: Sequence[ProviderRequest]
     by: str
     reason: str = ""
 
@@ -78,16 +86,22 @@ def collect_due(connection: Connection[Any], provider: str, now: datetime) -> in
         return 0
     with under_the_books(connection):
         due = due_collections(connection, now, AT_ONCE)
-        items = {each.number: each for each in open_items(connection, [row.number for row in due])}
+        numbers = [row.number for row in due]
+        items = {each.number: each for each in open_items(connection, numbers)}
         whose = {
             row.number: PayingCustomer(provider, row.legal_entity, row.customer) for row in due
         }
         methods = ready_methods(connection, {*whose.values()})
-        for row in due:
-            item, who = items.get(row.number), whose[row.number]
-            if item is not None and item.open_minor > 0:
-                _decide(connection, _Case(item, who, methods.get(who), BY, row.reason), now)
-        end_collections(connection, [row.number for row in due])
+        before = requests_of_kind(connection, numbers, RequestKind.COLLECT)
+        cases = [
+            _Case(item, who, methods.get(who), before[row.number], BY, row.reason)
+            for row in due
+            if (item := items.get(row.number)) is not None
+            and item.open_minor > 0
+            and (who := whose[row.number])
+        ]
+        _decide(connection, cases, now)
+        end_collections(connection, numbers)
     return len(due)
 
 
@@ -107,30 +121,45 @@ def collect_now(
         wanted = WantedCollection(number, item.legal_entity, item.customer, now)
         begin_collections(connection, [wanted])
         method = ready_methods(connection, [who]).get(who)
-        _decide(connection, _Case(item, who, method, by), now)
+        before = requests_for(connection, number, RequestKind.COLLECT)
+        _decide(connection, [_Case(item, who, method, before, by)], now)
         standing = find_collection(connection, number)
     assert standing is not None
     return standing
 
 
-def _decide(connection: Connection[Any], case: _Case, now: datetime) -> None:
-    item, reason = case.item, case.reason
-    before = requests_for(connection, item.number, RequestKind.COLLECT)
-    if any(each.state not in (*_OVER, RequestState.DONE) for each in before):
-        move_collection(connection, item.number, CollectionState.UNDER_WAY, reason=reason)
-    elif case.by == BY and any(each.state is RequestState.DONE for each in before):
+def _decide(connection: Connection[Any], cases: Sequence[_Case], now: datetime) -> None:
+    """Decide what is asked for, and note of each invoice how it goes with it."""
+    wanted = list[ProviderRequest]()
+    moves = list[CollectionMove]()
+    for case in cases:
+        state, reason = _next_state(case)
+        if state is CollectionState.UNDER_WAY and not _is_under_way(case):
+            assert case.method is not None
+            wanted.append(_attempt(case, case.method, now))
+        moves.append(CollectionMove(case.item.number, state, reason))
+    decide_requests(connection, wanted)
+    move_collections(connection, moves)
+
+
+def _is_under_way(case: _Case) -> bool:
+    return any(each.state not in (*_OVER, RequestState.DONE) for each in case.before)
+
+
+def _next_state(case: _Case) -> tuple[CollectionState, str]:
+    if _is_under_way(case):
+        return CollectionState.UNDER_WAY, case.reason
+    if case.by == BY and any(each.state is RequestState.DONE for each in case.before):
         # It was paid, and taken back: who does that is not charged again without a person.
-        move_collection(connection, item.number, CollectionState.GIVEN_UP, reason="open_again")
-    elif item.account != RECEIVABLE:
-        move_collection(connection, item.number, CollectionState.GIVEN_UP, reason="not_a_customer")
-    elif case.method is None:
-        move_collection(connection, item.number, CollectionState.NO_METHOD, reason=reason)
-    else:
-        decide_request(connection, _attempt(case, case.method, len(before) + 1, now))
-        move_collection(connection, item.number, CollectionState.UNDER_WAY, reason=reason)
+        return CollectionState.GIVEN_UP, "open_again"
+    if case.item.account != RECEIVABLE:
+        return CollectionState.GIVEN_UP, "not_a_customer"
+    state = CollectionState.NO_METHOD if case.method is None else CollectionState.UNDER_WAY
+    return state, case.reason
 
 
-def _attempt(case: _Case, method: ReadyMethod, attempt: int, now: datetime) -> ProviderRequest:
+def _attempt(case: _Case, method: ReadyMethod, now: datetime) -> ProviderRequest:
+    attempt = len(case.before) + 1
     return ProviderRequest(
         key=f"collect:{case.item.number}:{attempt}",
         provider=case.who.provider,
@@ -143,6 +172,7 @@ def _attempt(case: _Case, method: ReadyMethod, attempt: int, now: datetime) -> P
             "attempt": attempt,
             "customer": method.provider_customer,
             "method": method.method_id,
+            "party": case.item.party or "",
             "payer": case.who.customer,
             "way": method.way.value,
         },
@@ -177,7 +207,6 @@ class CollectTaker:
         match found.status:
             case IntentStatus.TAKEN:
                 _book(taking, request, found)
-                end_collections(taking.connection, [request.subject])
                 return RequestOutcome(RequestState.DONE)
             case _ if request.state is RequestState.DONE:
                 return RequestOutcome(RequestState.DONE)
@@ -204,10 +233,8 @@ def _book(taking: Taking, request: ProviderRequest, found: IntentState) -> None:
 
     Where that is more than is open by now, its open amount goes below 0: it is given back.
     """
-    item = open_item(taking.connection, request.subject)
-    assert item is not None
-    assert item.account is not None
-    allotment = Allotment(item.account, found.taken_minor, item.party or "", item.number)
+    party = request.body["party"]
+    allotment = Allotment(RECEIVABLE, found.taken_minor, party, request.subject)
     # A card's money came when it was asked for, a debit's when we hear of it.
     is_debit = request.body["way"] == PaymentWay.SEPA_DEBIT
     movement = MoneyMovement(

@@ -126,6 +126,21 @@ def move_collection(
     connection.execute(_MOVE, (state.value, next_at or NEVER, reason, number))
 
 
+class CollectionMove(NamedTuple):
+    """How it goes with an invoice from now on, until something else says so."""
+
+    number: str
+    state: CollectionState
+    reason: str
+
+
+def move_collections(connection: Connection[Any], moves: Sequence[CollectionMove]) -> None:
+    """Note how it goes with invoices whose turn it is not by itself."""
+    with connection.cursor() as cursor:
+        rows = [(move.state.value, NEVER, move.reason, move.number) for move in moves]
+        cursor.executemany(_MOVE, rows)
+
+
 def wake_collections(
     connection: Connection[Any], legal_entity: str, customer: str, at: datetime
 ) -> int:

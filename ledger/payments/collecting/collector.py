@@ -32,6 +32,9 @@ from ledger.payments.movement import MoneyKind, MoneyMovement, documents_of
 from ledger.payments.recording import movements, under_the_books
 from tariffs.zones import zone
 
+_OVERPAID: LiteralString = """
+SELECT number FROM open_invoice WHERE number = ANY (%s) AND open_minor < 0
+"""
 FOLLOWER: Final = "collecting"
 _ISSUED: LiteralString = """
 SELECT open.number, open.legal_entity, open.customer, open.due_on
@@ -75,10 +78,8 @@ class InvoiceCollector:
         moved = [int(each.subject) for each in page if each.kind == DeskDecision.MOVED]
         if issued:
             self._take_issued(issued, now)
-        found = movements(self._connection, moved) if moved else []
-        for movement in found:
-            self._take_moved(movement, now)
-        end_collections(self._connection, documents_of(found))
+        if moved:
+            self._take_moved(movements(self._connection, moved), now)
 
     def _take_issued(self, numbers: Sequence[str], now: datetime) -> None:
         declared = self._newest.of(self._connection)
@@ -100,12 +101,18 @@ class InvoiceCollector:
             self._give_back(invoice, RefundCause(f"refund:replaced:{invoice}", "", BY), now)
         end_collections(self._connection, [invoice for _, invoice in notes])
 
-    def _take_moved(self, movement: MoneyMovement, now: datetime) -> None:
+    def _take_moved(self, found: Sequence[MoneyMovement], now: datetime) -> None:
         """Give back what came too much: of an invoice that was credited, or paid twice, by then."""
-        if movement.kind is not MoneyKind.RECEIVED or movement.source != self._provider:
-            return
-        for number in documents_of([movement]):
-            self._give_back(number, RefundCause(f"refund:moved:{movement.number}", "", BY), now)
+        about = documents_of(found)
+        over = {number for (number,) in self._connection.execute(_OVERPAID, (about,))}
+        for movement in found:
+            if movement.kind is not MoneyKind.RECEIVED or movement.source != self._provider:
+                continue
+            for number in documents_of([movement]):
+                if number in over:
+                    cause = RefundCause(f"refund:moved:{movement.number}", "", BY)
+                    self._give_back(number, cause, now)
+        end_collections(self._connection, about)
 
     def _give_back(self, number: str, cause: RefundCause, now: datetime) -> None:
         """Give back what was paid too much for an invoice, and is not paid for what replaces it."""

@@ -132,7 +132,7 @@ def test_leave_is_asked_of_customers_that_there_are(payers: Payers) -> None:
     holder = customer_holder("fleet-ag")
     with payers.connection.transaction():
         find_or_make(payers.connection, [holder])
-    wish = LeaveWish("fleet-ag", PaymentWay.CARD)
+    wish = LeaveWish("fleet-ag", "depot", PaymentWay.CARD)
     with pytest.raises(UnknownCustomerError):
         ask_leave(payers.connection, STRIPE, wish, by="eve", at=payers.now)
     with pytest.raises(UnknownCustomerError):
