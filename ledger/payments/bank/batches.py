@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 
@@ -16,6 +16,9 @@ from ledger.payments.movement import MoneyMovement, check_movement, documents_of
 from ledger.payments.recording import hash_movement, under_the_books
 from ledger.rating.decisions import FIRST_REVISION
 
+MANY: Final = 100
+"""From so many rows on the database is told what a table holds now: it may think it empty yet, and
+look up each of its rows by reading all."""
 _NUMBERS: LiteralString = """
 SELECT nextval(pg_get_serial_sequence('movement', 'number')) FROM generate_series(1, %s)
 """
@@ -67,8 +70,12 @@ def _store(connection: Connection[Any], made: Sequence[MoneyMovement]) -> None:
         with cursor.copy(_MOVEMENTS) as copy:
             for each in made:
                 copy.write_row((each.number, *each[:6], *each[7:-1]))
+        if len(made) >= MANY:
+            cursor.execute("ANALYZE movement")
         with cursor.copy(_ALLOTMENTS) as copy:
             for each in made:
                 for place, allotted in enumerate(each.allotments, 1):
                     row = (allotted.account, allotted.party, allotted.document, allotted.minor)
                     copy.write_row((each.number, place, *row))
+        if len(made) >= MANY:
+            cursor.execute("ANALYZE allotment")

@@ -9,6 +9,7 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from ledger.payments.bank.batches import MANY
 from ledger.payments.bank.details import LineDetails, decoded_details
 from ledger.payments.bank.matching import LineFacts, WaitReason
 from ledger.persons.sealing import Subject, unseal
@@ -72,7 +73,7 @@ class BankLine(NamedTuple):
     reason: str
 
 
-def keep_lines(connection: Connection[Any], statement: int, lines: Iterable[KeptLine]) -> None:
+def keep_lines(connection: Connection[Any], statement: int, lines: Sequence[KeptLine]) -> None:
     """Keep the *lines* of a statement."""
     with connection.cursor() as cursor, cursor.copy(_KEEP) as copy:
         for each in lines:
@@ -80,6 +81,8 @@ def keep_lines(connection: Connection[Any], statement: int, lines: Iterable[Kept
             row = (facts.legal_entity, facts.currency, facts.amount_minor, facts.booked_on)
             rest = (each.value_on, facts.is_reversal, each.subject, each.sealed)
             copy.write_row((each.line, each.entry, statement, each.source, *row, *rest))
+    if len(lines) >= MANY:
+        connection.execute("ANALYZE bank_line")
 
 
 def keep_waiting(
