@@ -69,7 +69,8 @@ class DisputeTaker:
     def gather(self, provider: PaymentProvider, found: ProviderObject) -> GatheredDispute:
         """Return what the payment in dispute is; have it looked up if it is ours and not booked."""
         state = _dispute(found)
-        intent = provider.look_up(PaymentObjectKind.INTENT, state.intent_id)
+        # Of a charge that is no payment's, as old ways of charging make, there is nothing to ask.
+        intent = state.intent_id and provider.look_up(PaymentObjectKind.INTENT, state.intent_id)
         if not isinstance(intent, IntentState):
             return GatheredDispute((state.intent_id,), is_awaited=False)
         references = tuple(filter(None, (intent.id, intent.charge_id)))
