@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from ledger.payments.unmatched import unmatched_money
+from ledger.payments.payouts.unmatched import unmatched_money
 from projections.closing.period_scope import PeriodScope
 from projections.invoice_list import amount
 from projections.payments.dispute_list import list_disputes

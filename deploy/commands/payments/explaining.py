@@ -36,7 +36,7 @@ def unmatched(
         limit: At most so many.
         folder: Where.
     """
-    from ledger.payments.unmatched import unmatched_money
+    from ledger.payments.payouts.unmatched import unmatched_money
     from projections.invoice_list import amount
 
     with opened(folder.settings()) as connection:

@@ -21,8 +21,8 @@ from ledger.desk.customers.prepaying import minor_of
 from ledger.errors import LedgerError
 from ledger.payments.movement import CLEARING, UNMATCHED, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.open_items import open_item
+from ledger.payments.payouts.unmatched import ABOUT_MOVEMENT, UnmatchedMovement, unmatched_money
 from ledger.payments.recording import movements_about, record_movement, under_the_books
-from ledger.payments.unmatched import ABOUT_MOVEMENT, UnmatchedMovement, unmatched_money
 from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import canonical_json
 from tariffs.zones import zone

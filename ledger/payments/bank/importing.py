@@ -17,7 +17,6 @@ from ledger.books.prepayments import Prepayment, record_prepayment
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.payments.bank.accounts import BankOwner, owner_of
-from ledger.payments.bank.batches import record_movements
 from ledger.payments.bank.details import LineDetails, details_of, encoded
 from ledger.payments.bank.document_names import DocumentNames
 from ledger.payments.bank.files.statement import BankStatement, UnreadableStatementError
@@ -32,6 +31,7 @@ from ledger.payments.bank.matching import (
 )
 from ledger.payments.bank.overlap import new_entries
 from ledger.payments.bank.standing import standing_of
+from ledger.payments.batches import record_movements
 from ledger.payments.movement import MoneyKind, MoneyMovement, bank_source
 from ledger.payments.recording import under_the_books
 from ledger.persons.holders import Holder, account_holder, payer_holder

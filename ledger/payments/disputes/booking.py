@@ -110,15 +110,17 @@ def _lost(
     if facts.state.status is not DisputeStatus.LOST or left <= 0:
         return None
     allotments = [Allotment(disputes, left)]
-    lost = _sums([*facts.before, *facts.siblings])
+    lost, from_balance = _sums([*facts.before, *facts.siblings]), 0
     for each in _of_receipt(facts):
         place = (each.account, each.party, each.document)
         minor = min(left, max(each.minor + min(lost[place], 0), 0))
         left -= minor
-        if each.account == CLEARING and minor:
-            allotments += lost_balance(minor)
+        if each.account == CLEARING:
+            from_balance += minor
         else:
             allotments.append(each._replace(minor=-minor))
+    if from_balance:
+        allotments += lost_balance(from_balance)
     # More than came, or of money that was never ours: a person says what it is.
     allotments.append(Allotment(UNMATCHED, -left))
     return MoneyKind.DISPUTE_LOST, allotments

@@ -14,7 +14,7 @@ from ledger.payments.disputes.store import (
     movements_of_siblings,
 )
 from ledger.payments.due_objects import tell_of_object
-from ledger.payments.movement import UNMATCHED, Allotment, MoneyMovement
+from ledger.payments.movement import UNMATCHED, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.provider import (
     DisputeState,
     DisputeStatus,
@@ -35,7 +35,7 @@ allotments that come to less than 0 by the amount."""
 
 
 def leave_to_a_person(
-    _taking: Taking, _received: MoneyMovement, minor: int, _dispute_id: str
+    _taking: Taking, _received: MoneyMovement, minor: int, _name: str
 ) -> Sequence[Allotment]:
     """Leave the balance as it is: the money stands on the work list."""
     return [Allotment(UNMATCHED, -minor)]
@@ -69,7 +69,8 @@ class DisputeTaker:
     def gather(self, provider: PaymentProvider, found: ProviderObject) -> GatheredDispute:
         """Return what the payment in dispute is; have it looked up if it is ours and not booked."""
         state = _dispute(found)
-        intent = provider.look_up(PaymentObjectKind.INTENT, state.intent_id)
+        # Of a charge that is no payment's, as old ways of charging make, there is nothing to ask.
+        intent = state.intent_id and provider.look_up(PaymentObjectKind.INTENT, state.intent_id)
         if not isinstance(intent, IntentState):
             return GatheredDispute((state.intent_id,), is_awaited=False)
         references = tuple(filter(None, (intent.id, intent.charge_id)))
@@ -106,7 +107,9 @@ class DisputeTaker:
 
             def lost_balance(minor: int) -> Sequence[Allotment]:
                 assert received is not None
-                return self._take_from_balance(taking, received, minor, state.id)
+                times = sum(each.kind is MoneyKind.DISPUTE_LOST for each in facts.before)
+                name = f"{state.id}/{times + 1}" if times else state.id
+                return self._take_from_balance(taking, received, minor, name)
 
             for each in dispute_movements(facts, lost_balance):
                 record_movement(connection, each, taking.calendar(self._legal_entity))

@@ -94,10 +94,15 @@ def _is_booked(connection: Connection[Any], provider: str, kind: MoneyKind, refe
 
 
 def _is_ours(connection: Connection[Any], provider: PaymentProvider, wanted: AwaitedObject) -> bool:
-    """Say whether a payment or a refund came of a request of ours."""
+    """Say whether a payment or a refund came of a request of ours, or gives back one that did."""
     if requests_of_object(connection, provider.name, wanted.object_id):
         return True
     found = provider.look_up(wanted.kind, wanted.object_id)
-    if not isinstance(found, IntentState | RefundState) or not found.request_key:
+    if not isinstance(found, IntentState | RefundState):
         return False
-    return find_request(connection, found.request_key) is not None
+    if found.request_key and find_request(connection, found.request_key) is not None:
+        return True
+    # Made by hand, of a payment of ours: who takes refunds books it.
+    return isinstance(found, RefundState) and bool(
+        requests_of_object(connection, provider.name, found.intent_id)
+    )

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from ledger.database import connect
 from ledger.errors import LedgerError
+from ledger.payments.batches import record_movements
 from ledger.payments.movement import MoneyMovement, exchange_account
 from ledger.payments.payouts.awaiting import awaited_lines
 from ledger.payments.payouts.booking import Booker, PayoutSums
@@ -114,19 +115,24 @@ def _book(taking: Taking, booker: Booker, payout: PayoutState, gathered: Gathere
         difference_minor=difference,
         now=taking.now,
     )
-    sums = PayoutSums()
+    sums, calendar = PayoutSums(), taking.calendar(booker.legal_entity)
     for some in _matched(taking, booker, gathered):
-        kept = []
         for each in some:
             sums.add(each)
-            made = None
-            if each.beyond_minor:
-                if each.line.id in gathered.awaited:
-                    said = f"{each.line.source_id} is to be taken before {payout.id}"
-                    raise PayoutWaitsError(PayoutWait.PAYMENTS, said)
-                made = _record(taking, booker.unexplained(payout, each)).number
-            kept.append((each, made))
-        keep_lines(taking.connection, taking.provider, payout.id, kept)
+        beyond = [each for each in some if each.beyond_minor]
+        for each in beyond:
+            if each.line.id in gathered.awaited:
+                said = f"{each.line.source_id} is to be taken before {payout.id}"
+                raise PayoutWaitsError(PayoutWait.PAYMENTS, said)
+        unexplained = [booker.unexplained(payout, each) for each in beyond]
+        made = record_movements(taking.connection, unexplained, calendar)
+        numbers = {x.line.id: movement.number for x, movement in zip(beyond, made, strict=True)}
+        keep_lines(
+            taking.connection,
+            taking.provider,
+            payout.id,
+            [(each, numbers.get(each.line.id)) for each in some],
+        )
     if difference:
         _record(taking, booker.difference(payout, difference))
         sums.booked_minor[payout.currency] += difference

@@ -9,7 +9,7 @@ import pytest
 from ledger.database import connect
 from ledger.declared.store import declare
 from ledger.desk.paying.explaining import MoneyWish, explain_money
-from ledger.payments.unmatched import unmatched_money
+from ledger.payments.payouts.unmatched import unmatched_money
 from projections.closing.money import unsettled_money
 from projections.closing.period_scope import PeriodScope
 from tests.depot import NOON, changes

@@ -19,7 +19,7 @@ from ledger.desk.paying.explaining import (
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
 from ledger.payments.open_items import open_item
-from ledger.payments.unmatched import unmatched_money
+from ledger.payments.payouts.unmatched import unmatched_money
 from projections.payments.payout_list import find_payout
 from tests.depot import NOON, changes, declared, keep_decisions, rated, session
 from tests.ledger.payments.payouts.payout_desk import PayoutDesk

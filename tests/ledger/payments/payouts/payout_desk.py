@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from ledger.payments.collecting.refund_taking import StrayRefundTaker
 from ledger.payments.disputes.taker import DisputeTaker
 from ledger.payments.due_objects import tell_of_object
 from ledger.payments.movement import STRIPE
@@ -66,6 +67,7 @@ class PayoutDesk:
         objects: dict[PaymentObjectKind, ObjectTaker] = {
             PaymentObjectKind.PAYOUT: PayoutTaker(self.dsn, "depot"),
             PaymentObjectKind.DISPUTE: DisputeTaker(self.dsn, "depot"),
+            PaymentObjectKind.REFUND: StrayRefundTaker(),
         }
         takers = {RequestKind.COLLECT: PlainPayments(), RequestKind.REFUND: PlainRefunds()}
         made = PaymentRunner(

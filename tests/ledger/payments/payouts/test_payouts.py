@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
 from ledger.payments.awaited import awaited_payouts
 from ledger.payments.movement import STRIPE, MoneyKind
 from ledger.payments.payouts.store import is_taken
-from ledger.payments.provider import PaymentObjectKind, PayoutStatus, UnansweredError
+from ledger.payments.provider import (
+    PaymentObjectKind,
+    PayoutStatus,
+    RefundState,
+    RefundStatus,
+    UnansweredError,
+)
 from ledger.payments.recording import find_movement, movements_about
 from ledger.payments.requests import RequestKind
 from projections.payments.payout_list import find_payout, payout_lines
@@ -213,6 +220,48 @@ def test_a_payment_that_is_told_of_after_its_payout_is_looked_up(desk: PayoutDes
 def _lose(name: str, _key: str) -> None:
     if name == "take":
         raise UnansweredError(reason="lost", said="nobody heard it")
+
+
+def test_a_refund_made_by_hand_of_a_payment_of_ours_is_taken_before_its_payout(
+    desk: PayoutDesk,
+) -> None:
+    intent = desk.charge(1000)
+    by_hand = RefundState("re_hand", intent.id, RefundStatus.DONE, 300, "EUR", desk.now)
+    desk.account.objects[by_hand.id] = by_hand
+    desk.account.line("refund", -300, by_hand.id)
+    payout = desk.pay_out()
+
+    assert desk.balances() == {"cash:clearing": payout.amount_minor, "fees:stripe": 40}
+    assert line_rules(desk.connection) == {"payment": 1, "refund": 1}
+    desk.account.tell(PaymentObjectKind.REFUND, by_hand.id)
+    desk.take()
+    assert left_minor(desk.connection) == 0
+
+
+def test_a_dispute_told_of_after_its_payout_is_looked_at_before(desk: PayoutDesk) -> None:
+    dispute = desk.account.dispute(desk.charge(1000), 1000)
+    desk.account.told.clear()
+    payout = desk.pay_out()
+
+    assert payout.amount_minor == -40 - 1500
+    assert desk.balances() == {
+        "cash:clearing": payout.amount_minor,
+        "disputes:stripe": 1000,
+        "fees:stripe": 1540,
+    }
+    # What comes back of it, and is told of after the next one.
+    lost = desk.account.settle(dispute, is_won=False)
+    desk.take()
+    desk.account.told.clear()
+    desk.account.settle(lost, is_won=True, given_back=1000)
+    desk.account.told.clear()
+    desk.now += timedelta(days=1)
+    desk.account.at = desk.now - timedelta(hours=1)
+    desk.account.unpaid[0] = desk.account.unpaid[0]._replace(created_at=desk.account.at)
+    desk.pay_out()
+    assert "cash:unmatched" not in desk.balances()
+    assert desk.balances()["cash:clearing"] == payout.amount_minor + 1000
+    assert line_rules(desk.connection) == {"dispute": 2, "payment": 1}
 
 
 def test_other_money_goes_through_the_exchange(desk: PayoutDesk) -> None:
