@@ -184,8 +184,7 @@ def interface_app(
             exits.callback(pool.close)
             exits.callback(declaring.close)
             exits.callback(visit_desk.close)
-            following = asyncio.create_task(commands.follow())
-            exits.callback(following.cancel)
+            exits.callback(asyncio.create_task(commands.follow()).cancel)
             yield
 
     return build_app(

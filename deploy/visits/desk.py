@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from psycopg import Connection
@@ -15,9 +15,11 @@ from deploy.payments.account_holder import NoAccountHolderError, account_holder
 from deploy.settings import Settings
 from deploy.visits.rates import LOOKS_MAX, VISITS_MAX, AddressRates
 from ledger.declared.store import NewestDeclarations
+from ledger.payments.due_objects import tell_of_object
 from ledger.payments.movement import STRIPE
 from ledger.payments.provider import (
     IntentState,
+    IntentStatus,
     PaymentObjectKind,
     ProviderError,
 )
@@ -39,6 +41,17 @@ if TYPE_CHECKING:
 RECEIPT_DAYS: Final = 90
 """So long after it is first looked for a receipt may be read by its link."""
 TO_AGREE: Final = frozenset({VisitState.WANTED, VisitState.HOLDING})
+
+
+class AskedPayment(NamedTuple):
+    """A payment at the provider; `has_moved`: the driver agreed, or will not any more."""
+
+    client_secret: str | None
+    has_moved: bool
+
+
+_NOTHING_ASKED: Final = AskedPayment(None, has_moved=False)
+_STILL_ASKED: Final = frozenset({IntentStatus.NEEDS_METHOD, IntentStatus.NEEDS_ACTION})
 
 
 class StartedVisit(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +146,7 @@ class VisitDesk:
             amount=major(visit.amount_minor, visit.currency),
             currency=visit.currency,
             publishable_key=self.publishable_key,
-            client_secret=self.client_secret(visit),
+            client_secret=self.look(visit).client_secret,
             price=price,
         )
 
@@ -161,19 +174,27 @@ class VisitDesk:
         ]
         return shown, links
 
-    def client_secret(self, visit: CardVisit) -> str | None:
+    def look(self, visit: CardVisit) -> AskedPayment:
         """Return what lets the driver's device go on, while there is something to agree to.
 
         It asks the provider, and holds no connection to the database meanwhile.
         """
         is_to_agree = visit.state in TO_AGREE and self._settings.stripe_key
         if visit.intent_id is None or not is_to_agree:
-            return None
+            return _NOTHING_ASKED
         try:
             found = self._asked().look_up(PaymentObjectKind.INTENT, visit.intent_id)
         except ProviderError:
-            return None
-        return found.client_secret or None if isinstance(found, IntentState) else None
+            return _NOTHING_ASKED
+        if not isinstance(found, IntentState):
+            return _NOTHING_ASKED
+        return AskedPayment(found.client_secret or None, found.status not in _STILL_ASKED)
+
+    def hasten(self, connection: Connection[Any], visit: CardVisit) -> None:
+        """Have the payment of a visit looked at now."""
+        assert visit.intent_id is not None
+        kind, at = PaymentObjectKind.INTENT, self._now()
+        tell_of_object(connection, visit.provider, kind, visit.intent_id, at)
 
     def _asked(self) -> StripeProvider:
         from ledger.payments.stripe.provider import StripeProvider  # noqa: PLC0415 - only with a key

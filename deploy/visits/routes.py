@@ -45,6 +45,8 @@ _STATUSES: Final[Mapping[VisitRefusal, HTTPStatus]] = {
     VisitRefusal.NOT_CONNECTED: HTTPStatus.CONFLICT,
     VisitRefusal.NO_PRICE: HTTPStatus.CONFLICT,
 }
+NO_TOKEN: Final[Sequence[dict[str, list[str]]]] = ({},)
+"""As OpenAPI says that nobody need show a token."""
 ANYBODY: Final = "a driver"
 ASKED_SECONDS: Final = 8.0
 """So long a driver waits until the provider has heard of the visit; then asks again."""
@@ -63,7 +65,7 @@ class VisitsController(Controller):
 
     tags = ("visits",)
 
-    @post("/visits", opt=FOR_ANYBODY)
+    @post("/visits", opt=FOR_ANYBODY, security=NO_TOKEN)
     async def open(
         self,
         data: JSONBody[VisitWish],
@@ -105,7 +107,7 @@ class VisitsController(Controller):
             visit = found or visit
         return await asyncio.to_thread(visit_desk.told, made, visit, price)
 
-    @get("/visits/{number:int}", opt=FOR_ANYBODY, sync_to_thread=True)
+    @get("/visits/{number:int}", opt=FOR_ANYBODY, security=NO_TOKEN, sync_to_thread=True)
     def one(
         self,
         number: FromPath[int],
@@ -125,9 +127,12 @@ class VisitsController(Controller):
                 message = f"there is no visit {number} with this secret"
                 raise NotFoundException(message)
             shown, receipts = visit_desk.view(connection, visit, secret)
-        return SeenVisit(
-            visit=shown, client_secret=visit_desk.client_secret(visit), receipts=receipts
-        )
+        told = visit_desk.look(visit)
+        if told.has_moved:
+            # The driver looks: nobody waits for the provider's word of it.
+            with pool.connection() as connection:
+                visit_desk.hasten(connection, visit)
+        return SeenVisit(visit=shown, client_secret=told.client_secret, receipts=receipts)
 
 
 ROUTES: Final[Sequence[type[Controller]]] = (VisitsController,)

@@ -29,6 +29,12 @@ VISIT_COMMANDS: Final = (
         ),
     ),
     Command(
+        words="station simulate",
+        function="deploy.commands.visits.simulating:simulate",
+        summary="Be a station that charges when it is told to start, until Ctrl-C ends it.",
+        examples=("station simulate CS-001 --password change-me-please-16 --kwh 2",),
+    ),
+    Command(
         words="visits release",
         function="deploy.commands.visits.visits:release",
         summary="Let go of what is held for a visit; what it owes by then stays open.",

@@ -37,6 +37,8 @@ from ledger.payments.visits.visit import OVER, CardVisit, VisitEvent, VisitState
 LOOKED_AGAIN: Final = timedelta(minutes=1)
 """A driver who agrees is not kept waiting by a webhook that is lost."""
 HELD_LOOKED_AGAIN: Final = timedelta(hours=6)
+_REFUSED: Final = "refused_"
+"""How the reason begins of what the provider would not take."""
 _FINAL: Final = frozenset({IntentStatus.TAKEN, IntentStatus.CANCELED})
 _MINE: Final = frozenset({VisitState.STARTING, VisitState.CHARGING, VisitState.ENDED})
 """While a car may charge, losing the hold is noted, and the visit goes on to its invoice."""
@@ -96,7 +98,7 @@ class VisitTaker:
             note_reason(taking.connection, visit, "raise_refused")
         else:
             # It is not as we thought: the payment itself says what it is now.
-            note_reason(taking.connection, visit, f"refused_{error.reason}")
+            note_reason(taking.connection, visit, f"{_REFUSED}{error.reason}")
             look_at_payment(taking, request)
             return RequestOutcome(RequestState.GIVEN_UP, error.reason)
         return RequestOutcome(RequestState.FAILED, error.reason)
@@ -117,7 +119,12 @@ def _see(taking: Taking, visit: CardVisit, found: IntentState) -> None:
         return
     held_minor = found.held_minor if is_held else 0
     visit = note_hold(connection, visit, found.id, held_minor, now=now)
-    if is_held:
+    if is_held and visit.state is VisitState.CAPTURING and visit.reason.startswith(_REFUSED):
+        # It cannot be taken, and never will: what is owed stays open, and nobody's money is kept.
+        moved = move_visit(connection, visit, VisitEvent.LETS_GO, now=now, reason=visit.reason)
+        if moved is not None:
+            decide_for(connection, visit, RequestKind.RELEASE, {"intent": found.id}, now=now)
+    elif is_held:
         move_visit(connection, visit, VisitEvent.HOLDS, now=now, until=visit.until)
     elif found.status is IntentStatus.CANCELED:
         if visit.state in _MINE:

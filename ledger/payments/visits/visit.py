@@ -85,7 +85,7 @@ MOVES: Final[Mapping[tuple[VisitState, VisitEvent], VisitState]] = MappingProxyT
         (_S.ENDED, _E.GONE): _S.FAILED,
         (_S.CAPTURING, _E.TAKEN): _S.CAPTURED,
         (_S.CAPTURING, _E.GONE): _S.FAILED,
-        # By a person, where the provider refuses to take it.
+        # The provider refuses to take it: too little for it, say.
         (_S.CAPTURING, _E.LETS_GO): _S.RELEASING,
         (_S.RELEASING, _E.GONE): _S.RELEASED,
     }

@@ -10,7 +10,7 @@ import pytest
 from ledger.master_data.policies import Outgrown, Policy
 from ledger.partners.station_calls import StationResult, WantedEnd, WantedStart
 from ledger.payments.movement import MoneyKind
-from ledger.payments.provider import IntentStatus
+from ledger.payments.provider import IntentStatus, RefusedRequestError
 from ledger.payments.visits.opening import VisitRefusal, VisitRefusedError
 from ledger.payments.visits.visit import VisitState
 from ledger.sessions.states import SessionState
@@ -161,6 +161,28 @@ async def test_a_hold_that_the_bank_takes_back_stops_the_session_and_leaves_its_
 
         assert depot.way(opened)[-2:] == ["failed", "hold_lost"]
         assert (depot.owed(), depot.movements()) == ([(476, 476)], [])
+
+
+async def test_what_the_provider_will_not_take_is_let_go_and_stays_open(database: str) -> None:
+    async with VisitedDepot(database) as depot:
+
+        def refuse(name: str, _key: str) -> None:
+            if name == "capture":
+                reason = "amount_too_small"
+                raise RefusedRequestError(reason, "at least 0.50")
+
+        opened = depot.open()
+        await depot.rest()
+        depot.session(opened, SessionState.OPEN)
+        await depot.rest()
+        depot.provider.before = refuse
+        depot.bill(opened, "500")
+        await depot.rest()
+
+        ends = ["capturing", "releasing", "released", "refused_amount_too_small"]
+        assert depot.way(opened)[-4:] == ends
+        assert depot.intent(opened).status is IntentStatus.CANCELED
+        assert (depot.owed(), depot.movements()) == ([(24, 24)], [])
 
 
 async def test_a_session_that_is_held_for_a_person_is_taken_only_then_and_says_so_in_time(

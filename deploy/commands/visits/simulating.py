@@ -1,0 +1,58 @@
+"""`wattledger station simulate`: a station for who has none at hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from deploy.errors import DeployError
+from deploy.output import say
+
+KWH: Final = Decimal(2)
+KW: Final = Decimal(100)
+"""Faster than most cars, so that nobody waits; less than the most that a plug can bring."""
+
+
+class NotConnectedStationError(DeployError):
+    """The simulated station could not connect."""
+
+    def __init__(self, url: str, station: str, why: Exception) -> None:
+        super().__init__(
+            f"{station} cannot connect to {url}: {str(why) or type(why).__name__}; is `wattledger up` "
+            "running, the station declared, and the password the one of its declaration?"
+        )
+
+
+def simulate(
+    station: str,
+    /,
+    *,
+    password: str,
+    url: str = "ws://127.0.0.1:9000",
+    kwh: Decimal = KWH,
+    kw: Decimal = KW,
+) -> int:
+    """Be a station that charges when it is told to start, until Ctrl-C ends it.
+
+    Args:
+        station: Which, as it is declared.
+        password: Its password, as it is declared.
+        url: Where stations connect.
+        kwh: So much each car takes.
+        kw: So fast.
+    """
+    import asyncio
+
+    from websockets.exceptions import InvalidHandshake
+
+    from deploy.fleet.stand_in import StandInPlan, stand_in
+
+    plan = StandInPlan(station, password, kw * 1000, kwh * 1000)
+    try:
+        asyncio.run(stand_in(url, plan, say))
+    except (OSError, InvalidHandshake) as error:
+        raise NotConnectedStationError(url, station, error) from error
+    except KeyboardInterrupt:
+        return 0
+    say("the connection ended")
+    return 1
