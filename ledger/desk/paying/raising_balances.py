@@ -15,7 +15,7 @@ from ledger.books.prepayments import standings
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.desk.customers.prepaying import PrepaymentWish, prepayment_of
-from ledger.desk.paying.giving_back import SecondPersonError
+from ledger.desk.paying.giving_back import SameProposerError
 from ledger.payments.collecting.methods import PayingCustomer
 from ledger.payments.recording import under_the_books
 from ledger.payments.requests import ProviderRequest
@@ -65,7 +65,7 @@ def pay_back_to_card(
 
     Raises:
         LedgerError: As `prepayment_of` and `decide_pay_back` say.
-        SecondPersonError: If who proposed it says so again.
+        SameProposerError: If who proposed it says so again.
     """
     known = load_declarations(connection)
     wanted = _wanted(connection, known, provider, wish, by=by, at=at)
@@ -88,7 +88,7 @@ def _is_second(connection: Connection[Any], wanted: WantedTopUp, by: str) -> boo
     if proposed is None or proposed[:2] != (wanted.currency, wanted.amount_minor):
         return False
     if proposed[2].casefold() == by.casefold():
-        raise SecondPersonError(wanted.reference, proposed[2])
+        raise SameProposerError(wanted.reference, proposed[2])
     return True
 
 
