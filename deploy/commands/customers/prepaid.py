@@ -132,11 +132,17 @@ def refund(
 def show(customer: str, /, *, limit: Limit = 50, folder: ReadingFolder = READ_FOLDER) -> int:
     """Show what a customer has left of what was paid in advance, and what moved it.
 
+    Less is left than the balance where something is not invoiced yet, or charging.
+
     Args:
         customer: The customer's key, or subject id.
         limit: At most so many entries, the newest.
         folder: Where.
     """
+    from msgspec.structs import asdict
+
+    from ledger.books.prepayments import PrepaidAccount
+    from ledger.payments.topping_up.credit import AskedCredit, left_minor
     from ledger.persons.holders import customer_holder
     from ledger.persons.store import find
     from projections.balances.prepaid import prepaid_balances, prepaid_movements
@@ -148,8 +154,13 @@ def show(customer: str, /, *, limit: Limit = 50, folder: ReadingFolder = READ_FO
         whose = customer if subject is None else subject.id
         balances = prepaid_balances(connection, whose)
         movements = prepaid_movements(connection, whose, limit=limit)
+        accounts = [PrepaidAccount(whose, each.legal_entity, each.currency) for each in balances]
+        left = left_minor(connection, [AskedCredit(each) for each in accounts])
     if folder.json:
-        print_json({"customer": customer, "balances": balances, "entries": movements})
+        rows_left = [
+            asdict(each) | {"left_minor": minor} for each, minor in zip(balances, left, strict=True)
+        ]
+        print_json({"customer": customer, "balances": rows_left, "entries": movements})
         return 0
     rows = [
         (
@@ -161,8 +172,10 @@ def show(customer: str, /, *, limit: Limit = 50, folder: ReadingFolder = READ_FO
         for each in movements
     ]
     print_rows(f"Paid in advance by {customer}", COLUMNS, rows)
-    for each in balances:
-        say(f"balance at {each.legal_entity}: {words(each.balance_minor, each.currency)}")
+    for each, minor in zip(balances, left, strict=True):
+        is_all = minor == each.balance_minor
+        rest = "" if is_all else f", of which {words(minor, each.currency)} are left"
+        say(f"balance at {each.legal_entity}: {words(each.balance_minor, each.currency)}{rest}")
     if not balances:
         say("nothing: `wattledger prepaid top-up` records what a customer pays in advance")
     return 0

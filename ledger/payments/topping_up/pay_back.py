@@ -4,7 +4,8 @@
     gone      REFUNDED by the provider, out of `cash:clearing`
     refused, or it came back      -> the balance rises again by as much
 
-No more goes back than is left (`credit`), and no more than came by each payment, Key payback:CUSTOMER:REFERENCE, of a second payment payback.2:CUSTOMER:REFERENCE.
+No more goes back than is left (`credit`), and no more than came by each payment, the newest first.
+Key payback:CUSTOMER:REFERENCE, of a second payment payback.2:CUSTOMER:REFERENCE.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,7 @@ from ledger.payments.provider import (
     UnansweredError,
 )
 from ledger.payments.requests import RequestKind, RequestState
+from ledger.payments.topping_up import pay_back, top_up
 from ledger.payments.topping_up.automatic import AutomaticTopUps
 from ledger.payments.topping_up.pay_back import NotByCardError, OtherPayBackError
 from ledger.payments.topping_up.top_up import NoMethodError, OtherTopUpError
@@ -93,6 +96,50 @@ def test_a_call_of_which_nobody_knows_what_came_takes_once(
 
     assert raising.balance() == 1_000
     assert paper.net_minor() == 1_000
+
+
+class KilledError(BaseException):
+    """A kill: nothing catches it."""
+
+
+@pytest.mark.parametrize("step", ["record_movement", "record_prepayment"])
+@pytest.mark.parametrize("module", [top_up, pay_back])
+def test_a_kill_between_the_money_and_the_balance_leaves_neither(
+    raising: Raising, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
+) -> None:
+    raising.top_up(1_000, "a")
+    if module is pay_back:
+        raising.run()
+    real, kills = getattr(module, step), [KilledError()]
+
+    def killed(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - as the real one
+        found = real(*given, **named)
+        if kills:
+            raise kills.pop()
+        return found
+
+    monkeypatch.setattr(module, step, killed)
+    before = posted(raising.connection)
+    # What goes back is off the balance when it is decided, and out of the money when it is gone.
+    if module is pay_back and step == "record_prepayment":
+        with pytest.raises(KilledError):
+            raising.pay_back(400, "x")
+        assert raising.requests("anna", RequestKind.PAY_BACK) == []
+        raising.pay_back(400, "x")
+    elif module is pay_back:
+        raising.pay_back(400, "x")
+        before = posted(raising.connection)
+    if kills:
+        with pytest.raises(KilledError):
+            raising.run()
+        assert posted(raising.connection) == before
+    raising.run(hours=1)
+    raising.run(hours=1)
+
+    left = 600 if module is pay_back else 1_000
+    assert kills == []
+    assert raising.balance() == left
+    assert posted(raising.connection) == {"cash:stripe": left, "prepayments": -left}
 
 
 def test_a_no_raises_nothing_and_a_lost_card_is_not_used_again(
