@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
@@ -12,7 +13,13 @@ from psycopg.rows import class_row
 from ledger.payments.movement import MoneyMovement
 from ledger.payments.open_items import OpenItem, open_item
 from ledger.payments.recording import movements
-from ledger.payments.requests import ProviderRequest, find_request, requests_of_object
+from ledger.payments.requests import (
+    ProviderRequest,
+    RequestKind,
+    find_request,
+    requests_for,
+    requests_of_object,
+)
 from projections.payments.movement_list import ListedMovement, listed
 
 RELATED_MAX: Final = 50
@@ -36,14 +43,14 @@ FROM payout_line AS line JOIN payout USING (provider, payout_id)
 WHERE movement = %s ORDER BY payout_id, line_id LIMIT %s
 """
 _DISPUTES: LiteralString = """
-SELECT dispute_id, status, currency, amount_minor, reason, created_at FROM dispute
-WHERE intent_id = %s OR dispute_id = %s ORDER BY created_at, dispute_id LIMIT %s
+SELECT dispute_id, intent_id, status, currency, amount_minor, reason, created_at FROM dispute
+WHERE provider = %(source)s AND (intent_id = ANY (%(named)s) OR dispute_id = ANY (%(named)s))
+ORDER BY created_at, dispute_id LIMIT %(limit)s
 """
 _RELATED: LiteralString = """
-SELECT number FROM movement WHERE number <> %(number)s AND (
-    about <> '' AND about IN (%(about)s, %(reference)s)
-    OR reference IN (%(about)s, %(reference)s) AND source = %(source)s
-) ORDER BY number LIMIT %(limit)s
+SELECT number FROM movement WHERE number <> %(number)s AND source = %(source)s
+    AND (about = ANY (%(named)s) AND about <> '' OR reference = ANY (%(named)s))
+ORDER BY number LIMIT %(limit)s
 """
 
 
@@ -88,6 +95,7 @@ class DisputeOf(msgspec.Struct, frozen=True, kw_only=True):
     """A dispute about a payment."""
 
     dispute_id: str
+    intent_id: str
     status: str
     currency: str
     amount_minor: int
@@ -143,37 +151,55 @@ def find_payments(connection: Connection[Any], named: str) -> PaymentsFound:
 
 
 def _detail(connection: Connection[Any], movement: MoneyMovement) -> MovementDetail:
-    about = movement._asdict() | {"limit": RELATED_MAX}
-    related = [number for (number,) in connection.execute(_RELATED, about)]
+    named, requests = _named(connection, movement)
     with connection.cursor(row_factory=class_row(PostedLeg)) as cursor:
         postings = cursor.execute(_POSTINGS, (movement.entry_id,)).fetchall()
     with connection.cursor(row_factory=class_row(PayoutShare)) as cursor:
         payouts = cursor.execute(_PAYOUTS, (movement.number, RELATED_MAX)).fetchall()
-    with connection.cursor(row_factory=class_row(DisputeOf)) as cursor:
-        named = movement.reference, movement.about, RELATED_MAX
-        disputes = cursor.execute(_DISPUTES, named).fetchall()
+    asked = movement._asdict() | {"named": sorted(named), "limit": RELATED_MAX}
+    disputes = _disputes(connection, asked)
+    asked["named"] = sorted(named | {each.dispute_id for each in disputes})
+    related = [number for (number,) in connection.execute(_RELATED, asked)]
     [shown] = listed(connection, [movement])
     return MovementDetail(
         movement=shown,
         entry=movement.entry_id,
         postings=tuple(postings),
-        requests=tuple(_requests(connection, movement)),
+        requests=tuple(map(_asked, requests)),
         payouts=tuple(payouts),
         disputes=tuple(disputes),
         related=tuple(listed(connection, movements(connection, related))),
     )
 
 
-def _requests(connection: Connection[Any], movement: MoneyMovement) -> list[AskedRequest]:
-    """Return what asked for a movement: by its key, or by the object that came of it."""
-    found = dict[str, AskedRequest]()
+def _named(
+    connection: Connection[Any], movement: MoneyMovement
+) -> tuple[set[str], list[ProviderRequest]]:
+    """Return under which names a movement's payment is known, and what was asked about it.
+
+    A charge, its payment, what refunds it, a dispute about it: each has a name of its own at the
+    provider, and requests say which belong together.
+    """
+    named = {movement.reference, movement.about} - {""}
+    asked = {"source": movement.source, "named": sorted(named), "limit": RELATED_MAX}
+    objects = named | {each.intent_id for each in _disputes(connection, asked)}
     request = find_request(connection, movement.about) if movement.about else None
     if request is not None:
-        found[request.key] = _asked(request)
-    for named in dict.fromkeys((movement.reference, movement.about)):
-        for each in requests_of_object(connection, movement.source, named):
-            found.setdefault(each.key, _asked(each))
-    return [*found.values()][:RELATED_MAX]
+        told = request.object_id, request.body.get("intent")
+        objects |= {str(each) for each in told if each}
+    found = {} if request is None else {request.key: request}
+    if request is not None:
+        # What gives it back names the payment that it was.
+        others = requests_for(connection, request.subject, RequestKind.REFUND)
+        found |= {each.key: each for each in others if each.body.get("intent") in objects}
+    for name in sorted(objects):
+        found |= {r.key: r for r in requests_of_object(connection, movement.source, name)}
+    return named | objects | {*found}, [*found.values()][:RELATED_MAX]
+
+
+def _disputes(connection: Connection[Any], asked: Mapping[str, object]) -> list[DisputeOf]:
+    with connection.cursor(row_factory=class_row(DisputeOf)) as cursor:
+        return cursor.execute(_DISPUTES, asked).fetchall()
 
 
 def _asked(request: ProviderRequest) -> AskedRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
@@ -30,7 +30,13 @@ from tests.ledger.payments.moved_money import LATER, every_kind
 
 DECLARED = declared()
 PAID, OPEN = "WL-2026-000001", "WL-2026-000002"
-KEY = "collect:WL-2026-000001:1"
+KEY, REFUND = "collect:WL-2026-000001:1", "refund:WL-CN-2026-000001"
+DISPUTE: LiteralString = """
+INSERT INTO dispute (provider, dispute_id, intent_id, legal_entity, status, currency, amount_minor,
+    taken_minor, fee_minor, given_back_minor, reason, created_at, seen_at)
+VALUES ('stripe', 'du_1', 'pi_1', 'depot', 'lost', 'EUR', 476, 476, 15, 0,
+    'fraudulent', %s, %s)
+"""
 
 
 @pytest.fixture
@@ -51,16 +57,26 @@ def books(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str
             issue_due(connection, issuer, DECLARED, up_to=at + timedelta(hours=2))
         item = open_item(connection, PAID)
         assert item is not None
-        request = ProviderRequest(
+        collect = ProviderRequest(
             KEY, "stripe", RequestKind.COLLECT, PAID, "depot", "EUR", 476, {}, NOON, "the rule"
         )
-        with connection.transaction():
-            decide_request(connection, request)
-            state = RequestState.DONE
-            note_request(connection, KEY, state, next_at=NOON, object_id="pi_1")
+        refund = collect._replace(
+            key=REFUND, kind=RequestKind.REFUND, amount_minor=1, body={"intent": "pi_1"}
+        )
+        for request, made in ((collect, "pi_1"), (refund, "re_1")):
+            with connection.transaction():
+                decide_request(connection, request)
+                state = RequestState.DONE
+                note_request(connection, request.key, state, next_at=NOON, object_id=made)
+        connection.execute(DISPUTE, (NOON, NOON))
+        named = {
+            MoneyKind.RECEIVED: ("ch_1", KEY),
+            MoneyKind.REFUNDED: ("re_1", REFUND),
+            MoneyKind.DISPUTED: ("du_1", "du_1"),
+            MoneyKind.DISPUTE_LOST: ("du_1", "du_1"),
+        }
         for movement in every_kind(PAID, item.party or "", 476):
-            reference = "pi_1" if movement.kind == MoneyKind.RECEIVED else movement.reference
-            about = KEY if movement.kind == MoneyKind.RECEIVED else movement.about
+            reference, about = named.get(movement.kind, (movement.reference, ""))
             record_movement(connection, movement._replace(reference=reference, about=about))
     return database
 
@@ -117,22 +133,25 @@ def test_movements_are_listed_newest_first_and_chosen(capsys: pytest.CaptureFixt
 
 @pytest.mark.usefixtures("books")
 def test_a_movement_is_shown_with_what_it_follows_from(capsys: pytest.CaptureFixture[str]) -> None:
-    by_reference = told(capsys, "payments", "show", "pi_1")
-    received = by_reference["movements"][0]
+    [received] = told(capsys, "payments", "show", "ch_1")["movements"]
     number = str(received["movement"]["number"])
 
-    assert kinds({"movements": [each["movement"] for each in by_reference["movements"]]}) == [
-        each.value for each in MoneyKind
-    ]
-    assert received["entry"] == "received:stripe/pi_1"
+    assert received["entry"] == "received:stripe/ch_1"
     assert [each["amount_minor"] for each in received["postings"]] == [476, -476]
-    [request] = received["requests"]
-    assert (request["key"], request["state"], request["object_id"]) == (KEY, "done", "pi_1")
-    assert {"refunded", "disputed"} <= {each["kind"] for each in received["related"]}
+    requests = [(each["key"], each["state"], each["object_id"]) for each in received["requests"]]
+    assert requests == [(KEY, "done", "pi_1"), (REFUND, "done", "re_1")]
+    assert [each["dispute_id"] for each in received["disputes"]] == ["du_1"]
+    about_it = ["refunded", "disputed", "dispute_lost"]
+    assert [each["kind"] for each in received["related"]] == about_it
     assert received["movement"]["allotments"][0]["customer"] == "anna"
-    for named in (number, "received:stripe/pi_1", KEY):
+    for named in (number, "received:stripe/ch_1", KEY):
         [only] = told(capsys, "payments", "show", named)["movements"]
         assert only == received
+    for named in ("re_1", "du_1"):
+        found = told(capsys, "payments", "show", named)["movements"]
+        assert {number} <= {str(each["number"]) for each in found[0]["related"]}
+    [unmade] = told(capsys, "payments", "show", REFUND)["requests"]
+    assert unmade["subject"] == PAID
     of_invoice = told(capsys, "payments", "show", PAID)
     assert of_invoice["invoice"]["open_minor"] == 0
     assert len(of_invoice["movements"]) == 5

@@ -9,7 +9,7 @@ from deploy.commands.command import Command
 LOOKING_COMMANDS: Final = (
     Command(
         words="payments list",
-        function="deploy.commands.payments.listing:listed",
+        function="deploy.commands.payments.looking.listing:listed",
         summary="List movements of money, the newest first, each with what it was for.",
         examples=(
             "payments list --customer ada",
@@ -19,7 +19,7 @@ LOOKING_COMMANDS: Final = (
     ),
     Command(
         words="payments show",
-        function="deploy.commands.payments.showing:show",
+        function="deploy.commands.payments.looking.showing:show",
         summary="Show a movement, or all of a document's: postings, what asked for it, its payout.",
         examples=(
             "payments show 17",
@@ -29,7 +29,7 @@ LOOKING_COMMANDS: Final = (
     ),
     Command(
         words="payments open",
-        function="deploy.commands.payments.opening:open_documents",
+        function="deploy.commands.payments.looking.opening:open_documents",
         summary=(
             "List what is still to be paid, now or at the end of a day, held against the books."
         ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from cyclopts import Group, Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
-from deploy.commands.payments.who import subject_of
+from deploy.commands.payments.looking.who import subject_of
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened

@@ -87,13 +87,13 @@ def _movement_lines(detail: MovementDetail) -> Iterator[str]:
 
     yield _headline(detail.movement)
     yield f"  entry        {detail.entry}, in the books of {detail.movement.period}"
+    names = {each.subject: each.customer for each in detail.movement.allotments}
     for leg in detail.postings:
-        party = f" of {leg.party}" if leg.party else ""
+        party = f" of {names.get(leg.party, leg.party)}" if leg.party else ""
         yield f"  posting      {leg.account}{party}  {amount(leg.amount_minor, leg.currency)}"
     for each in detail.movement.allotments:
-        what = each.document or each.customer or "nobody's yet"
         said = amount(each.minor, detail.movement.currency)
-        yield f"  for          {what}  {said}  ({each.account})"
+        yield f"  for          {each.document or each.account}  {said}"
     yield f"  recorded by  {detail.movement.recorded_by}"
     for request in detail.requests:
         yield f"  {_request_line(request)}"

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
-from deploy.commands.payments.who import subject_of
+from deploy.commands.payments.looking.who import subject_of
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 

@@ -1,0 +1,1 @@
+"""Looking at money: movements, one of them whole, what is open."""
