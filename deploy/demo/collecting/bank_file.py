@@ -13,7 +13,7 @@ from tariffs.quantities import minor_text
 _NAMESPACE: Final = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 
 
-class Transfer(NamedTuple):
+class BankTransfer(NamedTuple):
     """A line of a statement: what came, in minor units, from whom, and what they wrote."""
 
     minor: int
@@ -22,7 +22,12 @@ class Transfer(NamedTuple):
 
 
 def statement_file(
-    account: str, currency: str, day: date, transfers: Sequence[Transfer], *, opening_minor: int = 0
+    account: str,
+    currency: str,
+    day: date,
+    transfers: Sequence[BankTransfer],
+    *,
+    opening_minor: int = 0,
 ) -> bytes:
     """Return the statement of *account* for a *day* on which *transfers* came."""
     closing = opening_minor + sum(each.minor for each in transfers)
@@ -46,7 +51,7 @@ def _balance(kind: str, minor: int, currency: str, day: date) -> str:
     )
 
 
-def _entry(number: int, transfer: Transfer, currency: str, day: date) -> str:
+def _entry(number: int, transfer: BankTransfer, currency: str, day: date) -> str:
     return (
         f"<Ntry><NtryRef>{number}</NtryRef>{_amount(transfer.minor, currency)}"
         f"<Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>{day}</Dt></BookgDt><ValDt><Dt>{day}</Dt></ValDt>"

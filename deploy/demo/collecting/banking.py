@@ -14,7 +14,7 @@ from typing import Any, Final, LiteralString
 from psycopg import Connection
 
 from deploy.demo import top_up
-from deploy.demo.collecting.bank_file import Transfer, statement_file
+from deploy.demo.collecting.bank_file import BankTransfer, statement_file
 from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.paying.matching import MatchWish, match_line
@@ -47,7 +47,7 @@ def import_statements(connection: Connection[Any], now: datetime) -> int:
         seller = declared.legal_entity(key, now)
         assert seller is not None
         assert seller.bank is not None
-        came: dict[str, list[Transfer]] = {}
+        came: dict[str, list[BankTransfer]] = {}
         for currency, transfer in _transfers(connection, key):
             came.setdefault(currency, []).append(transfer)
         day = now.astimezone(zone(seller.time_zone)).date()
@@ -65,16 +65,18 @@ def _say_what_waits(connection: Connection[Any], now: datetime) -> None:
         match_line(connection, MatchWish(name, account=CLEARING), by=BY, at=now)
 
 
-def _transfers(connection: Connection[Any], legal_entity: str) -> Iterator[tuple[str, Transfer]]:
+def _transfers(
+    connection: Connection[Any], legal_entity: str
+) -> Iterator[tuple[str, BankTransfer]]:
     for number, (currency, numbers, minor) in enumerate(
         connection.execute(_OPEN, (legal_entity,)).fetchall(), 1
     ):
-        yield currency, Transfer(minor, f"Payer {number}", f"Rechnung {' '.join(numbers)}")
+        yield currency, BankTransfer(minor, f"Payer {number}", f"Rechnung {' '.join(numbers)}")
     for payout in awaited_payouts(connection, legal_entity):
         text = f"STRIPE {payout.payout_id}"
-        yield payout.currency, Transfer(payout.under_way_minor, "Stripe Payments", text)
+        yield payout.currency, BankTransfer(payout.under_way_minor, "Stripe Payments", text)
     if legal_entity == top_up.LEGAL_ENTITY:
-        yield top_up.CURRENCY, Transfer(_minor(top_up.AMOUNT), "Payer 0", TOP_UP_TEXT)
+        yield top_up.CURRENCY, BankTransfer(_minor(top_up.AMOUNT), "Payer 0", TOP_UP_TEXT)
 
 
 def _minor(amount: Decimal) -> int:
