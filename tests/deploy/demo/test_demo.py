@@ -49,6 +49,14 @@ KEYS = {
         "settlement_difference_minor",
         "energy_difference_wh",
     },
+    "payments": {
+        "collected",
+        "declined",
+        "refunded",
+        "disputed",
+        "payout_difference_minor",
+        "unmatched",
+    },
 }
 SESSIONS_MAX, DOCUMENTS_MAX = 800, 250
 SMALL = ("--stations", "9", "--days", "2")
@@ -124,7 +132,16 @@ def test_the_month_of_the_readme_comes_out_to_the_digit(tmp_path: Path) -> None:
     assert figures["invoices"]["count"] <= DOCUMENTS_MAX
     assert "  Why this price" in demo.output
     assert_the_partner_took_all(figures["roaming"], Path(figures["data"]))
+    assert_all_was_paid(figures["payments"])
     assert_documents_are_there(figures["documents"])
+
+
+def assert_all_was_paid(payments: dict[str, Any]) -> None:
+    """By card, debit and transfer, with a no, a refund and a dispute; nothing is left anywhere."""
+    assert payments["collected"] > payments["declined"] > 0
+    assert (payments["refunded"], payments["disputed"], payments["payouts"]) == (1, 1, 1)
+    assert (payments["payout_difference_minor"], payments["unmatched"]) == (0, 0)
+    assert payments["open_invoices"] == 0
 
 
 def assert_the_partner_took_all(roaming: dict[str, Any], data: Path) -> None:
