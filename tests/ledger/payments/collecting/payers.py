@@ -65,7 +65,7 @@ class Payers:
         self, dsn: str, provider: PaymentProvider, payment_days: int | None = None
     ) -> None:
         self.dsn, self.provider, self.now = dsn, provider, BILLED_AT
-        self.clock, self.taken_in = [BILLED_AT], ""
+        self.taken_in = ""
         self.connection: Connection[Any] = connect(dsn)
         self.issuer = InvoiceIssuer(dsn)
         self._numbers = count(1)
