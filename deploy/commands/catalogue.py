@@ -204,7 +204,7 @@ COMMANDS: Final = (
     Command(
         words="person show",
         function="deploy.commands.person:show",
-        summary="Show what is kept of a token, customer or driver, and what refers to it.",
+        summary="Show what is kept of a token, customer, driver or payer, and what refers to it.",
         examples=(
             "person show 04AABBCCDD",
             "person show ada --json",

@@ -14,14 +14,14 @@ from deploy.running.opening import opened
 if TYPE_CHECKING:
     from ledger.desk.erasure import Person
 
-Kind = Literal["token", "customer", "driver"]
+Kind = Literal["token", "customer", "driver", "payer"]
 
 
 def show(name: str, /, *, kind: Kind | None = None, folder: ReadingFolder = READ_FOLDER) -> int:
-    """Show what is kept of a token, customer or driver, and what refers to it.
+    """Show what is kept of a token, customer, driver or payer, and what refers to it.
 
     Args:
-        name: The token, the customer's key, or the driver's name.
+        name: The token, the customer's key, the driver's name, or a payer's IBAN or name.
         kind: Which, where several have this name.
         folder: Where.
     """
@@ -52,7 +52,7 @@ def erase(
     wants kept with a name, such as invoices. The same token shown again is somebody new.
 
     Args:
-        name: The token, the customer's key, or the driver's name.
+        name: The token, the customer's key, the driver's name, or a payer's IBAN or name.
         kind: Which, where several have this name.
         yes: Do it. Without this, only say what would be erased, and exit 1.
         everywhere: Take along what any station said that no rule understands, for it may name

@@ -16,9 +16,11 @@ END_SECONDS_MAX = 15.0
 
 def make_documents(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
     """Render what is booked, and deliver it in a thread: a slow mail server holds no page up."""
+    from deploy.clock import SystemClock  # noqa: PLC0415 - only this process needs it
     from deploy.documents.condition import DocumentsCondition  # noqa: PLC0415
     from deploy.documents.ways import ways_of  # noqa: PLC0415 - only this process needs it
     from projections.documents.delivery.deliverer import deliver_until  # noqa: PLC0415
+    from projections.documents.delivery.reminding import remind_until  # noqa: PLC0415
     from projections.documents.keeping.keeper import DocumentKeeper  # noqa: PLC0415
     from projections.documents.keeping.rendering import DocumentRenderer  # noqa: PLC0415
 
@@ -32,6 +34,14 @@ def make_documents(context: PartContext, stop: threading.Event, ready: Ready, wa
             daemon=True,
         )
         delivering.start()
+        reminding = threading.Thread(
+            target=remind_until,
+            args=(context.dsn, stop, SystemClock().now),
+            name="reminding",
+            daemon=True,
+        )
+        reminding.start()
         ready(None)
         keeper.run(stop, beat=watch.beat)
         delivering.join(END_SECONDS_MAX)
+        reminding.join(END_SECONDS_MAX)

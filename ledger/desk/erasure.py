@@ -22,13 +22,14 @@ from ledger.partners.elsewhere import SESSION_OF_CDR
 from ledger.persons.holders import (
     customer_holder,
     driver_holder,
+    payer_holder,
     station_holder,
     token_holder,
 )
 from ledger.persons.sealing import Subject
 from ledger.persons.store import erase, find, names_of, read_blobs
 
-PersonKind = Literal["token", "customer", "driver"]
+PersonKind = Literal["token", "customer", "driver", "payer"]
 
 _STATIONS: LiteralString = """
 SELECT station_id FROM session WHERE token_uid = ANY (%(tokens)s)
@@ -39,6 +40,20 @@ _TEXTS: LiteralString = "SELECT subject FROM subject WHERE kind IN ('station', '
 _ELSEWHERE: LiteralString = f"""
 SELECT {SESSION_OF_CDR} FROM partner_cdr WHERE kind = 'cdr' AND subject = ANY (%(tokens)s)
 """  # noqa: S608 - constants
+# Who paid for nobody else by transfer: what a bank said of them is said of the customer.
+_PAYERS: LiteralString = """
+WITH of_customer AS (
+    SELECT DISTINCT coalesce(nullif(about, ''), reference) AS line
+    FROM allotment JOIN movement USING (number)
+    WHERE party = %(subject)s AND party <> '' AND kind IN ('banked', 'matched')
+), paying AS (
+    SELECT DISTINCT subject FROM bank_line JOIN of_customer USING (line)
+)
+SELECT subject FROM paying WHERE NOT EXISTS (
+    SELECT FROM bank_line WHERE bank_line.subject = paying.subject
+    AND line NOT IN (SELECT line FROM of_customer)
+)
+"""
 _SESSIONS: LiteralString = f"""
 SELECT (SELECT count(*) FROM listed_session WHERE token_uid = ANY (%(tokens)s))
     + (SELECT count(*) FROM ({_ELSEWHERE}) AS there)
@@ -52,6 +67,8 @@ WHERE customer = %(subject)s OR token_uid = ANY (%(tokens)s) OR session_id IN ({
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody as the tables of persons know them, and what refers to them.
+
+    A payer is who paid by transfer: by account (IBAN), or by name where the bank told none.
 
     `tokens` are a customer's or driver's by declaration, with their subjects, `drivers` those who
     drove with a customer's tokens and with nobody else's. `stations` are where one of the tokens
@@ -71,11 +88,11 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnknownPersonError(LedgerError):
-    """No token, customer or driver of that name is known; perhaps it was erased."""
+    """No token, customer, driver or payer of that name is known; perhaps it was erased."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"there is no token, customer or driver {name}, or it was erased")
+        super().__init__(f"there is no token, customer, driver or payer {name}, or it was erased")
 
 
 class AmbiguousPersonError(LedgerError):
@@ -88,19 +105,23 @@ class AmbiguousPersonError(LedgerError):
 
 
 def find_person(connection: Connection[Any], name: str, kind: PersonKind | None = None) -> Person:
-    """Return the token, customer or driver *name*.
+    """Return the token, customer, driver or payer *name*.
 
     Raises:
         UnknownPersonError: If there is none.
         AmbiguousPersonError: If there are several, and *kind* does not say which.
     """
     holders = (token_holder(name), customer_holder(name), driver_holder(name))
-    wanted = [each for each in holders if each is not None]
-    found = {
-        each_kind: subject
-        for (each_kind, _), subject in find(connection, wanted).items()
-        if kind in {None, each_kind}
-    }
+    payers = (payer_holder(name, ""), payer_holder("", name))
+    found: dict[str, Subject] = {}
+    for those in (holders, payers):
+        # Whoever pays may be called as a customer's key is: that one is meant.
+        known = find(connection, [each for each in those if each is not None])
+        found = found or {
+            each_kind: subject
+            for (each_kind, _), subject in known.items()
+            if kind in {None, each_kind}
+        }
     if not found:
         raise UnknownPersonError(name)
     if len(found) > 1:
@@ -108,6 +129,8 @@ def find_person(connection: Connection[Any], name: str, kind: PersonKind | None 
     ((found_kind, subject),) = found.items()
     if found_kind == "customer":
         return _customer(connection, name, subject)
+    if found_kind == "payer":
+        return _person(connection, "payer", subject, None, set(), name)
     if found_kind == "driver":
         declared = _declared_tokens(load_declarations(connection))
         tokens = {key for key, token in declared if token.driver == subject.id}
@@ -135,6 +158,9 @@ def erase_person(
             stations = [station_holder(station) for station in person.stations]
             texts = {subject.id for subject in find(connection, stations).values()}
         gone = [person.subject, *person.drivers.values(), *texts]
+        if person.kind == "customer":
+            asked = {"subject": person.subject}
+            gone += [subject for (subject,) in connection.execute(_PAYERS, asked)]
         erase(connection, gone if person.kind == "driver" else [*gone, *person.tokens.values()])
 
 

@@ -74,5 +74,10 @@ CREATE TABLE reminder (
     decided_at   timestamptz NOT NULL,
     PRIMARY KEY (invoice, level)
 );
+CREATE INDEX reminder_decided ON reminder (decided_at);
 CREATE TRIGGER reminder_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON reminder
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- It goes the way by which its invoice came, with the invoice; 0: the invoice itself.
+ALTER TABLE document_delivery ADD COLUMN reminder integer NOT NULL DEFAULT 0 CHECK (reminder >= 0);
+ALTER TABLE document_delivery DROP CONSTRAINT document_delivery_number_way_key,
+    ADD UNIQUE (number, way, reminder);

@@ -20,11 +20,12 @@ from projections.documents.delivery.outbox import (
     claim_delivery,
     end_attempt,
     note_handing_over,
-    note_reader_erased,
+    note_needless,
     recover,
     the_only_one,
 )
 from projections.documents.delivery.parcel import NotDeliveredError, Parcel, Way, reader_of
+from projections.documents.delivery.reminding import due_reminder
 from projections.documents.keeping.issued import read_issued
 from projections.documents.keeping.kept import ErasedDocumentError, OtherBytesError, read_kept
 
@@ -78,7 +79,10 @@ class Deliverer:
         try:
             parcel = self._parcel(attempt)
             if parcel is None:
-                note_reader_erased(self._connection, attempt)
+                note_needless(self._connection, attempt, "erased")
+                return
+            if attempt.reminder and parcel.reminder is None:
+                note_needless(self._connection, attempt, "paid")
                 return
             self._way(attempt).deliver(self._connection, parcel, may_arrive)
         except NotDeliveredError as error:
@@ -113,7 +117,16 @@ class Deliverer:
         reader = reader_of(self._connection, issued.document)
         if reader is None:
             return None
-        return Parcel(attempt=attempt, kept=kept, document=issued.document, reader=reader)
+        reminder = None
+        if attempt.reminder:
+            reminder = due_reminder(self._connection, attempt.number, attempt.reminder)
+        return Parcel(
+            attempt=attempt,
+            kept=kept,
+            document=issued.document,
+            reader=reader,
+            reminder=reminder,
+        )
 
     def _end(self, attempt: Attempt, came_of_it: CameOfIt, why: str = "") -> None:
         if why:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from psycopg import Connection
 
+from projections.documents.delivery.letter import reminding
 from projections.documents.delivery.parcel import NotDeliveredError, Parcel
 
 
@@ -30,8 +31,13 @@ class FolderWay:
             NotDeliveredError: If the folder cannot be written, or the name has other bytes.
         """
         place = self._folder / file_name(parcel.kept.number, "pdf")
+        content = parcel.kept.pdf
+        if parcel.reminder is not None:
+            level = parcel.reminder.level
+            place = self._folder / file_name(parcel.kept.number, f"reminder-{level}.txt")
+            content = "\n\n".join(reminding(parcel, parcel.reminder)).encode()
         try:
-            is_there = write_once(place, parcel.kept.pdf)
+            is_there = write_once(place, content)
         except OSError as error:
             why = f"the folder cannot be written: {error.strerror or type(error).__name__}"
             raise NotDeliveredError(why) from error

@@ -28,7 +28,7 @@ SELECT issued.number, issued.issued_on, rendered.kind, rendered.language, render
 FROM issued_invoice AS issued
 LEFT JOIN rendered_document AS rendered USING (number)
 LEFT JOIN document_task AS task USING (number)
-LEFT JOIN document_delivery AS delivery USING (number)
+LEFT JOIN document_delivery AS delivery ON delivery.number = issued.number AND delivery.reminder = 0
 WHERE (%(numbers)s::text[] IS NULL OR issued.number = ANY (%(numbers)s))
 AND (NOT %(is_open)s OR rendered.number IS NULL
      OR delivery.state NOT IN ('delivered', 'erased'))

@@ -36,7 +36,8 @@ _DOUBLINGS_MAX: Final = 16
 
 _LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s)"
 _PUT_DOWN: LiteralString = """
-INSERT INTO document_delivery (number, way) VALUES (%s, %s) ON CONFLICT (number, way) DO NOTHING
+INSERT INTO document_delivery (number, way) VALUES (%s, %s)
+ON CONFLICT (number, way, reminder) DO NOTHING
 """
 _CLAIM: LiteralString = """
 WITH due AS (
@@ -45,11 +46,12 @@ WITH due AS (
 ), claimed AS (
     UPDATE document_delivery AS delivery SET state = 'sending', attempts = attempts + 1
     FROM due WHERE delivery.id = due.id
-    RETURNING delivery.id, number, way, attempts
+    RETURNING delivery.id, number, way, attempts, reminder
 )
 INSERT INTO delivery_attempt (delivery_id, attempt)
 SELECT id, attempts FROM claimed
-RETURNING delivery_id, attempt, began_at, (SELECT number FROM claimed), (SELECT way FROM claimed)
+RETURNING delivery_id, attempt, began_at, (SELECT number FROM claimed), (SELECT way FROM claimed),
+    (SELECT reminder FROM claimed)
 """
 _MOVE: LiteralString = """
 UPDATE document_delivery SET state = %(state)s,
@@ -100,13 +102,17 @@ class CameOfIt(StrEnum):
 
 
 class Attempt(NamedTuple):
-    """An attempt that was put down: of which delivery, the how manieth, since when."""
+    """An attempt that was put down: of which delivery, the how manieth, since when.
+
+    `reminder`: for the how manieth time its payer is reminded of the document; 0: it goes itself.
+    """
 
     delivery: int
     attempt: int
     began_at: datetime
     number: str
     way: Delivery
+    reminder: int = 0
 
 
 class LostDeliveryError(ProjectionError):
@@ -147,8 +153,8 @@ def claim_delivery(connection: Connection[Any]) -> Attempt | None:
     row = connection.execute(_CLAIM).fetchone()
     if row is None:
         return None
-    delivery, attempt, began_at, number, way = row
-    return Attempt(delivery, attempt, began_at, number, Delivery(way))
+    delivery, attempt, began_at, number, way, reminder = row
+    return Attempt(delivery, attempt, began_at, number, Delivery(way), reminder)
 
 
 def note_handing_over(connection: Connection[Any], attempt: Attempt) -> None:
@@ -184,11 +190,11 @@ def end_attempt(
         _end(connection, attempt.delivery, attempt.attempt, came_of_it, why)
 
 
-def note_reader_erased(connection: Connection[Any], attempt: Attempt) -> None:
-    """End *attempt*: who it was for is erased, and nothing is ever sent."""
+def note_needless(connection: Connection[Any], attempt: Attempt, why: str) -> None:
+    """End *attempt*: nothing is ever sent, for who it was for is erased, or it is paid."""
     with connection.transaction():
         _move(connection, attempt, "erased")
-        _end(connection, attempt.delivery, attempt.attempt, CameOfIt.REFUSED, "erased")
+        _end(connection, attempt.delivery, attempt.attempt, CameOfIt.REFUSED, why)
 
 
 def recover(connection: Connection[Any]) -> int:

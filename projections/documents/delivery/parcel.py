@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import date
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from psycopg import Connection
@@ -17,6 +18,15 @@ from projections.documents.keeping.kept import KeptDocument
 from projections.errors import ProjectionError
 
 
+class DueReminder(NamedTuple):
+    """For the how manieth time a payer is reminded, of how much, due when; in minor units."""
+
+    level: int
+    open_minor: int
+    currency: str
+    due_on: date
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
     """A document on its way: the same `key` at each attempt, so that a receiver knows it again."""
@@ -25,11 +35,13 @@ class Parcel:
     kept: KeptDocument
     document: InvoiceDocument
     reader: PersonDetails
+    reminder: DueReminder | None = None
 
     @property
     def key(self) -> str:
         """Return what names the delivery to whoever receives it."""
-        return f"{self.kept.number}/{self.attempt.way}/{self.kept.pdf_sha256[:16]}"
+        again = "" if self.reminder is None else f"/reminder-{self.reminder.level}"
+        return f"{self.kept.number}/{self.attempt.way}/{self.kept.pdf_sha256[:16]}{again}"
 
 
 class NotDeliveredError(ProjectionError):

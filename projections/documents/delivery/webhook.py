@@ -128,6 +128,7 @@ class _Pinned(HTTPConnection):
 def body_of(parcel: Parcel) -> bytes:
     """Return what is posted: the same bytes at each attempt."""
     kept = parcel.kept
+    reminder = {} if parcel.reminder is None else {"reminder": parcel.reminder.level}
     return encode(
         {
             "delivery": parcel.key,
@@ -136,6 +137,7 @@ def body_of(parcel: Parcel) -> bytes:
             "language": kept.language,
             "sha256": kept.pdf_sha256,
             "pdf": base64.b64encode(kept.pdf).decode(),
+            **reminder,
         }
     )
 

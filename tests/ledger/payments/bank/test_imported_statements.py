@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.books.accounts import PREPAYMENTS, RECEIVABLE
+from ledger.desk.erasure import Person, UnknownPersonError, erase_person, find_person
 from ledger.payments.bank.accounts import UndeclaredAccountError
 from ledger.payments.bank.files.statement import BankStatement, UnreadableStatementError
 from ledger.payments.bank.overlap import RepeatedEntryError
 from ledger.payments.movement import UNMATCHED
 from ledger.payments.recording import movements
 from ledger.persons.holders import payer_holder
-from ledger.persons.store import erase, find
+from ledger.persons.store import erase, find, keys_of
 from tests.ledger.payments.bank.bank_books import (
     CASH,
     NOW,
@@ -192,3 +193,39 @@ def test_however_lines_are_cut_every_cent_stands_once(
         assert on_invoices == sum(open_minor(books, wl(number)) - 476 for number in (1, 2))
         left = books.execute("SELECT coalesce(sum(left_minor), 0) FROM unmatched_line").fetchall()
         assert left == [(-found.get(UNMATCHED, 0),)]
+
+
+def test_erasing_a_customer_erases_who_paid_for_nobody_else(books: Books) -> None:
+    other = "DE89370400440532013000"
+    both = "DE75512108001245126199"
+    put_in(
+        books,
+        camt(
+            [
+                Booked(200, wl(1), "R-1"),
+                Booked(200, wl(1), "R-2", account=both),
+                Booked(5, "x", "R-3", account=both),
+                Booked(7, "y", "R-4", account=other),
+            ]
+        ),
+    )
+    subjects = {account: find_person(books, account).subject for account in (PAYER, both, other)}
+    anna = Person(
+        kind="customer",
+        name="anna",
+        subject="anna",
+        details=None,
+        tokens={},
+        drivers={},
+        stations=(),
+        sessions=0,
+        invoices=0,
+    )
+
+    erase_person(books, anna)
+
+    left = {account for account, subject in subjects.items() if keys_of(books, [subject])}
+    assert left == {both, other}
+    erase_person(books, find_person(books, other.lower(), "payer"))
+    with pytest.raises(UnknownPersonError):
+        find_person(books, other)

@@ -1,0 +1,1 @@
+"""Reminders of open invoices: who is reminded, when, for the how manieth time."""
