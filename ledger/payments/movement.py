@@ -13,6 +13,7 @@ by the amount, and each allotment is a leg of the opposite sign. What a kind all
 | BANKED, on a statement | + or - | what it is for; `cash:unmatched` while nobody knows |
 | the same by a provider | + or - | `cash:unmatched`: a line of a payout that nothing explains |
 | MATCHED, what was unmatched | 0 | out of `cash:unmatched`; into what it was for |
+| and of a corrected invoice | 0 | out of its receivable; into that of what takes its place |
 
 `cash:clearing` is money on its way between two of these: it is 0 once both are known.
 """
