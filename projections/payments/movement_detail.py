@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, LiteralString
 
 import msgspec
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from ledger.payments.movement import MoneyMovement
+from ledger.payments.bank.details import LineDetails
+from ledger.payments.bank.lines import details_of_lines, find_line
+from ledger.payments.movement import BANK, MoneyMovement
 from ledger.payments.open_items import OpenItem, open_item
 from ledger.payments.recording import movements
 from ledger.payments.requests import (
@@ -103,6 +105,22 @@ class DisputeOf(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class ShownBankLine(msgspec.Struct, frozen=True, kw_only=True):
+    """The line of a bank's statement behind a movement, and what of it nobody has matched yet.
+
+    `written`: who paid and what it wrote; None once that was erased.
+    """
+
+    line: str
+    booked_on: date
+    value_on: date
+    amount_minor: int
+    currency: str
+    unmatched_minor: int
+    reason: str
+    written: LineDetails | None
+
+
 class MovementDetail(msgspec.Struct, frozen=True, kw_only=True):
     """A movement, its `entry` in the journal, what it follows from and what follows from it."""
 
@@ -112,6 +130,7 @@ class MovementDetail(msgspec.Struct, frozen=True, kw_only=True):
     requests: tuple[AskedRequest, ...]
     payouts: tuple[PayoutShare, ...]
     disputes: tuple[DisputeOf, ...]
+    bank_line: ShownBankLine | None
     related: tuple[ListedMovement, ...]
 
 
@@ -168,6 +187,7 @@ def _detail(connection: Connection[Any], movement: MoneyMovement) -> MovementDet
         requests=tuple(map(_asked, requests)),
         payouts=tuple(payouts),
         disputes=tuple(disputes),
+        bank_line=_bank_line(connection, movement),
         related=tuple(listed(connection, movements(connection, related))),
     )
 
@@ -195,6 +215,24 @@ def _named(
     for name in sorted(objects):
         found |= {r.key: r for r in requests_of_object(connection, movement.source, name)}
     return named | objects | {*found}, [*found.values()][:RELATED_MAX]
+
+
+def _bank_line(connection: Connection[Any], movement: MoneyMovement) -> ShownBankLine | None:
+    if not movement.source.startswith(BANK):
+        return None
+    found = find_line(connection, movement.reference) or find_line(connection, movement.about)
+    if found is None:
+        return None
+    return ShownBankLine(
+        line=found.line,
+        booked_on=found.booked_on,
+        value_on=found.value_on,
+        amount_minor=found.amount_minor,
+        currency=found.currency,
+        unmatched_minor=found.left_minor,
+        reason=found.reason,
+        written=details_of_lines(connection, [found]).get(found.line),
+    )
 
 
 def _disputes(connection: Connection[Any], asked: Mapping[str, object]) -> list[DisputeOf]:

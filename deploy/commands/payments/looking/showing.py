@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         AskedRequest,
         MovementDetail,
         PaymentsFound,
+        ShownBankLine,
     )
     from projections.payments.movement_list import ListedMovement
 
@@ -48,7 +49,7 @@ def show(what: str, /, *, folder: ReadingFolder = READ_FOLDER) -> int:
     if folder.json:
         print_json(_for_machines(found))
         return 0
-    say(*_lines(found))
+    say(*lines_of(found))
     return 0
 
 
@@ -58,7 +59,8 @@ def _for_machines(found: PaymentsFound) -> dict[str, object]:
     return {"movements": found.movements, "requests": found.requests, "invoice": invoice}
 
 
-def _lines(found: PaymentsFound) -> Iterator[str]:
+def lines_of(found: PaymentsFound) -> Iterator[str]:
+    """Yield what was found as lines for people."""
     from projections.invoice_list import amount
 
     item = found.invoice
@@ -100,11 +102,27 @@ def _movement_lines(detail: MovementDetail) -> Iterator[str]:
     for dispute in detail.disputes:
         about = f"{amount(dispute.amount_minor, dispute.currency)}, {dispute.reason or 'no reason'}"
         yield f"  dispute      {dispute.dispute_id}: {dispute.status}, {about}"
+    if detail.bank_line is not None:
+        yield from _bank_lines(detail.bank_line)
     for share in detail.payouts:
         net, fee = (amount(each, share.currency) for each in (share.net_minor, share.fee_minor))
         yield f"  payout       {share.payout_id}: {net} after a fee of {fee}"
     for related in detail.related:
         yield f"  see also     {_headline(related)}"
+
+
+def _bank_lines(line: ShownBankLine) -> Iterator[str]:
+    from projections.invoice_list import amount
+
+    said = amount(line.amount_minor, line.currency)
+    yield f"  bank line    {line.line}: {said}, booked {line.booked_on}, value {line.value_on}"
+    if line.written is None:
+        yield "  written      (erased)"
+    else:
+        payer = " ".join(filter(None, (line.written.payer, line.written.payer_account)))
+        yield f"  written      {'; '.join(filter(None, (payer, *line.written.written()))) or '-'}"
+    if line.unmatched_minor:
+        yield f"  unmatched    {amount(line.unmatched_minor, line.currency)} ({line.reason})"
 
 
 def _headline(movement: ListedMovement) -> str:
