@@ -9,7 +9,7 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from ledger.payments.bank.batches import MANY
+from ledger.payments.batches import MANY
 from ledger.payments.bank.details import LineDetails, decoded_details
 from ledger.payments.bank.matching import LineFacts, WaitReason
 from ledger.persons.sealing import Subject, unseal
