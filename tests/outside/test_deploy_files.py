@@ -26,6 +26,7 @@ HERE = ROOT / "tests" / "outside"
 PARTS = ("stations", "worker", "invoicing", "documents", "roaming", "projections", "interface")
 SERVED = ("stations", "roaming", "interface")
 TLS_AND_SASL = ("secrets.kafkaTls=tls", "secrets.kafkaSasl=sasl")
+STRIPE = ("secrets.stripe=stripe",)
 SECRETS = {
     "POSTGRES_PASSWORD": "one",
     "GRAFANA_PASSWORD": "two",
@@ -102,6 +103,19 @@ def test_every_part_has_probes_limits_and_a_disruption_budget(tools: Path) -> No
         assert {"WATTLEDGER_KAFKA_SASL_PASSWORD", "WATTLEDGER_KAFKA_CA_FILE"} <= given
 
 
+def test_payments_run_where_there_is_a_key_and_everybody_knows_it(tools: Path) -> None:
+    found = [each for each in rendered(tools, *STRIPE) if each["kind"] == "Deployment"]
+
+    assert {each["metadata"]["name"] for each in found} == {f"w-{name}" for name in PARTS} | {
+        "w-payments"
+    }
+    for deployment in found:
+        [container] = deployment["spec"]["template"]["spec"]["containers"]
+        given = {each["name"]: each for each in container["env"]}
+        assert "value" not in given["WATTLEDGER_STRIPE_KEY"]
+        assert {"WATTLEDGER_STRIPE_WEBHOOK_SECRET", "WATTLEDGER_STRIPE_PUBLISHABLE_KEY"} <= {*given}
+
+
 @pytest.mark.parametrize("certificate", ["true", "false"])
 def test_who_proves_who_he_is_to_kafka_may_read_his_files_and_has_all_settings(
     tools: Path, certificate: str
@@ -149,7 +163,7 @@ def test_compose_reads_its_file(tools: Path, tmp_path: Path) -> None:
     assert {"prometheus", "grafana"} <= set(services)
 
 
-@pytest.mark.parametrize("values", [(), TLS_AND_SASL], ids=["plain", "TLS and SASL"])
+@pytest.mark.parametrize("values", [(), (*TLS_AND_SASL, *STRIPE)], ids=["plain", "TLS and SASL"])
 def test_kubernetes_knows_every_field_of_the_chart(
     tools: Path, tmp_path: Path, values: tuple[str, ...]
 ) -> None:

@@ -6,13 +6,16 @@ call, reads proxies and `.netrc` of whoever runs it, and bounds no answer. This 
 
 from __future__ import annotations
 
+import io
 import select
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import ClassVar, Final, cast
+from typing import Any, ClassVar, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import stripe
@@ -89,12 +92,14 @@ class KeptConnections(stripe.HTTPClient):
             if connection.sock is None:
                 connection.connect()
             connection.sock.settimeout(self._seconds)
+            timed = partial(_timed_response, ends_at)
+            connection.response_class = timed  # type: ignore[assignment]  # it is only called
             body = None if post_data is None else post_data.encode()
             connection.request(
                 method.upper(), url.removeprefix(self._url), body, {**(headers or {})}
             )
             response = connection.getresponse()
-            text = _body(response, ends_at).decode()
+            text = _body(response).decode()
             return text, response.status, cast("Mapping[str, str]", response.headers)
         except (OSError, HTTPException, ValueError) as error:
             connection.close()
@@ -135,11 +140,11 @@ def _has_ended(connection: HTTPConnection) -> bool:
     return bool(looking.poll(0))
 
 
-def _body(response: HTTPResponse, ends_at: float) -> bytes:
-    """Return the answer's body, within time and bounds.
+def _body(response: HTTPResponse) -> bytes:
+    """Return the answer's body.
 
     Raises:
-        OSError: If it is not.
+        OSError: If it is too long, or cut off.
     """
     found = bytearray()
     while chunk := response.read1(_CHUNK):
@@ -147,10 +152,53 @@ def _body(response: HTTPResponse, ends_at: float) -> bytes:
         if len(found) > ANSWER_BYTES_MAX:
             message = "too long"
             raise OSError(message)
-        if time.monotonic() > ends_at:
-            raise TimeoutError
     if response.length:
         message = "cut off"
         raise OSError(message)
     response.close()
     return bytes(found)
+
+
+def _timed_response(ends_at: float, sock: socket.socket, *, method: str | None) -> HTTPResponse:
+    return HTTPResponse(cast("socket.socket", _TimedSocket(sock, ends_at)), method=method)
+
+
+class _TimedSocket(NamedTuple):
+    """What an answer is read from until a moment, however slowly it comes."""
+
+    sock: socket.socket
+    ends_at: float
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return the one file that an answer asks for."""
+        return io.BufferedReader(_TimedReader(self.sock, self.ends_at))
+
+
+class _TimedReader(io.RawIOBase):
+    """Each read waits for what is left of the time, not for all of it anew."""
+
+    def __init__(self, sock: socket.socket, ends_at: float) -> None:
+        self._sock, self._ends_at = sock, ends_at
+        # It keeps the socket open after its connection let go of it.
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        """Say that it is for reading."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - io's own
+        """Read what there is.
+
+        Raises:
+            TimeoutError: If nothing comes in time.
+        """
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._raw.close()
+        super().close()

@@ -129,8 +129,11 @@ class StripeProvider:
             found = declined_object(error.__cause__, "setup_intent")
             if found is None:
                 raise
-            # Its own state says why; the leave may still be given by another method.
-            return read_setup(found)._replace(reason=error.reason)
+            if is_replayed_error(error.__cause__) and is_object_id(str(found.get("id"))):
+                found = self._calls.get(f"/v1/setup_intents/{found['id']}")
+            # Its own state says how it stands: the leave may yet be given by another method.
+            state = read_setup(found)
+            return state if state.is_ready else state._replace(reason=error.reason)
         return read_setup(self._newest(PaymentObjectKind.SETUP, answer))
 
     def take(self, wanted: WantedIntent) -> IntentState:

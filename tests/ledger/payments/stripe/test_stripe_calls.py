@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 import stripe
@@ -17,8 +21,13 @@ from ledger.payments.provider import (
     ThrottledError,
     UnansweredError,
 )
+from ledger.payments.stripe import connections as connections_module
 from ledger.payments.stripe.calls import API_VERSION
-from ledger.payments.stripe.connections import UnfitAddressError, check_address
+from ledger.payments.stripe.connections import (
+    KeptConnections,
+    UnfitAddressError,
+    check_address,
+)
 from tests.ledger.payments.stripe.scripted_stripe import (
     SECRET_KEY,
     Scripted,
@@ -176,3 +185,39 @@ def test_a_variable_does_not_make_the_library_print_what_it_hears() -> None:
         check=True,
     )
     assert (said.stdout.strip(), said.stderr) == ("unreachable", "")
+
+
+@pytest.mark.parametrize("slow", ["head", "body", "nothing"])
+def test_an_answer_that_trickles_has_an_end(slow: str) -> None:
+    def serve(listener: socket.socket, ending: threading.Event) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n"
+            connection.sendall(head + (b"\r\n" if slow == "body" else b"X: "))
+            while not ending.wait(0.02) and slow != "nothing":
+                with contextlib.suppress(OSError):
+                    connection.sendall(b" ")
+            ending.wait()
+
+    ending = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        serving = threading.Thread(target=serve, args=(listener, ending))
+        serving.start()
+        with contextlib.closing(KeptConnections(url, answer_seconds=0.3)) as connections:
+            began = time.monotonic()
+            with pytest.raises(stripe.APIConnectionError, match="TimeoutError"):
+                connections.request("get", f"{url}/v1/events", {})
+            assert time.monotonic() - began < 10
+        ending.set()
+        serving.join()
+
+
+def test_an_answer_beyond_all_bounds_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections_module, "ANSWER_BYTES_MAX", 1000)
+    with scripted_stripe() as (server, provider):
+        server.says(Scripted(200, intent(more="x" * 2000)), Scripted(200, intent()))
+        with pytest.raises(UnansweredError):
+            provider.look_up(PaymentObjectKind.INTENT, "pi_1")
+        assert provider.look_up(PaymentObjectKind.INTENT, "pi_1")
