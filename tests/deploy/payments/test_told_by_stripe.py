@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 import httpx
 import pytest
 
+from deploy.demo.provider.faults import Faults, ProviderFault
+from deploy.demo.provider.server import FakeStripe
 from deploy.payments.routes import BODY_BYTES_MAX
 from deploy.settings import Settings
 from ledger.database import connect
+from ledger.payments.provider import PaymentWay, WantedIntent
+from ledger.payments.stripe.provider import StripeProvider
 from tests.deploy.interface.served_interface import served
 from tests.ledger.payments.stripe.signed_event import SECRET, body_of, event, sign
 
@@ -134,3 +139,34 @@ async def test_while_it_cannot_be_kept_stripe_is_asked_to_come_again(database: s
             connection.execute("ALTER TABLE provider_event_away RENAME TO provider_event")
         assert (await _post(client, event(2))).status_code == 200
     assert len(_rows(database, _EVENTS)) == 2
+
+
+async def test_whatever_the_provider_does_each_object_is_told_of_and_none_of_others(
+    database: str,
+) -> None:
+    settings = Settings(stripe_key="sk_test_x", stripe_webhook_secret="whsec_fake")
+    chances = dict.fromkeys(
+        (
+            ProviderFault.WEBHOOK_REPEATED,
+            ProviderFault.WEBHOOK_REORDERED,
+            ProviderFault.WEBHOOK_DELAYED,
+            ProviderFault.WEBHOOK_FORGED,
+            ProviderFault.WEBHOOK_FOREIGN,
+        ),
+        0.3,
+    )
+    with FakeStripe(sends=False, faults=Faults(seed=7, chances=chances)) as fake:
+        with closing(StripeProvider("sk_test_x", url=fake.url)) as provider:
+            wanted = WantedIntent("", 3000, "EUR", "x", None, "pm_card_visa", PaymentWay.CARD)
+            for number in range(20):
+                taken = await asyncio.to_thread(provider.take, wanted._replace(key=f"k{number}"))
+                await asyncio.to_thread(provider.refund, f"r{number}", taken.id, 100)
+        async with served(database, settings=settings) as client:
+            fake.send_to(f"{client.base_url}/payments/stripe".replace("//payments", "/payments"))
+            while fake.webhooks.waiting():
+                await asyncio.to_thread(fake.deliver)
+        assert fake.webhooks.sent.keys() == {200, 400}
+        made = {each["id"] for kind in ("payment_intent", "refund") for each in fake.of(kind)}
+    assert {object_id for object_id, _, _ in _rows(database, _DUE)} == made
+    events = [event_id for event_id, _, _ in _rows(database, _EVENTS)]
+    assert not [each for each in events if "foreign" in each]
