@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
 from deploy.settings import Settings
@@ -10,6 +13,8 @@ from ingest.clock import Clock
 if TYPE_CHECKING:
     from ledger.payments.stripe.webhooks import StripeWebhooks
 
+QUIET_SECONDS: Final = 10.0
+_LOGGER: Final = logging.getLogger("wattledger.payments")
 AT_ONCE_MAX: Final = 128
 """Events that are being read or kept: what memory strangers can have of us."""
 
@@ -32,11 +37,30 @@ class Room:
         self._inside -= 1
 
 
+class Refusals:
+    """Says in the log what was refused, and no more often than strangers may fill it."""
+
+    def __init__(self, log: logging.Logger, *, clock: Callable[[], float] = monotonic) -> None:
+        self._log, self._clock = log, clock
+        self._said_at, self._unsaid = -QUIET_SECONDS, 0
+
+    def say(self, why: str) -> None:
+        """Say *why*, or count it until something is said again."""
+        now = self._clock()
+        if now - self._said_at < QUIET_SECONDS:
+            self._unsaid += 1
+            return
+        more = f"; {self._unsaid} more since the last time" if self._unsaid else ""
+        self._log.warning("%s%s", why, more)
+        self._said_at, self._unsaid = now, 0
+
+
 class PaymentSide:
     """What routes of payments ask for. `webhooks`: None where no secret is set: nobody is heard."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings, self.clock, self.room = settings, clock, Room()
+        self.refusals = Refusals(_LOGGER)
         self.webhooks = _webhooks(settings)
 
 

@@ -14,6 +14,7 @@ import pytest
 from deploy.demo.provider.faults import Faults, ProviderFault
 from deploy.demo.provider.server import FakeStripe
 from deploy.payments.routes import BODY_BYTES_MAX
+from deploy.payments.side import Refusals
 from deploy.settings import Settings
 from ledger.database import connect
 from ledger.payments.provider import PaymentWay, WantedIntent
@@ -170,3 +171,16 @@ async def test_whatever_the_provider_does_each_object_is_told_of_and_none_of_oth
     assert {object_id for object_id, _, _ in _rows(database, _DUE)} == made
     events = [event_id for event_id, _, _ in _rows(database, _EVENTS)]
     assert not [each for each in events if "foreign" in each]
+
+
+def test_strangers_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    at = [0.0]
+    refusals = Refusals(logging.getLogger("a test"), clock=lambda: at[0])
+    for second in (0.0, 0.1, 9.9, 10.0, 10.1, 20.0):
+        at[0] = second
+        refusals.say("not signed")
+    assert [each.getMessage() for each in caplog.records] == [
+        "not signed",
+        "not signed; 2 more since the last time",
+        "not signed; 1 more since the last time",
+    ]
