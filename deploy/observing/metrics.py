@@ -369,6 +369,15 @@ PROVIDER_FAILING: Final = Metric(
     "Those of them that could not be taken the last time.",
 )
 
+MONEY_FOR_PEOPLE: Final = Metric(
+    "wattledger_money_for_a_person",
+    "gauge",
+    ("what",),
+    "payments",
+    "What waits for somebody: invoices that are not collected any more (`given_up`) or want their"
+    " customer (`asks_customer`), bank lines that fit nothing (`unmatched`), up to 10,000 each.",
+)
+
 METRICS: Final = (
     *(BUILD_INFO, READY, BEAT_AGE, BOOKS_READABLE),
     *(RESTARTS, PART_RUNNING),
@@ -382,7 +391,7 @@ METRICS: Final = (
     *(PARTNER_WAITING, PARTNER_OLDEST, PARTNER_DEAD, PARTNER_LINKS, PARTNER_CALLS),
     *(CDRS_MADE, CDRS_REFUSED, CDRS_RECEIVED),
     *(PROVIDER_LEADS, PROVIDER_CALLS, PROVIDER_REQUESTS),
-    *(PROVIDER_UNANSWERED, PROVIDER_OBJECTS, PROVIDER_FAILING),
+    *(PROVIDER_UNANSWERED, PROVIDER_OBJECTS, PROVIDER_FAILING, MONEY_FOR_PEOPLE),
 )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COUNTED_MAX: Final = 10_000
 WAITING: Final = ("new", "asked", "open")
+FOR_PEOPLE: Final = ("asks_customer", "given_up", "unmatched")
 _REQUESTS: LiteralString = """
 SELECT state, count(*), coalesce(max(extract(epoch FROM clock_timestamp() - asked_at))
     FILTER (WHERE state = 'asked'), 0)::float8
@@ -31,6 +32,16 @@ _OBJECTS: LiteralString = """
 SELECT count(*), count(*) FILTER (WHERE reason <> '')
 FROM (SELECT reason FROM provider_object_due LIMIT %(most)s) AS counted
 """
+_PEOPLE: LiteralString = """
+SELECT 'unmatched', count(*) FROM (SELECT FROM unmatched_line LIMIT %(most)s) AS counted
+UNION ALL
+SELECT wanted.state, (
+    SELECT count(*) FROM (
+        SELECT FROM collection WHERE collection.state = wanted.state
+            AND state IN ('asks_customer', 'given_up') LIMIT %(most)s
+    ) AS counted)
+FROM (VALUES ('asks_customer'), ('given_up')) AS wanted (state)
+"""
 
 
 class PaymentsState(NamedTuple):
@@ -40,6 +51,8 @@ class PaymentsState(NamedTuple):
     unanswered_seconds: float
     objects: int
     failing: int
+    people: Mapping[str, int]
+    """What waits for a person."""
 
 
 class PaymentsCondition:
@@ -89,6 +102,7 @@ class PaymentsCondition:
                 report(metrics.PROVIDER_UNANSWERED, state.unanswered_seconds),
                 report(metrics.PROVIDER_OBJECTS, state.objects),
                 report(metrics.PROVIDER_FAILING, state.failing),
+                report(metrics.MONEY_FOR_PEOPLE, state.people),
             ]
         return Condition(unready, told)
 
@@ -103,4 +117,5 @@ def payments_state(connection: Connection[Any]) -> PaymentsState:
         unanswered_seconds=max((seconds for _, _, seconds in rows), default=0.0),
         objects=objects,
         failing=failing,
+        people=dict(connection.execute(_PEOPLE, asked).fetchall()),
     )

@@ -22,7 +22,7 @@ from websockets.exceptions import InvalidStatus
 from deploy.clock import SystemClock
 from deploy.observing.endpoint import PARTS as ALL_PARTS
 from deploy.observing.metrics import METRICS
-from deploy.payments.condition import WAITING
+from deploy.payments.condition import FOR_PEOPLE, WAITING
 from deploy.roaming.condition import OTHERS
 from deploy.running import supervisor
 from deploy.running.wiring import System
@@ -158,7 +158,7 @@ def test_what_a_station_does_is_counted_and_its_words_are_no_labels(system: Syst
 
     closed = {"in", "out", *PARTS, *DIALECTS, *Reason, *SessionState, *AsideStep, *HowTold, "0.1.0"}
     closed |= {*DeliveryState, *LinkState, *CdrVerdict, *ModuleId, *CallOutcome, OTHERS, ""}
-    closed |= {*ProviderOutcome, *WAITING}
+    closed |= {*ProviderOutcome, *WAITING, *FOR_PEOPLE}
     closed |= {str(partition) for partition in range(PARTITIONS)}
     labels = {
         label

@@ -19,6 +19,7 @@ from deploy.demo.provider.server import FakeStripe
 from deploy.observing.watch import Watch
 from deploy.payments import process
 from deploy.payments.account_holder import NoAccountHolderError, account_holder
+from deploy.payments.condition import PaymentsState, payments_state
 from deploy.payments.process import NoProviderError, Rounds, run_payments
 from deploy.payments.wiring import PaymentRound
 from deploy.running.parts import PartContext
@@ -32,6 +33,7 @@ from ledger.declared.store import declare, load_declarations
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.payments.open_items import open_item
 from ledger.payments.recording import movements
+from ledger.payments.requests import ProviderRequest, RequestKind, decide_request
 from ledger.payments.stripe.provider import StripeProvider
 from tests.depot import THINGS
 from tests.ledger.payments.collecting.payers import Payers
@@ -210,3 +212,49 @@ def test_a_second_process_stands_by(database: str) -> None:
             with first.running():
                 _until(lambda: {first.told("leads")[()], second.told("leads")[()]} == {0.0, 1.0})
             _until(lambda: second.told("leads") == {(): 1})
+
+
+def test_what_waits_is_counted_by_what_it_waits_for(database: str) -> None:
+    with connect(database) as connection:
+        assert payments_state(connection) == PaymentsState(
+            {"new": 0, "asked": 0, "open": 0},
+            0.0,
+            0,
+            0,
+            {"asks_customer": 0, "given_up": 0, "unmatched": 0},
+        )
+        states = ["waiting", "asks_customer", "given_up", "given_up"]
+        for number, state in enumerate(states):
+            connection.execute(
+                "INSERT INTO collection (number, legal_entity, customer, state, next_at)"
+                " VALUES (%s, 'depot', 'anna', %s, now())",
+                (str(number), state),
+            )
+        for number, state in enumerate(["new", "asked", "asked", "open", "done", "failed"]):
+            wanted = ProviderRequest(
+                key=str(number),
+                provider="stripe",
+                kind=RequestKind.COLLECT,
+                subject=str(number),
+                legal_entity="depot",
+                currency="EUR",
+                amount_minor=1,
+                body={},
+                decided_at=datetime.now(UTC),
+                decided_by="a test",
+            )
+            decide_request(connection, wanted)
+            connection.execute(
+                "UPDATE provider_request_state SET state = %s,"
+                " asked_at = now() - interval '1 hour' * %s WHERE key = %s",
+                (state, number, wanted.key),
+            )
+        connection.execute(
+            "INSERT INTO provider_object_due (provider, object_id, kind, reason)"
+            " VALUES ('stripe', 'pi_1', 'intent', ''), ('stripe', 'po_1', 'payout', 'waits')"
+        )
+        found = payments_state(connection)
+    assert found.requests == {"new": 1, "asked": 2, "open": 1}
+    assert 7200 <= found.unanswered_seconds < 7300
+    assert (found.objects, found.failing) == (2, 1)
+    assert found.people == {"asks_customer": 1, "given_up": 2, "unmatched": 0}
