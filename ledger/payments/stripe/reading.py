@@ -37,7 +37,7 @@ _Seconds = Annotated[int, msgspec.Meta(ge=0, le=4_102_444_800)]
 _Read = TypeVar("_Read", bound=msgspec.Struct)
 _Status = TypeVar("_Status", IntentStatus, RefundStatus, DisputeStatus, PayoutStatus)
 
-_INTENT: Final[Mapping[str, IntentStatus]] = {
+INTENT_STATUSES: Final[Mapping[str, IntentStatus]] = {
     "requires_payment_method": IntentStatus.NEEDS_METHOD,
     "requires_confirmation": IntentStatus.NEEDS_METHOD,
     "requires_action": IntentStatus.NEEDS_ACTION,
@@ -53,13 +53,16 @@ _REFUND: Final[Mapping[str, RefundStatus]] = {
     "failed": RefundStatus.FAILED,
     "canceled": RefundStatus.FAILED,
 }
-_DISPUTE: Final[Mapping[str, DisputeStatus]] = {
+DISPUTE_STATUSES: Final[Mapping[str, DisputeStatus]] = {
     "warning_needs_response": DisputeStatus.INQUIRY,
     "warning_under_review": DisputeStatus.INQUIRY,
     "warning_closed": DisputeStatus.INQUIRY,
     "prevented": DisputeStatus.INQUIRY,
     "needs_response": DisputeStatus.OPEN,
     "under_review": DisputeStatus.OPEN,
+    # It was lost, and is until the appeal is won.
+    "appeal_needs_response": DisputeStatus.LOST,
+    "appeal_under_review": DisputeStatus.LOST,
     "won": DisputeStatus.WON,
     "lost": DisputeStatus.LOST,
 }
@@ -86,7 +89,7 @@ class _Intent(msgspec.Struct):
     created: _Seconds
     amount_received: _Amount = 0
     amount_capturable: _Amount = 0
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] | None = None
     customer: str | None = None
     payment_method: str | None = None
     payment_method_types: list[str] = []
@@ -99,7 +102,7 @@ class _Intent(msgspec.Struct):
 class _Setup(msgspec.Struct):
     id: str
     status: str
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] | None = None
     customer: str | None = None
     payment_method: str | None = None
     payment_method_types: list[str] = []
@@ -110,12 +113,12 @@ class _Setup(msgspec.Struct):
 
 class _Refund(msgspec.Struct):
     id: str
-    status: str
+    status: str | None
     amount: _Amount
     currency: str
     created: _Seconds
     payment_intent: str | None = None
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] | None = None
     failure_reason: str | None = None
     balance_transaction: str | None = None
 
@@ -161,13 +164,13 @@ def read_intent(data: Mapping[str, Any]) -> IntentState:
     found, currency = _read(data, _Intent), str(data.get("currency")).upper()
     return IntentState(
         id=found.id,
-        status=_status(found.id, found.status, _INTENT),
+        status=_status(found.id, found.status, INTENT_STATUSES),
         amount_minor=our_minor(found.amount, currency),
         currency=currency,
         created_at=_moment(found.created),
         taken_minor=our_minor(found.amount_received, currency),
         held_minor=our_minor(found.amount_capturable, currency),
-        request_key=found.metadata.get(KEY_FIELD, ""),
+        request_key=_key(found.metadata),
         customer_id=found.customer,
         method_id=found.payment_method,
         way=_way(found.payment_method_types),
@@ -186,7 +189,7 @@ def read_setup(data: Mapping[str, Any]) -> SetupState:
         customer_id=found.customer,
         method_id=found.payment_method,
         way=_way(found.payment_method_types),
-        request_key=found.metadata.get(KEY_FIELD, ""),
+        request_key=_key(found.metadata),
         reason=_reason(found.last_setup_error) or _code(found.cancellation_reason),
         client_secret=found.client_secret or "",
     )
@@ -199,11 +202,11 @@ def read_refund(data: Mapping[str, Any]) -> RefundState:
     return RefundState(
         id=found.id,
         intent_id=found.payment_intent or "",
-        status=_status(found.id, found.status, _REFUND),
+        status=_status(found.id, found.status or "pending", _REFUND),
         amount_minor=our_minor(found.amount, currency),
         currency=currency,
         created_at=_moment(found.created),
-        request_key=found.metadata.get(KEY_FIELD, ""),
+        request_key=_key(found.metadata),
         reason=_code(found.failure_reason),
         moves_money=found.balance_transaction is not None or found.status != "succeeded",
     )
@@ -213,7 +216,7 @@ def read_dispute(data: Mapping[str, Any]) -> DisputeState:
     """Return a Dispute; what was taken for it stands in its lines of our balance."""
     found = _read(data, _Dispute)
     currency = found.currency.upper()
-    status = _status(found.id, found.status, _DISPUTE)
+    status = _status(found.id, found.status, DISPUTE_STATUSES)
     taken, fee, given_back = _moved(found)
     # Settled before it was one: where money went, it went for good.
     if found.status == "prevented" and taken > given_back:
@@ -294,6 +297,10 @@ def _status(object_id: str, said: str, known: Mapping[str, _Status]) -> _Status:
         message = f"Stripe says that {object_id} is {said[:40]!r}, which we do not know"
         raise UnansweredError(reason="unknown_status", said=message)
     return found
+
+
+def _key(metadata: Mapping[str, str] | None) -> str:
+    return (metadata or {}).get(KEY_FIELD, "")
 
 
 def _moment(seconds: int) -> datetime:

@@ -48,6 +48,8 @@ _DISPUTES: list[tuple[str, list[dict[str, object]], DisputeStatus, tuple[int, in
     ("won", [_TAKEN, _moved(3000, 0)], DisputeStatus.WON, (3000, 1500, 3000)),
     ("won", [_TAKEN, _moved(3000, -1500)], DisputeStatus.WON, (3000, 1500, 4500)),
     ("won", [], DisputeStatus.WON, (0, 0, 0)),
+    ("appeal_needs_response", [_TAKEN], DisputeStatus.LOST, (3000, 1500, 0)),
+    ("appeal_under_review", [_TAKEN], DisputeStatus.LOST, (3000, 1500, 0)),
     ("prevented", [], DisputeStatus.INQUIRY, (0, 0, 0)),
     ("prevented", [_TAKEN], DisputeStatus.LOST, (3000, 1500, 0)),
     ("lost", [_moved(-2800, 1400, "chf")], DisputeStatus.LOST, (3000, 0, 0)),
