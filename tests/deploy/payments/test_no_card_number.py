@@ -19,10 +19,10 @@ from ledger.desk.customers.prepaying import UnfitPrepaymentError, _reference
 from ledger.errors import LedgerError
 from ledger.payments.collecting.refund_taking import StrayRefundTaker
 from ledger.payments.disputes.taker import DisputeTaker
+from ledger.payments.hearing.events import note_events
 from ledger.payments.movement import STRIPE
 from ledger.payments.payouts.taker import PayoutTaker
 from ledger.payments.provider import PaymentObjectKind
-from ledger.payments.hearing.events import note_events
 from ledger.payments.recording import movements
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.stripe.provider import StripeProvider
