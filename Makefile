@@ -53,7 +53,7 @@ faults: $(VENV)/.dev ## the long kill -9 runs; N=20 JSON=FILE: so many kills ove
 	$(if $(N)$(JSON),,$(BIN)/python -m pytest -m slow tests/faults --timeout=3000 $(ARGS))
 	$(BIN)/python -m tests.faults.over_kafka.kills_report $(if $(N),--kills $(N)) $(if $(JSON),--json $(JSON))
 
-outside: $(VENV)/.dev ## what others' tools say of our files: chart, compose file, alerts, dashboard (Go builds them, the first time for minutes), documents (Java, by Maven), roaming (Rust nightly builds it)
+outside: $(VENV)/.dev ## what others' tools say of our files: chart, compose file, alerts, dashboard (Go builds them, the first time for minutes), documents (Java, by Maven), roaming (Rust nightly builds it), payments (Go)
 	$(BIN)/python -m pytest -m slow tests/outside --timeout=1800 $(ARGS)
 
 mutants: $(VENV)/.dev ## small changes to the code, and which of them no test notices; ARGS="--package ledger.meter"

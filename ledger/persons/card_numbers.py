@@ -25,7 +25,8 @@ _ISSUED: Final = re.compile(
 )
 _MASK: Final = "[card number]"
 NO_CARD_NUMBERS: Final = (
-    "that looks like the number of a card, which is kept nowhere: give the number of the receipt"
+    "that looks like the number of a card, which is kept nowhere: give another reference, "
+    "such as the day and the last digits of the receipt"
 )
 """What is said to who types one where a reference is wanted."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from types import UnionType
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,7 @@ from deploy.demo.provider.refusals import (
 
 ANY: Final = "*"
 _TYPES_MAX: Final = 20
+_EVENTS_KEPT: Final = timedelta(days=30)
 _PAGED: Final = frozenset({"limit", "starting_after", "ending_before", "created"})
 _CONFIRMED: Final = frozenset(
     {"payment_method", "mandate_data", "mandate", "return_url", "use_stripe_sdk", "client_secret"}
@@ -73,7 +75,9 @@ def _events(account: ProviderAccount, form: Json, _: str) -> Json:
         wanted = [form["type"]]
     if len(wanted) > _TYPES_MAX:
         raise invalid(f"At most {_TYPES_MAX} types can be asked for.", param="types")
-    return account.listed("event", form, {"type": frozenset(wanted)} if wanted else {})
+    filters = {"type": frozenset(wanted)} if wanted else {}
+    oldest = account.second() - int(_EVENTS_KEPT.total_seconds())
+    return account.listed("event", form, filters, oldest=oldest)
 
 
 def _lines(account: ProviderAccount, form: Json, _: str) -> Json:

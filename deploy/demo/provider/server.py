@@ -27,6 +27,15 @@ def _system_time() -> datetime:
     return datetime.now(UTC)
 
 
+async def _cancel_all() -> None:
+    """End what is being answered, and let its connections close."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)
+
+
 class FakeStripe:
     """A provider on 127.0.0.1, in a thread of its own; state in memory, behind one lock.
 
@@ -105,10 +114,8 @@ class FakeStripe:
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.run_until_complete(_cancel_all())
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
     async def _handle(self, request: HttpRequest) -> ProviderReply | None:

@@ -67,6 +67,8 @@ class Webhooks:
             connection = _connect(self.url) if letters else None
             fine = 0
             for letter in letters:
+                if self._stopping.is_set():
+                    break
                 fine += self._send(connection, letter)
             if connection is not None:
                 connection.close()

@@ -17,6 +17,7 @@ import stripe
 from deploy.demo.provider.server import FakeStripe
 from ledger.payments.provider import (
     PaymentObjectKind,
+    PaymentProvider,
     PaymentWay,
     RefusedRequestError,
     WantedIntent,
@@ -75,6 +76,7 @@ ASKED: dict[str, Callable[[StripeProvider], object]] = {
     "whose charge": lambda our: our.intent_of_charge("ch_1"),
     "payouts": lambda our: list(our.payouts(SINCE)),
     "lines of a payout": lambda our: list(our.balance_lines("po_1")),
+    "lines of the balance": lambda our: list(our.balance_lines_since(SINCE)),
     "events": lambda our: list(our.events(SINCE)),
 }
 
@@ -83,6 +85,26 @@ ASKED: dict[str, Callable[[StripeProvider], object]] = {
 def test_stripe_would_take_what_we_ask(mock: str, asked: str) -> None:
     with closing(StripeProvider("sk_test_123", url=mock)) as our:
         ASKED[asked](our)
+
+
+class Asked:
+    """A gate that only notes what of it is asked for."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def __getattr__(self, name: str) -> Callable[..., list[object]]:
+        self.names.add(name)
+        return lambda *_, **__: []
+
+
+def test_everything_is_asked_that_the_port_has() -> None:
+    asked = Asked()
+    for ask in ASKED.values():
+        ask(asked)
+
+    port = {name for name in vars(PaymentProvider) if not name.startswith("_")}
+    assert asked.names == port - {"name"}
 
 
 def test_the_mock_refuses_what_stripe_would(mock: str) -> None:

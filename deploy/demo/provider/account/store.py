@@ -156,8 +156,15 @@ class ProviderAccount:
             act()
         self._shift = max(self._shift, until)
 
-    def listed(self, kind: str, form: Json, filters: Mapping[str, str | frozenset[str]]) -> Json:
-        """Return a page of the objects of *kind*, the newest first.
+    def listed(
+        self,
+        kind: str,
+        form: Json,
+        filters: Mapping[str, str | frozenset[str]],
+        *,
+        oldest: int = 0,
+    ) -> Json:
+        """Return a page of the objects of *kind*, the newest first; none from before *oldest*.
 
         Source: Stripe API reference, Pagination: limit, starting_after, ending_before.
         """
@@ -166,7 +173,7 @@ class ProviderAccount:
             raise invalid(f"Invalid limit: {limit} (1 to {_PAGE_MAX})", param="limit")
         size = limit or _PAGE
         found: list[Json] = []
-        for each in self._walk(kind, form):
+        for each in self._walk(kind, form, oldest):
             if len(found) > size:
                 break
             if all(_is_among(each.get(name), wanted) for name, wanted in filters.items()):
@@ -176,10 +183,10 @@ class ProviderAccount:
             page.reverse()
         return {"object": "list", "data": page, "has_more": len(found) > size}
 
-    def _walk(self, kind: str, form: Json) -> Iterator[Json]:
+    def _walk(self, kind: str, form: Json, oldest: int) -> Iterator[Json]:
         """Yield objects from the newest on, or towards it; *form* may bound when they were made."""
         objects = self._kinds[kind]
-        bounds = _bounds(form)
+        bounds = [*_bounds(form), ("gte", oldest)]
         if "ending_before" in form:
             start = self._ranks[self.get(kind, form["ending_before"], "ending_before")["id"]]
             ranks = range(start + 1, len(objects))

@@ -34,6 +34,7 @@ from ledger.payments.bank.files.statement import (
 )
 
 _BYTES_MAX: Final = 256 << 20
+_NO_TITLES: Final = "is its first line that of the titles? (skip_lines)"
 
 
 class _Row(NamedTuple):
@@ -115,7 +116,9 @@ def _rows(text: str, layout: CsvLayout, source: str) -> list[_Row]:
 def _titles(titles: list[str], layout: CsvLayout, source: str) -> list[str]:
     wanted = layout.columns.titles()
     if missing := [each for each in wanted if each not in titles]:
-        why = f"it has no column {', '.join(missing)}; it has {', '.join(titles)[:400]}"
+        # What are no titles is somebody's payment.
+        has = f"it has {', '.join(titles)[:400]}" if len(missing) < len(wanted) else _NO_TITLES
+        why = f"it has no column {', '.join(missing)}; {has}"
         raise UnreadableStatementError(source, why)
     if twice := [each for each in wanted if titles.count(each) > 1]:
         why = f"two columns are called {twice[0]}"

@@ -195,6 +195,15 @@ def test_a_question_that_is_wrong_is_a_400(fake: FakeStripe, form: str) -> None:
     assert (response.status, said["error"]["type"]) == (400, "invalid_request_error")
 
 
+@pytest.mark.parametrize(
+    "key", ["topup:p-0a4242424242424242bc:R1", "4242424242424242a", "pi_4242424242424242"]
+)
+def test_a_key_that_has_a_cards_digits_by_chance_is_none(fake: FakeStripe, key: str) -> None:
+    made = client_of(fake.url).v1.customers.create({"metadata": {"wattledger_key": key}})
+
+    assert made.metadata.to_dict() == {"wattledger_key": key}
+
+
 @pytest.fixture
 def elsewhere() -> Iterator[Callable[..., object]]:
     """The fake in a process of its own, and how it is told what to do."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -145,6 +146,16 @@ def test_webhooks_go_out_by_themselves(mailbox: Mailbox) -> None:
 
         with mailbox.came:
             assert mailbox.came.wait_for(lambda: len(mailbox.taken) == 3, 30)
+
+
+def test_events_are_listed_for_thirty_days(fake: FakeStripe) -> None:
+    three_payments(fake)
+    events = client_of(fake.url).v1.events
+    fake.pass_time(timedelta(days=29))
+    assert len(events.list({"limit": 2}).data) == 2
+
+    fake.pass_time(timedelta(days=2))
+    assert events.list().data == []
 
 
 def test_nobody_there_is_no_end(fake: FakeStripe, mailbox: Mailbox) -> None:

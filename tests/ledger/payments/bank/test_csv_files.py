@@ -163,3 +163,13 @@ def test_files_that_overlap_have_whole_days(books: psycopg.Connection[Any]) -> N
     with pytest.raises(OtherFormError, match="another form"):
         put_in(books, camt([Booked(476, wl(1), "R-1", day="2026-11-13")]))
     assert balances(books)[CASH] == 876
+
+
+def test_a_line_that_is_no_titles_is_not_quoted() -> None:
+    with pytest.raises(UnreadableStatementError, match="skip_lines") as refused:
+        statement(
+            text_of(*ROWS, titles="11.11.2026;4,76;Carla Clara;4242 4242 4242 4242;x"),
+            with_layout(delimiter=";"),
+        )
+
+    assert not {"Carla", "4242"} & set(str(refused.value).split())
