@@ -10,6 +10,7 @@ from ledger.books.accounts import RECEIVABLE
 from ledger.database import connect
 from ledger.master_data.policies import Policy
 from ledger.payments.collecting.collecting import NothingToCollectError, collect_now
+from ledger.payments.collecting.methods import PayingCustomer, ready_methods
 from ledger.payments.due_objects import tell_of_object
 from ledger.payments.movement import STRIPE, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.provider import (
@@ -374,3 +375,35 @@ def test_days_of_asking_again_are_the_policy_s(payers: Payers, paper: PaperProvi
     payers.run()
 
     assert payers.collection(number) == ("given_up", "insufficient_funds")
+
+
+def test_a_direct_debit_is_charged_in_euros_alone(payers: Payers) -> None:
+    payers.method(method="pm_card")
+    payers.run()
+    payers.method(method="pm_debit", way=PaymentWay.SEPA_DEBIT)
+    payers.run()
+    who = PayingCustomer(STRIPE, "depot", "anna")
+
+    chosen = {
+        currency: ready_methods(payers.connection, [who], currency)[who].method_id
+        for currency in ("EUR", "CHF")
+    }
+    assert chosen == {"EUR": "pm_debit", "CHF": "pm_card"}
+
+
+def test_what_is_paid_in_part_is_not_asked_for_again_by_itself(
+    payers: Payers, paper: PaperProvider
+) -> None:
+    payers.method(way=PaymentWay.SEPA_DEBIT)
+    payers.run()
+    number = payers.bill()
+    payers.run()
+    [request] = payers.requests(number)
+    assert request.object_id is not None
+    paper.objects[request.object_id] = paper.intent(request.object_id)._replace(
+        status=IntentStatus.TAKEN, taken_minor=400
+    )
+    payers.run(days=2)
+
+    assert payers.open_minor(number) == 76
+    assert payers.collection(number) == ("given_up", "open_again")
