@@ -28,10 +28,10 @@ from ledger.payments.collecting.collector import InvoiceCollector
 from ledger.payments.collecting.methods import PayingCustomer
 from ledger.payments.collecting.setting_up import SetUpTaker, decide_set_up
 from ledger.payments.due_objects import tell_of_object
+from ledger.payments.hearing.events import note_events
 from ledger.payments.movement import STRIPE
 from ledger.payments.payouts.taker import PayoutTaker
 from ledger.payments.provider import PaymentObjectKind, PaymentWay
-from ledger.payments.provider_events import note_events
 from ledger.payments.requests import RequestKind
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.stripe.provider import StripeProvider

@@ -36,7 +36,7 @@ ON CONFLICT (provider, object_id) DO UPDATE
 SET told = due.told + 1, attempts = 0, next_at = least(due.next_at, excluded.next_at)
 """
 _CLAIM: LiteralString = """
-UPDATE provider_object_due AS due SET attempts = due.attempts + 1, next_at = %(until)s
+UPDATE provider_object_due AS due SET attempts = due.attempts + 1, next_at = %(until)s, reason = ''
 FROM (
     SELECT provider, object_id FROM provider_object_due
     WHERE provider = %(provider)s AND next_at <= %(now)s AND kind = ANY (%(kinds)s)
@@ -45,6 +45,10 @@ FROM (
 ) AS found
 WHERE due.provider = found.provider AND due.object_id = found.object_id
 RETURNING due.object_id, due.kind, due.told, due.attempts
+"""
+_WAKE: LiteralString = """
+UPDATE provider_object_due SET next_at = %(now)s
+WHERE provider = %(provider)s AND next_at > %(now)s AND attempts > 0 AND reason = ''
 """
 _DONE: LiteralString = """
 DELETE FROM provider_object_due WHERE provider = %s AND object_id = %s AND told = %s
@@ -121,6 +125,11 @@ def claim_objects(
     }
     with connection.cursor(row_factory=class_row(DueObject)) as cursor:
         return cursor.execute(_CLAIM, asked).fetchall()
+
+
+def wake_claimed(connection: Connection[Any], provider: str, now: datetime) -> None:
+    """Have looked at now what somebody was looking at who is gone."""
+    connection.execute(_WAKE, {"provider": provider, "now": now})
 
 
 def object_done(connection: Connection[Any], provider: str, due: DueObject, now: datetime) -> None:

@@ -66,12 +66,17 @@ ORDER BY next_at, key LIMIT %s
 )
 _MARK: LiteralString = """
 UPDATE provider_request_state AS reached
-SET state = 'asked', attempts = reached.attempts + 1, next_at = %(next_at)s,
+SET state = 'asked', attempts = reached.attempts + 1, next_at = %(next_at)s, reason = '',
     asked_at = coalesce(asked_at, %(now)s)
 FROM unnest(%(keys)s::text[], %(attempts)s::integer[]) AS wanted (key, attempts)
 WHERE reached.key = wanted.key AND reached.attempts = wanted.attempts
     AND state IN ('new', 'asked')
 RETURNING reached.key
+"""
+_WAKE: LiteralString = """
+UPDATE provider_request_state AS reached SET next_at = %(now)s FROM provider_request AS request
+WHERE request.key = reached.key AND request.provider = %(provider)s AND reached.state = 'asked'
+    AND reached.next_at > %(now)s AND reached.reason = ''
 """
 _NOTE: LiteralString = """
 UPDATE provider_request_state SET state = %s, object_id = coalesce(%s, object_id), reason = %s,
@@ -279,12 +284,21 @@ def mark_asked(
         request._replace(
             state=RequestState.ASKED,
             attempts=request.attempts + 1,
+            reason="",
             asked_at=request.asked_at or now,
             next_at=next_at,
         )
         for request in requests
         if request.key in marked
     ]
+
+
+def wake_asked(connection: Connection[Any], provider: str, now: datetime) -> None:
+    """Have asked again now what is on its way: whoever was at it is gone.
+
+    What was answered, and is tried again later, says why: that keeps its time.
+    """
+    connection.execute(_WAKE, {"provider": provider, "now": now})
 
 
 def note_request(

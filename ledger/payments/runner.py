@@ -37,6 +37,7 @@ from ledger.payments.due_objects import (
     DueObject,
     claim_objects,
     objects_over,
+    wake_claimed,
     wake_waiting,
 )
 from ledger.payments.provider import (
@@ -54,6 +55,7 @@ from ledger.payments.requests import (
     due_requests,
     mark_asked,
     requests_of_objects,
+    wake_asked,
 )
 from ledger.payments.taking import ObjectTaker, RequestTaker, Taking
 
@@ -252,6 +254,8 @@ class PaymentRunner:
                 self._connection, LEASE, holder=self._holder, seconds=LEASE_SECONDS
             )
             self._held_at = monotonic()
+            if self._lease is not None:
+                self._take_over()
         elif monotonic() - self._held_at > HOLD_SECONDS:
             try:
                 with self._connection.transaction():
@@ -261,3 +265,10 @@ class PaymentRunner:
                 _LOGGER.warning("another process asks the provider: %s", error)
                 self._lease = None
         return self._lease is not None
+
+    def _take_over(self) -> None:
+        """Take up at once what the process before was at: its calls are repeated by their keys."""
+        now, provider = self._now(), self._provider.name
+        with self._connection.transaction():
+            wake_asked(self._connection, provider, now)
+            wake_claimed(self._connection, provider, now)

@@ -91,10 +91,13 @@ def collect_due(connection: Connection[Any], provider: str, now: datetime) -> in
         whose = {
             row.number: PayingCustomer(provider, row.legal_entity, row.customer) for row in due
         }
-        methods = ready_methods(connection, {*whose.values()})
+        methods = {
+            currency: ready_methods(connection, {*whose.values()}, currency)
+            for currency in sorted({each.currency for each in items.values()})
+        }
         before = requests_of_kind(connection, numbers, RequestKind.COLLECT)
         cases = [
-            _Case(item, who, methods.get(who), before[row.number], BY, row.reason)
+            _Case(item, who, methods[item.currency].get(who), before[row.number], BY, row.reason)
             for row in due
             if (item := items.get(row.number)) is not None
             and item.open_minor > 0
@@ -120,7 +123,7 @@ def collect_now(
         who = PayingCustomer(provider, item.legal_entity, item.customer)
         wanted = WantedCollection(number, item.legal_entity, item.customer, now)
         begin_collections(connection, [wanted])
-        method = ready_methods(connection, [who]).get(who)
+        method = ready_methods(connection, [who], item.currency).get(who)
         before = requests_for(connection, number, RequestKind.COLLECT)
         _decide(connection, [_Case(item, who, method, before, by)], now)
         standing = find_collection(connection, number)

@@ -50,6 +50,15 @@ DELETE FROM collection WHERE number = ANY (%(numbers)s) AND NOT EXISTS (
     SELECT FROM open_invoice AS open WHERE open.number = collection.number AND open_minor > 0
 )
 """
+# What is open again after it was paid, or was paid in part, is no one's turn by itself.
+_LEFT: LiteralString = """
+UPDATE collection SET state = 'given_up', reason = 'open_again'
+WHERE number = ANY (%(numbers)s) AND state = 'under_way' AND NOT EXISTS (
+    SELECT FROM provider_request AS request JOIN provider_request_state AS reached USING (key)
+    WHERE request.subject = collection.number AND request.kind = 'collect'
+        AND reached.state IN ('new', 'asked', 'open')
+)
+"""
 _FIND: LiteralString = """
 SELECT number, legal_entity, customer, state, reason FROM collection WHERE number = %s
 """
@@ -150,9 +159,10 @@ def wake_collections(
 
 
 def end_collections(connection: Connection[Any], numbers: Collection[str]) -> None:
-    """Let go of those of which nothing is open any more."""
+    """Let go of those of which nothing is open any more; of what was paid in part, say so."""
     if numbers:
         connection.execute(_END, {"numbers": sorted(numbers)})
+        connection.execute(_LEFT, {"numbers": sorted(numbers)})
 
 
 def find_collection(connection: Connection[Any], number: str) -> CollectionStanding | None:

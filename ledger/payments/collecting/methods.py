@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
 from ledger.payments.provider import PaymentWay
 
+EURO: Final = "EUR"
 # Of each method what was said last; of those that are ready, the newest.
 _READY: LiteralString = """
 SELECT DISTINCT ON (customer, legal_entity) customer, legal_entity, method_id, way, provider_id
@@ -21,7 +22,7 @@ FROM (
     WHERE provider = %(provider)s
     ORDER BY method.customer, method.legal_entity, method_id, number DESC
 ) AS said JOIN provider_customer USING (provider, legal_entity, customer)
-WHERE is_ready
+WHERE is_ready AND way = ANY (%(ways)s)
 ORDER BY customer, legal_entity, number DESC
 """
 _SAID_LAST: LiteralString = """
@@ -63,9 +64,12 @@ class ReadyMethod(NamedTuple):
 
 
 def ready_methods(
-    connection: Connection[Any], wanted: Collection[PayingCustomer]
+    connection: Connection[Any], wanted: Collection[PayingCustomer], currency: str = EURO
 ) -> dict[PayingCustomer, ReadyMethod]:
-    """Return by what of one provider's each of *wanted* may be charged, where anything may."""
+    """Return by what each of *wanted* may be charged in a currency, where anything may.
+
+    Source: SEPA Direct Debit Core rulebook (EPC016-06): debits are in euros.
+    """
     found = dict[PayingCustomer, ReadyMethod]()
     for provider in sorted({each.provider for each in wanted}):
         of_it = [each for each in wanted if each.provider == provider]
@@ -73,6 +77,11 @@ def ready_methods(
             "provider": provider,
             "customers": [each.customer for each in of_it],
             "legal_entities": [each.legal_entity for each in of_it],
+            "ways": [
+                way.value
+                for way in PaymentWay
+                if way is not PaymentWay.SEPA_DEBIT or currency == EURO
+            ],
         }
         for customer, legal_entity, method_id, way, provider_id in connection.execute(
             _READY, asked

@@ -267,6 +267,8 @@ def test_a_key_that_may_be_forgotten_is_looked_for_first(table: Table) -> None:
 
 def test_an_answer_that_was_overtaken_is_looked_up_again(table: Table) -> None:
     """The answer to the call says that it is on its way; a webhook told that it was taken."""
+    rival = table.runner()
+    assert rival.run_once() == 0
     table.wants("a1", way="sepa_debit")
 
     def overtake(name: str, _key: str) -> None:
@@ -283,7 +285,6 @@ def test_an_answer_that_was_overtaken_is_looked_up_again(table: Table) -> None:
             assert rival.run_once() == 1
 
     table.provider.after = overtake
-    rival = table.runner()
     table.run()
 
     assert table.takes.taken == [("a1", "taken")]
@@ -349,6 +350,23 @@ def test_one_process_asks_and_a_second_does_once_it_is_gone(table: Table) -> Non
         one.close()
         assert two.run_once() == 1
     assert table.provider.net_minor() == 1000
+
+
+def test_what_a_killed_process_was_at_is_taken_up_at_once(table: Table) -> None:
+    dispute = DisputeState("dp_1", "pi_1", DisputeStatus.OPEN, 500, "EUR", BEGAN)
+    table.provider.objects["dp_1"] = dispute
+    table.tell(PaymentObjectKind.DISPUTE, "dp_1")
+    table.wants("a1")
+    table.provider.after = fail_with(SystemExit(), "take", "look_up dispute")
+    with pytest.raises(SystemExit):
+        table.run()
+    assert table.request("a1").state is RequestState.ASKED
+
+    assert table.run() == 2
+
+    assert table.request("a1").state is RequestState.DONE
+    assert table.disputes.taken == ["dp_1", "pi_1"]
+    assert table.provider.net_minor() == 500
 
 
 def test_a_request_is_taken_up_by_one_of_two(table: Table) -> None:

@@ -135,7 +135,7 @@ def happen(chance: random.Random, street: Street) -> None:
         if len(payers.rated[number]) == 1:
             invoices += payers.credit(number, chance.choice(["0", "5000"]))[1:]
             payers.rated[number].append(payers.rated[number][-1])
-    paid = [each for each in fake.of("charge") if each["paid"] and not each["disputed"]]
+    paid = [each for each in fake.of("charge") if each["amount_captured"] and not each["disputed"]]
     if paid and chance.random() < 0.1:
         fake.open_dispute(chance.choice(paid)["id"])
 

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from deploy.demo.provider.faults import Faults, ProviderFault
-from tests.faults.payments_process import collect_for_ever
+from tests.faults.payments.payments_process import collect_for_ever
 from tests.ledger.payments.collecting.payers import BILLED_AT
 from tests.ledger.payments.collecting.street import (
     CHANCES,
@@ -32,7 +32,7 @@ _ROUNDS: Final = 3
 def kill_while_collecting(dsn: str, kills: int, *, seed: int) -> Faults:
     """Have who collects killed so often; assert that all is paid once, and return what struck."""
     chance, faults = random.Random(seed), Faults(seed, CHANCES)
-    _CONTEXT.set_forkserver_preload(["tests.faults.payments_process"])
+    _CONTEXT.set_forkserver_preload(["tests.faults.payments.payments_process"])
     later = _CONTEXT.Value("d", 0.0)
     with street(dsn, faults) as town:
         for kill in range(kills):
