@@ -1,4 +1,4 @@
-"""The commands about bank statements as data."""
+"""The commands about bank statements and reminders as data."""
 
 from __future__ import annotations
 
@@ -48,5 +48,11 @@ BANK_COMMANDS: Final = (
         function="deploy.commands.payments.matching:give_back",
         summary="Say that what waits of a line is to be sent back to its payer.",
         examples=("payments return 20260331-0123456789abcdef",),
+    ),
+    Command(
+        words="payments reminders",
+        function="deploy.commands.payments.reminders:reminders",
+        summary="List who was reminded of which invoice, and by which way, the newest first.",
+        examples=("payments reminders", "payments reminders --open --json"),
     ),
 )

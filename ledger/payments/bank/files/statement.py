@@ -13,6 +13,8 @@ from tariffs.quantities import minor_text
 
 LINES_MAX: Final = 1_000_000
 """Of a file: what comes in one transaction is held in memory."""
+TOTAL_MINOR_MAX: Final = 10**16
+"""Of a statement: sums over many statements are whole numbers of 64 bits."""
 TEXTS_MAX: Final = 40
 TEXT_MAX: Final = 1_000
 """Of a line, and characters of each; ISO 20022 allows 140 and 500."""
@@ -95,6 +97,9 @@ def check_balances(statement: BankStatement) -> None:
         UnreadableStatementError: If a statement lacks one of the two.
     """
     opening, closing = statement.opening_minor, statement.closing_minor
+    if sum(abs(entry.amount_minor) for entry in statement.entries) > TOTAL_MINOR_MAX:
+        why = "its entries come to more than any bank moves"
+        raise UnreadableStatementError(statement.title, why)
     if opening is None or closing is None:
         if statement.form is StatementForm.STATEMENT:
             which = "opening balance (OPBD, PRCD)" if opening is None else "closing balance (CLBD)"

@@ -11,8 +11,11 @@ import pytest
 
 from deploy.cli import WRONG, run
 from deploy.settings import NAMES
+from ledger.database import connect
+from ledger.desk.paying.statements import parse_layout
 from tests.ledger.payments.bank.bank_books import invoiced, wl
 from tests.ledger.payments.bank.bank_files import IBAN, Booked, camt_text
+from tests.test_tidy import ROOT
 
 LAYOUT = f"""
 account: {IBAN}
@@ -108,3 +111,36 @@ def test_of_two_files_none_is_booked_when_one_does_not_add_up(
 
     assert "-0.01 off" in capsys.readouterr().err
     assert told(capsys, "payments", "list")["movements"] == []
+
+
+def test_the_layout_in_the_documents_is_one() -> None:
+    text = (ROOT / "docs" / "payments.md").read_text("utf-8")
+    layout = parse_layout(text.partition("```yaml\n")[2].partition("```")[0], "docs/payments.md")
+
+    assert "".join(layout.account.split()) == IBAN
+    assert (layout.columns.texts, layout.decimal, layout.days) == (
+        ("Verwendungszweck",),
+        ",",
+        "DD.MM.YYYY",
+    )
+
+
+def test_who_was_reminded_is_listed(
+    place: Path, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert place.is_dir()
+    assert told(capsys, "payments", "reminders")["reminders"] == []
+    with connect(database) as connection:
+        connection.execute(
+            "INSERT INTO reminder SELECT number, level, legal_entity, customer, currency,"
+            " open_minor, due_on, now() FROM open_invoice, generate_series(1, 2) AS level"
+        )
+
+    found = told(capsys, "payments", "reminders", "--open")["reminders"]
+
+    assert [(each["invoice"], each["level"], each["open_minor"]) for each in found] == [
+        (wl(1), 2, 476),
+        (wl(1), 1, 476),
+    ]
+    assert run(["payments", "reminders"]) == 0
+    assert "Reminders" in capsys.readouterr().out

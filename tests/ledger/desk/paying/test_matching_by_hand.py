@@ -221,3 +221,16 @@ def test_what_becomes_sure_later_is_matched_unless_a_person_decided(books: Books
 
     assert (open_minor(books, wl(1)), open_minor(books, wl(2))) == (0, 0)
     assert waiting(books) == {"part_left": 424}
+
+
+def test_what_was_matched_at_import_is_taken_back_with_its_balance(books: Books) -> None:
+    put_in(books, camt([Booked(900, wl(1), "R-1")]))
+    [line] = [each.reference for each in movements(books)]
+    assert balances(books) == {CASH: 900, RECEIVABLE: 952, PREPAYMENTS: -424}
+
+    undo_match(books, line, by="ada", at=NOW)
+    assert balances(books) == {CASH: 900, RECEIVABLE: 1428, UNMATCHED: -900}
+    decide(books, line, wl(2), is_returned=True)
+    undo_match(books, line, by="ada", at=NOW)
+    assert waiting(books) == {"undone": 900}
+    assert trial_balance(books).is_balanced

@@ -131,6 +131,11 @@ DEEP = "<a>" * 100 + "</a>" * 100
         pytest.param(GOOD.replace("123.45", "123.455"), "finer", id="half a cent"),
         pytest.param(GOOD.replace("123.45", "1" + "0" * 17), "any bank", id="all money"),
         pytest.param(
+            camt_text([Booked(10**15, "x", f"R-{turn}") for turn in range(11)]),
+            "any bank",
+            id="all money, in parts",
+        ),
+        pytest.param(
             GOOD.replace("<CdtDbtInd>CRDT</CdtDbtInd><Sts>", "<Sts>"), "came", id="no way"
         ),
         pytest.param(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.books.accounts import PREPAYMENTS, RECEIVABLE
+from ledger.database import connect
 from ledger.desk.erasure import Person, UnknownPersonError, erase_person, find_person
 from ledger.payments.bank.accounts import UndeclaredAccountError
 from ledger.payments.bank.files.statement import BankStatement, UnreadableStatementError
+from ledger.payments.bank.importing import ImportedMeanwhileError
 from ledger.payments.bank.overlap import RepeatedEntryError
 from ledger.payments.movement import UNMATCHED
 from ledger.payments.recording import movements
@@ -229,3 +234,34 @@ def test_erasing_a_customer_erases_who_paid_for_nobody_else(books: Books) -> Non
     erase_person(books, find_person(books, other.lower(), "payer"))
     with pytest.raises(UnknownPersonError):
         find_person(books, other)
+
+
+def test_people_import_what_overlaps_at_once(database: str) -> None:
+    """Each is told, or finds it there; no line is booked twice, and none is lost."""
+    lines = [Booked(100 + turn, wl(1), f"R-{turn}") for turn in range(20)]
+    with invoiced(database, ["anna-1"]) as books:
+        barrier = threading.Barrier(4)
+
+        def bring(start: int) -> bool:
+            with connect(database) as connection:
+                opening = sum(each.amount for each in lines[:start])
+                statement = camt(lines[start:], name=f"{start}", opening=opening)
+                barrier.wait()
+                for _ in range(8):
+                    with suppress(ImportedMeanwhileError):
+                        put_in(connection, statement)
+                        return True
+            return False
+
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(bring, (0, 0, 5, 10)))
+
+        assert balances(books)[CASH] == sum(each.amount for each in lines)
+        assert len(movements(books)) == len(lines)
+
+
+def test_a_day_without_entries_is_a_statement_too(books: Books) -> None:
+    [done] = put_in(books, camt([Booked(5, status="PDNG")]))
+
+    assert (done.is_new, done.lines, done.left_out) == (True, 0, 1)
+    assert balances(books) == {RECEIVABLE: 952}
