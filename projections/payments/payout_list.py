@@ -21,14 +21,16 @@ SELECT payout.provider, payout.payout_id, payout.legal_entity, payout.currency,
     refunds_minor, disputes_minor, other_minor, unknown, difference_minor, bank_minor,
     unmatched_minor, has_failed
 FROM payout CROSS JOIN LATERAL (
-    SELECT coalesce(sum(amount_minor) FILTER (WHERE rule = 'payment'), 0)::bigint AS charges_minor,
+    SELECT coalesce(sum(amount_minor) FILTER (WHERE rule IN ('payment', 'reversed')),
+                 0)::bigint AS charges_minor,
         coalesce(sum(CASE rule WHEN 'fee' THEN fee_minor - amount_minor ELSE fee_minor END),
                  0)::bigint AS fees_minor,
         coalesce(-sum(amount_minor) FILTER (WHERE rule IN ('refund', 'refund_failed')),
                  0)::bigint AS refunds_minor,
         coalesce(-sum(amount_minor) FILTER (WHERE rule = 'dispute'), 0)::bigint AS disputes_minor,
         coalesce(sum(amount_minor) FILTER (
-            WHERE rule NOT IN ('payment', 'fee', 'refund', 'refund_failed', 'dispute')),
+            WHERE rule NOT IN
+                ('payment', 'reversed', 'fee', 'refund', 'refund_failed', 'dispute')),
                  0)::bigint AS other_minor,
         count(*) FILTER (WHERE rule = 'unknown') AS unknown
     FROM payout_line AS line

@@ -9,9 +9,9 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from ledger.payments.batches import MANY
 from ledger.payments.bank.details import LineDetails, decoded_details
 from ledger.payments.bank.matching import LineFacts, WaitReason
+from ledger.payments.batches import MANY
 from ledger.persons.sealing import Subject, unseal
 from ledger.persons.store import keys_of
 
