@@ -12,6 +12,7 @@ from deploy.commands.crediting.rows import CREDITING_COMMANDS
 from deploy.commands.customers.rows import CUSTOMER_COMMANDS
 from deploy.commands.documents.rows import DOCUMENT_COMMANDS
 from deploy.commands.payments.rows import PAYMENT_COMMANDS
+from deploy.commands.payouts.rows import PAYOUT_COMMANDS
 from deploy.commands.roaming.rows import ROAMING_COMMANDS
 from deploy.commands.roaming.settling_rows import SETTLING_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
@@ -201,6 +202,7 @@ COMMANDS: Final = (
     *CUSTOMER_COMMANDS,
     *VISIT_COMMANDS,
     *PAYMENT_COMMANDS,
+    *PAYOUT_COMMANDS,
     Command(
         words="person show",
         function="deploy.commands.person:show",

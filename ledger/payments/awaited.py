@@ -20,7 +20,7 @@ SELECT provider, payout_id, legal_entity, currency, amount_minor, created_at, ar
     under_way AS under_way_minor
 FROM payout CROSS JOIN LATERAL (
     SELECT -coalesce(sum(minor), 0)::bigint AS under_way FROM allotment
-    WHERE document = payout_id AND account = 'cash:clearing'
+    WHERE document = payout_id AND document <> '' AND account = 'cash:clearing'
 ) AS cleared
 WHERE under_way <> 0
     AND (%(legal_entity)s::text IS NULL OR legal_entity = %(legal_entity)s)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ledger.errors import LedgerError
 
@@ -156,7 +156,9 @@ class BalanceLine(NamedTuple):
     """A line of our balance with the provider: `amount - fee = net`, signed.
 
     `kind` as the provider says it: charge, payment, refund, adjustment, payout, stripe_fee.
-    `source_id`: the charge, refund, dispute or payout.
+    `source_id`: the charge, refund, dispute or payout. `charge_id`: of a refund, its charge, where
+    the provider says so along. Of a capture of less than was held a line has all of that, and one
+    of kind PARTIAL_CAPTURE_REVERSAL takes the rest back.
     """
 
     id: str
@@ -167,6 +169,10 @@ class BalanceLine(NamedTuple):
     currency: str
     created_at: datetime
     source_id: str | None = None
+    charge_id: str | None = None
+
+
+PARTIAL_CAPTURE_REVERSAL: Final = "partial_capture_reversal"
 
 
 class PaymentObjectKind(StrEnum):

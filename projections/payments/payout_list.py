@@ -21,14 +21,16 @@ SELECT payout.provider, payout.payout_id, payout.legal_entity, payout.currency,
     refunds_minor, disputes_minor, other_minor, unknown, difference_minor, bank_minor,
     unmatched_minor, has_failed
 FROM payout CROSS JOIN LATERAL (
-    SELECT coalesce(sum(amount_minor) FILTER (WHERE rule = 'payment'), 0)::bigint AS charges_minor,
+    SELECT coalesce(sum(amount_minor) FILTER (WHERE rule IN ('payment', 'reversed')),
+                 0)::bigint AS charges_minor,
         coalesce(sum(CASE rule WHEN 'fee' THEN fee_minor - amount_minor ELSE fee_minor END),
                  0)::bigint AS fees_minor,
         coalesce(-sum(amount_minor) FILTER (WHERE rule IN ('refund', 'refund_failed')),
                  0)::bigint AS refunds_minor,
         coalesce(-sum(amount_minor) FILTER (WHERE rule = 'dispute'), 0)::bigint AS disputes_minor,
         coalesce(sum(amount_minor) FILTER (
-            WHERE rule NOT IN ('payment', 'fee', 'refund', 'refund_failed', 'dispute')),
+            WHERE rule NOT IN
+                ('payment', 'reversed', 'fee', 'refund', 'refund_failed', 'dispute')),
                  0)::bigint AS other_minor,
         count(*) FILTER (WHERE rule = 'unknown') AS unknown
     FROM payout_line AS line
@@ -37,13 +39,19 @@ FROM payout CROSS JOIN LATERAL (
     SELECT coalesce(sum(minor) FILTER (WHERE account = 'cash:clearing'
                     AND kind NOT IN ('paid_out', 'payout_failed')), 0)::bigint AS bank_minor,
         coalesce(bool_or(kind = 'payout_failed'), false) AS has_failed
-    FROM allotment JOIN movement USING (number) WHERE document = payout.payout_id
+    FROM allotment JOIN movement USING (number)
+    WHERE document = payout.payout_id AND document <> ''
 ) AS cleared CROSS JOIN LATERAL (
     SELECT coalesce(sum(minor), 0)::bigint AS unmatched_minor
-    FROM movement AS made JOIN allotment USING (number)
-    WHERE account = 'cash:unmatched' AND (made.about = payout.payout_id OR made.about IN (
-        SELECT 'movement:' || known.number FROM movement AS known
-        WHERE known.about = payout.payout_id AND known.kind = 'banked'))
+    FROM (
+        SELECT number FROM movement WHERE about = payout.payout_id AND about <> ''
+        UNION ALL
+        SELECT later.number
+        FROM movement AS known
+        JOIN movement AS later ON later.about = 'movement:' || known.number AND later.about <> ''
+        WHERE known.about = payout.payout_id AND known.about <> '' AND known.kind = 'banked'
+    ) AS made JOIN allotment USING (number)
+    WHERE account = 'cash:unmatched'
 ) AS unexplained
 WHERE (%(payout_id)s::text IS NULL OR payout.payout_id = %(payout_id)s)
     AND (%(legal_entity)s::text IS NULL OR payout.legal_entity = %(legal_entity)s)

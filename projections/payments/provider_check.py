@@ -19,7 +19,7 @@ import msgspec
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from ledger.payments.movement import cash_account, exchange_account
+from ledger.payments.movement import cash_account
 from ledger.payments.payouts.booking import Booker
 from ledger.payments.payouts.matching import LineMatching, sources_of
 from ledger.payments.payouts.rules import LineRule
@@ -127,25 +127,25 @@ def check_provider(
         since: Lines from then on are looked at; older ones are all in payouts.
     """
     booker = Booker(provider.name, legal_entity)
-    matching = LineMatching(provider.name, exchange_account(provider.name))
     provided: defaultdict[str, int] = defaultdict(int)
     to_book: defaultdict[str, int] = defaultdict(int)
     taken: defaultdict[int, int] = defaultdict(int)
     unbooked: list[UnbookedLine] = []
-    for some in _some(provider.balance_lines_since(since)):
-        waiting = _waiting(connection, some)
-        matching.hold(held_movements(connection, booker, sources_of(waiting)))
-        for line in waiting:
-            matched, net = matching.match(line), line.net_minor
-            provided[line.currency] += net
-            if matched.number is not None:
-                taken[matched.number] += matched.booked_minor
-                to_book[matched.booked_currency] += matched.booked_minor
-                to_book[line.currency] -= net - matched.beyond_minor
-            elif matched.rule is not LineRule.UNKNOWN:
-                to_book[line.currency] -= net
-            if matched.beyond_minor:
-                unbooked.append(_unbooked(line))
+    told = _some(provider.balance_lines_since(since))
+    waiting = [line for some in told for line in _waiting(connection, some)]
+    matching = LineMatching(provider.name, waiting)
+    matching.hold(held_movements(connection, booker, sources_of(waiting)))
+    for line in waiting:
+        matched, net = matching.match(line), line.net_minor
+        provided[line.currency] += net
+        if matched.number is not None:
+            taken[matched.number] += matched.booked_minor
+            to_book[matched.booked_currency] += matched.booked_minor
+            to_book[line.currency] -= net - matched.unexplained_minor
+        elif matched.rule is not LineRule.UNKNOWN:
+            to_book[line.currency] -= net
+        if matched.unexplained_minor:
+            unbooked.append(_unbooked(line))
     left = movements_at_provider(connection, source=provider.name)
     return ProviderCheck(
         balances=[*_balances(connection, provider.name, provided, to_book)],

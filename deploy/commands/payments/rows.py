@@ -7,11 +7,9 @@ from typing import Final
 from deploy.commands.payments.bank_rows import BANK_COMMANDS
 from deploy.commands.payments.collecting_rows import COLLECTING_COMMANDS
 from deploy.commands.payments.looking.rows import LOOKING_COMMANDS
-from deploy.commands.payments.payout_rows import PAYOUT_COMMANDS
 
 PAYMENT_COMMANDS: Final = (
     *LOOKING_COMMANDS,
     *COLLECTING_COMMANDS,
     *BANK_COMMANDS,
-    *PAYOUT_COMMANDS,
 )

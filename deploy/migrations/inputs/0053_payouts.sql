@@ -64,15 +64,15 @@ CREATE INDEX movement_at_provider_since ON movement_at_provider (happened_at, nu
 CREATE FUNCTION keep_movement_at_provider() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO movement_at_provider
-    SELECT new.number, new.source, new.reference, new.kind, new.legal_entity, new.currency,
-           new.amount_minor, new.happened_at
-    WHERE new.amount_minor <> 0 AND new.source NOT LIKE 'bank:%'
-    AND new.kind NOT IN ('paid_out', 'banked', 'matched');
+    VALUES (new.number, new.source, new.reference, new.kind, new.legal_entity, new.currency,
+            new.amount_minor, new.happened_at);
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER movement_at_provider_comes AFTER INSERT ON movement
-    FOR EACH ROW EXECUTE FUNCTION keep_movement_at_provider();
+CREATE TRIGGER movement_at_provider_comes AFTER INSERT ON movement FOR EACH ROW
+    WHEN (new.amount_minor <> 0 AND new.source NOT LIKE 'bank:%'
+          AND new.kind NOT IN ('paid_out', 'banked', 'matched'))
+    EXECUTE FUNCTION keep_movement_at_provider();
 
 -- How it stands with disputes, as the provider said last. What was booked of them are movements.
 -- `received`: the movement by which the disputed money came, once it is known.

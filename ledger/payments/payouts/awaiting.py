@@ -20,6 +20,7 @@ from ledger.payments.payouts.rules import LineRule, counterpart_of
 from ledger.payments.provider import (
     BalanceLine,
     IntentState,
+    IntentStatus,
     PaymentObjectKind,
     PaymentProvider,
     RefundState,
@@ -53,7 +54,7 @@ def awaited_lines(
     """
     found = set()
     for each in matched:
-        awaited = _awaited(connection, provider, each.line) if each.beyond_minor else None
+        awaited = _awaited(connection, provider, each.line) if each.unexplained_minor else None
         if awaited is not None:
             tell_of_object(connection, provider.name, *awaited, now)
             found.add(each.line.id)
@@ -95,11 +96,16 @@ def _is_booked(connection: Connection[Any], provider: str, kind: MoneyKind, refe
 
 def _is_ours(connection: Connection[Any], provider: PaymentProvider, wanted: AwaitedObject) -> bool:
     """Say whether a payment or a refund came of a request of ours, or gives back one that did."""
+    found = provider.look_up(wanted.kind, wanted.object_id)
+    match found:
+        case IntentState(status=IntentStatus.TAKEN | IntentStatus.PROCESSING):
+            pass
+        case RefundState(moves_money=True):
+            pass
+        case _:  # A debit that bounced, what was let go of a hold: nothing of it is booked.
+            return False
     if requests_of_object(connection, provider.name, wanted.object_id):
         return True
-    found = provider.look_up(wanted.kind, wanted.object_id)
-    if not isinstance(found, IntentState | RefundState):
-        return False
     if found.request_key and find_request(connection, found.request_key) is not None:
         return True
     # Made by hand, of a payment of ours: who takes refunds books it.

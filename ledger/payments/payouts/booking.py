@@ -55,7 +55,7 @@ class Booker(NamedTuple):
 
     def unexplained(self, payout: PayoutState, matched: MatchedLine) -> MoneyMovement:
         """Return what is booked of *matched* that nothing of ours explains."""
-        line, to = matched.line, Allotment(UNMATCHED, matched.beyond_minor)
+        line, to = matched.line, Allotment(UNMATCHED, matched.unexplained_minor)
         made = self.movement(MoneyKind.BANKED, payout, f"{payout.id}/{line.id}", to)
         return made._replace(happened_at=line.created_at)
 

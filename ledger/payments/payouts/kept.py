@@ -66,7 +66,7 @@ def _matched(kept: KeptPayout, row: tuple[Any, ...]) -> MatchedLine:
     if by_rule is not None:
         to = by_rule[1]
         return MatchedLine(line, rule, to_account=to, to_account_minor=amount, fee_minor=fee)
-    if rule is LineRule.UNKNOWN or counterpart is None:
+    if rule in {LineRule.UNKNOWN, LineRule.REVERSED} or counterpart is None:
         return MatchedLine(line, rule, beyond_minor=amount, fee_minor=fee)
     made = MatchedLine(line, rule, number, booked, behind, fee_minor=fee)
     if behind != currency:

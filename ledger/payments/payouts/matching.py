@@ -11,8 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ledger.payments.movement import MoneyKind
-from ledger.payments.payouts.rules import LineRule, counterpart_of, rule_account
+from ledger.payments.movement import MoneyKind, exchange_account
+from ledger.payments.payouts.rules import (
+    LineRule,
+    counterpart_of,
+    reversed_charge,
+    reversed_minor,
+    rule_account,
+)
 from ledger.payments.provider import BalanceLine
 
 
@@ -33,8 +39,9 @@ class MatchedLine(NamedTuple):
     """A line, and how it is booked.
 
     `number`: the movement behind it, which loses `booked_minor` in `booked_currency`. `to_account`:
-    where `to_account_minor` goes by a rule, or through the exchange. `beyond_minor` is explained by
-    nothing of ours. `fee_minor`: what of its fee is booked with the payout.
+    where `to_account_minor` goes by a rule, or through the exchange. `beyond_minor` is more than is
+    behind it, of which `reversed_minor` is taken back by another line. `fee_minor`: what of its fee
+    is booked with the payout.
     """
 
     line: BalanceLine
@@ -46,6 +53,12 @@ class MatchedLine(NamedTuple):
     to_account_minor: int = 0
     beyond_minor: int = 0
     fee_minor: int = 0
+    reversed_minor: int = 0
+
+    @property
+    def unexplained_minor(self) -> int:
+        """What nothing of ours, and no other line, explains."""
+        return self.beyond_minor - self.reversed_minor
 
 
 def sources_of(lines: Iterable[BalanceLine]) -> list[str]:
@@ -59,11 +72,12 @@ class LineMatching:
 
     Args:
         provider: The provider, as accounts name it.
-        exchange: The account through which money goes that the provider changed.
+        lines: All of them, for what one takes back of another.
     """
 
-    def __init__(self, provider: str, exchange: str) -> None:
-        self._provider, self._exchange = provider, exchange
+    def __init__(self, provider: str, lines: Iterable[BalanceLine]) -> None:
+        self._provider = provider
+        self._reversed = reversed_minor(lines)
         self._held: defaultdict[str, dict[int, HeldMovement]] = defaultdict(dict)
         self._seen: set[int] = set()
 
@@ -88,10 +102,7 @@ class LineMatching:
             )
         counterpart, held = counterpart_of(line), self._behind(line)
         if counterpart is None or held is None:
-            unknown = line.amount_minor
-            return MatchedLine(
-                line, LineRule.UNKNOWN, beyond_minor=unknown, fee_minor=line.fee_minor
-            )
+            return self._unknown(line)
         wanted = counterpart.wanted_minor(line)
         fee = 0 if counterpart.is_net else line.fee_minor
         made = MatchedLine(line, counterpart.rule, held.number, fee_minor=fee)
@@ -101,15 +112,39 @@ class LineMatching:
             return made._replace(
                 booked_minor=held.left_minor,
                 booked_currency=held.currency,
-                to_account=self._exchange,
+                to_account=exchange_account(self._provider),
                 to_account_minor=line.amount_minor,
                 fee_minor=line.fee_minor,
+                reversed_minor=self._taken_back(line),
             )
         booked = held.left_minor if abs(held.left_minor) < abs(wanted) else wanted
         self._take(held, booked)
         return made._replace(
-            booked_minor=booked, booked_currency=held.currency, beyond_minor=wanted - booked
+            booked_minor=booked,
+            booked_currency=held.currency,
+            beyond_minor=wanted - booked,
+            reversed_minor=self._taken_back(line),
         )
+
+    def _unknown(self, line: BalanceLine) -> MatchedLine:
+        """Return how a line is booked that nothing of ours is behind."""
+        charge, taken_back = reversed_charge(line), self._taken_back(line)
+        if charge is not None and charge in self._reversed:
+            taken_back = line.amount_minor
+        is_explained = taken_back == line.amount_minor != 0
+        return MatchedLine(
+            line,
+            LineRule.REVERSED if is_explained else LineRule.UNKNOWN,
+            beyond_minor=line.amount_minor,
+            fee_minor=line.fee_minor,
+            reversed_minor=taken_back,
+        )
+
+    def _taken_back(self, line: BalanceLine) -> int:
+        """Return what other lines take back of a payment's own line."""
+        counterpart = counterpart_of(line)
+        is_payment = counterpart is not None and counterpart.rule is LineRule.PAYMENT
+        return -self._reversed.get(line.source_id or "", 0) if is_payment else 0
 
     def _behind(self, line: BalanceLine) -> HeldMovement | None:
         """Return the movement behind *line*: one of the same amount before any other."""

@@ -8,7 +8,7 @@ Source of the kinds: Stripe, "Balance transaction types" (the field `type`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -18,7 +18,7 @@ from ledger.payments.movement import (
     fees_account,
     reserves_account,
 )
-from ledger.payments.provider import BalanceLine
+from ledger.payments.provider import PARTIAL_CAPTURE_REVERSAL, BalanceLine
 
 
 class LineRule(StrEnum):
@@ -35,6 +35,8 @@ class LineRule(StrEnum):
     """Money from our own bank to our balance with the provider."""
     RESERVE = "reserve"
     """What the provider keeps back for a while, and lets go."""
+    REVERSED = "reversed"
+    """It takes back some of a payment's own line in the same payout."""
     UNKNOWN = "unknown"
     """Nothing of ours stands behind it: on `cash:unmatched`."""
 
@@ -91,18 +93,45 @@ RULES: Final[Mapping[str, LineRule]] = {
     "payout_minimum_balance_hold": LineRule.RESERVE,
     "payout_minimum_balance_release": LineRule.RESERVE,
 }
+REFUND_FAILED: Final = COUNTERPARTS["refund_failure"]
 _DISPUTE_IDS: Final = ("dp_", "du_")
-"""Adjustments are many things; the source says whether one is a dispute."""
+_REFUND_IDS: Final = ("re_", "pyr_")
+"""Adjustments are many things; the source says whether one is of a dispute or of a refund."""
+_PAYMENT_FAILURES: Final = ("payment_failure_refund", "payment_reversal")
+_PAYMENT_KINDS: Final = frozenset(kind for kind, of in COUNTERPARTS.items() if of is _PAYMENT)
 
 
 def counterpart_of(line: BalanceLine) -> Counterpart | None:
     """Return which movements may stand behind *line*; None: none of ours ever does."""
-    found = COUNTERPARTS.get(line.kind)
-    if found is None or line.source_id is None:
+    source = line.source_id
+    if source is None:
         return None
-    if found.rule is LineRule.DISPUTE and not line.source_id.startswith(_DISPUTE_IDS):
-        return None
-    return found
+    if line.kind == "adjustment" or line.kind in _PAYMENT_FAILURES:
+        if source.startswith(_REFUND_IDS):
+            return REFUND_FAILED
+        is_dispute = line.kind == "adjustment" and source.startswith(_DISPUTE_IDS)
+        return COUNTERPARTS["adjustment"] if is_dispute else None
+    return COUNTERPARTS.get(line.kind)
+
+
+def reversed_charge(line: BalanceLine) -> str | None:
+    """Return the charge of whose line *line* takes something back: not captured, or bounced."""
+    if line.kind == PARTIAL_CAPTURE_REVERSAL:
+        return line.charge_id or line.source_id
+    is_bounced = line.kind in _PAYMENT_FAILURES and counterpart_of(line) is None
+    return line.source_id if is_bounced else None
+
+
+def reversed_minor(lines: Iterable[BalanceLine]) -> dict[str, int]:
+    """Return what is taken back of each charge that has a line of its own among *lines*."""
+    some = [*lines]
+    charges = {each.source_id for each in some if each.kind in _PAYMENT_KINDS}
+    sums: dict[str, int] = {}
+    for each in some:
+        charge = reversed_charge(each)
+        if charge is not None and charge in charges:
+            sums[charge] = sums.get(charge, 0) + each.amount_minor
+    return sums
 
 
 def rule_account(line: BalanceLine, provider: str) -> tuple[LineRule, str] | None:

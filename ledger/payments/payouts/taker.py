@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from ledger.database import connect
 from ledger.errors import LedgerError
 from ledger.payments.batches import record_movements
-from ledger.payments.movement import MoneyMovement, exchange_account
+from ledger.payments.movement import MoneyMovement
 from ledger.payments.payouts.awaiting import awaited_lines
 from ledger.payments.payouts.booking import Booker, PayoutSums
 from ledger.payments.payouts.matching import LineMatching, MatchedLine, sources_of
@@ -78,7 +78,7 @@ class PayoutTaker:
             if any(each.currency != payout.currency for each in lines):
                 said = f"{payout.id} is in {payout.currency}, a line of it is in other money"
                 raise PayoutWaitsError(PayoutWait.OTHER_MONEY, said)
-            matching = _matching(booker)
+            matching = LineMatching(booker.provider, lines)
             awaited: set[str] = set()
             for some in _some(lines):
                 matching.hold(held_movements(connection, booker, sources_of(some)))
@@ -119,7 +119,7 @@ def _book(taking: Taking, booker: Booker, payout: PayoutState, gathered: Gathere
     for some in _matched(taking, booker, gathered):
         for each in some:
             sums.add(each)
-        beyond = [each for each in some if each.beyond_minor]
+        beyond = [each for each in some if each.unexplained_minor]
         for each in beyond:
             if each.line.id in gathered.awaited:
                 said = f"{each.line.source_id} is to be taken before {payout.id}"
@@ -143,7 +143,7 @@ def _book(taking: Taking, booker: Booker, payout: PayoutState, gathered: Gathere
 def _matched(
     taking: Taking, booker: Booker, gathered: GatheredPayout
 ) -> Iterator[list[MatchedLine]]:
-    matching = _matching(booker)
+    matching = LineMatching(booker.provider, gathered.lines)
     for some in _some(gathered.lines):
         matching.hold(held_movements(taking.connection, booker, sources_of(some)))
         yield [matching.match(each) for each in some]
@@ -152,10 +152,6 @@ def _matched(
 def _some(lines: Sequence[BalanceLine]) -> Iterator[Sequence[BalanceLine]]:
     for first in range(0, len(lines), LINES_AT_ONCE):
         yield lines[first : first + LINES_AT_ONCE]
-
-
-def _matching(booker: Booker) -> LineMatching:
-    return LineMatching(booker.provider, exchange_account(booker.provider))
 
 
 def _record(taking: Taking, movement: MoneyMovement) -> MoneyMovement:

@@ -49,6 +49,7 @@ from ledger.payments.stripe.reading import (
 )
 
 _INTENTS: Final = "/v1/payment_intents"
+_LINES: Final = "/v1/balance_transactions"
 _MISSING: Final = "resource_missing"
 _CLOCKS_APART: Final = timedelta(minutes=10)
 """Two machines' clocks differ at most so much: what bears our key may be dated before we asked."""
@@ -60,12 +61,16 @@ class _Place(NamedTuple):
     path: str
     read: Callable[[Mapping[str, Any]], ProviderObject]
     is_ours: bool
+    along: tuple[str, ...] = ()
+    """What is asked for along with one of them."""
 
 
 _PLACES: Final[Mapping[PaymentObjectKind, _Place]] = {
     PaymentObjectKind.INTENT: _Place(_INTENTS, read_intent, is_ours=True),
     PaymentObjectKind.SETUP: _Place("/v1/setup_intents", read_setup, is_ours=True),
-    PaymentObjectKind.REFUND: _Place("/v1/refunds", read_refund, is_ours=True),
+    PaymentObjectKind.REFUND: _Place(
+        "/v1/refunds", read_refund, is_ours=True, along=("balance_transaction",)
+    ),
     PaymentObjectKind.DISPUTE: _Place("/v1/disputes", read_dispute, is_ours=False),
     PaymentObjectKind.PAYOUT: _Place("/v1/payouts", read_payout, is_ours=False),
 }
@@ -210,7 +215,8 @@ class StripeProvider:
             return None
         place = _PLACES[kind]
         try:
-            return place.read(self._calls.get(f"{place.path}/{object_id}"))
+            along = {"expand": [*place.along]} if place.along else {}
+            return place.read(self._calls.get(f"{place.path}/{object_id}", **along))
         except RefusedRequestError as error:
             if error.reason == _MISSING:
                 return None
@@ -249,12 +255,12 @@ class StripeProvider:
 
     def balance_lines(self, payout_id: str) -> Iterator[BalanceLine]:
         """Yield what a payout consists of, the payout's own line among them."""
-        lines = self._calls.pages("/v1/balance_transactions", payout=payout_id)
+        lines = self._calls.pages(_LINES, payout=payout_id, expand=["data.source"])
         return map(read_balance_line, lines)
 
     def balance_lines_since(self, since: datetime) -> Iterator[BalanceLine]:
         """Yield all lines of our balance made since then, of whatever payout, the newest first."""
-        lines = self._calls.pages("/v1/balance_transactions", created=_from(since))
+        lines = self._calls.pages(_LINES, created=_from(since), expand=["data.source"])
         return map(read_balance_line, lines)
 
     def events(self, since: datetime) -> Iterator[EventNotice]:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from ledger.payments.provider import (
+    PARTIAL_CAPTURE_REVERSAL,
     BalanceLine,
     DisputeState,
     DisputeStatus,
@@ -120,7 +121,7 @@ class _Refund(msgspec.Struct):
     payment_intent: str | None = None
     metadata: dict[str, str] | None = None
     failure_reason: str | None = None
-    balance_transaction: str | None = None
+    balance_transaction: str | dict[str, Any] | None = None
 
 
 class _BalanceTransaction(msgspec.Struct):
@@ -131,7 +132,8 @@ class _BalanceTransaction(msgspec.Struct):
     net: _Amount
     currency: str
     created: _Seconds
-    source: str | None = None
+    source: str | dict[str, Any] | None = None
+    reporting_category: str = ""
 
 
 class _Dispute(msgspec.Struct):
@@ -196,7 +198,10 @@ def read_setup(data: Mapping[str, Any]) -> SetupState:
 
 
 def read_refund(data: Mapping[str, Any]) -> RefundState:
-    """Return a Refund; one that is done without a line of our balance lets go of a hold."""
+    """Return a Refund; one that is done without a line of our balance lets go of a hold.
+
+    So does one whose line (where it was asked for along) takes back what was not captured.
+    """
     found = _read(data, _Refund)
     currency = found.currency.upper()
     return RefundState(
@@ -208,7 +213,7 @@ def read_refund(data: Mapping[str, Any]) -> RefundState:
         created_at=_moment(found.created),
         request_key=_key(found.metadata),
         reason=_code(found.failure_reason),
-        moves_money=found.balance_transaction is not None or found.status != "succeeded",
+        moves_money=_moves_money(found),
     )
 
 
@@ -252,19 +257,36 @@ def read_payout(data: Mapping[str, Any]) -> PayoutState:
 
 
 def read_balance_line(data: Mapping[str, Any]) -> BalanceLine:
-    """Return a Balance Transaction."""
+    """Return a Balance Transaction; its source as an id, or as the object itself.
+
+    Source: Stripe, "Reporting categories", of captures of less than was held.
+    """
     found = _read(data, _BalanceTransaction)
-    currency = found.currency.upper()
+    currency, source = found.currency.upper(), found.source
+    of = source if isinstance(source, dict) else {"id": source}
+    is_reversal = found.reporting_category == PARTIAL_CAPTURE_REVERSAL
     return BalanceLine(
         id=found.id,
-        kind=found.type,
+        kind=PARTIAL_CAPTURE_REVERSAL if is_reversal else found.type,
         amount_minor=our_minor(found.amount, currency),
         fee_minor=our_minor(found.fee, currency),
         net_minor=our_minor(found.net, currency),
         currency=currency,
         created_at=_moment(found.created),
-        source_id=found.source,
+        source_id=_named(of.get("id")),
+        charge_id=_named(of.get("charge")),
     )
+
+
+def _named(said: object) -> str | None:
+    return said if isinstance(said, str) else None
+
+
+def _moves_money(refund: _Refund) -> bool:
+    line = refund.balance_transaction
+    if isinstance(line, dict) and line.get("reporting_category") == PARTIAL_CAPTURE_REVERSAL:
+        return False
+    return line is not None or refund.status != "succeeded"
 
 
 def _moved(dispute: _Dispute) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from ledger.payments.awaited import awaited_payouts
 from ledger.payments.movement import STRIPE, MoneyKind
 from ledger.payments.payouts.store import is_taken
 from ledger.payments.provider import (
+    PARTIAL_CAPTURE_REVERSAL,
     PaymentObjectKind,
     PayoutStatus,
     RefundState,
@@ -21,6 +22,7 @@ from ledger.payments.recording import find_movement, movements_about
 from ledger.payments.requests import RequestKind
 from projections.payments.payout_list import find_payout, payout_lines
 from projections.payments.provider_check import check_provider
+from projections.replay.payouts import compare_payouts
 from tests.depot import NOON
 from tests.ledger.payments.payouts.booked import left_minor, line_rules
 from tests.ledger.payments.payouts.payout_desk import PayoutDesk
@@ -262,6 +264,70 @@ def test_a_dispute_told_of_after_its_payout_is_looked_at_before(desk: PayoutDesk
     assert "cash:unmatched" not in desk.balances()
     assert desk.balances()["cash:clearing"] == payout.amount_minor + 1000
     assert line_rules(desk.connection) == {"dispute": 2, "payment": 1}
+
+
+def test_what_was_held_and_not_captured_is_taken_back_of_the_line_of_its_payment(
+    desk: PayoutDesk,
+) -> None:
+    charge = desk.charge(2000).charge_id
+    [line] = desk.account.unpaid
+    desk.account.unpaid = [line._replace(amount_minor=5000, net_minor=5000 - line.fee_minor)]
+    rest = desk.account.line(PARTIAL_CAPTURE_REVERSAL, -3000, "re_rest")
+    desk.account.unpaid[-1] = rest._replace(charge_id=charge)
+    check(desk)
+    payout = desk.pay_out()
+
+    assert payout.amount_minor == 2000 - 55
+    assert desk.balances() == {"cash:clearing": 1945, "fees:stripe": 55}
+    assert line_rules(desk.connection) == {"payment": 1, "reversed": 1}
+    found = find_payout(desk.connection, payout.id, desk.now)
+    assert found is not None
+    assert (found.charges_minor, found.refunds_minor, found.other_minor) == (2000, 0, 0)
+    assert [each for each in compare_payouts(desk.connection) if each.kept != each.again] == []
+    check(desk)
+
+
+@pytest.mark.parametrize(("taken_back", "missing"), [(-3100, 100), (-2900, -100)])
+def test_what_is_taken_back_of_a_payment_and_is_not_what_was_held_is_named(
+    desk: PayoutDesk, taken_back: int, missing: int
+) -> None:
+    charge = desk.charge(2000).charge_id
+    [line] = desk.account.unpaid
+    desk.account.unpaid = [line._replace(amount_minor=5000, net_minor=5000 - line.fee_minor)]
+    rest = desk.account.line(PARTIAL_CAPTURE_REVERSAL, taken_back, "re_rest")
+    desk.account.unpaid[-1] = rest._replace(charge_id=charge)
+    desk.pay_out()
+
+    assert desk.balances()["cash:unmatched"] == missing
+    assert "cash:stripe" not in desk.balances()
+    assert [each for each in compare_payouts(desk.connection) if each.kept != each.again] == []
+
+
+def test_a_debit_that_bounced_and_was_never_booked_cancels_itself_out(desk: PayoutDesk) -> None:
+    desk.charge(1000)
+    desk.account.line("payment", 700, "py_1", fee=35)
+    desk.account.line("payment_failure_refund", -700, "py_1")
+    payout = desk.pay_out()
+
+    assert payout.amount_minor == 1000 - 40 - 35
+    assert desk.balances() == {"cash:clearing": payout.amount_minor, "fees:stripe": 75}
+    assert line_rules(desk.connection) == {"payment": 1, "reversed": 2}
+    assert [each for each in compare_payouts(desk.connection) if each.kept != each.again] == []
+
+
+@pytest.mark.parametrize("kind", ["refund_failure", "adjustment", "payment_failure_refund"])
+def test_a_refund_that_comes_back_is_known_by_whatever_kind_of_line(
+    desk: PayoutDesk, kind: str
+) -> None:
+    intent = desk.charge(1000)
+    desk.refund(intent, 300)
+    [refund] = [each for each in desk.account.objects.values() if isinstance(each, RefundState)]
+    desk.account.fail_refund(refund)
+    desk.account.unpaid[-1] = desk.account.unpaid[-1]._replace(kind=kind)
+    payout = desk.pay_out()
+
+    assert desk.balances() == {"cash:clearing": payout.amount_minor, "fees:stripe": 40}
+    assert line_rules(desk.connection) == {"payment": 1, "refund": 1, "refund_failed": 1}
 
 
 def test_other_money_goes_through_the_exchange(desk: PayoutDesk) -> None:

@@ -177,14 +177,14 @@ def _midnight(day: date | None) -> datetime | None:
 
 
 def _check(connection: Connection[Any], settings: Settings, now: datetime) -> ProviderCheck:
+    from deploy.payments.account_holder import account_holder
     from ledger.declared.store import load_declarations
-    from ledger.desk.closing.legal_entity import the_legal_entity
     from ledger.payments.stripe.provider import StripeProvider
     from projections.payments.provider_check import LOOKED_BACK, check_provider
 
     if not settings.stripe_key:
         raise NoPaymentProviderError
-    whose = the_legal_entity(load_declarations(connection), settings.stripe_legal_entity or None)
+    whose = account_holder(load_declarations(connection), settings, now)
     with closing(StripeProvider(settings.stripe_key, url=settings.stripe_url)) as provider:
         return check_provider(connection, provider, whose, now - LOOKED_BACK)
 

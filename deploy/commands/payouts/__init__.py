@@ -1,0 +1,1 @@
+"""`wattledger payouts`: what a provider paid out, held against the books; disputes."""
