@@ -165,7 +165,11 @@ def _book(taking: Taking, visit: CardVisit, found: IntentState) -> None:
     captures = requests_for(taking.connection, visit.subject, RequestKind.CAPTURE)
     numbers = [number for each in captures for number in each.body["invoices"]]
     left, allotments = found.taken_minor, list[Allotment]()
-    items = [each for each in open_items(taking.connection, numbers) if each.account is not None]
+    items = [
+        each
+        for each in open_items(taking.connection, numbers)
+        if each.account is not None and each.currency == found.currency
+    ]
     for item in items:
         is_last = item is items[-1]
         part = left if is_last else min(max(item.open_minor, 0), left)

@@ -22,6 +22,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
+from ledger.database import is_of_content
 from ledger.declared.declarations import Declarations
 from ledger.partners.station_calls import StationResult
 from ledger.payments.open_items import open_items
@@ -44,14 +45,18 @@ _WITH_SESSIONS: Final = frozenset({VisitState.STARTING, VisitState.CHARGING, Vis
 
 def move_visits(connection: Connection[Any], declared: Declarations, now: datetime) -> int:
     """Move every visit on that can be; return how many were."""
-    moved, after = 0, 0
-    while visits := live_visits(connection, after=after):
-        after = visits[-1].number
+    moved, step = 0, VisitStep(connection, declared, now)
+    for visits in live_visits(connection):
         charged = charged_sessions(connection, [v for v in visits if v.state in _WITH_SESSIONS])
         for visit in visits:
-            step = VisitStep(connection, declared, now)
-            with connection.transaction():
-                moved += step.take(visit, charged.get(visit.number, ()))
+            try:
+                with connection.transaction():
+                    moved += step.take(visit, charged.get(visit.number, ()))
+            except Exception as error:
+                if not is_of_content(error):
+                    raise
+                # One visit keeps no other from its driver.
+                _LOGGER.exception("visit %s is left where it is", visit.number)
     return moved
 
 

@@ -37,11 +37,14 @@ def raise_holds(
     policy = declared.policy(now)
     if policy.visit_outgrown is not Outgrown.RAISE:
         return 0
-    charging = [each for each in live_visits(connection, [VisitState.CHARGING]) if each.held_minor]
+    pages = live_visits(connection, [VisitState.CHARGING])
+    charging = [each for page in pages for each in page if each.held_minor]
     charged = charged_sessions(connection, charging)
     raised = 0
     for visit in charging:
-        references = [each.transaction_ref for each in charged.get(visit.number, ())]
+        references = [
+            each.transaction_ref for each in charged.get(visit.number, ()) if each.is_open
+        ]
         prices = [price_now(visit.station_id, each) for each in references]
         so_far = sum((each for each in prices if each is not None), Decimal(0))
         scale = currency_exponent(visit.currency)
