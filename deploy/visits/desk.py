@@ -15,6 +15,7 @@ from deploy.payments.account_holder import NoAccountHolderError, account_holder
 from deploy.settings import Settings
 from deploy.visits.rates import LOOKS_MAX, VISITS_MAX, AddressRates
 from ledger.declared.store import NewestDeclarations
+from ledger.master_data.policies import Policy
 from ledger.payments.due_objects import tell_of_object
 from ledger.payments.movement import STRIPE
 from ledger.payments.provider import (
@@ -114,24 +115,40 @@ class VisitDesk:
         Raises:
             VisitRefusedError: If nobody may charge there so; it says why.
         """
-        if not self._settings.stripe_key:
-            raise VisitRefusedError(
-                VisitRefusal.NOT_OFFERED,
-                "cards are not taken: no key of a provider is set (WATTLEDGER_STRIPE_KEY)",
-            )
-        if method_id is None and not self.publishable_key:
-            raise VisitRefusedError(
-                VisitRefusal.NOT_OFFERED,
-                "cards are not taken here: no key for payers' devices is set "
-                "(WATTLEDGER_STRIPE_PUBLISHABLE_KEY)",
-            )
         declared, now = self._newest.of(connection), self._now()
+        self._check_offered(declared.policy(now), by_device=method_id is None)
         try:
             holder = account_holder(declared, self._settings, now)
         except NoAccountHolderError as error:
             raise VisitRefusedError(VisitRefusal.NOT_OFFERED, str(error)) from error
         wanted = WantedVisit(station_id, evse_id, STRIPE, holder, by, method_id)
         return open_visit(connection, declared, wanted, now=now)
+
+    def check_offered(self, connection: Connection[Any]) -> None:
+        """Refuse where no driver's own device may open a visit: nothing else is told then.
+
+        Raises:
+            VisitRefusedError: If visits are not offered.
+        """
+        self._check_offered(self._newest.of(connection).policy(self._now()), by_device=True)
+
+    def _check_offered(self, policy: Policy, *, by_device: bool) -> None:
+        if not policy.visits:
+            raise VisitRefusedError(
+                VisitRefusal.NOT_OFFERED,
+                "paying by card at the station is not offered (policy: visits)",
+            )
+        if not self._settings.stripe_key:
+            raise VisitRefusedError(
+                VisitRefusal.NOT_OFFERED,
+                "cards are not taken: no key of a provider is set (WATTLEDGER_STRIPE_KEY)",
+            )
+        if by_device and not self.publishable_key:
+            raise VisitRefusedError(
+                VisitRefusal.NOT_OFFERED,
+                "cards are not taken here: no key for payers' devices is set "
+                "(WATTLEDGER_STRIPE_PUBLISHABLE_KEY)",
+            )
 
     def told(self, opened: OpenedVisit, visit: CardVisit, price: str) -> StartedVisit:
         """Return what its driver's device needs of *visit*; it asks the provider.

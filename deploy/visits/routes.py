@@ -79,13 +79,10 @@ class VisitsController(Controller):
         The station is told to start once the money is put aside.
         """
         _check_rate(visit_desk.opened, request)
-        if not await PartnerCalls(commands).is_connected(data.station):
-            # The same whether there is no such station or it is away.
-            raise _refused(
-                VisitRefusedError(
-                    VisitRefusal.NOT_CONNECTED, f"{data.station} cannot be reached: try later"
-                )
-            )
+
+        def check() -> None:
+            with pool.connection() as connection:
+                visit_desk.check_offered(connection)
 
         def opened() -> tuple[OpenedVisit, str]:
             with pool.connection() as connection:
@@ -97,6 +94,8 @@ class VisitsController(Controller):
                 return find_visit(connection, number)
 
         try:
+            await asyncio.to_thread(check)
+            await _check_reached(commands, data.station)
             made, price = await asyncio.to_thread(opened)
         except VisitRefusedError as error:
             raise _refused(error) from error
@@ -143,6 +142,13 @@ def _check_rate(rates: AddressRates, request: Request[Any, Any, Any]) -> None:
     if not rates.allows(address, time.monotonic()):
         message = "too many questions from this address: wait some minutes"
         raise TooManyRequestsException(message)
+
+
+async def _check_reached(commands: StationCommands, station: str) -> None:
+    """Refuse a station that cannot be called: the same whether there is none or it is away."""
+    if not await PartnerCalls(commands).is_connected(station):
+        said = f"{station} cannot be reached: try later"
+        raise VisitRefusedError(VisitRefusal.NOT_CONNECTED, said)
 
 
 def _refused(error: VisitRefusedError) -> HTTPException:

@@ -13,6 +13,7 @@ from tariffs.adjustments.adjustment import Adjustment
 from tariffs.calendar.words import amount_text, element_label, element_text, rate_text
 from tariffs.model.canonical import canonical_json
 from tariffs.model.tariff import PriceLimit, Tariff, TariffElement
+from tariffs.quantities import plain
 
 # Kinds as in diff.ChangeKind, which builds on this module.
 SETTING: Final = "setting"
@@ -56,6 +57,12 @@ def setting_changes(before: Tariff, after: Tariff) -> Iterator[Said]:
         yield SETTING, f"Taxes per kWh: {_quantity_taxes(after)} (was {_quantity_taxes(before)})"
     yield from _limit("A session costs at least", before, after, "min_price")
     yield from _limit("A session costs at most", before, after, "max_price")
+    if before.preauthorize_amount != after.preauthorize_amount:
+        held = [
+            "what is likely" if each is None else f"{plain(each):f}"
+            for each in (after.preauthorize_amount, before.preauthorize_amount)
+        ]
+        yield SETTING, f"Before an ad hoc start is put aside: {held[0]} (was {held[1]})"
     yield from _validity("from", before.start_date_time, after.start_date_time)
     yield from _validity("until", before.end_date_time, after.end_date_time)
     if before.alt_text != after.alt_text:

@@ -108,6 +108,7 @@ def tariff_schema() -> Schema:
                 "taxes": items(_tax()),
                 "min_price": _limit(),
                 "max_price": _limit(),
+                "preauthorize_amount": AMOUNT,
                 "step_policy": choice(*StepPolicy),
                 "rounding": choice(*RoundingUnit),
                 "rounding_mode": choice(*RoundingMode),

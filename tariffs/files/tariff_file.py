@@ -49,6 +49,7 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
     holidays = read_holidays(fields, notebook)
     included = fields.choice("tax_included", [choice.value for choice in TaxIncluded])
     limits = {name: _limit(fields, name, notebook) for name in ("min_price", "max_price")}
+    preauthorized = fields.number("preauthorize_amount")
     starts, ends = _validity(fields)
     days = () if holidays is None else holidays.days
     read = partial(read_element, notebook=notebook, vat=vat, holidays=days, below_zero=below_zero)
@@ -67,6 +68,7 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
         tax_included=TaxIncluded(included or TaxIncluded.NO),
         min_price=limits["min_price"],
         max_price=limits["max_price"],
+        preauthorize_amount=preauthorized,
         start_date_time=starts,
         end_date_time=ends,
         adjustments=adjustments,
@@ -79,7 +81,10 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
         holidays=holidays,
         below_zero=below_zero,
     )
-    tariff = msgspec.structs.replace(tariff, **choices)
+    return _checked(msgspec.structs.replace(tariff, **choices), root, notebook)
+
+
+def _checked(tariff: Tariff, root: Node, notebook: Notebook) -> Tariff | None:
     try:
         check_tariff(tariff)
     except UnpriceableTariffError as error:

@@ -86,6 +86,10 @@ def _limit_faults(tariff: Tariff) -> Iterator[str]:
             yield from _number_faults("a price limit", limit.after_taxes)
             if limit.after_taxes < limit.before_taxes:
                 yield "a price limit is less after taxes than before"
+    if tariff.preauthorize_amount is not None:
+        yield from _number_faults("preauthorize_amount", tariff.preauthorize_amount)
+        if tariff.preauthorize_amount <= 0:
+            yield "preauthorize_amount must be above 0"
     if len(limits) > 1 and limits[1].before_taxes < limits[0].before_taxes:
         yield "max_price is less than min_price"
 

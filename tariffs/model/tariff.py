@@ -158,7 +158,8 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `adjustments` are what OCPI cannot say; they apply in this order, after the elements.
     `sales_taxes` are what the components' VAT consists of; `quantity_taxes` come on top, last.
     What it says of steps, rounding and fees (`choices`) holds whatever policy prices it. Only with
-    `below_zero` may prices and surcharges be negative: then the driver is paid.
+    `below_zero` may prices and surcharges be negative: then the driver is paid. No price depends on
+    `preauthorize_amount`: how much is put aside before a driver without contract starts.
     """
 
     id: str
@@ -186,6 +187,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rounding_mode: RoundingMode | None = None
     flat_policy: FlatPolicy | None = None
     below_zero: bool = False
+    preauthorize_amount: Decimal | None = None
 
     @property
     def choices(self) -> dict[str, StrEnum]:

@@ -20,7 +20,7 @@ from tariffs.ocpi.fields import JsonFields, shown
 from tariffs.ocpi.versions import OcpiVersion, version_of_tariff
 
 # What OCPI says and no price depends on: kept as it is, for writing.
-CARRIED: Final = ("energy_mix", "preauthorize_amount")
+CARRIED: Final = ("energy_mix",)
 BOOKINGS: Final = "booking_elements"
 BOOKING_KINDS: Final = (
     "BOOKING",
@@ -103,6 +103,7 @@ def ocpi_tariff_of(
         alt_text=_alt_text(fields),
         alt_url=fields.text("tariff_alt_url"),
         last_updated=fields.moment("last_updated"),
+        preauthorize_amount=fields.number("preauthorize_amount"),
         below_zero=any(c.price < 0 for each in elements for c in each.price_components),
     )
     fields.finish(*CARRIED)

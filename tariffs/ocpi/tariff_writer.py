@@ -91,6 +91,7 @@ class _TariffWriter:
             "tariff_alt_url": tariff.alt_url,
             "min_price": self._limit("min_price", tariff.min_price),
             "max_price": self._limit("max_price", tariff.max_price),
+            "preauthorize_amount": self._preauthorized(),
             "elements": self._elements(carried.get(BOOKINGS, {})),
             "tax_included": tariff.tax_included.value
             if self.version is OcpiVersion.V2_3_0
@@ -127,8 +128,6 @@ class _TariffWriter:
 
     def _carried(self, carried: Mapping[str, Any]) -> dict[str, Any]:
         known = {"energy_mix", BOOKINGS}
-        if self.version is OcpiVersion.V2_3_0:
-            known.add("preauthorize_amount")
         for key in sorted(carried.keys() - known):
             self._lose(key, f"OCPI {self.version} has no {key}")
         return {key: value for key, value in carried.items() if key in known - {BOOKINGS}}
@@ -156,6 +155,14 @@ class _TariffWriter:
             self._check_places(key, limit.after_taxes)
             written["after_taxes" if new else "incl_vat"] = plain(limit.after_taxes)
         return written
+
+    def _preauthorized(self) -> Decimal | None:
+        """Return what is put aside before a driver without contract starts: 2.3.0 says it."""
+        amount = self.tariff.preauthorize_amount
+        if amount is None or self.version is OcpiVersion.V2_3_0:
+            return None if amount is None else plain(amount)
+        self._lose("preauthorize_amount", f"OCPI {self.version} has no preauthorize_amount")
+        return None
 
     def _elements(self, bookings: Mapping[int, Any]) -> list[dict[str, Any]]:
         written = [

@@ -18,8 +18,8 @@ class NotConnectedStationError(DeployError):
 
     def __init__(self, url: str, station: str, why: Exception) -> None:
         super().__init__(
-            f"{station} cannot connect to {url}: {str(why) or type(why).__name__}; is `wattledger up` "
-            "running, the station declared, and the password the one of its declaration?"
+            f"{station} cannot connect to {url}: {str(why) or type(why).__name__}; is "
+            "`wattledger up` running, the station declared, and the password as it was declared?"
         )
 
 

@@ -12,6 +12,7 @@ from ledger.payments.due_objects import tell_of_object
 from ledger.payments.movement import UNMATCHED, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.open_items import open_items
 from ledger.payments.provider import (
+    DeclinedError,
     IntentState,
     IntentStatus,
     PaymentObjectKind,
@@ -92,7 +93,8 @@ class VisitTaker:
         visit = None if number is None else lock_visit(taking.connection, number)
         assert visit is not None
         if request.kind is RequestKind.HOLD:
-            reason = f"declined_{error.reason}"
+            word = "declined_" if isinstance(error, DeclinedError) else _REFUSED
+            reason = f"{word}{error.reason}"
             move_visit(taking.connection, visit, VisitEvent.DECLINED, now=taking.now, reason=reason)
         elif request.kind is RequestKind.RAISE:
             note_reason(taking.connection, visit, "raise_refused")
@@ -165,7 +167,11 @@ def _book(taking: Taking, visit: CardVisit, found: IntentState) -> None:
     captures = requests_for(taking.connection, visit.subject, RequestKind.CAPTURE)
     numbers = [number for each in captures for number in each.body["invoices"]]
     left, allotments = found.taken_minor, list[Allotment]()
-    items = [each for each in open_items(taking.connection, numbers) if each.account is not None]
+    items = [
+        each
+        for each in open_items(taking.connection, numbers)
+        if each.account is not None and each.currency == found.currency
+    ]
     for item in items:
         is_last = item is items[-1]
         part = left if is_last else min(max(item.open_minor, 0), left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
@@ -82,16 +82,19 @@ def visit_of_token(connection: Connection[Any], token_uid: str) -> CardVisit | N
 
 
 def live_visits(
-    connection: Connection[Any], states: Iterable[VisitState] = (), *, after: int = 0
-) -> list[CardVisit]:
-    """Return the visits that are not over, of *states* if any are named, in their order."""
+    connection: Connection[Any], states: Iterable[VisitState] = ()
+) -> Iterator[list[CardVisit]]:
+    """Yield the visits that are not over, of *states* if any are named, in their order by pages."""
     wanted = [each.value for each in states] or [each for each in VisitState if each not in OVER]
+    after = 0
     query = (
         _COLUMNS
         + """WHERE state NOT IN ('captured', 'released', 'failed') AND state = ANY (%s)
         AND now.number > %s ORDER BY now.number LIMIT 1000"""
     )
-    return _visits(connection, query, (wanted, after))
+    while page := _visits(connection, query, (wanted, after)):
+        after = page[-1].number
+        yield page
 
 
 def listed_visits(

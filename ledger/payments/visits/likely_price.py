@@ -24,15 +24,19 @@ def likely_hold(
 ) -> int:
     """Return what is put aside for a session that begins at one of *moments*, in minor units.
 
-    It is the dearest of them: the price changes by the clock, and the driver plugs in when it
-    suits. Whole major units, within the policy's bounds.
+    It is what the tariff says (OCPI 2.3.0, mod_tariffs, preauthorize_amount), or the dearest of
+    them: the price changes by the clock, and the driver plugs in when it suits. Whole major units,
+    within the policy's bounds.
 
     Raises:
         TariffError: If the kernel refuses the tariff.
     """
     scale = currency_exponent(compiled.tariff.currency)
-    likely = max(_price(compiled, policy, time_zone, moment) for moment in moments)
-    whole = likely.scaleb(-scale, EXACT).to_integral_value(ROUND_CEILING)
+    stated = compiled.tariff.preauthorize_amount
+    if stated is None:
+        likely = max(_price(compiled, policy, time_zone, moment) for moment in moments)
+        stated = likely.scaleb(-scale, EXACT)
+    whole = stated.to_integral_value(ROUND_CEILING)
     bounded = min(max(whole, policy.visit_hold_min), policy.visit_hold_max)
     return int(bounded.scaleb(scale, EXACT).to_integral_value(ROUND_CEILING))
 

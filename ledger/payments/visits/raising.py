@@ -6,17 +6,19 @@ the bank says no           -> nothing more is asked; the session is stopped at w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from psycopg import Connection
 
+from ledger.database import is_of_content
 from ledger.declared.declarations import Declarations
 from ledger.master_data.policies import Outgrown
 from ledger.payments.requests import RequestKind, requests_for
-from ledger.payments.visits.charged import charged_sessions
+from ledger.payments.visits.charged import ChargedSession, charged_sessions
 from ledger.payments.visits.kept import live_visits
 from ledger.payments.visits.requesting import decide_for
 from ledger.payments.visits.visit import CardVisit, VisitState
@@ -26,6 +28,7 @@ from tariffs.quantities import EXACT
 PriceNow = Callable[[str, str], Decimal | None]
 """Says what the open session of a station's transaction costs so far, in major units."""
 NEARLY: Final = Decimal("0.8")
+_LOGGER: Final = logging.getLogger(__name__)
 RAISES_MAX: Final = 9
 """So often a hold may be raised. Source: Stripe, increment an authorization (at most ten)."""
 
@@ -37,18 +40,29 @@ def raise_holds(
     policy = declared.policy(now)
     if policy.visit_outgrown is not Outgrown.RAISE:
         return 0
-    charging = [each for each in live_visits(connection, [VisitState.CHARGING]) if each.held_minor]
+    pages = live_visits(connection, [VisitState.CHARGING])
+    charging = [each for page in pages for each in page if each.held_minor]
     charged = charged_sessions(connection, charging)
     raised = 0
     for visit in charging:
-        references = [each.transaction_ref for each in charged.get(visit.number, ())]
-        prices = [price_now(visit.station_id, each) for each in references]
-        so_far = sum((each for each in prices if each is not None), Decimal(0))
         scale = currency_exponent(visit.currency)
+        try:
+            so_far = _price_of(visit, charged.get(visit.number, ()), price_now)
+        except Exception as error:
+            if not is_of_content(error):
+                raise
+            # One visit keeps no other from its driver: this one is stopped at what is held.
+            _LOGGER.exception("visit %s has no price now", visit.number)
+            continue
         if so_far.scaleb(scale, EXACT) >= visit.held_minor * NEARLY:
             most = policy.visit_hold_max.scaleb(scale, EXACT)
             raised += _raise(connection, visit, int(most), now)
     return raised
+
+
+def _price_of(visit: CardVisit, charged: Sequence[ChargedSession], price_now: PriceNow) -> Decimal:
+    prices = [price_now(visit.station_id, each.transaction_ref) for each in charged if each.is_open]
+    return sum((each for each in prices if each is not None), Decimal(0))
 
 
 def _raise(connection: Connection[Any], visit: CardVisit, most_minor: int, now: datetime) -> bool:

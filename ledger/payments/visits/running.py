@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,7 +24,13 @@ from ledger.database import connect
 from ledger.declared.store import NewestDeclarations
 from ledger.errors import LedgerError
 from ledger.leases import Lease, LeaseLostError, hold_lease, leave, take_lease
-from ledger.partners.station_calls import StationCalls, WantedCall, WantedEnd, WantedStart
+from ledger.partners.station_calls import (
+    StationCalls,
+    StationResult,
+    WantedCall,
+    WantedEnd,
+    WantedStart,
+)
 from ledger.payments.visits.charged import charged_sessions
 from ledger.payments.visits.kept import live_visits, note_call
 from ledger.payments.visits.moving import move_visits
@@ -35,13 +43,15 @@ LEASE_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.5
 """A driver stands there and waits."""
 CALL_SECONDS: Final = 30.0
+AGAIN_SECONDS: Final = 30.0
+"""After how long a station that is away is told again to stop."""
 AT_ONCE: Final = 64
 ERASED: Final = "erased"
 _LOGGER: Final = logging.getLogger(__name__)
 
 
 class _Call:
-    """A call to a station that is to be made; `is_start` else it ends a session."""
+    """A call to a station that is to be made."""
 
     __slots__ = ("id", "visit", "wanted")
 
@@ -66,7 +76,7 @@ class VisitRunner:
         self._connection: Connection[Any] | None = None
         self._lease: Lease | None = None
         self._calling: dict[UUID, asyncio.Task[None]] = {}
-        self._ended: set[UUID] = set()
+        self._ended: dict[UUID, float] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run visits until *stop* is set; what is under way is found again by the next."""
@@ -126,7 +136,8 @@ class VisitRunner:
     def _starts(self, connection: Connection[Any]) -> list[_Call]:
         """Return the calls that start visits, of which nothing is known yet."""
         calls = []
-        for visit in live_visits(connection, [VisitState.STARTING]):
+        starting = live_visits(connection, [VisitState.STARTING])
+        for visit in (each for page in starting for each in page):
             if visit.called is not None or visit.starting_call in self._calling:
                 continue
             row = connection.execute(SPELT, (visit.token_uid,)).fetchone()
@@ -139,13 +150,13 @@ class VisitRunner:
 
     def _ends(self, connection: Connection[Any]) -> list[_Call]:
         """Return the calls that end sessions of which nothing is held any more."""
-        charging = live_visits(connection, [VisitState.CHARGING])
-        lost = [each for each in charging if not each.held_minor]
+        pages = live_visits(connection, [VisitState.CHARGING])
+        lost = [each for page in pages for each in page if not each.held_minor]
         charged = charged_sessions(connection, lost)
         return [
             _Call(visit, visit.ending_call, WantedEnd(session.transaction_ref))
             for visit in lost
-            if visit.ending_call not in self._ended
+            if self._ended.get(visit.ending_call, 0.0) <= monotonic()
             for session in charged.get(visit.number, ())
             if session.is_open
         ][:AT_ONCE]
@@ -161,7 +172,8 @@ class VisitRunner:
                 note = partial(self._note, visit, came.result.value)
                 await asyncio.to_thread(note)
             else:
-                self._ended.add(call.id)
+                is_away = came.result is StationResult.FAILED
+                self._ended[call.id] = monotonic() + AGAIN_SECONDS if is_away else math.inf
         except (psycopg.Error, LedgerError) as error:
             # It is made again, under the same id.
             _LOGGER.warning("%s waits for its station: %s", by, type(error).__name__)

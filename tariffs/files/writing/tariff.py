@@ -76,6 +76,8 @@ class _FileWriter:
         yield from heading_lines(tariff)
         yield from _limit("min_price", tariff.min_price)
         yield from _limit("max_price", tariff.max_price)
+        if tariff.preauthorize_amount is not None:
+            yield f"preauthorize_amount: {plain(tariff.preauthorize_amount):f}"
         yield from _moment("start_date_time", tariff.start_date_time)
         yield from _moment("end_date_time", tariff.end_date_time)
         yield ""

@@ -136,7 +136,9 @@ async def test_a_driver_pays_by_telephone_and_is_stopped_in_time(tmp_path: Path)
                 "tariff", "publish", tmp_path / "day.yaml", "--valid-from", "2020-01-01"
             )
             wattledger.done("apply", tmp_path / "master.yaml")
-            async with httpx.AsyncClient(base_url=found[0], trust_env=False) as client:
+            async with httpx.AsyncClient(
+                base_url=found[0], trust_env=False, timeout=SECONDS
+            ) as client:
                 driver = Driver(client)
                 assert (await driver.open()).status_code == 409, "the station is away"
                 async with plugged(address) as driven:
@@ -154,7 +156,7 @@ async def test_a_driver_pays_by_telephone_and_is_stopped_in_time(tmp_path: Path)
                         lambda seen: seen["visit"]["state"] == "captured" and bool(seen["receipts"])
                     )
                 receipt = await client.get(seen["receipts"][0])
-        visits = wattledger.read("visits", "list")
+        visits = wattledger.read("visits", "list", "--state", "captured")
         shown = wattledger.done("visits", "show", 1)
         taken = [each["amount_received"] for each in fake.of("payment_intent")]
 
