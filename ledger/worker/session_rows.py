@@ -61,7 +61,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
 
     `window` is kept only where it is not what the other columns say (`lies`). `told_gross` is the
     price that its station was told last after its end; `is_refused`: its start was answered that
-    this token may not charge.
+    this token may not charge, and nobody charged by it who is billed all the same.
     """
 
     session_id: str
@@ -238,7 +238,10 @@ class SessionRow(msgspec.Struct, kw_only=True):
         self.token_uid = session.token_uid
         # What a station tells of a time without connection was answered Accepted: it has charged.
         is_offline = Flag.OFFLINE in session.flags
-        self.is_refused = _is_refused(session.authorization) and not is_offline
+        # So has who had no credit, and charges all the same: it is billed like any other.
+        is_billed = Flag.STARTED_WITHOUT_CREDIT in session.flags and bool(session.energy_wh)
+        is_refused = _is_refused(session.authorization)
+        self.is_refused = is_refused and not (is_offline or is_billed)
         self.started_at, self.ended_at = session.started_at, session.ended_at
         self.stop_reason = session.stop_reason
         self.energy_wh = session.energy_wh

@@ -15,6 +15,7 @@ from ledger.books.prepayments import Prepayment, record_prepayment
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare, load_declarations
+from ledger.log.authorization import Authorization
 from ledger.master_data.policies import Policy
 from ledger.payments.topping_up.credit import MoneySoFar, has_credit
 from projections.running_prices import RunningPrices
@@ -159,3 +160,26 @@ def test_of_whom_no_balance_is_nothing_is_limited_and_nothing_kept(
 def count(connection: psycopg.Connection[Any]) -> int:
     [(kept,)] = connection.execute("SELECT count(*) FROM running_cost").fetchall()
     return int(kept)
+
+
+@pytest.mark.parametrize(("charged_wh", "listed"), [(0, False), (3_000, True)])
+def test_what_starts_without_credit_is_billed_and_says_so(
+    prepaid: str, charged_wh: int, *, listed: bool
+) -> None:
+    received_at, station, line = start16("CS-OLD-2", 1, 8, "FLEET1", 0)
+    found = Authorization(subject="fleet1", by="declared", status="no_credit")
+    start = (received_at, station, replace(line, authorization=found))
+
+    go_on(prepaid, [start, stop16("CS-OLD-2", 31, 8, charged_wh)])
+
+    with ask(prepaid) as connection:
+        [(state, flags, is_refused)] = connection.execute(
+            "SELECT state, flags, is_refused FROM session WHERE station_id = 'CS-OLD-2'"
+        ).fetchall()
+        [(invoices,)] = connection.execute(
+            "SELECT count(*) FROM issued_invoice WHERE customer = 'fleet'"
+        ).fetchall()
+    assert (state, invoices) == ("rated", 1 if charged_wh else 0)
+    assert isinstance(flags, list)
+    assert "started_without_credit" in flags
+    assert is_refused is not listed
