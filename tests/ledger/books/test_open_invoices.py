@@ -11,6 +11,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from deploy.postgres.migrate import MIGRATIONS
 from ledger.books.accounts import RECEIVABLE
 from ledger.books.prepayments import Prepayment, record_prepayment
 from ledger.database import connect
@@ -24,6 +25,7 @@ from tests.depot import NOON, changes, declared, keep_decisions, rated, session
 
 DECLARED = declared()
 SESSIONS = 6
+FILLED = MIGRATIONS / "books" / "0015_open_invoices_of_before.sql"
 _KEPT: LiteralString = "SELECT number, open_minor FROM open_invoice ORDER BY number"
 _RECEIVABLE: LiteralString = """
 SELECT coalesce(sum(amount_minor), 0)::bigint FROM posting WHERE account = 'receivable:invoiced'
@@ -104,3 +106,19 @@ def test_what_does_not_commit_changes_no_row(
         assert connection.execute(_KEPT).fetchall() == []
 
     assert connection.execute(_KEPT).fetchall() == [(number, 476)]
+
+
+def test_who_kept_none_before_finds_them_filled_in(
+    connection: psycopg.Connection[Any], database: str
+) -> None:
+    numbers = [issue(connection, database, place)[0] for place in range(4)]
+    for place, minor in enumerate((476, 76)):
+        item = open_items(connection, [numbers[place]])[0]
+        move(connection, place, item.number, item.party or "", minor)
+    rows = connection.execute("SELECT * FROM open_invoice ORDER BY number").fetchall()
+    assert len(rows) == 3
+
+    for gone in ("", f" WHERE number = '{numbers[2]}'"):
+        connection.execute(f"DELETE FROM open_invoice{gone}".encode())
+        connection.execute(FILLED.read_bytes())
+        assert connection.execute("SELECT * FROM open_invoice ORDER BY number").fetchall() == rows

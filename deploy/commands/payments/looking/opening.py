@@ -84,7 +84,7 @@ def _wishes(days: BookDays, as_of: date | None, subject: str | None) -> Iterator
     """Yield what is asked: a day ends when it does where its legal entity is."""
     from projections.payments.open_list import OpenWish
 
-    if as_of is None:
+    if as_of is None or as_of == date.max:
         yield OpenWish(subject, days.legal_entity)
         return
     for entity, zone in days.zones.items():

@@ -180,7 +180,11 @@ def test_what_is_open_is_held_against_the_books(
     assert [each["open_minor"] for each in told(capsys, "invoices")] == [476, 0]
     then = told(capsys, "payments", "open", "--as-of", f"{NOON:%Y-%m-%d}")
     assert [each["number"] for each in then["documents"]] == [PAID, OPEN]
-    assert told(capsys, "payments", "open", "--as-of", "2026-11-09")["documents"] == []
+    for day in ("2026-11-09", "0001-01-01"):
+        assert told(capsys, "payments", "open", "--as-of", day)["documents"] == []
+    for day in ("9999-12-30", "9999-12-31"):
+        now = told(capsys, "payments", "open", "--as-of", day)
+        assert (now["documents"], now["differences"]) == (found["documents"], [])
     assert run(["payments", "open"]) == 0
     assert "receivable:invoiced: 4.76 EUR, as in the books" in capsys.readouterr().out
 
