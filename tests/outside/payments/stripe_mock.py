@@ -23,7 +23,7 @@ _WAIT_S: Final = 30
 def ran(*words: str, **options: Any) -> str:  # noqa: ANN401 - subprocess's own
     done = subprocess.run([*words], check=False, capture_output=True, text=True, **options)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 @contextmanager

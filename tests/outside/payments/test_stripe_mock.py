@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import cast
 
 import msgspec
 import pytest
@@ -25,7 +27,7 @@ from ledger.payments.provider import (
 from ledger.payments.stripe.calls import StripeCalls
 from ledger.payments.stripe.connections import KeptConnections
 from ledger.payments.stripe.provider import StripeProvider
-from tests.deploy.demo.provider.provider_cases import client_of, hold, take
+from tests.deploy.demo.provider.provider_cases import LooseApi, client_of, hold, take
 from tests.outside.payments.stripe_mock import faults_of, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -41,11 +43,19 @@ def mock() -> Iterator[str]:
         yield url
 
 
-def wanted(**more: object) -> WantedIntent:
+def wanted(**more: LooseApi) -> WantedIntent:
     """Return a payment to be asked for."""
     return WantedIntent(
         key="collect:INV-1:1", amount_minor=1234, currency="EUR", description="INV-1"
     )._replace(**more)
+
+
+def looked_up(our: StripeProvider, kind: PaymentObjectKind) -> object:
+    return our.look_up(kind, "xx_1")
+
+
+def found(our: StripeProvider, kind: PaymentObjectKind) -> object:
+    return our.find(kind, "key", SINCE)
 
 
 ASKED: dict[str, Callable[[StripeProvider], object]] = {
@@ -65,14 +75,8 @@ ASKED: dict[str, Callable[[StripeProvider], object]] = {
     "a capture": lambda our: our.capture("capture:1", "pi_1", 700),
     "an end": lambda our: our.cancel("release:1", "pi_1"),
     "a refund": lambda our: our.refund("refund:1", "pi_1", 500),
-    **{
-        f"to look at: {kind}": lambda our, kind=kind: our.look_up(kind, "xx_1")
-        for kind in PaymentObjectKind
-    },
-    **{
-        f"to find: {kind}": lambda our, kind=kind: our.find(kind, "key", SINCE)
-        for kind in PaymentObjectKind
-    },
+    **{f"to look at: {kind}": partial(looked_up, kind=kind) for kind in PaymentObjectKind},
+    **{f"to find: {kind}": partial(found, kind=kind) for kind in PaymentObjectKind},
     "whose charge": lambda our: our.intent_of_charge("ch_1"),
     "payouts": lambda our: list(our.payouts(SINCE)),
     "lines of a payout": lambda our: list(our.balance_lines("po_1")),
@@ -101,7 +105,7 @@ class Asked:
 def test_everything_is_asked_that_the_port_has() -> None:
     asked = Asked()
     for ask in ASKED.values():
-        ask(asked)
+        ask(cast("StripeProvider", asked))
 
     port = {name for name in vars(PaymentProvider) if not name.startswith("_")}
     assert asked.names == port - {"name"}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 import pytest
@@ -17,7 +18,7 @@ import stripe
 
 from deploy.demo.provider.faults import Faults, ProviderFault
 from deploy.demo.provider.server import FakeStripe
-from tests.deploy.demo.provider.provider_cases import client_of
+from tests.deploy.demo.provider.provider_cases import LooseApi, body_of, client_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 INTENTS = "/v1/payment_intents"
@@ -29,7 +30,7 @@ def fake() -> Iterator[FakeStripe]:
         yield served
 
 
-def pay(fake: FakeStripe, key: str = "collect:1", amount: int = 1234) -> stripe.PaymentIntent:
+def pay(fake: FakeStripe, key: str = "collect:1", amount: int = 1234) -> LooseApi:
     """Take a payment under a key."""
     asked = {"amount": amount, "currency": "eur", "payment_method": "pm_card_visa"}
     return client_of(fake.url).v1.payment_intents.create(
@@ -91,9 +92,10 @@ def test_a_decline_is_kept_with_its_key(fake: FakeStripe) -> None:
             pay(fake)
         said.append(error.value)
 
-    assert [each.json_body["error"]["decline_code"] for each in said] == 2 * ["insufficient_funds"]
-    assert said[1].headers["Idempotent-Replayed"] == "true"
-    assert said[1].headers["Original-Request"] == said[0].headers["Request-Id"]
+    assert [body_of(each)["error"]["decline_code"] for each in said] == 2 * ["insufficient_funds"]
+    first, again = (each.headers or {} for each in said)
+    assert again["Idempotent-Replayed"] == "true"
+    assert again["Original-Request"] == first["Request-Id"]
     assert pay(fake, "collect:1:2").status == "succeeded"
 
 
@@ -121,7 +123,7 @@ def test_a_key_that_is_at_work_is_a_conflict(fake: FakeStripe) -> None:
         pay(fake)
 
     assert said.value.http_status == 409
-    assert said.value.json_body["error"]["code"] == "idempotency_key_in_use"
+    assert body_of(said.value)["error"]["code"] == "idempotency_key_in_use"
 
 
 def test_faults_strike_where_and_when_they_were_planned() -> None:
@@ -204,45 +206,51 @@ def test_a_key_that_has_a_cards_digits_by_chance_is_none(fake: FakeStripe, key: 
     assert made.metadata.to_dict() == {"wattledger_key": key}
 
 
+class FakeElsewhere(NamedTuple):
+    """Where the fake is, and what tells it what to do."""
+
+    url: str
+    tell: Callable[..., LooseApi]
+
+
 @pytest.fixture
-def elsewhere() -> Iterator[Callable[..., object]]:
+def elsewhere() -> Iterator[FakeElsewhere]:
     """The fake in a process of its own, and how it is told what to do."""
     asked = [sys.executable, "-m", "deploy.demo.provider", "--port", "0"]
     with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
 
-        def tell(name: str, **form: object) -> object:
+        def tell(name: str, **form: object) -> LooseApi:
             connection = HTTPConnection("127.0.0.1", int(url.rpartition(":")[2]), timeout=10)
             connection.request("POST", f"/control/{name}", urlencode(form))
             said = json.loads(connection.getresponse().read())
             connection.close()
             return said
 
-        tell.url = url
-        yield tell
+        yield FakeElsewhere(url, tell)
         process.terminate()
         assert process.wait(10) == 0
 
 
-def test_a_fake_elsewhere_is_told_what_to_do_over_http(elsewhere: Callable[..., object]) -> None:
+def test_a_fake_elsewhere_is_told_what_to_do_over_http(elsewhere: FakeElsewhere) -> None:
     client = client_of(elsewhere.url)
-    elsewhere("plan", fault="throttled", path=INTENTS)
+    elsewhere.tell("plan", fault="throttled", path=INTENTS)
     with pytest.raises(stripe.RateLimitError):
         client.v1.payment_intents.create({"amount": 10_000, "currency": "eur"})
     made = client.v1.payment_intents.create({"amount": 10_000, "currency": "eur"})
 
-    told = elsewhere("confirm", id=made.id, method="pm_card_visa")
-    dispute = elsewhere("open_dispute", id=made.id, amount=1_000)
-    elsewhere("settle_dispute", id=dispute["id"], won="true")
-    [payout] = elsewhere("pay_out")
-    elsewhere("pass_time", seconds=2 * 86_400)
+    told = elsewhere.tell("confirm", id=made.id, method="pm_card_visa")
+    dispute = elsewhere.tell("open_dispute", id=made.id, amount=1_000)
+    elsewhere.tell("settle_dispute", id=dispute["id"], won="true")
+    [payout] = elsewhere.tell("pay_out")
+    elsewhere.tell("pass_time", seconds=2 * 86_400)
 
     assert told["status"] == "succeeded"
     assert payout["amount"] == 10_000 - 175 - 1_500
     assert client.v1.payouts.retrieve(payout["id"]).status == "paid"
-    state = elsewhere("state")
+    state = elsewhere.tell("state")
     assert state["total_minor"]["eur"] == 0
     assert state["struck"] == {"throttled": 1}
-    assert "error" in elsewhere("nothing")
-    assert "error" in elsewhere("confirm", id="pi_nobody")
+    assert "error" in elsewhere.tell("nothing")
+    assert "error" in elsewhere.tell("confirm", id="pi_nobody")

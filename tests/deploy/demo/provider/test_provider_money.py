@@ -8,12 +8,11 @@ from datetime import timedelta
 
 import pytest
 import stripe
-from stripe import StripeClient
 
 from deploy.demo.provider.account.store import ProviderTerms
 from deploy.demo.provider.faults import Faults, ProviderFault
 from deploy.demo.provider.server import FakeStripe
-from tests.deploy.demo.provider.provider_cases import client_of, hold, take
+from tests.deploy.demo.provider.provider_cases import LooseApi, client_of, hold, take
 
 DAY = timedelta(days=1)
 
@@ -25,11 +24,11 @@ def fake() -> Iterator[FakeStripe]:
 
 
 @pytest.fixture
-def client(fake: FakeStripe) -> StripeClient:
+def client(fake: FakeStripe) -> LooseApi:
     return client_of(fake.url)
 
 
-def lines(client: StripeClient, payout: str) -> list[tuple[str, int]]:
+def lines(client: LooseApi, payout: str) -> list[tuple[str, int]]:
     """What a payout consists of, the payout itself among it."""
     found = client.v1.balance_transactions.list({"payout": payout, "limit": 1})
     return [(each.type, each.net) for each in found.auto_paging_iter()]
@@ -41,7 +40,7 @@ def types(fake: FakeStripe, of: str = "") -> list[str]:
 
 
 def test_a_payout_is_charge_less_fee_less_refund_less_dispute(
-    fake: FakeStripe, client: StripeClient
+    fake: FakeStripe, client: LooseApi
 ) -> None:
     first, second = take(client, amount=10_000), take(client, amount=5_000)
     client.v1.refunds.create({"payment_intent": first.id, "amount": 2_500})
@@ -71,7 +70,7 @@ def test_what_is_not_settled_yet_is_paid_out_later() -> None:
         assert payout["amount"] == 9_825
 
 
-def test_a_payout_below_0_is_taken_from_the_bank(fake: FakeStripe, client: StripeClient) -> None:
+def test_a_payout_below_0_is_taken_from_the_bank(fake: FakeStripe, client: LooseApi) -> None:
     made = take(client, amount=1_000)
     fake.pay_out()
     client.v1.refunds.create({"payment_intent": made.id})
@@ -80,9 +79,7 @@ def test_a_payout_below_0_is_taken_from_the_bank(fake: FakeStripe, client: Strip
     assert payout["amount"] == -1_000
 
 
-def test_a_payout_that_comes_back_goes_into_the_next(
-    fake: FakeStripe, client: StripeClient
-) -> None:
+def test_a_payout_that_comes_back_goes_into_the_next(fake: FakeStripe, client: LooseApi) -> None:
     take(client, amount=10_000)
     [first] = fake.pay_out()
     fake.faults.plan(ProviderFault.PAYOUT_FAILS)
@@ -102,7 +99,7 @@ def test_a_payout_that_comes_back_goes_into_the_next(
     ]
 
 
-def test_a_dispute_that_is_won_gives_the_money_back(fake: FakeStripe, client: StripeClient) -> None:
+def test_a_dispute_that_is_won_gives_the_money_back(fake: FakeStripe, client: LooseApi) -> None:
     made = take(client, "pm_card_createDispute", amount=10_000)
     [dispute] = client.v1.disputes.list({"payment_intent": made.id}).data
     assert (dispute.status, dispute.balance_transactions[0].net) == ("needs_response", -11_500)
@@ -123,7 +120,7 @@ def test_a_dispute_that_is_won_gives_the_money_back(fake: FakeStripe, client: St
 
 
 def test_an_inquiry_moves_no_money_until_it_is_escalated(
-    fake: FakeStripe, client: StripeClient
+    fake: FakeStripe, client: LooseApi
 ) -> None:
     made = take(client, "pm_card_createDisputeInquiry", amount=10_000)
     [inquiry] = client.v1.disputes.list({"payment_intent": made.id}).data
@@ -136,7 +133,7 @@ def test_an_inquiry_moves_no_money_until_it_is_escalated(
     assert fake.total_minor() == 9_825 - 11_500
 
 
-def test_what_is_charged_back_is_not_refunded_too(fake: FakeStripe, client: StripeClient) -> None:
+def test_what_is_charged_back_is_not_refunded_too(fake: FakeStripe, client: LooseApi) -> None:
     made = take(client)
     fake.open_dispute(made.id, amount=100)
 
@@ -154,7 +151,7 @@ def test_what_is_charged_back_is_not_refunded_too(fake: FakeStripe, client: Stri
     ],
 )
 def test_a_debit_ends_after_days(
-    fake: FakeStripe, client: StripeClient, token: str, status: str, settled: str, total: int
+    fake: FakeStripe, client: LooseApi, token: str, status: str, settled: str, total: int
 ) -> None:
     agreed = {"customer_acceptance": {"type": "offline"}}
     made = client.v1.payment_intents.create(
@@ -169,7 +166,7 @@ def test_a_debit_ends_after_days(
     assert fake.total_minor() == total
 
 
-def test_a_hold_moves_no_money_and_expires(fake: FakeStripe, client: StripeClient) -> None:
+def test_a_hold_moves_no_money_and_expires(fake: FakeStripe, client: LooseApi) -> None:
     held = hold(client)
     fake.pass_time(7 * DAY)
 
@@ -180,7 +177,7 @@ def test_a_hold_moves_no_money_and_expires(fake: FakeStripe, client: StripeClien
 
 
 def test_what_a_capture_lets_go_of_is_a_refund_that_moves_nothing(
-    fake: FakeStripe, client: StripeClient
+    fake: FakeStripe, client: LooseApi
 ) -> None:
     held = hold(client, amount=10_000)
     client.v1.payment_intents.capture(held.id, {"amount_to_capture": 4_000})
@@ -200,7 +197,7 @@ def test_what_a_capture_lets_go_of_is_a_refund_that_moves_nothing(
     ],
 )
 def test_a_refund_becomes_something_later(
-    fake: FakeStripe, client: StripeClient, token: str, before: str, after: str, total: int
+    fake: FakeStripe, client: LooseApi, token: str, before: str, after: str, total: int
 ) -> None:
     made = take(client, token, amount=10_000)
     refund = client.v1.refunds.create({"payment_intent": made.id})
@@ -212,7 +209,7 @@ def test_a_refund_becomes_something_later(
     assert fake.total_minor() == total
 
 
-def test_the_payers_device_goes_on_with_its_secret(fake: FakeStripe, client: StripeClient) -> None:
+def test_the_payers_device_goes_on_with_its_secret(fake: FakeStripe, client: LooseApi) -> None:
     made = client.v1.payment_intents.create({"amount": 500, "currency": "eur"})
     device = client_of(fake.url, "pk_test_fake")
     with pytest.raises(stripe.AuthenticationError):
@@ -229,7 +226,7 @@ def test_the_payers_device_goes_on_with_its_secret(fake: FakeStripe, client: Str
     )
 
 
-def test_a_card_that_was_set_up_is_not_asked_for_again(client: StripeClient) -> None:
+def test_a_card_that_was_set_up_is_not_asked_for_again(client: LooseApi) -> None:
     customer = client.v1.customers.create({})
     leave = client.v1.setup_intents.create({"customer": customer.id})
     with pytest.raises(stripe.CardError):
@@ -245,7 +242,7 @@ def test_whatever_happens_the_money_adds_up(seed: int) -> None:
     chances = {ProviderFault.REFUND_FAILS: 0.3, ProviderFault.PAYOUT_FAILS: 0.3}
     with FakeStripe(faults=Faults(seed, chances)) as fake:
         client = client_of(fake.url)
-        acts = {
+        acts: dict[str, LooseApi] = {
             "take": lambda: take(client, amount=chance.randint(50, 9_999)),
             "refund": lambda: client.v1.refunds.create(
                 {"charge": chance.choice(fake.of("charge"))["id"], "amount": chance.randint(1, 999)}
