@@ -26,6 +26,7 @@ from ledger.payments.provider import PaymentObjectKind
 from ledger.payments.recording import movements
 from ledger.payments.runner import PaymentRunner
 from ledger.payments.stripe.provider import StripeProvider
+from ledger.payments.taking import ObjectTaker
 from ledger.persons.sealing import Subject, unseal
 from ledger.persons.store import keys_of
 from tests.deploy.interface.served_interface import served
@@ -36,8 +37,10 @@ from tests.ledger.payments.collecting.payers import BILLED_AT, TAKERS, Payers
 from tests.ledger.payments.visits.visiting import VisitedDepot
 
 SECRET = "whsec_of_the_test"
-_FIELDS = ("description", "statement_descriptor", "name", "email", "receipt_email", "reason")
-_FIELDS += ("failure_code", "failure_message", "failure_reason", "cancellation_reason")
+_FIELDS = (
+    *("description", "statement_descriptor", "name", "email", "receipt_email", "reason"),
+    *("failure_code", "failure_message", "failure_reason", "cancellation_reason"),
+)
 
 
 @pytest.fixture
@@ -92,7 +95,7 @@ async def told(database: str, fake: FakeStripe, seeds: CardSeeds) -> int:
 
 def taken_in(payers: Payers) -> None:
     """Have everything looked at that was told of, by all who take it."""
-    objects = {
+    objects: dict[PaymentObjectKind, ObjectTaker] = {
         PaymentObjectKind.REFUND: StrayRefundTaker(),
         PaymentObjectKind.DISPUTE: DisputeTaker(payers.dsn, "depot"),
         PaymentObjectKind.PAYOUT: PayoutTaker(payers.dsn, "depot"),
@@ -188,6 +191,7 @@ async def test_a_visit_brings_no_card_number(
             opened = depot.open(None)
             await depot.rest()
             intent = depot.visit(opened).intent_id
+            assert intent is not None
             fake.confirm(intent, "pm_card_visa")
             planted(fake, seeds)
             with connect(database) as connection:

@@ -71,7 +71,11 @@ def line_of(books: Books, minor: int, text: str = "no reference", name: str = "1
 
 
 def decide(
-    books: Books, line: str, *documents: str, by: str = "ada", **rest: object
+    books: Books,
+    line: str,
+    *documents: str,
+    by: str = "ada",
+    **rest: Any,  # noqa: ANN401 - fields of it
 ) -> DecidedMatch:
     wish = MatchWish(line, parse_documents(documents), **rest)
     return match_line(books, wish, by=by, at=NOW)

@@ -39,7 +39,7 @@ def with_bank() -> list[Change]:
 def banked_declarations() -> Declarations:
     """Return them as a snapshot."""
     return Declarations(
-        Declaration(number, each.kind, each.key, each.valid_from, each.entity)
+        Declaration(number, each.kind, each.key, each.valid_from or NOON, each.entity)
         for number, each in enumerate(with_bank(), 1)
     )
 

@@ -95,7 +95,8 @@ class VisitedDepot:
 
     def __init__(self, database: str, policy: Policy = POLICY) -> None:
         self.database, self.now = database, NOON
-        self.provider, self.stations = DriversDevice(), ObedientStation()
+        self.provider: Any = DriversDevice()  # or one over HTTP
+        self.stations = ObedientStation()
         self.prices: dict[str, Decimal] = {}
         declared = [
             *changes(),
