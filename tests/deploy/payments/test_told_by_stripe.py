@@ -13,8 +13,9 @@ import pytest
 
 from deploy.demo.provider.faults import Faults, ProviderFault
 from deploy.demo.provider.server import FakeStripe
+from deploy.payments import routes
 from deploy.payments.routes import BODY_BYTES_MAX
-from deploy.payments.side import Refusals
+from deploy.payments.side import Refusals, Room
 from deploy.settings import Settings
 from ledger.database import connect
 from ledger.payments.provider import PaymentWay, WantedIntent
@@ -171,6 +172,30 @@ async def test_whatever_the_provider_does_each_object_is_told_of_and_none_of_oth
     assert {object_id for object_id, _, _ in _rows(database, _DUE)} == made
     events = [event_id for event_id, _, _ in _rows(database, _EVENTS)]
     assert not [each for each in events if "foreign" in each]
+
+
+async def test_half_an_event_has_an_end(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "BODY_SECONDS", 0.2)
+    async with served(database, settings=_SETTINGS) as client:
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        head = (
+            "POST /payments/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
+            f"Stripe-Signature: {sign(b'', datetime.now(UTC))}\r\n\r\n{{"
+        )
+        writer.write(head.encode())
+        said = await asyncio.wait_for(reader.read(), 20)  # until it is closed
+        assert said.startswith(b"HTTP/1.1 408 ")
+        writer.close()
+        await writer.wait_closed()
+
+
+def test_only_so_many_are_inside_at_once() -> None:
+    room = Room(2)
+    with room:
+        assert room.may_enter()
+        with room:
+            assert not room.may_enter()
+        assert room.may_enter()
 
 
 def test_strangers_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
