@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Iterator
+from datetime import timedelta
+from threading import Event
 
 import psycopg
 import pytest
@@ -16,123 +16,21 @@ from ledger.payments.movement import STRIPE
 from ledger.payments.provider import (
     DisputeState,
     DisputeStatus,
-    IntentState,
     IntentStatus,
     PaymentObjectKind,
-    PaymentProvider,
-    PaymentWay,
-    ProviderError,
-    ProviderObject,
     RefusedRequestError,
     ThrottledError,
     UnansweredError,
-    WantedIntent,
 )
 from ledger.payments.requests import (
     LONGEST_SECONDS,
-    ProviderRequest,
-    RequestKind,
     RequestState,
-    decide_request,
     due_requests,
-    find_request,
     mark_asked,
     try_again_at,
 )
-from ledger.payments.runner import PaymentRunner
-from ledger.payments.taking import RequestOutcome, Taking
-from tests.ledger.payments.paper_provider import BEGAN, PaperProvider
-
-
-class NotedTaker:
-    """Takes what comes of top-ups, and notes it in a table."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self.now = now
-        self.taken: list[tuple[str, str]] = []
-        self.fails_on: Callable[[str], None] = lambda _key: None
-
-    def ask(self, provider: PaymentProvider, request: ProviderRequest) -> ProviderObject:
-        way = PaymentWay(request.body.get("way", "card"))
-        return provider.take(
-            WantedIntent(request.key, request.amount_minor, "EUR", "x", method_id="pm", way=way)
-        )
-
-    def take(
-        self, taking: Taking, request: ProviderRequest, found: ProviderObject
-    ) -> RequestOutcome:
-        self.fails_on(request.key)
-        assert isinstance(found, IntentState)
-        self.taken.append((request.key, found.status))
-        if found.status is IntentStatus.PROCESSING:
-            return RequestOutcome(RequestState.OPEN, "", taking.now + timedelta(days=1))
-        return RequestOutcome(RequestState.DONE)
-
-    def fail(
-        self, taking: Taking, request: ProviderRequest, error: ProviderError
-    ) -> RequestOutcome:
-        assert (taking.now, request.state) == (self.now(), RequestState.ASKED)
-        return RequestOutcome(RequestState.FAILED, error.reason)
-
-
-class NotedDisputes:
-    """Takes disputes, and what it gathered to them."""
-
-    def __init__(self) -> None:
-        self.taken: list[object] = []
-
-    def gather(self, provider: PaymentProvider, found: ProviderObject) -> object:
-        return provider.intent_of_charge(found.id.replace("dp_", "ch_"))
-
-    def take(self, taking: Taking, found: ProviderObject, gathered: object) -> None:
-        assert taking.provider == STRIPE
-        self.taken += [found.id, gathered]
-
-
-class Table:
-    """A database, a provider on paper, and runners between them."""
-
-    def __init__(self, dsn: str) -> None:
-        self.dsn, self.provider = dsn, PaperProvider()
-        self.connection = connect(dsn)
-        self.now = BEGAN
-        self.takes, self.disputes = NotedTaker(lambda: self.now), NotedDisputes()
-
-    def wants(self, key: str, subject: str = "anna", **body: str) -> None:
-        request = ProviderRequest(
-            key, STRIPE, RequestKind.TOP_UP, subject, "depot", "EUR", 500, body, self.now, "a test"
-        )
-        with self.connection.transaction():
-            assert decide_request(self.connection, request)
-            assert not decide_request(self.connection, request)
-
-    def runner(self, holder: str = "one") -> PaymentRunner:
-        return PaymentRunner(
-            self.dsn,
-            self.provider,
-            {RequestKind.TOP_UP: self.takes},
-            {PaymentObjectKind.DISPUTE: self.disputes},
-            lambda: self.now,
-            holder,
-        )
-
-    def run(self, **later: float) -> int:
-        self.now += timedelta(**later)
-        with self.runner() as runner:
-            return runner.run_once()
-
-    def request(self, key: str) -> ProviderRequest:
-        found = find_request(self.connection, key)
-        assert found is not None
-        return found
-
-    def tell(self, kind: PaymentObjectKind, object_id: str) -> None:
-        tell_of_object(self.connection, STRIPE, kind, object_id, self.now)
-
-    def due(self) -> Sequence[tuple[Any, ...]]:
-        return self.connection.execute(
-            "SELECT object_id, told, attempts, reason FROM provider_object_due ORDER BY object_id"
-        ).fetchall()
+from tests.ledger.payments.paper_provider import BEGAN
+from tests.ledger.payments.provider_table import Table, fail_with
 
 
 @pytest.fixture
@@ -140,18 +38,6 @@ def table(database: str) -> Iterator[Table]:
     opened = Table(database)
     yield opened
     opened.connection.close()
-
-
-def fail_with(error: BaseException, *names: str) -> Callable[[str, str], None]:
-    """Return what fails the first call of each of *names*."""
-    left = list(names)
-
-    def fail(name: str, _key: str) -> None:
-        if name in left:
-            left.remove(name)
-            raise error
-
-    return fail
 
 
 def test_what_was_decided_is_asked_once_and_in_order(table: Table) -> None:
@@ -339,6 +225,50 @@ def test_what_is_told_while_it_is_looked_at_is_looked_at_again(table: Table) -> 
     assert table.run() == 2
     assert table.disputes.taken == ["dp_1", "pi_1"] * 2
     assert table.due() == []
+
+
+def test_nobody_waits_for_a_provider_in_a_transaction(table: Table) -> None:
+    open_at = dict[str, int]()
+
+    def look(name: str, _key: str) -> None:
+        with connect(table.dsn) as other:
+            [(count,)] = other.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND state LIKE 'idle in transaction%'"
+            ).fetchall()
+        open_at[name] = count
+
+    dispute = DisputeState("dp_1", "pi_1", DisputeStatus.OPEN, 500, "EUR", BEGAN)
+    table.provider.objects["dp_1"] = dispute
+    table.provider.before = table.provider.after = look
+    table.wants("a1")
+    table.run()
+    table.tell(PaymentObjectKind.DISPUTE, "dp_1")
+    table.run()
+
+    assert open_at == {"take": 0, "look_up dispute": 0}
+
+
+def test_a_call_that_takes_long_stops_no_other(table: Table) -> None:
+    goes_on = Event()
+
+    def wait(_name: str, key: str) -> None:
+        if key == "a1":
+            assert goes_on.wait(60)
+
+    table.provider.before = wait
+    table.wants("a1")
+    table.wants("b1", "bea")
+
+    with table.runner() as runner:
+        assert runner.run_once() == 1
+        assert table.request("b1").state is RequestState.DONE
+        table.wants("c1", "cyd")
+        assert runner.run_once() == 1
+        goes_on.set()
+        assert runner.run_once() == 1
+    assert table.request("a1").attempts == 1
+    assert table.provider.net_minor() == 1500
 
 
 def test_one_process_asks_and_a_second_does_once_it_is_gone(table: Table) -> None:

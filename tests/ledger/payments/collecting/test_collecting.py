@@ -23,7 +23,7 @@ from ledger.payments.requests import RequestState
 from projections.balances.trial import trial_balance
 from tests.ledger.payments.collecting.payers import Payers
 from tests.ledger.payments.paper_provider import PaperProvider
-from tests.ledger.payments.test_runner import fail_with
+from tests.ledger.payments.provider_table import fail_with
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ledger.books.accounts import RECEIVABLE
+from ledger.payments.collecting.collecting import collect_now
 from ledger.payments.due_objects import tell_of_object
 from ledger.payments.movement import STRIPE, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.provider import (
@@ -145,3 +146,30 @@ def test_a_refund_by_hand_at_the_provider_is_booked_and_not_made_again(
     assert payers.open_minor(number) == 0
     assert [each.amount_minor for each in payers.moved(number)] == [476, -400, -76]
     assert paper.net_minor() == 0
+
+
+def test_what_several_payments_paid_goes_back_to_each(payers: Payers, paper: PaperProvider) -> None:
+    payers.method(way=PaymentWay.SEPA_DEBIT)
+    payers.run()
+    number = payers.bill()
+    payers.run()
+    [first] = payers.requests(number)
+    assert first.object_id is not None
+    paper.objects[first.object_id] = paper.intent(first.object_id)._replace(
+        status=IntentStatus.TAKEN, taken_minor=400
+    )
+    payers.run(days=2)
+    payers.method(method="pm_2")
+    payers.run()
+    collect_now(payers.connection, STRIPE, number, by="eve", now=payers.now)
+    payers.run()
+    assert payers.open_minor(number) == 0
+    [note] = payers.credit(number)
+    payers.run(hours=3)
+
+    refunds = payers.requests(number, RequestKind.REFUND)
+    assert sorted((each.key, each.amount_minor) for each in refunds) == [
+        (f"refund:{note}", 400),
+        (f"refund:{note}:2", 76),
+    ]
+    assert (payers.open_minor(number), paper.net_minor()) == (0, 0)
