@@ -36,6 +36,7 @@ from ledger.payments.recording import movements
 from ledger.persons.holders import customer_holder
 from ledger.persons.store import find_or_make
 from projections.balances.trial import trial_balance
+from projections.replay.movements import compare_movements
 from tests.depot import NOON
 from tests.ledger.payments.bank.bank_books import (
     CASH,
@@ -238,3 +239,6 @@ def test_what_was_matched_at_import_is_taken_back_with_its_balance(books: Books)
     undo_match(books, line, by="ada", at=NOW)
     assert waiting(books) == {"undone": 900}
     assert trial_balance(books).is_balanced
+    compared = list(compare_movements(books))
+    assert len(compared) > 4
+    assert [each for each in compared if each.kept != each.again] == []
