@@ -133,9 +133,12 @@ class AnswerTaker:
         else:
             requests = self._requests_about(taking, found)
             known = {request.key: request.noted for request in looked.known}
+            # A key that was forgotten made a second object: what was noted is of the first.
+            second = {each.key for each in requests if each.object_id not in {None, found.id}}
             for request in requests:
                 # What nobody noted anything of has nothing newer either.
-                if lock_noted(taking.connection, request.key) != known.get(request.key, 0):
+                noted = lock_noted(taking.connection, request.key)
+                if request.key not in second and noted != known.get(request.key, 0):
                     name_object(taking.connection, request.key, found.id)
                     look_again(
                         taking.connection, taking.provider, due, at=taking.now, reason="overtaken"
@@ -143,7 +146,8 @@ class AnswerTaker:
                     return
             for request in requests:
                 outcome = self._takers[request.kind].take(taking, request, found)
-                _note(taking, request, outcome, found.id)
+                if request.key not in second:
+                    _note(taking, request, outcome, found.id)
             taker = self._objects.get(PaymentObjectKind(due.kind))
             if taker is not None and not request_key(found):
                 taker.take(taking, found, gathered)
