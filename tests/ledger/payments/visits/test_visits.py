@@ -232,6 +232,41 @@ async def test_more_is_held_where_the_policy_says_so_and_once_for_each_amount(
         assert depot.owed() == [(3332, 0)]
 
 
+async def test_all_that_was_charged_with_its_token_is_taken_at_once(database: str) -> None:
+    async with VisitedDepot(database) as depot:
+        opened = depot.open()
+        await depot.rest()
+        depot.session(opened, SessionState.OPEN, 1)
+        depot.session(opened, SessionState.OPEN, 2)
+        await depot.rest()
+        depot.bill(opened, "10000", 1)
+        await depot.rest()
+        assert depot.visit(opened).state is VisitState.CHARGING
+        depot.bill(opened, "20000", 2)
+        await depot.rest()
+
+        assert depot.owed() == [(476, 0), (952, 0)]
+        [movement] = depot.movements()
+        assert [each.minor for each in movement.allotments] == [476, 952]
+
+
+async def test_a_release_by_hand_lets_go_of_what_charges_no_car(database: str) -> None:
+    async with VisitedDepot(database) as depot:
+        waiting = depot.open()
+        await depot.rest()
+        number = waiting.visit.number
+        assert depot.release(number) is VisitState.RELEASING
+        assert depot.release(number) is None
+        await depot.rest()
+        assert depot.way(waiting)[-2:] == ["released", "the station broke down"]
+
+        charging = depot.open()
+        await depot.rest()
+        depot.session(charging, SessionState.OPEN)
+        await depot.rest()
+        assert depot.release(charging.visit.number) is None
+
+
 async def test_what_somebody_takes_by_hand_at_the_provider_is_not_lost(database: str) -> None:
     async with VisitedDepot(database) as depot:
         opened = depot.open()

@@ -30,8 +30,9 @@ from ledger.payments.runner import PaymentRunner
 from ledger.payments.visits.holds import VisitTaker
 from ledger.payments.visits.kept import find_visit, steps_of
 from ledger.payments.visits.opening import OpenedVisit, WantedVisit, open_visit
+from ledger.payments.visits.releasing import release_visit
 from ledger.payments.visits.running import CALL_SECONDS, VisitRunner
-from ledger.payments.visits.visit import CardVisit
+from ledger.payments.visits.visit import CardVisit, VisitState
 from ledger.sessions.states import SessionState
 from tests.depot import NOON, changes, keep_decisions, rated, session
 from tests.ledger.payments.paper_provider import PaperProvider
@@ -200,6 +201,14 @@ class VisitedDepot:
         )
         with connect(self.database) as connection:
             tell_of_object(connection, STRIPE, PaymentObjectKind.INTENT, intent.id, self.now)
+
+    def release(self, number: int) -> VisitState | None:
+        """Let go of a visit by hand; return how it is then, None where that cannot be."""
+        with connect(self.database) as connection:
+            released = release_visit(
+                connection, number, reason="the station broke down", by="anna", now=self.now
+            )
+        return None if released is None else released.state
 
     def movements(self) -> list[MoneyMovement]:
         with connect(self.database) as connection:
