@@ -273,7 +273,7 @@ class EventAllotment(msgspec.Struct, frozen=True, kw_only=True):
 
     account: str
     party: Annotated[str | None, Meta(description="subject id, or partner's id")]
-    document: Annotated[str | None, Meta(description="an invoice, or a settlement")]
+    document: Annotated[str | None, Meta(description="an invoice, a settlement or a payout")]
     amount: Amount
 
 
