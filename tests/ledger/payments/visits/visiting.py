@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 import msgspec
@@ -190,7 +190,8 @@ class VisitedDepot:
     def intent(self, opened: OpenedVisit) -> IntentState:
         found = self.visit(opened).intent_id
         assert found is not None
-        return self.provider.intent(found)
+        state: IntentState = self.provider.intent(found)
+        return state
 
     def becomes(self, opened: OpenedVisit, status: IntentStatus, taken_minor: int = 0) -> None:
         """Let a payment become something at the provider, which tells of it."""
