@@ -329,7 +329,7 @@ PROVIDER_LEADS: Final = Metric(
     "gauge",
     (),
     "payments",
-    "1 where this process is the one that asks the payment provider.",
+    "1 where this process is the one that asks.",
 )
 PROVIDER_CALLS: Final = Metric(
     "wattledger_provider_calls_total",
@@ -366,7 +366,7 @@ PROVIDER_FAILING: Final = Metric(
     "gauge",
     (),
     "payments",
-    "Those of them that could not be taken the last time.",
+    "Those that were not taken last.",
 )
 
 MONEY_FOR_PEOPLE: Final = Metric(

@@ -63,7 +63,7 @@ class StripeController(Controller):
                     body = await request.body()
                 notice = payments.webhooks.read(body, signature, payments.clock.now())
             except RefusedEventError as error:
-                payments.refusals.say(str(error))
+                payments.quiet_log.say(str(error))
                 return _answer(HTTPStatus.BAD_REQUEST)
             except TimeoutError:
                 return _answer(HTTPStatus.REQUEST_TIMEOUT)

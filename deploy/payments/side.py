@@ -37,7 +37,7 @@ class Room:
         self._inside -= 1
 
 
-class Refusals:
+class QuietLog:
     """Says in the log what was refused, and no more often than strangers may fill it."""
 
     def __init__(self, log: logging.Logger, *, clock: Callable[[], float] = monotonic) -> None:
@@ -60,7 +60,7 @@ class PaymentSide:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings, self.clock, self.room = settings, clock, Room()
-        self.refusals = Refusals(_LOGGER)
+        self.quiet_log = QuietLog(_LOGGER)
         self.webhooks = _webhooks(settings)
 
 

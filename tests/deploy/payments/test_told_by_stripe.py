@@ -15,7 +15,7 @@ from deploy.demo.provider.faults import Faults, ProviderFault
 from deploy.demo.provider.server import FakeStripe
 from deploy.payments import routes
 from deploy.payments.routes import BODY_BYTES_MAX
-from deploy.payments.side import Refusals, Room
+from deploy.payments.side import QuietLog, Room
 from deploy.settings import Settings
 from ledger.database import connect
 from ledger.payments.provider import PaymentWay, WantedIntent
@@ -200,10 +200,10 @@ def test_only_so_many_are_inside_at_once() -> None:
 
 def test_strangers_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     at = [0.0]
-    refusals = Refusals(logging.getLogger("a test"), clock=lambda: at[0])
+    quiet_log = QuietLog(logging.getLogger("a test"), clock=lambda: at[0])
     for second in (0.0, 0.1, 9.9, 10.0, 10.1, 20.0):
         at[0] = second
-        refusals.say("not signed")
+        quiet_log.say("not signed")
     assert [each.getMessage() for each in caplog.records] == [
         "not signed",
         "not signed; 2 more since the last time",
