@@ -325,11 +325,7 @@ CDRS_RECEIVED: Final = Metric(
 )
 
 PROVIDER_LEADS: Final = Metric(
-    "wattledger_provider_leads",
-    "gauge",
-    (),
-    "payments",
-    "1 where this process is the one that asks.",
+    "wattledger_provider_leads", "gauge", (), "payments", "1 where this process asks it."
 )
 PROVIDER_CALLS: Final = Metric(
     "wattledger_provider_calls_total",
@@ -362,11 +358,7 @@ PROVIDER_OBJECTS: Final = Metric(
     "Payments, refunds, disputes and payouts to be looked at: counted up to 10,000.",
 )
 PROVIDER_FAILING: Final = Metric(
-    "wattledger_provider_objects_failing",
-    "gauge",
-    (),
-    "payments",
-    "Those that were not taken last.",
+    "wattledger_provider_objects_failing", "gauge", (), "payments", "Those not taken last time."
 )
 
 MONEY_FOR_PEOPLE: Final = Metric(
