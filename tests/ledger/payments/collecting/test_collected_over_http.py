@@ -1,9 +1,12 @@
-"""Whatever goes wrong between us and the provider, over real HTTP: each invoice is paid once."""
+"""Whatever goes wrong between us and the provider, over real HTTP: paid once, given back once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+
+import pytest
 
 from deploy.demo.provider.faults import ProviderFault
 from deploy.demo.provider.server import FakeStripe
@@ -19,36 +22,77 @@ HOURS_MAX = {
     ProviderFault.CUT_BEFORE: 2,
     ProviderFault.CUT_AFTER: 2,
     ProviderFault.DELAYED: 0,
-    ProviderFault.DECLINED: 80,
 }
-"""After how long at most an invoice is paid that met with each."""
+"""After how long at most all is well again that met with each."""
+DECLINED_HOURS_MAX = 80
 
 
-def test_each_invoice_is_paid_once_whatever_goes_wrong(database: str) -> None:
-    # The provider's clock is an hour behind ours.
-    clock = [BILLED_AT]
+class SlowClock:
+    """The provider's, which is an hour behind ours."""
 
-    def now() -> datetime:
-        return clock[0]
+    def __init__(self) -> None:
+        self.at = BILLED_AT
 
+    def now(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def clock() -> SlowClock:
+    return SlowClock()
+
+
+@pytest.fixture
+def fake(clock: SlowClock) -> Iterator[FakeStripe]:
+    with FakeStripe(now=clock.now) as served:
+        yield served
+
+
+@pytest.fixture
+def payers(database: str, fake: FakeStripe) -> Iterator[Payers]:
     with (
-        FakeStripe(now=now) as fake,
         closing(StripeProvider("sk_test_fake", url=fake.url)) as provider,
-        closing(Payers(database, provider)) as payers,
+        closing(Payers(database, provider)) as made,
     ):
-        payers.method(method="pm_card_visa")
-        payers.run()
-        for count, (fault, hours_max) in enumerate(HOURS_MAX.items(), 1):
-            number = payers.bill()
-            fake.faults.plan(fault, path="/v1/payment_intents")
-            hours = 0
-            payers.run()
-            while payers.open_minor(number) and hours < hours_max:
-                hours += 1
-                clock[0] = payers.now
-                payers.run(hours=1)
+        made.method(method="pm_card_visa")
+        made.run()
+        yield made
 
-            assert payers.open_minor(number) == 0, fault
-            assert fake.faults.struck[fault] == 1
-            taken = sum(each["amount_received"] for each in fake.of("payment_intent"))
-            assert (fault, taken) == (fault, count * 476)
+
+def run_until_settled(payers: Payers, clock: SlowClock, number: str, hours_max: int) -> bool:
+    """Let hours pass until nothing is open of an invoice; say whether it came to that."""
+    for _ in range(hours_max):
+        if not payers.open_minor(number):
+            break
+        clock.at = payers.now
+        payers.run(hours=1)
+    return not payers.open_minor(number)
+
+
+def test_each_invoice_is_paid_once(payers: Payers, fake: FakeStripe, clock: SlowClock) -> None:
+    faults = HOURS_MAX | {ProviderFault.DECLINED: DECLINED_HOURS_MAX}
+    for count, (fault, hours_max) in enumerate(faults.items(), 1):
+        number = payers.bill()
+        fake.faults.plan(fault, path="/v1/payment_intents")
+        payers.run()
+
+        assert run_until_settled(payers, clock, number, hours_max), fault
+        assert fake.faults.struck[fault] == 1
+        taken = sum(each["amount_received"] for each in fake.of("payment_intent"))
+        assert (fault, taken) == (fault, count * 476)
+
+
+def test_each_credit_note_is_given_back_once(
+    payers: Payers, fake: FakeStripe, clock: SlowClock
+) -> None:
+    for count, (fault, hours_max) in enumerate(HOURS_MAX.items(), 1):
+        number = payers.bill()
+        payers.run()
+        fake.faults.plan(fault, path="/v1/refunds")
+        payers.credit(number)
+        payers.run(hours=3)
+
+        assert run_until_settled(payers, clock, number, hours_max), fault
+        assert fake.faults.struck[fault] == 1
+        given_back = sum(each["amount"] for each in fake.of("refund"))
+        assert (fault, given_back) == (fault, count * 476)
