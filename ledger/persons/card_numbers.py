@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-_BETWEEN: Final = r"[\s\-\u2010-\u2015._/]{1,3}"
-_GROUPS: Final = re.compile(rf"[0-9]+(?:{_BETWEEN}[0-9]+)*")
+_LONG_RUN: Final = re.compile(r"[0-9](?:[\s\-\u2010-\u2015._/]{0,3}[0-9]){12,}")
 _GROUP: Final = re.compile(r"[0-9]+")
+_FIRST_DIGITS: Final = "23456"
 _DIGITS_MIN: Final = 13
 _DIGITS_MAX: Final = 19
 _ISSUED: Final = re.compile(
@@ -47,7 +47,7 @@ def mask_card_numbers(text: str) -> str:
 
 def _spots(text: str) -> Iterator[tuple[int, int]]:
     """Yield where in *text* card numbers begin and end, from left to right, none in another."""
-    for run in _GROUPS.finditer(text):
+    for run in _LONG_RUN.finditer(text):
         groups = [
             (found.start() + run.start(), found.end() + run.start(), found.group())
             for found in _GROUP.finditer(run.group())
@@ -64,6 +64,8 @@ def _spots(text: str) -> Iterator[tuple[int, int]]:
 def _last_group(groups: list[tuple[int, int, str]], first: int) -> int | None:
     """Return the group with which a card number ends that begins with *first*; None: none does."""
     digits, found = "", None
+    if groups[first][2][0] not in _FIRST_DIGITS:
+        return None
     for place, (_, _, group) in enumerate(groups[first : first + _DIGITS_MAX], first):
         digits += group
         if len(digits) > _DIGITS_MAX:

@@ -51,8 +51,11 @@ from ledger.payments.stripe.reading import (
 _INTENTS: Final = "/v1/payment_intents"
 _LINES: Final = "/v1/balance_transactions"
 _MISSING: Final = "resource_missing"
-_CLOCKS_APART: Final = timedelta(minutes=10)
-"""Two machines' clocks differ at most so much: what bears our key may be dated before we asked."""
+_CLOCKS_APART: Final = timedelta(days=1)
+"""What bears our key may be dated before we asked: a clock of ours may be wrong by its time zone.
+
+Who finds nothing asks again, and charges twice: a few more pages are read rather than that.
+"""
 
 
 class _Place(NamedTuple):

@@ -12,7 +12,7 @@ import stripe
 from deploy.demo.provider.account.store import ProviderTerms
 from deploy.demo.provider.faults import Faults, ProviderFault
 from deploy.demo.provider.server import FakeStripe
-from tests.deploy.demo.provider.provider_cases import LooseApi, client_of, hold, take
+from tests.deploy.demo.provider.provider_cases import LooseApi, client_of, hold, kept_method, take
 
 DAY = timedelta(days=1)
 
@@ -226,7 +226,7 @@ def test_the_payers_device_goes_on_with_its_secret(fake: FakeStripe, client: Loo
     )
 
 
-def test_a_card_that_was_set_up_is_not_asked_for_again(client: LooseApi) -> None:
+def test_a_card_that_was_set_up_is_not_asked_for_again(fake: FakeStripe, client: LooseApi) -> None:
     customer = client.v1.customers.create({})
     leave = client.v1.setup_intents.create({"customer": customer.id})
     with pytest.raises(stripe.CardError):
@@ -234,6 +234,35 @@ def test_a_card_that_was_set_up_is_not_asked_for_again(client: LooseApi) -> None
 
     asked = {"payment_method": "pm_card_authenticationRequiredOnSetup"}
     assert client.v1.setup_intents.confirm(leave.id, asked).status == "requires_action"
+    given = fake.confirm(leave.id)
+
+    assert given["status"] == "succeeded"
+    paid = client.v1.payment_intents.create(
+        {"amount": 1234, "currency": "eur", "customer": customer.id, "confirm": True}
+        | {"payment_method": given["payment_method"], "off_session": True}
+    )
+    assert paid.status == "succeeded"
+
+
+def test_a_leave_that_is_refused_holds_for_nothing(fake: FakeStripe, client: LooseApi) -> None:
+    customer = client.v1.customers.create({})
+    leave = client.v1.setup_intents.create({"customer": customer.id})
+
+    told = fake.confirm(leave.id, "pm_card_authenticationRequired", agrees=False)
+
+    assert (told["status"], told["payment_method"]) == ("requires_payment_method", None)
+    assert client.v1.payment_methods.list({"customer": customer.id}).data == []
+
+
+def test_what_is_detached_is_not_charged(client: LooseApi) -> None:
+    customer, method = kept_method(client)
+    client.v1.payment_methods.detach(method)
+
+    with pytest.raises(stripe.StripeError):
+        client.v1.payment_intents.create(
+            {"amount": 1234, "currency": "eur", "customer": customer, "confirm": True}
+            | {"payment_method": method, "off_session": True}
+        )
 
 
 @pytest.mark.parametrize("seed", range(20))

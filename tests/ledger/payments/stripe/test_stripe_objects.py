@@ -119,7 +119,7 @@ def test_what_bears_our_key_is_found_on_any_page() -> None:
         found = provider.find(PaymentObjectKind.INTENT, "collect:2026-1:1", _AT)
         assert isinstance(found, IntentState)
         assert found.id == "pi_1"
-        since = int((_AT - timedelta(minutes=10)).timestamp())
+        since = int((_AT - timedelta(days=1)).timestamp())
         assert server.heard[0].form["created[gte]"] == str(since)
         server.says(_page(*others))
         assert provider.find(PaymentObjectKind.INTENT, "collect:2026-1:1", _AT) is None
