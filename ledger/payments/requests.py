@@ -78,6 +78,12 @@ UPDATE provider_request_state AS reached SET next_at = %(now)s FROM provider_req
 WHERE request.key = reached.key AND request.provider = %(provider)s AND reached.state = 'asked'
     AND reached.next_at > %(now)s AND reached.reason = ''
 """
+_WAITING: LiteralString = """
+SELECT count(*) FROM (
+    SELECT FROM provider_request_state
+    WHERE state IN ('new', 'asked', 'open') AND next_at <= %s LIMIT %s
+) AS due
+"""
 _NOTE: LiteralString = """
 UPDATE provider_request_state SET state = %s, object_id = coalesce(%s, object_id), reason = %s,
     next_at = %s, noted = noted + 1 WHERE key = %s
@@ -291,6 +297,12 @@ def mark_asked(
         for request in requests
         if request.key in marked
     ]
+
+
+def count_waiting(connection: Connection[Any], now: datetime, at_most: int) -> int:
+    """Return how many requests wait for their turn, counted up to *at_most*."""
+    [(count,)] = connection.execute(_WAITING, (now, at_most)).fetchall()
+    return int(count)
 
 
 def wake_asked(connection: Connection[Any], provider: str, now: datetime) -> None:

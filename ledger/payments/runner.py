@@ -63,7 +63,7 @@ LEASE: Final = "payments:runner"
 LEASE_SECONDS: Final = 30.0
 """After how long another process asks in place of one that is gone without a word."""
 HOLD_SECONDS: Final = 5.0
-THREADS: Final = 8
+THREADS: Final = 16
 FLYING_MAX: Final = 32
 """So many are on their way, waiting for a thread among them, and more once half are back."""
 ROUND_SECONDS: Final = 1.0
@@ -151,13 +151,12 @@ class PaymentRunner:
         while True:
             over = self._begin()
             taken += over
-            if over:
-                continue
-            if not self._flying:
-                return taken
-            left = max(ends_at - monotonic(), 0)
-            finished = wait(self._flying, timeout=left, return_when=FIRST_COMPLETED).done
-            taken += self._take(finished)
+            if not over:
+                if not self._flying:
+                    return taken
+                left = max(ends_at - monotonic(), 0)
+                finished = wait(self._flying, timeout=left, return_when=FIRST_COMPLETED).done
+                taken += self._take(finished)
             if monotonic() >= ends_at:
                 return taken
 
@@ -173,18 +172,19 @@ class PaymentRunner:
         claim = now + timedelta(seconds=CALL_SECONDS)
         connection, provider = self._connection, self._provider.name
         with connection.transaction():
-            due = due_requests(connection, provider, now, free, self._takers)
-            asked = mark_asked(connection, due, now=now, next_at=claim)
             wake_waiting(connection, provider, now)
+            # Of neither so much that the other waits.
             looked = claim_objects(
                 connection,
                 provider,
                 now=now,
                 until=claim,
-                limit=free - len(asked),
+                limit=free // 2,
                 kinds=self._kinds,
                 busy=frozenset(self._looked_up()),
             )
+            due = due_requests(connection, provider, now, free - len(looked), self._takers)
+            asked = mark_asked(connection, due, now=now, next_at=claim)
             about = requests_of_objects(connection, provider, [each.object_id for each in looked])
             over = [each for each in looked if is_over(each, about[each.object_id])]
             objects_over(connection, provider, over)

@@ -53,6 +53,7 @@ from ledger.payments.requests import (
     ProviderRequest,
     RequestKind,
     RequestState,
+    count_waiting,
     decide_requests,
     requests_for,
     requests_of_kind,
@@ -61,6 +62,9 @@ from ledger.payments.taking import RequestOutcome, Taking
 
 BY: Final = "collecting"
 AT_ONCE: Final = 100
+AHEAD_MAX: Final = 200
+"""While so many requests wait, nothing more is decided: whoever stands at a station with a card in
+hand does not wait behind a month's invoices."""
 LOOKED_AGAIN: Final = timedelta(days=1)
 """How often a payment on its way is looked at where no webhook tells of it."""
 _OVER: Final = frozenset({RequestState.FAILED, RequestState.GIVEN_UP})
@@ -82,7 +86,7 @@ class _Case(NamedTuple):
 
 def collect_due(connection: Connection[Any], provider: str, now: datetime) -> int:
     """Decide what is to be asked of whom, of up to AT_ONCE invoices; return how many these were."""
-    if not is_any_due(connection, now):
+    if not is_any_due(connection, now) or count_waiting(connection, now, AHEAD_MAX) == AHEAD_MAX:
         return 0
     with under_the_books(connection):
         due = due_collections(connection, now, AT_ONCE)

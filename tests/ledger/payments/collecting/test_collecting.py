@@ -9,7 +9,9 @@ import pytest
 from ledger.books.accounts import RECEIVABLE
 from ledger.database import connect
 from ledger.master_data.policies import Policy
+from ledger.payments.collecting import collecting
 from ledger.payments.collecting.collecting import NothingToCollectError, collect_now
+from ledger.payments.collecting.collector import InvoiceCollector
 from ledger.payments.collecting.methods import PayingCustomer, ready_methods
 from ledger.payments.movement import STRIPE, Allotment, MoneyKind
 from ledger.payments.provider import (
@@ -292,3 +294,22 @@ def test_what_is_paid_in_part_is_not_asked_for_again_by_itself(
 
     assert payers.open_minor(number) == 76
     assert payers.collection(number) == ("given_up", "open_again")
+
+
+def test_no_more_is_decided_than_is_asked_soon(
+    payers: Payers, paper: PaperProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "AHEAD_MAX", 2)
+    monkeypatch.setattr(collecting, "AT_ONCE", 1)
+    payers.method()
+    payers.run()
+    numbers = [payers.bill() for _ in range(4)]
+    collector = InvoiceCollector(payers.connection, STRIPE)
+    assert collector.run_once(payers.now) > 0
+    while collector.run_once(payers.now):
+        pass
+    assert [len(payers.requests(number)) for number in numbers] == [1, 1, 0, 0]
+    payers.run()
+
+    assert {payers.open_minor(number) for number in numbers} == {0}
+    assert paper.net_minor() == 4 * 476
