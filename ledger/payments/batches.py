@@ -16,6 +16,7 @@ from ledger.payments.movement import MoneyMovement, check_movement, documents_of
 from ledger.payments.recording import hash_movement, under_the_books
 from ledger.rating.decisions import FIRST_REVISION
 
+PAGE: Final = 1_000
 MANY: Final = 100
 """From so many rows on the database is told what a table holds now: it may think it empty yet, and
 look up each of its rows by reading all."""
@@ -57,11 +58,12 @@ def record_movements(
         _store(connection, made)
         store_entries(connection, [each.entry() for each in made])
         keep_open_invoices(connection, documents_of(made))
-        append_decisions(
-            connection,
-            DeskDecision.MOVED,
-            [NamedDecision(str(each.number), FIRST_REVISION, hash_movement(each)) for each in made],
-        )
+        named = [
+            NamedDecision(str(each.number), FIRST_REVISION, hash_movement(each)) for each in made
+        ]
+        # By the thousand: the first ones tell the database that what it looks through has grown.
+        for first in range(0, len(named), PAGE):
+            append_decisions(connection, DeskDecision.MOVED, named[first : first + PAGE])
     return made
 
 
