@@ -23,7 +23,7 @@ from ledger.payments.disputes.taker import DisputeTaker
 from ledger.payments.due_objects import tell_of_object
 from ledger.payments.movement import CLEARING, STRIPE, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.payouts.taker import PayoutTaker
-from ledger.payments.provider import PaymentObjectKind
+from ledger.payments.provider import PaymentObjectKind, WantedIntent
 from ledger.payments.recording import record_movement
 from ledger.payments.requests import RequestKind, find_request
 from ledger.payments.runner import PaymentRunner
@@ -45,7 +45,7 @@ class HttpDesk:
         self, dsn: str, connection: psycopg.Connection[Any], provider: StripeProvider
     ) -> None:
         self.connection, self.provider = connection, provider
-        customer = provider.add_customer("customer:anna", "anna")
+        self.customer = customer = provider.add_customer("customer:anna", "anna")
         self._objects: dict[PaymentObjectKind, ObjectTaker] = {
             PaymentObjectKind.PAYOUT: PayoutTaker(dsn, "depot"),
             PaymentObjectKind.DISPUTE: DisputeTaker(dsn, "depot"),
@@ -198,6 +198,42 @@ def test_a_payout_of_which_the_bank_had_a_cent_less_differs(
 
     assert run(["payouts", "show", "po_nobody"]) == WRONG
     assert "`wattledger payouts` lists" in capsys.readouterr().err
+
+
+def test_people_see_what_is_wrong_and_say_what_it_was(
+    desk: HttpDesk, fake: FakeStripe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disputed = desk.charge("collect:1", 4760)
+    desk.take(PaymentObjectKind.DISPUTE, fake.open_dispute(disputed, amount=100))
+    stray = desk.provider.take(
+        WantedIntent("nobody's", 900, "EUR", "by hand", desk.customer, "pm_card_visa")
+    )
+    fake.pass_time(SETTLED)
+    text = shown(capsys, "payouts", "--check", code=1)
+    assert "At the provider, and not in the books" in text
+    assert f"{stray.charge_id}" in text
+    [payout] = fake.pay_out()
+    desk.take(PaymentObjectKind.PAYOUT, payout)
+
+    assert "matched" in shown(capsys, "payouts", code=1)
+    assert "unknown" in shown(capsys, "payouts", "show", payout["id"], code=1)
+    assert "9.00 EUR" in shown(capsys, "payouts", "unmatched", code=1)
+    assert "send the session" in shown(capsys, "payments", "disputes")
+    [unknown] = told(capsys, "payouts", "unmatched", code=1)
+    number = str(unknown["number"])
+    assert run(["payouts", "match", number, "--account", "cash:stripe"]) == WRONG
+    assert "no account for that" in capsys.readouterr().err
+    to_income = ("payouts", "match", number, "--account", "income:other", "--by", "ann")
+    assert "9.00 EUR" in shown(capsys, *to_income)
+    assert shown(capsys, "payouts", "unmatched").endswith("none\n")
+    assert "under way" in shown(capsys, "payouts", "--check")
+
+
+def shown(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    """Return what a person sees."""
+    capsys.readouterr()
+    assert run([*words]) == code
+    return capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("desk")
