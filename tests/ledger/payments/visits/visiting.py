@@ -139,8 +139,8 @@ class VisitedDepot:
         await self._visits.close()
         self._payments, self._visits = self._new_payments("p"), self._new_visits("v")
 
-    def open(self, method: str | None = CARD, station: str = "ST-1") -> OpenedVisit:
-        wanted = WantedVisit(station, 1, STRIPE, "depot", "a test", method)
+    def open(self, method: str | None = CARD, station: str = "ST-1", evse: int = 1) -> OpenedVisit:
+        wanted = WantedVisit(station, evse, STRIPE, "depot", "a test", method)
         with connect(self.database) as connection:
             return open_visit(connection, self.declared, wanted, now=self.now)
 
