@@ -51,8 +51,10 @@ def money_so_far(
     limit = smallest_limit(connection, funds, _funded(session, uid, basis, terms, cost), now)
     if limit is None or session.is_ended:
         return None
-    until = max(now, session.provisional_ended_at or now)
-    until += timedelta(seconds=terms.policy.stop_margin_s)
+    # How long it says nothing is ours to measure: its station's clock may be minutes off.
+    silent = max(now - session.last_received_at, timedelta(0))
+    margin = timedelta(seconds=terms.policy.stop_margin_s)
+    until = (session.provisional_ended_at or now) + silent + margin
     declared_w, ahead = _declared_w(session, known, terms.at), [cost]
     for moment in (until, until + AHEAD):
         later = gross_so_far(gone_on(session, moment, declared_w), basis, terms, entitled)

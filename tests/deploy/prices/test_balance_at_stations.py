@@ -14,6 +14,7 @@ from tests.deploy.prices.test_price_told import MASTER, TARIFF, Driven, driven, 
 from tests.deploy.running_wattledger import Wattledger
 
 STATIONS = {"CS-16": "ocpp1.6", "CS-201": "ocpp2.0.1", "CS-21": "ocpp2.1"}
+LOOKS_MAX = 40
 # Looked ahead by no more than what is known: else what a test's car draws in a second ends it.
 PREPAID = MASTER.replace(
     "prices_told: running, price_every_s: 1", "prices_told: never, stop_margin_s: 0"
@@ -53,6 +54,12 @@ def shows(station: Driven, name: str) -> None:
     station.start = {"idTag": uid} | {"idToken": {"idToken": uid, "type": "ISO14443"}}
 
 
+def limits(station: Driven) -> list[Decimal]:
+    """Return what a station was told that its transaction may cost, the last one last."""
+    told = (each.get("transactionLimit") for each in station.answers.values())
+    return [each["maxCost"] for each in told if each]
+
+
 def stopped_transaction(station: Driven) -> Any:  # noqa: ANN401 - any JSON
     return station.stop["transactionId"]
 
@@ -67,30 +74,33 @@ async def used_up(wattledger: Wattledger, address: str, name: str) -> None:
     async with driven(address, name, STATIONS[name]) as station:
         shows(station, name)
         assert await authorized(station) == ("Blocked" if station.is_old else "NoCredit")
-        # 10 Wh are 0.48.
-        await asyncio.to_thread(top_up, wattledger, name, "0.49")
+        # 10 Wh are 0.48, and at a watt a minute 0.60 are not used up before more is paid.
+        await asyncio.to_thread(top_up, wattledger, name, "0.60")
         assert await authorized(station) == "Accepted"
         transaction = await station.charge(f"tx-{name}", now() - timedelta(minutes=10))
         await station.meter(transaction, 1, 10, now())
-        await asyncio.sleep(1)
-        assert station.stop is None
-        await asyncio.to_thread(top_up, wattledger, name, "1.90")
+        await asyncio.to_thread(top_up, wattledger, name, "1.79")
         await asyncio.sleep(6)
-        await station.meter(transaction, 2, 11, now())
+        # 0.62: more than was there, and less than is.
+        await station.meter(transaction, 2, 13, now())
         await asyncio.sleep(6)
         assert station.stop is None
+        number = 3
         if station.protocol == "ocpp2.1":
-            # It was told what is left each time, and passes it all the same.
-            told = [each.get("transactionLimit") for each in station.answers.values()]
-            limits = [each["maxCost"] for each in told if each]
-            assert limits == [Decimal("0.49"), Decimal("2.39")]
-            await station.meter(transaction, 3, 51, now())
+            # It is told what is left each time, and passes it all the same.
+            while limits(station)[-1] != Decimal("2.39"):
+                assert number < LOOKS_MAX
+                await station.meter(transaction, number, 13, now())
+                await asyncio.sleep(1)
+                number += 1
+            assert limits(station)[0] == Decimal("0.60")
+            await station.meter(transaction, number, 51, now())
         else:
             # 50 Wh are 2.38; that 2.39 are used up a moment later is seen without another word.
-            await station.meter(transaction, 3, 50, now())
+            await station.meter(transaction, number, 50, now())
         await asyncio.wait_for(station.stopped.wait(), 30)
         assert str(stopped_transaction(station)) == transaction
-        await station.end(transaction, 4, 51, now())
+        await station.end(transaction, number + 1, 51, now())
 
 
 @pytest.mark.timeout(240)
