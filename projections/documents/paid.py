@@ -41,9 +41,13 @@ class InvoicePayment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoicePayments(msgspec.Struct, frozen=True, kw_only=True):
-    """All money for an invoice, in the order in which it was booked, and what is open by now."""
+    """All money for an invoice, in the order in which it was booked, and what is open by now.
+
+    `credited_minor`: what credit notes over it take back.
+    """
 
     received: tuple[InvoicePayment, ...]
+    credited_minor: int
     open_minor: int
 
 
@@ -71,5 +75,6 @@ def payments_of(connection: Connection[Any], number: str) -> InvoicePayments | N
             for movement in movements_of_document(connection, number)
             if (minor := movement.minor_for(number))
         ),
+        credited_minor=item.credited_minor,
         open_minor=item.open_minor,
     )

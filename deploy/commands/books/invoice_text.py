@@ -67,6 +67,8 @@ def print_document(document: ShownInvoice, names: Mapping[str, str]) -> None:
 
 def print_payments(payments: InvoicePayments, currency: str) -> None:
     """Print what was paid for an invoice, and what is open."""
+    if payments.credited_minor:
+        say(f"credited: {amount(-payments.credited_minor, currency)}")
     for each in payments.received:
         day, said = f"{each.happened_at:%Y-%m-%d}", amount(each.minor, currency)
         say(f"{each.kind} on {day} (UTC): {said}, {each.source}/{each.reference}")

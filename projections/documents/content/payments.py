@@ -24,7 +24,7 @@ def with_payments(
     evidence: DocumentEvidence,
     calendar: tzinfo,
 ) -> DocumentSheet:
-    """Return the *sheet* of *shown* with a table of its *payments*; nothing paid, the same sheet.
+    """Return the *sheet* of *shown* with a table of its *payments*; nothing came, the same sheet.
 
     What is still to be paid is what is open by now, whatever it says of itself.
 
@@ -35,34 +35,44 @@ def with_payments(
         evidence: As for its sheet.
         calendar: The seller's, in whose days money came.
     """
-    if not payments.received:
+    if not (payments.received or payments.credited_minor):
         return sheet
     teller = Teller.of(shown, evidence)
-    text, open_minor = teller.language.text, payments.open_minor
-    due = Item(text("Total due"), teller.money(open_minor))
-    owed = max(open_minor, 0), shown.due_on
+    owed = max(payments.open_minor, 0), shown.due_on
     return replace(
         sheet,
-        outcome=due,
+        outcome=_outcome(teller, payments),
         tables=(*sheet.tables, _table(teller, payments, calendar)),
         transfer=transfer(teller, shown.seller.name, shown.seller_details, shown.number, owed),
     )
 
 
+def _outcome(teller: Teller, payments: InvoicePayments) -> Item:
+    text, minor = teller.language.text, payments.open_minor
+    if minor < 0:
+        return Item(text("Credit"), teller.money(-minor))
+    return Item(text("Total due"), teller.money(minor))
+
+
 def _table(teller: Teller, payments: InvoicePayments, calendar: tzinfo) -> Grid:
-    text = teller.language.text
+    text, outcome = teller.language.text, _outcome(teller, payments)
+    credited = [("", text("Credit note"), teller.money(-payments.credited_minor))]
     return Grid(
         title=text("Payments"),
         heads=(Head(text("Date")), Head(text("Description")), Head(text("Amount"), is_figure=True)),
-        rows=tuple(
-            (
-                teller.language.day(each.happened_at.astimezone(calendar).date()),
-                _named(teller, each),
-                teller.money(each.minor),
-            )
-            for each in payments.received
+        rows=(
+            *(credited if payments.credited_minor else ()),
+            *(
+                (
+                    teller.language.day(each.happened_at.astimezone(calendar).date()),
+                    _named(teller, each),
+                    # As on a statement: what is paid makes less of what is due.
+                    teller.money(-each.minor),
+                )
+                for each in payments.received
+            ),
         ),
-        foot=("", text("Total due"), teller.money(payments.open_minor)),
+        foot=("", outcome.label, outcome.value),
     )
 
 
