@@ -171,7 +171,7 @@ def test_one_blank_in_a_decision_is_found_and_both_bodies_are_shown(books: str) 
             id="a posting that nothing caused",
         ),
         pytest.param(
-            "invoice row",
+            "invoice row, open invoice",
             "UPDATE issued_invoice SET customer = 'nobody' WHERE customer = 'fleet'"
             " AND number = (SELECT min(number) FROM issued_invoice WHERE customer = 'fleet')",
             id="another customer on an invoice",
@@ -195,8 +195,8 @@ def test_a_change_in_the_books_is_found(books: str, *, what: str, statement: str
 
     report = replayed(books)
 
-    assert report.differences == 1
-    assert [each.what for each in report.shown] == [what]
+    assert sorted(each.what for each in report.shown) == what.split(", ")
+    assert report.differences == len(report.shown)
 
 
 def test_a_number_that_is_not_written_as_declared_is_found(books: str) -> None:
