@@ -2,7 +2,8 @@
 
 An invoice is reminded of from so many days after it was due, in its legal entity's calendar, while
 it is open. Who is first looked at late is reminded once, as of the last of the days that passed. No
-bearer is: nobody knows where. While money is being collected, or is to be tried again, nobody is.
+bearer is: nobody knows where. While money is being collected, or is to be tried again, nobody is;
+nor where no bank statement was imported of late: who transferred it would be reminded all the same.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tariffs.zones import zone
 
 COLLECTED_WITHIN: Final = timedelta(days=2)
 """A collection that waits for longer than that beyond its time is made by nobody."""
+STATEMENT_WITHIN: Final = timedelta(days=7)
 _DECIDE: LiteralString = """
 INSERT INTO reminder (invoice, level, legal_entity, customer, currency, open_minor, due_on,
     decided_at)
@@ -30,6 +32,8 @@ FROM open_invoice CROSS JOIN LATERAL (
 ) AS passed
 WHERE open_minor > 0 AND due_on <= %(latest)s AND legal_entity = %(legal_entity)s
     AND customer IS NOT NULL
+    AND EXISTS (SELECT FROM bank_statement AS told WHERE told.legal_entity = %(legal_entity)s
+        AND imported_at > %(seen)s AND imported_at <= %(now)s)
     AND NOT EXISTS (SELECT FROM reminder WHERE invoice = number AND level >= passed.level)
     AND NOT EXISTS (
         SELECT FROM collection WHERE collection.number = open_invoice.number
@@ -73,6 +77,7 @@ def decide_reminders(
             "days": list(days),
             "legal_entity": legal_entity,
             "given_up": now - COLLECTED_WITHIN,
+            "seen": now - STATEMENT_WITHIN,
         }
         # What is open holds while it is decided: nobody pays in between.
         with (

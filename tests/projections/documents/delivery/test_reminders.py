@@ -28,6 +28,11 @@ from tests.projections.documents.issued_documents import issue, operator, render
 
 ISSUED = datetime(2026, 11, 10, 12, tzinfo=UTC)
 _REMINDERS = "SELECT invoice, level FROM reminder ORDER BY invoice, level"
+_STATEMENT = """
+INSERT INTO bank_statement (form, account, currency, legal_entity, statement_id, page, digest,
+    lines, new_lines, imported_at, imported_by)
+VALUES ('camt.053', 'X', 'EUR', 'depot', 'x', 1, %s, 0, 0, %s, 'a test') ON CONFLICT DO NOTHING
+"""
 _ATTEMPTS = "SELECT came_of_it, why FROM delivery_attempt ORDER BY delivery_id DESC, attempt"
 
 
@@ -39,9 +44,12 @@ def kept(dsn: str, way: Delivery, tokens: list[str], language: str = "de") -> li
     return numbers
 
 
-def remind(dsn: str, days: int, hours: int = 0) -> int:
+def remind(dsn: str, days: int, hours: int = 0, *, statement: int | None = 0) -> int:
+    """Remind so long after invoices were issued; a *statement* was imported so many days before."""
     with connect(dsn) as connection:
         now = ISSUED + timedelta(days=days, hours=hours)
+        if statement is not None:
+            connection.execute(_STATEMENT, (f"{days}/{hours}", now - timedelta(days=statement)))
         return put_down_reminders(connection, load_declarations(connection), now)
 
 
@@ -141,6 +149,14 @@ def test_nobody_is_reminded_while_money_is_being_collected(
         )
 
     assert remind(database, 8) == reminded
+
+
+def test_nobody_is_reminded_while_no_statement_says_who_paid(database: str) -> None:
+    kept(database, Delivery.EMAIL, ["ada-1"])
+
+    assert remind(database, 8, statement=None) == 0
+    assert remind(database, 8, 1, statement=7) == 0
+    assert remind(database, 8, 2, statement=6) == 1
 
 
 def test_into_a_folder_a_reminder_is_a_text_beside_the_invoice(
