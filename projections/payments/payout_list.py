@@ -68,6 +68,13 @@ FROM payout_line AS line LEFT JOIN movement ON movement.number = line.movement
 WHERE line.payout_id = %s ORDER BY line.created_at, line_id LIMIT %s
 """
 
+_WAITING: LiteralString = """
+SELECT object_id, kind, reason, attempts, next_at FROM provider_object_due
+WHERE kind IN ('payout', 'dispute') AND reason <> '' ORDER BY kind DESC, object_id
+"""
+STUCK_AFTER: Final = 10
+"""So many looks take an hour or more: what waits then waits for a person."""
+
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
@@ -123,6 +130,21 @@ class ListedPayoutLine(msgspec.Struct, frozen=True, kw_only=True):
     documents: list[str]
 
 
+class WaitingObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A payout or a dispute that is not booked yet, for `reason`: it is looked at at `next_at`."""
+
+    object_id: str
+    kind: str
+    reason: str
+    attempts: int
+    next_at: datetime
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it waits for no longer than a provider's own disorder takes."""
+        return self.attempts < STUCK_AFTER
+
+
 ARRIVED: Final = "arrived"
 UNDER_WAY: Final = "under_way"
 FAILED: Final = "failed"
@@ -165,6 +187,12 @@ def find_payout(connection: Connection[Any], payout_id: str, now: datetime) -> L
     asked = dict.fromkeys(("legal_entity", "since", "until", "limit"))
     found = _listed(connection, {**asked, "payout_id": payout_id}, now)
     return found[0] if found else None
+
+
+def waiting_objects(connection: Connection[Any]) -> Sequence[WaitingObject]:
+    """Return the payouts and disputes that were looked at, and could not be booked yet."""
+    with connection.cursor(row_factory=class_row(WaitingObject)) as cursor:
+        return cursor.execute(_WAITING).fetchall()
 
 
 def payout_lines(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from deploy.settings import Settings
-    from projections.payments.payout_list import ListedPayout
+    from projections.payments.payout_list import ListedPayout, WaitingObject
     from projections.payments.provider_check import MovementAtProvider, ProviderCheck
 
 COLUMNS: Final = {
@@ -90,9 +90,9 @@ def listed(
 ) -> int:
     """List payouts, the newest first: what each consists of, and what the bank had.
 
-    Below stands what of ours is in no payout after two weeks. Exits 1 while a payout differs from
-    its lines or from the bank's, is late, or has money that nobody knows what it is for; with
-    --check also where the provider's balance is not what the books say.
+    Below stands what is not booked yet, and what of ours is in no payout after two weeks. Exits 1
+    while a payout differs from its lines or from the bank's, is late, has money that nobody knows
+    what it is for, or waits for long; with --check also where the provider's balance is another.
 
     Args:
         first_day: Payouts made on this day or later, in UTC.
@@ -103,7 +103,7 @@ def listed(
         folder: Where.
     """
     from deploy.clock import SystemClock
-    from projections.payments.payout_list import list_payouts
+    from projections.payments.payout_list import list_payouts, waiting_objects
     from projections.payments.provider_check import OLD_AFTER, movements_at_provider
 
     settings, now = folder.settings(), SystemClock().now()
@@ -115,17 +115,19 @@ def listed(
         old = movements_at_provider(
             connection, legal_entity=legal_entity, before=now - OLD_AFTER, limit=_SHOWN_MAX
         )
+        waiting = waiting_objects(connection)
         checked = _check(connection, settings, now) if check else None
-    is_settled = all(each.is_settled for each in found) and not old
+    stuck = [each for each in waiting if not each.is_settled]
+    is_settled = not (old or stuck) and all(each.is_settled for each in found)
     is_settled = is_settled and (checked is None or checked.is_equal)
     if folder.json:
-        told = {"payouts": found, "in_no_payout": old, "check": checked}
+        told = {"payouts": found, "waiting": waiting, "in_no_payout": old, "check": checked}
         print_json({**told, "is_settled": is_settled})
         return 0 if is_settled else 1
     _print_payouts(found)
+    _print_waiting(waiting)
     _print_movements("In no payout for two weeks: ask the provider why", old)
-    if checked is not None:
-        _print_check(checked)
+    _print_check(checked)
     return 0 if is_settled else 1
 
 
@@ -206,6 +208,12 @@ def _print_payouts(found: Sequence[ListedPayout]) -> None:
             say(f"{each.payout_id}: {STATES[each.state]}")
 
 
+def _print_waiting(waiting: Sequence[WaitingObject]) -> None:
+    for each in waiting:
+        why = each.reason.replace("_", " ")
+        say(f"{each.kind} {each.object_id} is not booked yet: {why} ({each.attempts} looks)")
+
+
 def _print_movements(title: str, found: Sequence[MovementAtProvider]) -> None:
     from projections.invoice_list import amount
 
@@ -222,9 +230,11 @@ def _print_movements(title: str, found: Sequence[MovementAtProvider]) -> None:
         print_rows(title, _AT_PROVIDER, rows)
 
 
-def _print_check(checked: ProviderCheck) -> None:
+def _print_check(checked: ProviderCheck | None) -> None:
     from projections.invoice_list import amount
 
+    if checked is None:
+        return
     rows = [
         (
             each.currency,

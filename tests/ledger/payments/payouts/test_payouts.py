@@ -20,7 +20,7 @@ from ledger.payments.provider import (
 )
 from ledger.payments.recording import find_movement, movements_about
 from ledger.payments.requests import RequestKind
-from projections.payments.payout_list import find_payout, payout_lines
+from projections.payments.payout_list import find_payout, payout_lines, waiting_objects
 from projections.payments.provider_check import check_provider
 from projections.replay.payouts import compare_payouts
 from tests.depot import NOON
@@ -173,6 +173,8 @@ def test_lines_that_do_not_come_to_the_payout_are_waited_for_and_then_named(
     desk.take()
     assert not is_taken(desk.connection, STRIPE, payout.id)
     assert desk.waiting() == {payout.id: "waits_for_lines"}
+    [waiting] = waiting_objects(desk.connection)
+    assert (waiting.object_id, waiting.kind, waiting.is_settled) == (payout.id, "payout", True)
 
     desk.take(days=4)
     found = find_payout(desk.connection, payout.id, desk.now)
