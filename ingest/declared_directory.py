@@ -205,10 +205,16 @@ class DeclaredDirectory:
         accepts = known.policy(now).unknown_credit is UnknownCredit.ACCEPT
         return await self._credits.of(asked, accepts_unknown=accepts)
 
-    async def is_funded(self, station_id: str, transaction_ref: str) -> bool:
-        """Say whether the payer of a session that goes on may have only so much for it."""
+    async def is_funded(
+        self, station_id: str, transaction_ref: str, subject_id: str | None = None
+    ) -> bool:
+        """Say whether the payer of a session that goes on may have only so much for it.
+
+        *subject_id* is its token's, where that is known: then the books are not asked whose it is.
+        """
         known, now = await self._fresh(), self._clock.now()
-        uid = await self._credits.token_of(NamedTransaction(station_id, transaction_ref))
+        named = NamedTransaction(station_id, transaction_ref)
+        uid = subject_id or await self._credits.token_of(named)
         token = known.token(uid, now) if uid else None
         if uid and token is None and self._offers_visits:
             return await self._visits.find(uid, None, now) is not None

@@ -215,8 +215,13 @@ class StationDirectory(Protocol):
     async def policy_in_force(self) -> Policy:
         """Return the operator's policy."""
 
-    async def is_funded(self, station_id: str, transaction_ref: str) -> bool:
-        """Say whether the payer of a session that goes on may have only so much for it."""
+    async def is_funded(
+        self, station_id: str, transaction_ref: str, subject_id: str | None = None
+    ) -> bool:
+        """Say whether the payer of a session that goes on may have only so much for it.
+
+        *subject_id* is its token's, where that is known: then the books are not asked whose it is.
+        """
 
 
 async def power_at(directory: StationDirectory, station: StationAccess, evse_id: int) -> Decimal:

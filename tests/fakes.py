@@ -165,9 +165,11 @@ class FixedDirectory:
     terms: PriceTerms = NO_PRICES
     funded: set[str] = field(default_factory=set)
 
-    async def is_funded(self, station_id: str, transaction_ref: str) -> bool:
+    async def is_funded(
+        self, station_id: str, transaction_ref: str, subject_id: str | None = None
+    ) -> bool:
         assert station_id
-        return transaction_ref in self.funded
+        return not self.funded.isdisjoint({transaction_ref, subject_id})
 
     async def station(self, identity: str) -> StationAccess | None:
         for station_id, password in self.passwords.items():

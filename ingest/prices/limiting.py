@@ -47,6 +47,7 @@ from ingest.prices.price import (
 )
 from ingest.prices.words import Stage, TransactionNews
 from ingest.rpc.fields import PayloadFields
+from ledger.log.authorization import Authorization
 from ledger.master_data.assignments import NO_LIMITS
 from ledger.payments.topping_up.credit import MoneySoFar
 
@@ -70,7 +71,8 @@ class _Watched:
     """A transaction that goes on: its last line, and from when on it is looked at again.
 
     `is_settled`: it has no limits, or was told to stop. `is_funded`: its payer has only so much for
-    it; None: not asked yet. `limits` are all that it has by that, `chosen` those of its driver.
+    it; None: not asked yet. `subject` is its token's, where this connection heard it. `limits` are
+    all that it has by that, `chosen` those of its driver.
     """
 
     __slots__ = (
@@ -81,12 +83,14 @@ class _Watched:
         "limits",
         "line",
         "looked_at",
+        "subject",
         "told",
     )
 
     def __init__(self, line: PriceQuestion) -> None:
         self.line, self.is_settled = line, False
         self.is_funded: bool | None = None
+        self.subject: str | None = None
         self.chosen, self.limits = NOTHING_CHOSEN, NO_LIMITS
         self.told: Mapping[str, Decimal | int] = {}
         self.looked_at, self.due_at = -math.inf, math.inf
@@ -114,8 +118,14 @@ class LimitWatch:
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
 
-    def follow(self, news: TransactionNews, line: PriceQuestion) -> None:
-        """Look how far a transaction is of which *line* says something."""
+    def follow(
+        self, news: TransactionNews, line: PriceQuestion, found: Authorization | None = None
+    ) -> None:
+        """Look how far a transaction is of which *line* says something.
+
+        *found* is what the token in it was found to be: nothing is asked about one that nobody pays
+        for in advance.
+        """
         if news.stage is Stage.ENDED:
             ended = self._watched.pop(news.reference, None)
             self._news.set()
@@ -128,6 +138,8 @@ class LimitWatch:
             if len(self._watched) > WATCHED_MAX:
                 self._watched.popitem(last=False)
         watched.chosen = news.chosen or watched.chosen
+        if found is not None and watched.subject is None:
+            watched.subject = found.subject
         if watched.is_settled:
             return
         watched.line = line
@@ -182,10 +194,13 @@ class LimitWatch:
             return
         try:
             async with asyncio.timeout(TAKEN_SECONDS):
+                if terms.has_funds and watched.subject is not None:
+                    await self._ask_funds(watched)
+                if not (is_limited or (terms.has_funds and watched.is_funded is not False)):
+                    return
                 await taken(self._prices, line)
-                if terms.has_funds and watched.is_funded is None:
-                    named = line.station_id, line.transaction_ref
-                    watched.is_funded = await self._directory.is_funded(*named)
+                if terms.has_funds:
+                    await self._ask_funds(watched)
         except (TimeoutError, psycopg.Error):
             self._again(watched, BEHIND_SECONDS)
             return
@@ -197,6 +212,12 @@ class LimitWatch:
         elif watched.is_funded:
             # Who prices had no time: what is left may be used up meanwhile.
             self._again(watched, LOOK_EVERY_SECONDS)
+
+    async def _ask_funds(self, watched: _Watched) -> None:
+        """Ask, once, whether the payer of a transaction has only so much for it."""
+        if watched.is_funded is None:
+            named = watched.line.station_id, watched.line.transaction_ref
+            watched.is_funded = await self._directory.is_funded(*named, watched.subject)
 
     def _found(self, watched: _Watched, found: RunningTransaction) -> None:
         """Stop a transaction that was looked at, or say when to look at it again."""

@@ -192,7 +192,7 @@ class PriceTelling:
         *priced* is that answer, if it told a price.
         """
         if self._limits is not None:
-            self._limits.follow(news, line)
+            self._limits.follow(news, line, found)
         if news.stage is Stage.ENDED:
             if priced is None or news.reference in self._unrated:
                 self._unrated.discard(news.reference)

@@ -189,4 +189,7 @@ async def test_only_payers_with_an_end_are_looked_at_while_they_charge(
     funded = [await directory.is_funded("CP1", each) for each in (*tokens, "unheard of")]
 
     assert funded == [True, True, False, False]
+    # Whose token is known is looked up in no table.
+    for uid, expected in (("PAYS", True), ("OWES", False)):
+        assert await directory.is_funded("CP1", "any", subjects[uid]) is expected
     assert (await directory.price_terms("CP1")).has_funds

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest.directory import PriceTerms
+from ingest.directory import AuthorizationStatus, PriceTerms, TokenAccess
 from ingest.prices import limiting
 from ingest.prices.limiting import MONEY_SECONDS, reached, seconds_left
 from ingest.prices.price import RunningTransaction, WantedStop
@@ -165,3 +165,20 @@ async def test_what_a_session_cost_in_the_end_is_noted_where_it_is_not_rated() -
         await until(lambda: prices.priced == 1)
         await station.call("TransactionEvent", event("Ended", seqNo=1))
         await until(lambda: prices.priced == 2)
+
+
+async def test_of_a_token_that_nobody_pays_for_in_advance_nothing_is_asked() -> None:
+    prices = funded(money("0", "9", "9"))
+    async with told(prices, FUNDED, stops=SetStops()) as (edge, station):
+        edge.directory.tokens["OWES"] = TokenAccess(status=AuthorizationStatus.ACCEPTED)
+        edge.directory.funded.add("PAYS")
+        edge.directory.tokens["PAYS"] = edge.directory.tokens["OWES"]
+        for number, token in enumerate(("OWES", "PAYS")):
+            started = event("Started", seqNo=number) | {
+                "transactionInfo": {"transactionId": token},
+                "idToken": {"idToken": token, "type": "ISO14443"},
+            }
+            await station.call("TransactionEvent", started)
+        await until(lambda: prices.priced == 1)
+
+    assert {each.transaction_ref for each in prices.asked} == {"PAYS"}
