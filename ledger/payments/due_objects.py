@@ -35,15 +35,17 @@ VALUES (%(provider)s, %(object_id)s, %(kind)s, %(at)s)
 ON CONFLICT (provider, object_id) DO UPDATE
 SET told = due.told + 1, attempts = 0, next_at = least(due.next_at, excluded.next_at)
 """
+# Materialized: a join may run a subquery again, which then takes more than its limit.
 _CLAIM: LiteralString = """
-UPDATE provider_object_due AS due SET attempts = due.attempts + 1, next_at = %(until)s, reason = ''
-FROM (
+WITH found AS MATERIALIZED (
     SELECT provider, object_id FROM provider_object_due
     WHERE provider = %(provider)s AND next_at <= %(now)s AND kind = ANY (%(kinds)s)
         AND object_id <> ALL (%(busy)s)
     ORDER BY next_at, object_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-) AS found
-WHERE due.provider = found.provider AND due.object_id = found.object_id
+)
+UPDATE provider_object_due AS due
+SET attempts = due.attempts + 1, next_at = %(until)s, reason = ''
+FROM found WHERE due.provider = found.provider AND due.object_id = found.object_id
 RETURNING due.object_id, due.kind, due.told, due.attempts
 """
 _WAKE: LiteralString = """

@@ -11,7 +11,7 @@ import pytest
 
 from ledger.database import connect
 from ledger.errors import LedgerError
-from ledger.payments.due_objects import tell_of_object
+from ledger.payments.due_objects import claim_objects, tell_of_object
 from ledger.payments.movement import STRIPE
 from ledger.payments.provider import (
     DisputeState,
@@ -209,6 +209,17 @@ def test_objects_that_no_request_made_go_to_who_takes_their_kind(table: Table) -
     assert first in ("dp_1", "dp_gone")
     assert table.disputes.taken == ["dp_1", "pi_1"]
     assert table.due() == []
+
+
+def test_no_more_objects_are_claimed_than_asked_for(table: Table) -> None:
+    for number in range(40):
+        table.tell(PaymentObjectKind.DISPUTE, f"dp_{number:02}")
+    until = table.now + timedelta(minutes=1)
+
+    def claim() -> int:
+        return len(claim_objects(table.connection, STRIPE, now=table.now, until=until, limit=16))
+
+    assert [claim() for _ in range(4)] == [16, 16, 8, 0]
 
 
 def test_what_is_told_while_it_is_looked_at_is_looked_at_again(table: Table) -> None:
