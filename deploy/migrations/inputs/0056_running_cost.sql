@@ -1,5 +1,5 @@
 -- What sessions cost so far whose payers have only so much for them: noted at each look, so that
--- sessions of one payer share what is there (ledger/payments/credit.py). Rows come and go.
+-- sessions of one payer share what is there (ledger/payments/topping_up/credit.py). Rows come and go.
 CREATE TABLE running_cost (
     session_id   text        PRIMARY KEY,
     customer     text        NOT NULL,
