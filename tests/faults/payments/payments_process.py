@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from ctypes import c_double
 from datetime import datetime, timedelta
-from multiprocessing.sharedctypes import Synchronized
 from typing import Final
 
 from ledger.database import connect
@@ -22,7 +22,7 @@ from tests.ledger.payments.collecting.webhook_address import KEY
 LOOK_SECONDS: Final = 0.01
 
 
-def collect_for_ever(dsn: str, url: str, later: Synchronized[float], rounds: int | None) -> None:
+def collect_for_ever(dsn: str, url: str, later: c_double, rounds: int | None) -> None:
     """Collect what there is to collect, *later* seconds after BILLED_AT; None: until killed.
 
     As many *rounds* in a row with nothing to do end it.

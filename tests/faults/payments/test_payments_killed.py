@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 import time
+from ctypes import c_double
 from datetime import timedelta
 from typing import Final
 
@@ -33,7 +34,8 @@ def kill_while_collecting(dsn: str, kills: int, *, seed: int) -> Faults:
     """Have who collects killed so often; assert that all is paid once, and return what struck."""
     chance, faults = random.Random(seed), Faults(seed, CHANCES)
     _CONTEXT.set_forkserver_preload(["tests.faults.payments.payments_process"])
-    later = _CONTEXT.Value("d", 0.0)
+    # Without a lock: who is killed while it has that would keep it for ever.
+    later = _CONTEXT.RawValue(c_double, 0.0)
     with street(dsn, faults) as town:
         for kill in range(kills):
             if kill % _HAPPENS_EVERY == 0:
