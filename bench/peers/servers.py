@@ -166,8 +166,10 @@ class _Directory:
         del station_id, subject_id, seen_at
         return AuthorizationStatus.INVALID
 
-    async def is_funded(self, station_id: str, transaction_ref: str) -> bool:
-        del station_id, transaction_ref
+    async def is_funded(
+        self, station_id: str, transaction_ref: str, subject_id: str | None = None
+    ) -> bool:
+        del station_id, transaction_ref, subject_id
         return False
 
     async def price_terms(self, station_id: str) -> Any:  # noqa: ANN401 - imported late
