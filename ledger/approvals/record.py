@@ -14,6 +14,7 @@ from eventsourcing.domain import Aggregate, event
 
 from ledger.aggregates.namespace import NAMESPACE
 from ledger.errors import LedgerError
+from ledger.four_eyes import is_same_person
 from ledger.master_data.assignments import Assignment
 from tariffs.model.tariff import Tariff
 
@@ -113,7 +114,7 @@ class TariffRecord(Aggregate):
             ChangedTextError: If that is not the text which was proposed.
         """
         self._check(TariffAct.APPROVE)
-        if _is_same_person(by, self.asked_by):
+        if is_same_person(by, self.asked_by):
             raise FourEyesError(self.tariff_id, self.number, by)
         intact = sha256_of(self.text.encode()).hexdigest() == self.sha256
         if not intact or not sha256 or not self.sha256.startswith(sha256.strip().lower()):
@@ -189,10 +190,6 @@ class TariffRecord(Aggregate):
 
     def _move(self, act: TariffAct) -> None:
         self.state = MOVES[TariffState(self.state), act].value
-
-
-def _is_same_person(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()
 
 
 class IllegalTariffMoveError(LedgerError):

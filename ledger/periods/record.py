@@ -19,6 +19,7 @@ from eventsourcing.domain import Aggregate, event
 
 from ledger.aggregates.namespace import NAMESPACE
 from ledger.errors import LedgerError
+from ledger.four_eyes import is_same_person
 
 
 class PeriodState(StrEnum):
@@ -298,7 +299,7 @@ class AccountingPeriod(Aggregate):
         self.moves.append((act.value, by, at.isoformat(), reason))
 
     def _second(self, act: PeriodAct, by: str, first: str) -> None:
-        if by.strip().casefold() == first.strip().casefold():
+        if is_same_person(by, first):
             raise SecondPersonError(self.month, act, by)
 
 

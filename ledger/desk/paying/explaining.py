@@ -19,6 +19,7 @@ from ledger.books.prepayments import amount_text
 from ledger.declared.store import load_declarations
 from ledger.desk.customers.prepaying import minor_of
 from ledger.errors import LedgerError
+from ledger.four_eyes import is_same_person
 from ledger.payments.movement import CLEARING, UNMATCHED, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.open_items import open_item
 from ledger.payments.payouts.unmatched import ABOUT_MOVEMENT, UnmatchedMovement, unmatched_money
@@ -165,7 +166,7 @@ def _first_person(
     if proposed is None or bytes(proposed[0]) != canonical_json(list(allotment)):
         return None
     first = str(proposed[1])
-    if first.casefold() == by.casefold():
+    if is_same_person(first, by):
         raise SameExplainerError(money.number, first)
     return first
 

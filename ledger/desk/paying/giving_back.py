@@ -18,6 +18,7 @@ from ledger.books.prepayments import amount_text
 from ledger.declared.store import load_declarations
 from ledger.desk.customers.prepaying import minor_of
 from ledger.errors import LedgerError
+from ledger.four_eyes import is_same_person
 from ledger.payments.collecting.refunding import (
     BY_HAND,
     Refundable,
@@ -105,7 +106,7 @@ def _is_second(connection: Connection[Any], invoice: str, minor: int, *, by: str
     proposed = connection.execute(_PROPOSAL, (invoice,)).fetchone()
     if proposed is None or proposed[0] != minor:
         return False
-    if proposed[1].casefold() == by.casefold():
+    if is_same_person(proposed[1], by):
         raise SameProposerError(invoice, proposed[1])
     return True
 
@@ -116,7 +117,8 @@ class NothingToGiveBackError(LedgerError):
     def __init__(self, invoice: str) -> None:
         super().__init__(
             f"nothing is to be given back of {invoice}: what was paid of it by card or debit is "
-            "owed, or on its way back; `wattledger credit` says that an invoice is owed no more"
+            "owed, lost by a dispute, or on its way back; `wattledger credit` says that an invoice "
+            "is owed no more"
         )
         self.invoice = invoice
 

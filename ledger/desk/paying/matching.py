@@ -23,6 +23,7 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.desk.customers.prepaying import customer_subject, minor_of
 from ledger.errors import LedgerError
+from ledger.four_eyes import is_same_person
 from ledger.payments.awaited import AwaitedPayout
 from ledger.payments.bank.lines import BankLine, find_line
 from ledger.payments.bank.matched import Match, record_match, undoing
@@ -157,7 +158,7 @@ def _first_person(
     if proposed is None or bytes(proposed[0]) != body:
         return None
     first = str(proposed[1])
-    if first.casefold() == by.casefold():
+    if is_same_person(first, by):
         raise SecondMatcherError(line, first)
     return first
 

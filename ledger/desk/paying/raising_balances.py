@@ -16,6 +16,7 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.desk.customers.prepaying import PrepaymentWish, prepayment_of
 from ledger.desk.paying.giving_back import SameProposerError
+from ledger.four_eyes import is_same_person
 from ledger.payments.collecting.methods import PayingCustomer
 from ledger.payments.recording import under_the_books
 from ledger.payments.requests import ProviderRequest
@@ -87,7 +88,7 @@ def _is_second(connection: Connection[Any], wanted: WantedTopUp, by: str) -> boo
     proposed = connection.execute(_PROPOSAL, (wanted.pay_back_key,)).fetchone()
     if proposed is None or proposed[:2] != (wanted.currency, wanted.amount_minor):
         return False
-    if proposed[2].casefold() == by.casefold():
+    if is_same_person(proposed[2], by):
         raise SameProposerError(wanted.reference, proposed[2])
     return True
 

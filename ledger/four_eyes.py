@@ -1,0 +1,19 @@
+"""Whether two names are one person's, where something takes two persons."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def is_same_person(one: str, other: str) -> bool:
+    """Say whether two names are, but for how they are written, the same.
+
+    Case, blanks, dots, accents, signs that nobody sees and letters of another width tell nobody
+    apart: who is refused for that has a colleague who is not.
+    """
+    return _letters(one) == _letters(other)
+
+
+def _letters(name: str) -> str:
+    taken_apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
+    return "".join(sign for sign in taken_apart if sign.isalnum())
