@@ -52,12 +52,14 @@ def read_events(
     """
     before = events_read_until(connection, provider.name)
     newest, new = before, 0
-    for page in _pages(provider.events((before or now - FIRST) - overlap)):
+    since = now - FIRST if before is None else min(before, now)
+    for page in _pages(provider.events(since - overlap)):
         new += note_events(connection, provider.name, page, now)
         last = max(each.created_at for each in page)
         newest = last if newest is None else max(newest, last)
     if newest is not None and newest != before:
-        note_events_read(connection, provider.name, newest)
+        # What bears a moment to come does not hide what happens until then.
+        note_events_read(connection, provider.name, min(newest, now))
     return new
 
 

@@ -60,7 +60,16 @@ def test_events_are_read_from_where_they_were_left(database: str) -> None:
         assert read_events(connection, told, _NOW, MUCH) == 1
         assert sorted(row[0] for row in connection.execute(_DUE)) == [f"pi_{n}" for n in range(7)]
     assert told.asked[0] == _NOW - FIRST - LITTLE
-    assert told.asked[-1] == _NOW + timedelta(minutes=1) - MUCH
+    assert told.asked[-1] == _NOW - MUCH
+
+
+def test_an_event_of_a_year_ahead_hides_none_until_then(database: str) -> None:
+    told = _Told()
+    told.all = [_event(1, _NOW + timedelta(days=365))]
+    with connect(database) as connection:
+        assert read_events(connection, told, _NOW, LITTLE) == 1
+        told.all.append(_event(2, _NOW + timedelta(minutes=30)))
+        assert read_events(connection, told, _NOW + timedelta(hours=1), LITTLE) == 1
 
 
 def test_where_the_provider_ends_in_the_middle_nothing_is_left_out(database: str) -> None:
