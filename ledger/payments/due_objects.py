@@ -7,7 +7,7 @@ deletes it where nothing more was told meanwhile; a kill leaves the row, which i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
@@ -29,6 +29,8 @@ OBJECT_OF: Final[Mapping[RequestKind, PaymentObjectKind]] = {
 }
 """What becomes of a request of each kind."""
 
+AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""When what is due whatever clocks say."""
 _TELL: LiteralString = """
 INSERT INTO provider_object_due AS due (provider, object_id, kind, next_at)
 VALUES (%(provider)s, %(object_id)s, %(kind)s, %(at)s)

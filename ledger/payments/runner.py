@@ -30,7 +30,6 @@ from ledger.payments.asking.answers import (
     LookedFlight,
     SeenObject,
     is_over,
-    request_key,
 )
 from ledger.payments.due_objects import (
     OBJECT_OF,
@@ -225,7 +224,7 @@ class PaymentRunner:
         kind = PaymentObjectKind(due.kind)
         found = self._provider.look_up(kind, due.object_id)
         taker = self._objects.get(kind)
-        if found is None or taker is None or request_key(found):
+        if found is None or taker is None:
             return SeenObject(found)
         return SeenObject(found, taker.gather(self._provider, found))
 

@@ -14,7 +14,14 @@ from typing import Any, NamedTuple, Protocol
 from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
-from ledger.payments.provider import PaymentProvider, ProviderError, ProviderObject
+from ledger.payments.provider import (
+    IntentState,
+    PaymentProvider,
+    ProviderError,
+    ProviderObject,
+    RefundState,
+    SetupState,
+)
 from ledger.payments.requests import ProviderRequest, RequestState
 from tariffs.zones import zone
 
@@ -31,6 +38,39 @@ class Taking(NamedTuple):
         """Return in whose days and months *legal_entity* books."""
         seller = self.declared.legal_entity(legal_entity, self.now)
         return zone(seller.time_zone) if seller else UTC
+
+    def happened(self, said: datetime) -> datetime:
+        """Return when something happened of which the provider says *said*: never later than now.
+
+        What is booked ahead holds back whatever is booked after it.
+        """
+        return min(said, self.now)
+
+
+def is_of(request: ProviderRequest, found: ProviderObject) -> bool:
+    """Say whether *found*, which bears the key of *request*, can have come of it.
+
+    Books that were restored from a backup decide anew, under keys that the provider knows from
+    before: what came of those may be another customer's money, or of another payment. How much of
+    a customer's money was taken is what it is.
+    """
+    body, currency = request.body, request.currency
+    match found:
+        case IntentState():
+            if "intent" in body:
+                return bool(found.id == body["intent"])
+            return found.currency == currency and _is_same(body.get("customer"), found.customer_id)
+        case RefundState():
+            asked = body.get("intent"), request.amount_minor, currency
+            return asked == (found.intent_id, found.amount_minor, found.currency)
+        case SetupState():
+            return _is_same(body.get("customer"), found.customer_id)
+        case _:
+            return True
+
+
+def _is_same(wanted: str | None, said: str | None) -> bool:
+    return not wanted or not said or wanted == said
 
 
 class RequestOutcome(NamedTuple):

@@ -39,8 +39,10 @@ from ledger.payments.requests import (
     requests_of_object,
     try_again_at,
 )
-from ledger.payments.taking import ObjectTaker, RequestOutcome, RequestTaker, Taking
+from ledger.payments.taking import ObjectTaker, RequestOutcome, RequestTaker, Taking, is_of
 
+OTHER_DECISION: Final = "other_decision"
+"""The reason of a failure: the provider knows the key from something else that was decided."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -100,11 +102,13 @@ class AnswerTaker:
         self, taking: Taking, request: ProviderRequest, flight: Future[SeenObject]
     ) -> None:
         """Take the answer to a request, or decide what follows from its being none."""
-        taker = self._takers[request.kind]
+        taker, error = self._takers[request.kind], flight.exception()
+        if error is None and (found := flight.result().found) and not is_of(request, found):
+            error = OtherDecisionError(request, found)
         if lock_noted(taking.connection, request.key) != request.noted:
-            self._look_instead(taking, request, flight)
+            if error is None:
+                self._look_instead(taking, request, flight)
             return
-        error = flight.exception()
         if isinstance(error, DeclinedError | RefusedRequestError):
             state = error.state if isinstance(error, DeclinedError) else None
             outcome = taker.fail(taking, request, error)
@@ -118,7 +122,7 @@ class AnswerTaker:
         self, taking: Taking, request: ProviderRequest, flight: Future[SeenObject]
     ) -> None:
         """Somebody noted something newer: what was answered is looked up again, not taken."""
-        if flight.exception() is None and (found := flight.result().found) is not None:
+        if (found := flight.result().found) is not None:
             kind = OBJECT_OF[request.kind]
             name_object(taking.connection, request.key, found.id)
             tell_of_object(taking.connection, taking.provider, kind, found.id, taking.now)
@@ -149,7 +153,7 @@ class AnswerTaker:
                 if request.key not in second:
                     _note(taking, request, outcome, found.id)
             taker = self._objects.get(PaymentObjectKind(due.kind))
-            if taker is not None and not request_key(found):
+            if taker is not None and not requests:
                 taker.take(taking, found, gathered)
         object_done(taking.connection, taking.provider, due, taking.now)
 
@@ -158,7 +162,7 @@ class AnswerTaker:
         key = request_key(found)
         if key and all(request.key != key for request in about):
             made = find_request(taking.connection, key)
-            about = [made, *about] if made is not None else about
+            about = [made, *about] if made is not None and is_of(made, found) else about
         if untaken := {request.kind for request in about} - {*self._takers}:
             raise NobodyTakesItError(found.id, untaken)
         return about
@@ -177,6 +181,15 @@ class AnswerTaker:
         # Others' errors may say what stands in a row or an answer: only ours are made to be read.
         said = f": {error}" if isinstance(error, LedgerError) else ""
         _LOGGER.warning("%s is tried again at %s: %s%s", key, at.isoformat(), reason, said)
+
+
+class OtherDecisionError(RefusedRequestError):
+    """Under the key of a request the provider has what came of something else."""
+
+    def __init__(self, request: ProviderRequest, found: ProviderObject) -> None:
+        said = f"{found.id} bears the key {request.key}, and is not what that asks for"
+        super().__init__(OTHER_DECISION, said)
+        self.found = found
 
 
 class NobodyTakesItError(LedgerError):

@@ -252,7 +252,7 @@ def _book(taking: Taking, request: ProviderRequest, found: IntentState) -> None:
         currency=found.currency,
         amount_minor=found.taken_minor,
         allotments=(allotment,),
-        happened_at=taking.now if is_debit else found.created_at,
+        happened_at=taking.now if is_debit else taking.happened(found.created_at),
         recorded_by=request.decided_by,
         about=request.key,
     )

@@ -26,6 +26,7 @@ from ledger.payments.provider import (
     RefundState,
 )
 from ledger.payments.requests import find_request, requests_of_object
+from ledger.payments.taking import is_of
 
 _IS_BOOKED: LiteralString = """
 SELECT EXISTS (SELECT FROM movement WHERE source = %s AND kind = %s AND reference = %s)
@@ -106,7 +107,8 @@ def _is_ours(connection: Connection[Any], provider: PaymentProvider, wanted: Awa
             return False
     if requests_of_object(connection, provider.name, wanted.object_id):
         return True
-    if found.request_key and find_request(connection, found.request_key) is not None:
+    asked = find_request(connection, found.request_key) if found.request_key else None
+    if asked is not None and is_of(asked, found):
         return True
     # Made by hand, of a payment of ours: who takes refunds books it.
     return isinstance(found, RefundState) and bool(

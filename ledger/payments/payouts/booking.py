@@ -57,7 +57,7 @@ class Booker(NamedTuple):
         """Return what is booked of *matched* that nothing of ours explains."""
         line, to = matched.line, Allotment(UNMATCHED, matched.unexplained_minor)
         made = self.movement(MoneyKind.BANKED, payout, f"{payout.id}/{line.id}", to)
-        return made._replace(happened_at=line.created_at)
+        return made._replace(happened_at=min(line.created_at, payout.created_at))
 
     def difference(self, payout: PayoutState, minor: int) -> MoneyMovement:
         """Return what is booked where *payout* is *minor* more than its lines come to."""

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from ledger.database import connect
 from ledger.errors import LedgerError
 from ledger.payments.batches import record_movements
+from ledger.payments.due_objects import AT_ONCE
 from ledger.payments.movement import MoneyMovement
 from ledger.payments.payouts.awaiting import awaited_lines
 from ledger.payments.payouts.booking import Booker, PayoutSums
@@ -83,7 +84,7 @@ class PayoutTaker:
             for some in _some(lines):
                 matching.hold(held_movements(connection, booker, sources_of(some)))
                 matched = [matching.match(each) for each in some]
-                awaited |= awaited_lines(connection, provider, matched, payout.created_at)
+                awaited |= awaited_lines(connection, provider, matched, AT_ONCE)
         return GatheredPayout(lines, frozenset(awaited))
 
     def take(self, taking: Taking, found: ProviderObject, gathered: object) -> None:
@@ -94,6 +95,7 @@ class PayoutTaker:
                 has not said all of it.
         """
         payout, booker = _payout(found), Booker(taking.provider, self._legal_entity)
+        payout = payout._replace(created_at=taking.happened(payout.created_at))
         assert isinstance(gathered, GatheredPayout)
         with under_the_books(taking.connection):
             if not is_taken(taking.connection, taking.provider, payout.id):

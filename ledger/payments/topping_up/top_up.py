@@ -85,7 +85,7 @@ def decide_top_up(
     """
     known = find_request(connection, wanted.key)
     if known is None:
-        method = ready_methods(connection, [wanted.who]).get(wanted.who)
+        method = ready_methods(connection, [wanted.who], wanted.currency).get(wanted.who)
         if method is None:
             raise NoMethodError(wanted.who)
         request = ProviderRequest(
@@ -169,7 +169,7 @@ def _book(taking: Taking, request: ProviderRequest, found: IntentState) -> None:
         currency=found.currency,
         amount_minor=found.taken_minor,
         allotments=(Allotment(CLEARING, found.taken_minor),),
-        happened_at=taking.now if is_debit else found.created_at,
+        happened_at=taking.now if is_debit else taking.happened(found.created_at),
         recorded_by=request.decided_by,
         about=request.key,
     )
