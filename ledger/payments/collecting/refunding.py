@@ -13,7 +13,7 @@ reach, for it failed, came back to us: it is open on the work list, and sent aga
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -50,6 +50,11 @@ SELECT about, sum(minor)::bigint FROM allotment JOIN movement USING (number)
 WHERE document = %s AND document <> '' AND kind IN ('refunded', 'refund_failed') AND source = %s
     AND about = ANY (%s)
 GROUP BY about
+"""
+# What a bank took back for good goes back no second time: the provider would refuse to.
+_LOST: LiteralString = """
+SELECT intent_id, sum(greatest(taken_minor - given_back_minor, 0))::bigint FROM dispute
+WHERE provider = %s AND intent_id = ANY (%s) AND status = 'lost' GROUP BY intent_id
 """
 _BOOKED: LiteralString = """
 SELECT EXISTS (SELECT FROM movement WHERE about = %s AND about <> '' AND kind = 'refunded')
@@ -92,6 +97,8 @@ def refundable(connection: Connection[Any], provider: str, number: str) -> Refun
     left = Counter({intent: minor for intent, currency, minor in rows if currency == item.currency})
     for intent, minor in connection.execute(_BY_OTHERS, (number, provider, [*left])):
         left[intent] += minor
+    for intent, minor in lost_of_payments(connection, provider, [*left]).items():
+        left[intent] -= minor
     unbooked = failed = 0
     for each in requests_for(connection, number, RequestKind.REFUND):
         if each.state in (RequestState.FAILED, RequestState.GIVEN_UP):
@@ -109,6 +116,13 @@ def refundable(connection: Connection[Any], provider: str, number: str) -> Refun
         failed_minor=max(failed, 0),
         of_charges={intent: minor for intent, minor in sorted(left.items()) if minor > 0},
     )
+
+
+def lost_of_payments(
+    connection: Connection[Any], provider: str, intents: Sequence[str]
+) -> dict[str, int]:
+    """Return what was lost for good of payments by disputes, in minor units."""
+    return dict(connection.execute(_LOST, (provider, list(intents))).fetchall())
 
 
 class RefundCause(NamedTuple):

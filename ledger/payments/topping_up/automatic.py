@@ -131,7 +131,7 @@ class AutomaticTopUps:
             if not _is_low(known, account, left, now):
                 return 0
             who = PayingCustomer(self._provider, self._legal_entity, account.customer)
-            method = ready_methods(connection, [who]).get(who)
+            method = ready_methods(connection, [who], account.currency).get(who)
             own = [each for each in before if each.decided_by == BY]
             if method is None or _needs_customer(own, method.method_id):
                 return 0

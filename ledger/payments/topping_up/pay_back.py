@@ -25,6 +25,7 @@ from ledger.books.prepayments import (
     record_prepayment,
 )
 from ledger.errors import LedgerError
+from ledger.payments.collecting.refunding import lost_of_payments
 from ledger.payments.movement import CLEARING, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.provider import (
     PaymentProvider,
@@ -139,8 +140,10 @@ def _came(connection: Connection[Any], wanted: WantedTopUp) -> Iterator[tuple[st
         if each.state not in _OVER:
             intent = each.body["intent"]
             going[intent] = going.get(intent, 0) + each.amount_minor
-    for intent, _, minor in connection.execute(_CAME, asked).fetchall():
-        if (left := minor - going.get(intent, 0)) > 0:
+    came = connection.execute(_CAME, asked).fetchall()
+    lost = lost_of_payments(connection, wanted.who.provider, [intent for intent, *_ in came])
+    for intent, _, minor in came:
+        if (left := minor - going.get(intent, 0) - lost.get(intent, 0)) > 0:
             yield intent, left
 
 
@@ -211,7 +214,9 @@ def _book(
         currency=found.currency,
         amount_minor=minor,
         allotments=(Allotment(CLEARING, minor),),
-        happened_at=found.created_at if kind is MoneyKind.REFUNDED else taking.now,
+        happened_at=taking.now
+        if kind is MoneyKind.REFUND_FAILED
+        else taking.happened(found.created_at),
         recorded_by=request.decided_by,
         about=request.key,
     )
