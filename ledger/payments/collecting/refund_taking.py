@@ -21,10 +21,13 @@ from ledger.payments.requests import ProviderRequest, RequestState, requests_of_
 from ledger.payments.taking import RequestOutcome, Taking
 
 LOOKED_AGAIN: Final = timedelta(days=1)
-_RECEIVED: LiteralString = """
+# What a payment counts for by now: what it came for or went on to, less what went back by hand.
+_COUNTS_FOR: LiteralString = """
 SELECT legal_entity, account, party, document, sum(minor)::bigint
 FROM movement JOIN allotment USING (number)
-WHERE about = ANY (%s) AND about <> '' AND kind = 'received' AND source = %s
+WHERE about <> '' AND source = %(source)s AND (
+    about = ANY (%(keys)s) AND kind IN ('received', 'matched')
+    OR about = %(intent)s AND kind IN ('refunded', 'refund_failed'))
 GROUP BY legal_entity, account, party, document ORDER BY legal_entity, account, party, document
 """
 
@@ -84,7 +87,8 @@ class StrayRefundTaker:
             return
         requests = requests_of_object(connection, source, found.intent_id)
         keys = [each.key for each in requests]
-        rows = connection.execute(_RECEIVED, (keys, source)).fetchall()
+        asked = {"keys": keys, "intent": found.intent_id, "source": source}
+        rows = connection.execute(_COUNTS_FOR, asked).fetchall()
         if rows:
             whose = tuple(_out_of(rows, found.amount_minor))
             _book(taking, found, rows[0][0], whose, about=found.intent_id)
@@ -96,7 +100,7 @@ class StrayRefundTaker:
 def _out_of(rows: Sequence[tuple[Any, ...]], left: int) -> Iterator[Allotment]:
     """Yield what of documents *left* minor units come out of, and what nobody knows."""
     for _, account, party, document, minor in rows:
-        part = min(minor, left) if document else 0
+        part = min(max(minor, 0), left) if document else 0
         if part > 0:
             yield Allotment(account, part, party, document)
             left -= part
@@ -124,7 +128,7 @@ def _book(
             currency=found.currency,
             amount_minor=-found.amount_minor,
             allotments=tuple(each._replace(minor=-each.minor) for each in whose),
-            happened_at=found.created_at,
+            happened_at=taking.happened(found.created_at),
             recorded_by="refunding",
             about=about,
         )

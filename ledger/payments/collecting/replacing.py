@@ -94,7 +94,7 @@ def _moved(
     return MoneyMovement(
         kind=MoneyKind.MATCHED,
         source=provider,
-        reference=f"{new.number}<{about}"[:100],
+        reference=f"{new.number}<{old.number}<{about}"[:100],
         legal_entity=new.legal_entity,
         currency=new.currency,
         amount_minor=0,

@@ -39,7 +39,7 @@ class DisputeFacts(NamedTuple):
     """What is known of a dispute when it is booked.
 
     `before`: what was booked of it; `siblings`: of other disputes of the same payment. `received`:
-    how the money came, None where that is nothing of ours.
+    how the money came, None where that is nothing of ours; `moved_on`: what else it went on to.
     """
 
     state: DisputeState
@@ -49,6 +49,7 @@ class DisputeFacts(NamedTuple):
     siblings: Sequence[MoneyMovement]
     received: MoneyMovement | None
     now: datetime
+    moved_on: Sequence[MoneyMovement] = ()
 
 
 def dispute_movements(facts: DisputeFacts, lost_balance: LostBalance) -> list[MoneyMovement]:
@@ -127,10 +128,16 @@ def _lost(
 
 
 def _of_receipt(facts: DisputeFacts) -> Sequence[Allotment]:
+    """Return what the money counts for by now, in the order in which it came to."""
     received = facts.received
     if received is None or received.currency != facts.state.currency:
         return ()
-    return received.allotments
+    counts = _sums([received, *facts.moved_on])
+    return [
+        Allotment(account, minor, party, document)
+        for (account, party, document), minor in counts.items()
+        if minor > 0
+    ]
 
 
 def _sums(movements: Iterable[MoneyMovement], *kinds: MoneyKind) -> defaultdict[Place, int]:
@@ -160,7 +167,7 @@ def _movement(
         currency=state.currency,
         amount_minor=sum(each.minor for each in fit),
         allotments=fit,
-        happened_at=facts.now if facts.before or made else state.created_at,
+        happened_at=facts.now if facts.before or made else min(state.created_at, facts.now),
         recorded_by=RECORDED_BY,
         about=state.id,
     )

@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
-from ledger.payments.movement import MoneyMovement
+from ledger.payments.movement import MoneyKind, MoneyMovement
 from ledger.payments.provider import DisputeState
 from ledger.payments.recording import movements, movements_about
 
@@ -44,6 +44,16 @@ def movement_received(
     """Return the movement by which money came that has one of these *references*."""
     row = connection.execute(_RECEIVED, (provider, list(references))).fetchone()
     return None if row is None else movements(connection, [row[0]])[0]
+
+
+def moved_on(connection: Connection[Any], received: MoneyMovement | None) -> list[MoneyMovement]:
+    """Return by what money that came counts for other documents than those it came for."""
+    if received is None or not received.about:
+        return []
+    about = movements_about(connection, received.about)
+    return [
+        each for each in about if each.kind is MoneyKind.MATCHED and each.source == received.source
+    ]
 
 
 def movements_of_siblings(

@@ -10,10 +10,11 @@ from ledger.errors import LedgerError
 from ledger.payments.disputes.booking import DisputeFacts, dispute_movements
 from ledger.payments.disputes.store import (
     keep_dispute,
+    moved_on,
     movement_received,
     movements_of_siblings,
 )
-from ledger.payments.due_objects import tell_of_object
+from ledger.payments.due_objects import AT_ONCE, tell_of_object
 from ledger.payments.movement import UNMATCHED, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.provider import (
     DisputeState,
@@ -26,7 +27,7 @@ from ledger.payments.provider import (
 )
 from ledger.payments.recording import movements_about, record_movement, under_the_books
 from ledger.payments.requests import find_request
-from ledger.payments.taking import Taking
+from ledger.payments.taking import Taking, is_of
 
 TakeFromBalance = Callable[[Taking, MoneyMovement, int, str], Sequence[Allotment]]
 """Takes money that was paid in advance, and is lost now, from a prepaid balance: the movement by
@@ -77,10 +78,12 @@ class DisputeTaker:
         with connect(self._dsn) as connection:
             if movement_received(connection, provider.name, references) is not None:
                 return GatheredDispute(references, is_awaited=False)
-            is_ours = bool(intent.request_key and find_request(connection, intent.request_key))
+            key = intent.request_key
+            asked = find_request(connection, key) if key else None
+            is_ours = asked is not None and is_of(asked, intent)
             if is_ours:
-                kind, at = PaymentObjectKind.INTENT, state.created_at
-                tell_of_object(connection, provider.name, kind, intent.id, at)
+                kind = PaymentObjectKind.INTENT
+                tell_of_object(connection, provider.name, kind, intent.id, AT_ONCE)
         return GatheredDispute(references, is_awaited=is_ours)
 
     def take(self, taking: Taking, found: ProviderObject, gathered: object) -> None:
@@ -100,6 +103,7 @@ class DisputeTaker:
                 provider=taking.provider,
                 legal_entity=self._legal_entity,
                 before=movements_about(connection, state.id),
+                moved_on=moved_on(connection, received),
                 siblings=movements_of_siblings(connection, taking.provider, state),
                 received=received,
                 now=taking.now,

@@ -147,6 +147,19 @@ def test_what_is_lost_is_owed_again_by_the_documents_that_it_paid() -> None:
     assert standing(second) == {"cash": -300, "WL-2": 276, UNMATCHED: 24}
 
 
+def test_what_went_on_to_another_document_is_owed_again_by_that() -> None:
+    """4.76 were paid; the session was corrected to 3.00, and 1.76 given back."""
+    moved = received()._replace(
+        kind=MoneyKind.MATCHED,
+        allotments=(INVOICE._replace(minor=-300), OTHER),
+    )
+    facts = DisputeFacts(state(LOST, 476), STRIPE, "depot", [], [], received(INVOICE), NOON)
+    made = dispute_movements(facts._replace(moved_on=[moved]), lambda _: [])
+
+    # The 1.76 came back to the payer twice.
+    assert standing(made) == {"cash": -476, "WL-1": 176, "WL-2": 300}
+
+
 @pytest.mark.parametrize("came", [None, received(INVOICE)._replace(currency="SEK")])
 def test_what_was_lost_of_money_that_is_not_ours_a_person_decides(
     came: MoneyMovement | None,
