@@ -5,9 +5,10 @@ Source: Stripe's API reference; which fields, `ledger.payments.stripe.reading`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from ledger.payments.movement import STRIPE
 from ledger.payments.provider import (
@@ -48,6 +49,8 @@ from ledger.payments.stripe.reading import (
     read_setup,
 )
 
+_T = TypeVar("_T")
+_LOGGER: Final = logging.getLogger(__name__)
 _INTENTS: Final = "/v1/payment_intents"
 _LINES: Final = "/v1/balance_transactions"
 _MISSING: Final = "resource_missing"
@@ -254,7 +257,7 @@ class StripeProvider:
 
     def payouts(self, since: datetime) -> Iterator[PayoutState]:
         """Yield the payouts made since then, the newest first."""
-        return map(read_payout, self._calls.pages("/v1/payouts", created=_from(since)))
+        return _readable(read_payout, self._calls.pages("/v1/payouts", created=_from(since)))
 
     def balance_lines(self, payout_id: str) -> Iterator[BalanceLine]:
         """Yield what a payout consists of, the payout's own line among them."""
@@ -272,7 +275,7 @@ class StripeProvider:
         Stripe keeps events for 30 days.
         """
         pages = self._calls.pages("/v1/events", created=_from(since), types=list(EVENT_TYPES))
-        return map(read_notice, pages)
+        return _readable(read_notice, pages)
 
     def _known(self, intent_id: str) -> IntentState:
         found = self.look_up(PaymentObjectKind.INTENT, intent_id)
@@ -304,6 +307,17 @@ class StripeProvider:
         if answer.is_replayed and isinstance(made, str) and is_object_id(made):
             return self._calls.get(f"{_PLACES[kind].path}/{made}")
         return answer.data
+
+
+def _readable(
+    read: Callable[[Mapping[str, Any]], _T], found: Iterable[Mapping[str, Any]]
+) -> Iterator[_T]:
+    """Yield what can be read of a list: one that cannot keeps nobody from hearing of the others."""
+    for each in found:
+        try:
+            yield read(each)
+        except UnansweredError as error:
+            _LOGGER.warning("it is left out: %s", error)
 
 
 def _from(since: datetime) -> dict[str, int]:

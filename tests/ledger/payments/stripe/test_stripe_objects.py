@@ -74,9 +74,9 @@ def test_a_dispute_says_what_was_taken_for_it() -> None:
             ), status
 
 
-def test_payouts_and_what_they_consist_of_come_in_pages() -> None:
-    payout = {
-        "id": "po_1",
+def _payout(named: str) -> dict[str, object]:
+    return {
+        "id": named,
         "amount": 7000,
         "arrival_date": 1775088000,
         "created": 1774951200,
@@ -84,6 +84,10 @@ def test_payouts_and_what_they_consist_of_come_in_pages() -> None:
         "failure_code": None,
         "status": "in_transit",
     }
+
+
+def test_payouts_and_what_they_consist_of_come_in_pages() -> None:
+    payout = _payout("po_1")
     with scripted_stripe() as (server, provider):
         server.says(_page(payout, more=True), _page(payout | {"id": "po_0", "status": "paid"}))
         first, second = provider.payouts(_AT)
@@ -142,23 +146,24 @@ def test_what_there_is_not_is_none() -> None:
         assert provider.intent_of_charge("ch_1") == "pi_1"
 
 
-def test_events_tell_of_objects_that_we_know() -> None:
-    def event(number: int, kind: str, about: dict[str, object]) -> dict[str, object]:
-        return {
-            "id": f"evt_{number}",
-            "object": "event",
-            "type": kind,
-            "created": 1774951200 + number,
-            "livemode": False,
-            "data": {"object": about},
-        }
+def _event(number: int, kind: str, about: dict[str, object]) -> dict[str, object]:
+    return {
+        "id": f"evt_{number}",
+        "object": "event",
+        "type": kind,
+        "created": 1774951200 + number,
+        "livemode": False,
+        "data": {"object": about},
+    }
 
+
+def test_events_tell_of_objects_that_we_know() -> None:
     with scripted_stripe() as (server, provider):
         server.says(
             _page(
-                event(2, "payout.paid", {"object": "payout", "id": "po_1", "amount": 5}),
-                event(1, "payment_intent.succeeded", intent()),
-                event(0, "balance.available", {"object": "balance"}),
+                _event(2, "payout.paid", {"object": "payout", "id": "po_1", "amount": 5}),
+                _event(1, "payment_intent.succeeded", intent()),
+                _event(0, "balance.available", {"object": "balance"}),
             )
         )
         at = [_AT + timedelta(seconds=each) for each in range(3)]
@@ -169,6 +174,14 @@ def test_events_tell_of_objects_that_we_know() -> None:
         ]
         types = [key for key in server.heard[0].form if key.startswith("types")]
         assert 0 < len(types) <= 20
-        server.says(_page({"id": "evt_1"}))
-        with pytest.raises(UnansweredError):
-            list(provider.events(_AT))
+
+
+def test_what_cannot_be_read_keeps_nobody_from_hearing_of_the_others() -> None:
+    events = [_event(number, "payment_intent.succeeded", intent()) for number in range(3)]
+    payouts = [_payout(f"po_{number}") for number in range(3)]
+    with scripted_stripe() as (server, provider):
+        server.says(_page(events[0], events[1] | {"data": None}, {"id": 7}, events[2]))
+        assert [each.event_id for each in provider.events(_AT)] == ["evt_0", "evt_2"]
+        odd = payouts[1] | {"status": "on_the_moon"}
+        server.says(_page(payouts[0], odd, payouts[1] | {"currency": "xts"}, payouts[2]))
+        assert [each.id for each in provider.payouts(_AT)] == ["po_0", "po_2"]
