@@ -19,6 +19,7 @@ from ledger.errors import LedgerError
 from ledger.master_data.customers import Customer, PersonDetails
 from ledger.master_data.tokens import Token
 from ledger.partners.elsewhere import SESSION_OF_CDR
+from ledger.payments.collecting.methods import withdraw_methods
 from ledger.persons.holders import (
     customer_holder,
     driver_holder,
@@ -161,6 +162,8 @@ def erase_person(
         if person.kind == "customer":
             asked = {"subject": person.subject}
             gone += [subject for (subject,) in connection.execute(_PAYERS, asked)]
+            # Nobody is left who agrees: what is open waits for a person, no balance raises itself.
+            withdraw_methods(connection, person.subject, "erased")
         erase(connection, gone if person.kind == "driver" else [*gone, *person.tokens.values()])
 
 

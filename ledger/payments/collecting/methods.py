@@ -37,6 +37,15 @@ INSERT INTO payment_method (provider, legal_entity, customer, method_id, way, is
 VALUES (%(provider)s, %(legal_entity)s, %(customer)s, %(method_id)s, %(way)s, %(is_ready)s, %(at)s,
     %(reason)s)
 """
+_WITHDRAW: LiteralString = """
+INSERT INTO payment_method (provider, legal_entity, customer, method_id, way, is_ready, said_at,
+    reason)
+SELECT provider, legal_entity, customer, method_id, way, false, now(), %(reason)s
+FROM (
+    SELECT DISTINCT ON (provider, legal_entity, method_id) * FROM payment_method
+    WHERE customer = %(customer)s ORDER BY provider, legal_entity, method_id, number DESC
+) AS said WHERE is_ready
+"""
 _CUSTOMER: LiteralString = """
 SELECT provider_id FROM provider_customer
 WHERE provider = %s AND legal_entity = %s AND customer = %s
@@ -114,6 +123,12 @@ def say_method(
         return False
     connection.execute(_SAY, said)
     return True
+
+
+def withdraw_methods(connection: Connection[Any], customer: str, reason: str) -> int:
+    """Have *customer* charged by none of its methods any more, at anybody; return how many."""
+    asked = {"customer": customer, "reason": reason}
+    return connection.execute(_WITHDRAW, asked).rowcount
 
 
 def customer_at_provider(connection: Connection[Any], who: PayingCustomer) -> str | None:
