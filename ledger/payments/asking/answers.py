@@ -136,6 +136,8 @@ class AnswerTaker:
             _LOGGER.warning("%s %s is not there: it is left out", due.kind, due.object_id)
         else:
             requests = self._requests_about(taking, found)
+            if (key := request_key(found)) and not requests:
+                _LOGGER.warning("%s came of %s, which these books did not decide", found.id, key)
             known = {request.key: request.noted for request in looked.known}
             # A key that was forgotten made a second object: what was noted is of the first.
             second = {each.key for each in requests if each.object_id not in {None, found.id}}
