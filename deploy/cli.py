@@ -71,7 +71,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     app = app_for(given)
     try:
         result = app(given, exit_on_error=False, print_error=True, result_action="return_value")
-    except CycloptsError:
+    except (CycloptsError, UnicodeEncodeError) as error:
+        if isinstance(error, UnicodeEncodeError):
+            _complain_of_bytes(given, error)
         return MISUSED
     except REFUSALS as refusal:
         complain(str(refusal))
@@ -85,6 +87,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
         complain(f"the database does not answer: {error}")
         return WRONG
     return result if isinstance(result, int) else 0
+
+
+def _complain_of_bytes(arguments: Sequence[str], error: UnicodeEncodeError) -> None:
+    """Say which argument is no text: bytes that are no UTF-8 reach us as lone surrogates.
+
+    Raises:
+        UnicodeEncodeError: If each is text, so that *error* is a fault of ours.
+    """
+    for each in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in each):
+            shown = each.encode(errors="backslashreplace").decode()
+            complain(f"an argument is not UTF-8: {shown[:60]}")
+            return
+    raise error
 
 
 def _database_error() -> type[Exception]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.data_folder import PLAIN, READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
@@ -84,7 +84,7 @@ class Course:
     stages: Several = None
     """How many stations are asked up to each stage, or which share of all (1 10% 100%)."""
 
-    stop_at: Decimal = Decimal(10)
+    stop_at: Annotated[Decimal, PLAIN] = Decimal(10)
     """The per cent of the stations in opened stages at whose failure it stops."""
 
     tries: int = 2

@@ -1,13 +1,16 @@
-"""The options that commands share: which data folder they work on, and how much they list."""
+"""What commands share: which folder they work on, how much they list, how decimals are typed."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 from cyclopts.validators import Number
 
 from deploy.settings import Settings, load_settings
@@ -16,6 +19,24 @@ SHARED = Group("Where and how", sort_key=9)
 LIMIT_MAX: Final = 1_000_000
 Limit: TypeAlias = Annotated[int, Parameter(validator=Number(gte=1, lte=LIMIT_MAX))]
 """At most so many rows of a list."""
+_PLAIN: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,12})?", re.ASCII)
+
+
+def _decimal(_type: Any, tokens: Sequence[Token]) -> Decimal:  # noqa: ANN401 - cyclopts' own
+    """Return the decimal that was typed.
+
+    Raises:
+        ValueError: If it is none; the command line says so.
+    """
+    text = tokens[0].value
+    if not _PLAIN.fullmatch(text):
+        message = f'"{text[:60]}" is no plain number: digits, and a point before decimals, as 12.50'
+        raise ValueError(message)
+    return Decimal(text)
+
+
+PLAIN: Final = Parameter(converter=_decimal)
+"""Of a decimal: digits and a point. What Python reads beside that is no amount."""
 
 
 @Parameter(name="*")

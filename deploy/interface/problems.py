@@ -57,6 +57,8 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     UnknownInvoiceError: (HTTPStatus.NOT_FOUND, "unknown_invoice"),
     ErasedDocumentError: (HTTPStatus.NOT_FOUND, "erased"),
     NotRenderedError: (HTTPStatus.CONFLICT, "not_rendered"),
+    # A body that is nested deeper than anybody's.
+    RecursionError: (HTTPStatus.BAD_REQUEST, "bad_request"),
     LogError: (HTTPStatus.SERVICE_UNAVAILABLE, "log_away"),
     # U+0000: no table holds it.
     psycopg.DataError: (HTTPStatus.NOT_FOUND, "not_found"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
 
 RECEIPT_DAYS: Final = 90
 """So long after it is first looked for a receipt may be read by its link."""
+ASKED_SECONDS: Final = 8.0
+"""So long a driver waits until the provider has heard of the visit; then asks again."""
+ASKERS_MAX: Final = 8
+"""So many threads ask the provider: however slow it is, others' questions are answered."""
 TO_AGREE: Final = frozenset({VisitState.WANTED, VisitState.HOLDING})
 
 
@@ -84,12 +90,19 @@ class SeenVisit(msgspec.Struct, frozen=True, kw_only=True):
 class VisitDesk:
     """Serves drivers at the account that *settings* name; without a key nobody takes cards here."""
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
-        self._settings, self._now = settings, now
+    def __init__(
+        self,
+        settings: Settings,
+        now: Callable[[], datetime],
+        *,
+        asked_seconds: float = ASKED_SECONDS,
+    ) -> None:
+        self._settings, self._now, self._asked_seconds = settings, now, asked_seconds
         self._newest = NewestDeclarations()
         self._provider: StripeProvider | None = None
         self.opened, self.looked = AddressRates(VISITS_MAX), AddressRates(LOOKS_MAX)
         self._turn = threading.Lock()
+        self._askers = ThreadPoolExecutor(ASKERS_MAX, thread_name_prefix="visits")
 
     @property
     def publishable_key(self) -> str:
@@ -98,6 +111,7 @@ class VisitDesk:
 
     def close(self) -> None:
         """Let the provider's connections go."""
+        self._askers.shutdown(wait=False, cancel_futures=True)
         if self._provider is not None:
             self._provider.close()
 
@@ -150,11 +164,10 @@ class VisitDesk:
                 "(WATTLEDGER_STRIPE_PUBLISHABLE_KEY)",
             )
 
-    def told(self, opened: OpenedVisit, visit: CardVisit, price: str) -> StartedVisit:
-        """Return what its driver's device needs of *visit*; it asks the provider.
-
-        *visit* is as it stands now.
-        """
+    def told(
+        self, opened: OpenedVisit, visit: CardVisit, price: str, client_secret: str | None
+    ) -> StartedVisit:
+        """Return what its driver's device needs of *visit*, as it stands now."""
         return StartedVisit(
             visit=visit.number,
             secret=opened.secret,
@@ -163,7 +176,7 @@ class VisitDesk:
             amount=major(visit.amount_minor, visit.currency),
             currency=visit.currency,
             publishable_key=self.publishable_key,
-            client_secret=self.look(visit).client_secret,
+            client_secret=client_secret,
             price=price,
         )
 
@@ -191,16 +204,25 @@ class VisitDesk:
         ]
         return shown, links
 
-    def look(self, visit: CardVisit) -> AskedPayment:
+    async def look(self, visit: CardVisit) -> AskedPayment:
         """Return what lets the driver's device go on, while there is something to agree to.
 
-        It asks the provider, and holds no connection to the database meanwhile.
+        The provider is asked for it, in threads of its own and not for long: one that does not
+        answer leaves the process's own threads to what else is asked of the interface.
         """
         is_to_agree = visit.state in TO_AGREE and self._settings.stripe_key
         if visit.intent_id is None or not is_to_agree:
             return _NOTHING_ASKED
+        loop = asyncio.get_running_loop()
         try:
-            found = self._asked().look_up(PaymentObjectKind.INTENT, visit.intent_id)
+            async with asyncio.timeout(self._asked_seconds):
+                return await loop.run_in_executor(self._askers, self._look_up, visit.intent_id)
+        except TimeoutError:
+            return _NOTHING_ASKED
+
+    def _look_up(self, intent_id: str) -> AskedPayment:
+        try:
+            found = self._asked().look_up(PaymentObjectKind.INTENT, intent_id)
         except ProviderError:
             return _NOTHING_ASKED
         if not isinstance(found, IntentState):
@@ -219,5 +241,5 @@ class VisitDesk:
         with self._turn:
             if self._provider is None:
                 key, url = self._settings.stripe_key, self._settings.stripe_url
-                self._provider = StripeProvider(key, url=url)
+                self._provider = StripeProvider(key, url=url, answer_seconds=self._asked_seconds)
             return self._provider

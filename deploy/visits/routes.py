@@ -16,13 +16,14 @@ from litestar.params import FromPath, HeaderParameter, JSONBody
 from psycopg_pool import ConnectionPool
 
 from deploy.interface.app import FOR_ANYBODY
-from deploy.visits.desk import SeenVisit, StartedVisit, VisitDesk
-from deploy.visits.rates import AddressRates
+from deploy.visits.desk import ASKED_SECONDS, SeenVisit, StartedVisit, VisitDesk
+from deploy.visits.rates import AddressRates, network_of
 from ingest.commands.asking import StationCommands
 from ingest.partner_calls import PartnerCalls
 from ledger.payments.visits.kept import find_visit
 from ledger.payments.visits.opening import OpenedVisit, VisitRefusal, VisitRefusedError
 from ledger.payments.visits.visit import CardVisit, VisitState
+from projections.visit_view import VisitView
 
 Pool = NamedDependency[ConnectionPool[Any]]
 Desk = NamedDependency[VisitDesk]
@@ -48,8 +49,6 @@ _STATUSES: Final[Mapping[VisitRefusal, HTTPStatus]] = {
 NO_TOKEN: Final[Sequence[dict[str, list[str]]]] = ({},)
 """As OpenAPI says that nobody need show a token."""
 ANYBODY: Final = "a driver"
-ASKED_SECONDS: Final = 8.0
-"""So long a driver waits until the provider has heard of the visit; then asks again."""
 _LOOK_SECONDS: Final = 0.1
 
 
@@ -104,10 +103,11 @@ class VisitsController(Controller):
             await asyncio.sleep(_LOOK_SECONDS)
             found = await asyncio.to_thread(now, visit.number)
             visit = found or visit
-        return await asyncio.to_thread(visit_desk.told, made, visit, price)
+        asked = await visit_desk.look(visit)
+        return visit_desk.told(made, visit, price, asked.client_secret)
 
-    @get("/visits/{number:int}", opt=FOR_ANYBODY, security=NO_TOKEN, sync_to_thread=True)
-    def one(
+    @get("/visits/{number:int}", opt=FOR_ANYBODY, security=NO_TOKEN)
+    async def one(
         self,
         number: FromPath[int],
         secret: Secret,
@@ -117,20 +117,27 @@ class VisitsController(Controller):
     ) -> SeenVisit:
         """Return how far a visit is: energy and cost so far, in the end its receipt."""
         _check_rate(visit_desk.looked, request)
-        with pool.connection() as connection:
-            visit = None
-            if 0 < number <= NUMBER_MAX:
-                visit = visit_desk.find(connection, number, secret)
-            if visit is None:
-                # The same whether there is none or the secret is another's.
-                message = f"there is no visit {number} with this secret"
-                raise NotFoundException(message)
-            shown, receipts = visit_desk.view(connection, visit, secret)
-        told = visit_desk.look(visit)
-        if told.has_moved:
-            # The driver looks: nobody waits for the provider's word of it.
+
+        def seen() -> tuple[CardVisit, VisitView, list[str]]:
+            with pool.connection() as connection:
+                visit = None
+                if 0 < number <= NUMBER_MAX:
+                    visit = visit_desk.find(connection, number, secret)
+                if visit is None:
+                    # The same whether there is none or the secret is another's.
+                    message = f"there is no visit {number} with this secret"
+                    raise NotFoundException(message)
+                return visit, *visit_desk.view(connection, visit, secret)
+
+        def hasten() -> None:
             with pool.connection() as connection:
                 visit_desk.hasten(connection, visit)
+
+        visit, shown, receipts = await asyncio.to_thread(seen)
+        told = await visit_desk.look(visit)
+        if told.has_moved:
+            # The driver looks: nobody waits for the provider's word of it.
+            await asyncio.to_thread(hasten)
         return SeenVisit(visit=shown, client_secret=told.client_secret, receipts=receipts)
 
 
@@ -139,7 +146,7 @@ ROUTES: Final[Sequence[type[Controller]]] = (VisitsController,)
 
 def _check_rate(rates: AddressRates, request: Request[Any, Any, Any]) -> None:
     address = request.client.host if request.client else ""
-    if not rates.allows(address, time.monotonic()):
+    if not rates.allows(network_of(address), time.monotonic()):
         message = "too many questions from this address: wait some minutes"
         raise TooManyRequestsException(message)
 

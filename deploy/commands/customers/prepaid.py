@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
+from deploy.commands.data_folder import PLAIN, READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.login import login
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
@@ -44,7 +44,7 @@ class PaymentOptions:
 
 def top_up(
     customer: str,
-    amount: Decimal,
+    amount: Annotated[Decimal, PLAIN],
     /,
     *,
     payment: PaymentOptions,
@@ -66,7 +66,7 @@ def top_up(
 
 def pay_back(
     customer: str,
-    amount: Decimal,
+    amount: Annotated[Decimal, PLAIN],
     /,
     *,
     payment: PaymentOptions,
@@ -87,7 +87,7 @@ def pay_back(
 
 def charge(
     customer: str,
-    amount: Decimal,
+    amount: Annotated[Decimal, PLAIN],
     /,
     *,
     payment: PaymentOptions,
@@ -109,7 +109,7 @@ def charge(
 
 def refund(
     customer: str,
-    amount: Decimal,
+    amount: Annotated[Decimal, PLAIN],
     /,
     *,
     payment: PaymentOptions,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.data_folder import PLAIN, READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
 from deploy.errors import DeployError
 from deploy.output import complain, print_json, say
@@ -116,7 +116,7 @@ def refund(
     invoice: str,
     /,
     *,
-    amount: Decimal | None = None,
+    amount: Annotated[Decimal | None, PLAIN] = None,
     by: str | None = None,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from deploy.commands.closing.gathering import LegalEntity
-from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
+from deploy.commands.data_folder import PLAIN, READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.login import login
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
+NUMBER_MAX: Final = 2**63 - 1
 COLUMNS: Final = {
     "movement": "right",
     "moved": "left",
@@ -61,12 +65,12 @@ def unmatched(
 
 
 def match(
-    movement: int,
+    movement: Annotated[int, Parameter(validator=Number(gte=1, lte=NUMBER_MAX))],
     invoice: str | None = None,
     /,
     *,
     account: str | None = None,
-    amount: Decimal | None = None,
+    amount: Annotated[Decimal | None, PLAIN] = None,
     by: str | None = None,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:

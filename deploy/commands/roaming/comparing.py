@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 from cyclopts import Parameter
 
 from deploy.commands.closing.gathering import month_of
-from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
+from deploy.commands.data_folder import PLAIN, READ_FOLDER, Limit, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
@@ -83,7 +83,7 @@ class InvoiceTotals:
     currency: str = "EUR"
     """Its currency, in ISO 4217's three letters."""
 
-    total: Decimal | None = None
+    total: Annotated[Decimal | None, PLAIN] = None
     """What it asks for before taxes."""
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import msgspec
 from cyclopts import Group, Parameter
 
+from deploy.commands.data_folder import PLAIN
 from deploy.commands.tariffs.reading import compiled_tariff, monday_of
 from deploy.errors import DeployError
 from deploy.output import print_json, say, say_styled
@@ -45,13 +46,13 @@ class PointInSession:
     after: Annotated[str, Parameter(group=_STATE)] = "0 min"
     """How long the session lasts already: 90 min, 4 h."""
 
-    kwh: Annotated[Decimal, Parameter(group=_STATE)] = Decimal(0)
+    kwh: Annotated[Decimal, PLAIN, Parameter(group=_STATE)] = Decimal(0)
     """How much it has charged already."""
 
-    power: Annotated[Decimal | None, Parameter(group=_STATE)] = None
+    power: Annotated[Decimal | None, PLAIN, Parameter(group=_STATE)] = None
     """Power in kW (default: not measured)."""
 
-    current: Annotated[Decimal | None, Parameter(group=_STATE)] = None
+    current: Annotated[Decimal | None, PLAIN, Parameter(group=_STATE)] = None
     """Current in A, the sum over phases (default: not measured)."""
 
     @property

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from deploy.commands.data_folder import PLAIN
 from deploy.errors import DeployError
 from deploy.output import say
 
+_ABOVE_ZERO: Final = Parameter(validator=Number(gt=0))
 KWH: Final = Decimal(2)
 KW: Final = Decimal(100)
 """Faster than most cars, so that nobody waits; less than the most that a plug can bring."""
@@ -29,8 +34,8 @@ def simulate(
     *,
     password: str,
     url: str = "ws://127.0.0.1:9000",
-    kwh: Decimal = KWH,
-    kw: Decimal = KW,
+    kwh: Annotated[Decimal, PLAIN, _ABOVE_ZERO] = KWH,
+    kw: Annotated[Decimal, PLAIN, _ABOVE_ZERO] = KW,
 ) -> int:
     """Be a station that charges when it is told to start, until Ctrl-C ends it.
 

@@ -90,7 +90,8 @@ def give_back(
         if minor > found.by_hand_minor:
             raise TooMuchToGiveBackError(invoice, found)
         limit = policy.payment_approval_above.scaleb(currency_exponent(found.currency))
-        is_agreed = minor <= limit or _is_second(connection, invoice, minor, by=by)
+        # Of a part as of the whole: who gives it part by part is no other person.
+        is_agreed = found.by_hand_minor <= limit or _is_second(connection, invoice, minor, by=by)
         if not is_agreed:
             connection.execute(_PROPOSE, (invoice, minor, by, at))
             return RefundByHand(invoice, found.currency, minor, ())

@@ -135,7 +135,8 @@ def _decide(
     at: datetime,
 ) -> DecidedMatch:
     limit = declared.policy(at).payment_approval_above.scaleb(currency_exponent(line.currency))
-    if wanted.moved_minor > limit:
+    # Of a part as of the whole: who takes it part by part is no other person.
+    if max(wanted.moved_minor, abs(line.left_minor)) > limit:
         body = canonical_json([list(map(list, each)) for each in wanted])
         first = _first_person(connection, line, body, by=by)
         if first is None:

@@ -47,7 +47,7 @@ _KINDS: Final[Mapping[str, PaymentObjectKind]] = {
     "dispute": PaymentObjectKind.DISPUTE,
     "payout": PaymentObjectKind.PAYOUT,
 }
-_Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{1,100}$")]
+_Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{1,100}\Z")]
 
 
 class _Object(msgspec.Struct):

@@ -37,7 +37,7 @@ from ledger.payments.stripe.calls import (
     is_object_id,
     is_replayed_error,
 )
-from ledger.payments.stripe.connections import KeptConnections
+from ledger.payments.stripe.connections import ANSWER_SECONDS, KeptConnections
 from ledger.payments.stripe.notices import EVENT_TYPES, read_notice
 from ledger.payments.stripe.reading import (
     KEY_FIELD,
@@ -89,9 +89,9 @@ class StripeProvider:
     such amount (`ledger.payments.stripe.amounts`).
     """
 
-    def __init__(self, key: str, *, url: str = "") -> None:
+    def __init__(self, key: str, *, url: str = "", answer_seconds: float = ANSWER_SECONDS) -> None:
         at = url.rstrip("/") or STRIPE_URL
-        self._connections = KeptConnections(at)
+        self._connections = KeptConnections(at, answer_seconds=answer_seconds)
         self._calls = StripeCalls(key, self._connections, at)
 
     @property

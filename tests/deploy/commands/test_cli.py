@@ -72,6 +72,48 @@ def test_an_unknown_command_is_misuse(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("prepaid charge ada % --currency EUR --reference R-1", id="a top-up"),
+        pytest.param("payments refund HC-2026-000001 --amount %", id="a refund"),
+        pytest.param("payouts match 1 --account fees:x --amount %", id="a part of a movement"),
+        pytest.param("station simulate CS-001 --password secret --kwh %", id="a car's energy"),
+    ],
+)
+def test_an_amount_is_digits_and_a_point(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for amount in (
+        "1,5",
+        "1.000,50",
+        "NaN",
+        "sNaN",
+        "Infinity",
+        "1e3",
+        "1e999999999",
+        "5_0",
+        "\u0665",
+    ):
+        assert run([each.replace("%", amount) for each in words.split()]) == MISUSED
+
+        assert "is no plain number" in " ".join(capsys.readouterr().err.split("│")).replace(
+            "\n", " "
+        ), amount
+
+
+def test_a_number_that_no_table_holds_is_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["payouts", "match", str(2**63), "HC-2026-000001"]) == MISUSED
+
+    assert "Must be <=" in capsys.readouterr().err
+
+
+def test_a_file_may_be_called_by_bytes_that_are_no_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["apply", "no\udcffsuch.yaml"]) == WRONG
+
+    assert "cannot read no\\udcffsuch.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         pytest.param(["invoices"], "there is no data in", id="nothing was ever kept here"),

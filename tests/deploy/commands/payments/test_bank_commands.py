@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.cli import WRONG, run
+from deploy.cli import MISUSED, WRONG, run
 from deploy.settings import NAMES
 from ledger.database import connect
 from ledger.desk.paying.statements import parse_layout
@@ -98,6 +98,13 @@ def test_a_csv_needs_a_layout_and_what_is_wrong_is_said(
     assert (done["lines"], done["waiting"]) == (1, 0)
     assert run(["payments", "match", "20261113-1", wl(1)]) == WRONG
     assert "payments unmatched" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("place")
+def test_bytes_that_are_no_text_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["payments", "match", "20261113-\udcff", wl(1)]) == MISUSED
+
+    assert "an argument is not UTF-8: 20261113-\\udcff" in capsys.readouterr().err
 
 
 def test_of_two_files_none_is_booked_when_one_does_not_add_up(

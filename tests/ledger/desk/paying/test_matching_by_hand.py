@@ -156,6 +156,15 @@ def test_above_the_limit_another_person_says_the_same(books: Books) -> None:
     assert waiting(books) == {"undone": 2000}
 
 
+def test_part_by_part_one_person_decides_no_more(books: Books) -> None:
+    line = line_of(books, 2000)
+
+    assert decide(books, line, f"{wl(1)}:4.00").waits
+    assert decide(books, line, f"{wl(1)}:1.00").waits
+    assert not decide(books, line, f"{wl(1)}:1.00", by="bert").waits
+    assert waiting(books) == {"part_left": 1900}
+
+
 @pytest.mark.parametrize(
     ("documents", "rest", "why"),
     [

@@ -101,6 +101,15 @@ def test_above_the_limit_a_second_person_says_the_same(
     assert paper.net_minor() == 0
 
 
+def test_part_by_part_one_person_gives_no_more(payers: Payers, unreturned: str) -> None:
+    payers.set_policy(Policy(payment_approval_above=Decimal("4.75")))
+
+    assert give(payers, unreturned, "0.01") == []
+    assert give(payers, unreturned, "4.75") == []
+    assert give(payers, unreturned, "4.75", by="mallory") != []
+    assert give(payers, unreturned, "0.01") != []
+
+
 def test_another_amount_is_another_proposal(payers: Payers, unreturned: str) -> None:
     payers.set_policy(Policy(payment_approval_above=Decimal(1)))
 

@@ -95,6 +95,7 @@ _NONE: list[bytes] = [
     body_of(event(id="evt_1\u0000")),
     body_of(event(id="e" * 101)),
     body_of(event(id="../x")),
+    body_of(event(id="evt_1\n")),
     body_of(event(object="v2.core.event")),
     body_of(event(created="yesterday")),
     body_of(event(created=-1)),
@@ -138,6 +139,7 @@ _KINDS: list[tuple[dict[str, object], PaymentObjectKind | None, str]] = [
     ({"object": "charge", "id": "ch_1"}, None, "ch_1"),
     ({"object": "balance"}, None, ""),
     ({"object": "payout", "id": "../x"}, None, ""),
+    ({"object": "payout", "id": "po_1\n"}, None, ""),
     ({"object": "payout", "id": "4242 4242 4242 4242"}, None, ""),
 ]
 
