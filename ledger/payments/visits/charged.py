@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
@@ -12,8 +11,7 @@ from psycopg import Connection
 from ledger.payments.visits.visit import CardVisit
 from ledger.sessions.states import SessionState
 
-_OFF_BY: Final = timedelta(days=2)
-"""A station's clock may be off by so much, and its session is still found."""
+# By the token, which nobody else has: what a station's clock says of the start is no matter.
 _CHARGED: LiteralString = """
 SELECT asked.number, session.session_id, session.state, session.transaction_ref,
     EXISTS (SELECT FROM uninvoiced_session AS due WHERE due.session_id = session.session_id)
@@ -21,10 +19,9 @@ SELECT asked.number, session.session_id, session.state, session.transaction_ref,
                WHERE due.session_id = session.session_id),
     ARRAY(SELECT DISTINCT invoiced.number FROM invoiced_session AS invoiced
           WHERE invoiced.session_id = session.session_id ORDER BY invoiced.number)
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[])
-    AS asked (number, station_id, token_uid, since)
-JOIN session ON session.station_id = asked.station_id AND session.started_at >= asked.since
-    AND session.token_uid = asked.token_uid AND session.state <> 'replaced'
+FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS asked (number, station_id, token_uid)
+JOIN session ON session.token_uid = asked.token_uid AND session.station_id = asked.station_id
+    AND session.state <> 'replaced'
 ORDER BY asked.number, session.session_id
 """
 _DECIDED: Final = frozenset({SessionState.RATED, SessionState.RELEASED, SessionState.WRITTEN_OFF})
@@ -55,9 +52,7 @@ def charged_sessions(
 ) -> Mapping[int, Sequence[ChargedSession]]:
     """Return the sessions of each of *visits*, by its number."""
     found: defaultdict[int, list[ChargedSession]] = defaultdict(list)
-    rows = [
-        (each.number, each.station_id, each.token_uid, each.wanted_at - _OFF_BY) for each in visits
-    ]
+    rows = [(each.number, each.station_id, each.token_uid) for each in visits]
     columns = [list(column) for column in zip(*rows, strict=True)]
     if columns:
         for number, session_id, state, *more in connection.execute(_CHARGED, columns):

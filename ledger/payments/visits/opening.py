@@ -30,13 +30,14 @@ from tariffs.errors import TariffError
 SECRET_BYTES: Final = 32
 _UID_BYTES: Final = 9
 """Nobody guesses it; with its letter it is no longer than the shortest field for a token."""
+# Of OCPP 2.x a transaction may begin with the cable, before anybody says who charges.
 _OCCUPIED: LiteralString = """
 SELECT EXISTS (SELECT FROM visit_state
                WHERE station_id = %(station)s AND evse_id = %(evse)s
                AND state IN ('starting', 'charging'))
     OR EXISTS (SELECT FROM session
                WHERE station_id = %(station)s AND started_at >= %(since)s
-               AND evse_id = %(evse)s AND state = 'open')
+               AND evse_id = %(evse)s AND state = 'open' AND token_uid IS NOT NULL)
 """
 _OPEN_AT_MOST: Final = timedelta(days=3)
 """An older session that is open has lost its stop, rather than a car at the plug."""
