@@ -82,11 +82,13 @@ def visit_of_token(connection: Connection[Any], token_uid: str) -> CardVisit | N
 
 
 def live_visits(
-    connection: Connection[Any], states: Iterable[VisitState] = ()
+    connection: Connection[Any], states: Iterable[VisitState] = (), *, after: int = 0
 ) -> Iterator[list[CardVisit]]:
-    """Yield the visits that are not over, of *states* if any are named, in their order by pages."""
+    """Yield the visits that are not over, of *states* if any are named, in their order by pages.
+
+    Those after number *after*.
+    """
     wanted = [each.value for each in states] or [each for each in VisitState if each not in OVER]
-    after = 0
     query = (
         _COLUMNS
         + """WHERE state NOT IN ('captured', 'released', 'failed') AND state = ANY (%s)

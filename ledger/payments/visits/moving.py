@@ -28,6 +28,7 @@ from ledger.partners.station_calls import StationResult
 from ledger.payments.open_items import open_items
 from ledger.payments.requests import RequestKind
 from ledger.payments.visits.charged import ChargedSession, charged_sessions
+from ledger.payments.visits.fund import forget_costs
 from ledger.payments.visits.kept import live_visits, move_visit, note_reason
 from ledger.payments.visits.requesting import decide_for
 from ledger.payments.visits.visit import CardVisit, VisitEvent, VisitState
@@ -91,6 +92,8 @@ class VisitStep:
             moved = move_visit(
                 self._connection, visit, event, now=self._now, reason=reason, until=until
             )
+            if moved is not None and visit.state is VisitState.ENDED:
+                forget_costs(self._connection, visit)
         return moved is not None
 
     def _start(self, visit: CardVisit) -> bool:
