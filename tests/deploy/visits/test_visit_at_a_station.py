@@ -12,6 +12,7 @@ from deploy.running.replay import replay_and_compare
 from ledger.database import connect
 from ledger.log.postgres import PostgresEventLog
 from ledger.payments.open_items import open_item
+from ledger.payments.visits.opening import VisitRefusedError
 from ledger.payments.visits.visit import VisitState
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
@@ -174,3 +175,29 @@ async def test_a_late_start_of_a_visit_that_is_over_waits_for_a_person(
     with connect(database) as connection:
         rows = connection.execute("SELECT state, reasons FROM session").fetchall()
     assert rows == [("held", ["token_blocked"])]
+
+
+async def test_a_lost_stop_keeps_no_other_driver_from_the_plug_that_is_free(
+    database: str, tmp_path: Path
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        first = depot.open()
+        await depot.rest()
+        number = await depot.begin(driven)
+        await depot.meter(driven, number, 10_000)
+        await depot.rest()
+        with pytest.raises(VisitRefusedError, match="in use"):
+            depot.open()
+        freed = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+        await driven.call("StatusNotification", freed)
+        await depot.rest()
+        assert depot.visit(first).state is VisitState.ENDED
+        second = depot.open()
+        await depot.rest()
+        assert depot.visit(second).state is VisitState.STARTING
+        await depot.end(driven, number, 10_000)
+        await depot.rest()
+
+        assert depot.visit(first).state is VisitState.CAPTURED
+        assert sorted(depot.intents()) == [("canceled", 0), ("succeeded", COST)]
