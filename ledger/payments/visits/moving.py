@@ -3,7 +3,7 @@
     holding, the driver did not agree in time    -> released
     held                                         -> starting, one at an EVSE; the others released
     starting, a session with its token           -> charging
-    starting, refused, or no car in time         -> released
+    starting, refused, or no car in time         -> released; its hold is lost: failed
     charging, its session is over                -> ended
     ended, rated and on an invoice               -> what is open of it is taken, of what is held
     ended, nothing owed, or written off          -> released
@@ -111,6 +111,8 @@ class VisitStep:
             return self._move(visit, VisitEvent.SEEN, visit.reason)
         if visit.called is not None and visit.called not in _TOOK_EFFECT:
             return self._let_go(visit, f"station_{visit.called.lower()}")
+        if not visit.held_minor and visit.shown_at is None:
+            return self._let_go(visit, "hold_lost")  # nobody charges for nothing
         if not self._is_late(visit):
             return False
         if visit.shown_at is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from deploy.demo.provider.faults import ProviderFault
 from deploy.running.replay import replay_and_compare
 from ledger.database import connect
 from ledger.log.postgres import PostgresEventLog
+from ledger.payments.due_objects import tell_of_object
+from ledger.payments.movement import STRIPE
 from ledger.payments.open_items import open_item
+from ledger.payments.provider import PaymentObjectKind
 from ledger.payments.visits.opening import VisitRefusedError
 from ledger.payments.visits.visit import VisitState
 from ledger.rating.decisions import SessionRated
@@ -201,3 +205,24 @@ async def test_a_lost_stop_keeps_no_other_driver_from_the_plug_that_is_free(
 
         assert depot.visit(first).state is VisitState.CAPTURED
         assert sorted(depot.intents()) == [("canceled", 0), ("succeeded", COST)]
+
+
+async def test_nobody_begins_with_a_hold_that_the_bank_took_back(
+    database: str, tmp_path: Path
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        opened = depot.open()
+        await depot.rest()
+        intent = depot.visit(opened).intent_id or ""
+        depot.fake.expire_hold(intent)
+        with connect(database) as connection:
+            at = depot.clock.now()
+            tell_of_object(connection, STRIPE, PaymentObjectKind.INTENT, intent, at)
+        await asyncio.to_thread(depot.payments.run_once)
+        asked = await driven.call("Authorize", {"idTag": driven.uid()})
+        assert depot.visit(opened).state is VisitState.STARTING
+        await depot.rest()
+
+        assert asked["idTagInfo"]["status"] == "Blocked"
+        assert depot.visit(opened)[12:15:2] == (VisitState.FAILED, "hold_lost")
