@@ -31,7 +31,7 @@ from ledger.partners.station_calls import (
 )
 from ledger.payments.visits.charged import charged_sessions
 from ledger.payments.visits.kept import live_visits, note_call
-from ledger.payments.visits.moving import move_visits
+from ledger.payments.visits.moving import MovedVisits, VisitStep, move_visits
 from ledger.payments.visits.raising import HoldRaiser, PriceNow
 from ledger.payments.visits.visit import CardVisit, VisitState
 from ledger.persons.store import SPELT
@@ -97,7 +97,11 @@ class VisitRunner:
 
     async def run_once(self) -> int:
         """Move visits on and begin the calls that follow; return how many were moved."""
-        moved, calls = await asyncio.to_thread(self._look)
+        (moved, without_car), calls = await asyncio.to_thread(self._look)
+        for visit in without_car[:AT_ONCE]:
+            is_away = not await self._calls.is_connected(visit.station_id)
+            no_car = partial(self._no_car, visit, is_away=is_away)
+            moved += await asyncio.to_thread(no_car)
         self._calling = {key: task for key, task in self._calling.items() if not task.done()}
         for call in calls:
             if call.id not in self._calling and len(self._calling) < AT_ONCE:
@@ -120,20 +124,26 @@ class VisitRunner:
         lease, self._lease = self._lease, None
         leave(connection, lease)
 
-    def _look(self) -> tuple[int, list[_Call]]:
+    def _look(self) -> tuple[MovedVisits, list[_Call]]:
         if self._connection is None:
             self._connection = connect(self._dsn)
         connection, now = self._connection, self._now()
         if self._lease is None:
             self._lease = take_lease(connection, LEASE, holder=self._holder, seconds=LEASE_SECONDS)
             if self._lease is None:
-                return 0, []
+                return MovedVisits(0, []), []
         with connection.transaction():
             hold_lease(connection, self._lease, seconds=LEASE_SECONDS)
         declared = self._newest.of(connection)
         moved = move_visits(connection, declared, now)
         self._raiser.run_once(connection, declared, now)
         return moved, [*self._starts(connection), *self._ends(connection)]
+
+    def _no_car(self, visit: CardVisit, *, is_away: bool) -> bool:
+        if self._connection is None:
+            return False
+        declared = self._newest.of(self._connection)
+        return VisitStep(self._connection, declared, self._now()).no_car(visit, is_away=is_away)
 
     def _starts(self, connection: Connection[Any]) -> list[_Call]:
         """Return the calls that start visits, of which nothing is known yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -226,3 +227,33 @@ async def test_nobody_begins_with_a_hold_that_the_bank_took_back(
 
         assert asked["idTagInfo"]["status"] == "Blocked"
         assert depot.visit(opened)[12:15:2] == (VisitState.FAILED, "hold_lost")
+
+
+@pytest.mark.parametrize(
+    ("hours", "ends"),
+    [
+        pytest.param(3, VisitState.CAPTURED, id="what it did meanwhile is paid"),
+        pytest.param(25, VisitState.RELEASED, id="but a day at most"),
+    ],
+)
+async def test_a_station_that_loses_its_connection_before_the_start_is_waited_for(
+    database: str, tmp_path: Path, hours: int, ends: VisitState
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        opened = depot.open()
+        await depot.rest()
+        at, uid = depot.clock.now() + timedelta(minutes=2), driven.uid()
+        await driven.station.socket.close()
+        for _ in range(hours):
+            depot.passes(60)
+            await depot.rest()
+        back = await depot.station()
+        start = {"connectorId": 1, "idTag": uid, "meterStart": 0, "timestamp": at.isoformat()}
+        begun = await back.call("StartTransaction", start)
+        stop = {"transactionId": begun["transactionId"], "meterStop": 10_000}
+        until = at + timedelta(hours=1)
+        await back.call("StopTransaction", stop | {"timestamp": until.isoformat()})
+        await depot.rest()
+
+        assert depot.visit(opened).state is ends
