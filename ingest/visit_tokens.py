@@ -6,6 +6,7 @@ nobody wait: all that are shown at the same moment are looked up with one statem
     its station, while it is started or charges   Accepted, and its line says which visit
     another station                               not at this location
     the visit is over, or not yet paid            Blocked
+    the bank took back what was put aside         no credit
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class VisitTokens:
             reference=str(found.number),
             remembered_until=at + REMEMBERED,
             # A station that knows limits is told how far it may go.
-            credit=Credit(found.held, is_enough=True),
+            credit=Credit(found.held, is_enough=found.held > 0),
         )
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from deploy.observing.metrics import Durations, Reported
+from deploy.observing.metrics import METRICS, Durations, Reported
 
 
 def exposition(reports: Iterable[Reported]) -> bytes:
@@ -47,3 +47,12 @@ def _family(each: Reported) -> Metric:
     for named, value in values.items():
         numbers.add_metric(named, value)
     return numbers
+
+
+def metrics_table() -> str:
+    """Return the table of metrics that docs/operations.md shows, as Markdown."""
+    rows = ["| metric | labels | kind | told by | meaning |", "|---|---|---|---|---|"]
+    for name, kind, labels, part, meaning in METRICS:
+        shown = ", ".join(f"`{label}`" for label in labels) or "-"
+        rows.append(f"| `{name}` | {shown} | {kind} | {part or 'each'} | {meaning} |")
+    return "\n".join(rows) + "\n"

@@ -370,27 +370,31 @@ MONEY_FOR_PEOPLE: Final = Metric(
     " customer (`asks_customer`), bank lines that fit nothing (`unmatched`), up to 10,000 each.",
 )
 
+VISITS: Final = Metric(
+    "wattledger_visits",
+    "gauge",
+    ("state",),
+    "payments",
+    "Drivers who pay by card at a station: visits that are not over, counted up to 10,000.",
+)
+VISIT_STANDS: Final = Metric(
+    "wattledger_visit_stands_seconds",
+    "gauge",
+    ("state",),
+    "payments",
+    "Since when the one of them stands there that does longest; `ended`: until its price is known.",
+)
 METRICS: Final = (
-    *(BUILD_INFO, READY, BEAT_AGE, BOOKS_READABLE),
-    *(RESTARTS, PART_RUNNING),
+    *(BUILD_INFO, READY, BEAT_AGE, BOOKS_READABLE, RESTARTS, PART_RUNNING),
     *(CONNECTIONS, OPENED, REFUSED, FRAMES, PRICES_TOLD),
     *(APPEND_SECONDS, APPEND_FAILURES, APPENDS_WAITING),
     *(LAG_LINES, LAG_RECORDS, LAG_SECONDS, RECORDS_TAKEN, DECISIONS),
-    *(SESSIONS, SET_ASIDE, OUTBOX_WAITING, RESTING),
-    *(ISSUED, FAILING),
+    *(SESSIONS, SET_ASIDE, OUTBOX_WAITING, RESTING, ISSUED, FAILING),
     *(EVENTS_PUBLISHED, EVENTS_WAITING, PUBLISHES),
     *(RENDERED, DOCUMENTS_WAITING, DOCUMENTS_FAILING, DELIVERED, DELIVERIES),
     *(PARTNER_WAITING, PARTNER_OLDEST, PARTNER_DEAD, PARTNER_LINKS, PARTNER_CALLS),
     *(CDRS_MADE, CDRS_REFUSED, CDRS_RECEIVED),
     *(PROVIDER_LEADS, PROVIDER_CALLS, PROVIDER_REQUESTS),
     *(PROVIDER_UNANSWERED, PROVIDER_OBJECTS, PROVIDER_FAILING, MONEY_FOR_PEOPLE),
+    *(VISITS, VISIT_STANDS),
 )
-
-
-def metrics_table() -> str:
-    """Return the table of metrics that docs/operations.md shows, as Markdown."""
-    rows = ["| metric | labels | kind | told by | meaning |", "|---|---|---|---|---|"]
-    for name, kind, labels, part, meaning in METRICS:
-        shown = ", ".join(f"`{label}`" for label in labels) or "-"
-        rows.append(f"| `{name}` | {shown} | {kind} | {part or 'each'} | {meaning} |")
-    return "\n".join(rows) + "\n"

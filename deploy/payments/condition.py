@@ -12,6 +12,7 @@ from deploy.observing.books import BooksReader
 from deploy.observing.metrics import BOOKS_READABLE, Reported, report
 from deploy.observing.sample import Sample
 from deploy.observing.watch import Condition, Unready
+from ledger.payments.visits.visit import OVER, VisitState
 
 if TYPE_CHECKING:
     from ledger.payments.runner import PaymentRunner
@@ -42,6 +43,21 @@ SELECT wanted.state, (
     ) AS counted)
 FROM (VALUES ('asks_customer'), ('given_up')) AS wanted (state)
 """
+_VISITS: LiteralString = """
+SELECT live.state, count(*), extract(epoch FROM clock_timestamp() - min(taken_at))::float8
+FROM (
+    SELECT number, place, state FROM visit_state
+    WHERE state NOT IN ('captured', 'released', 'failed') ORDER BY number LIMIT %(most)s
+) AS live JOIN visit_step USING (number, place) GROUP BY live.state
+"""
+_LIVE_VISITS: Final = tuple(each.value for each in VisitState if each not in OVER)
+
+
+class StandingVisits(NamedTuple):
+    """How many visits are in a state, and since when the one that is there longest."""
+
+    number: int = 0
+    seconds: float = 0.0
 
 
 class PaymentsState(NamedTuple):
@@ -53,6 +69,8 @@ class PaymentsState(NamedTuple):
     failing: int
     people: Mapping[str, int]
     """What waits for a person."""
+    visits: Mapping[str, StandingVisits]
+    """By state, those that are over left out."""
 
 
 class PaymentsCondition:
@@ -103,6 +121,8 @@ class PaymentsCondition:
                 report(metrics.PROVIDER_OBJECTS, state.objects),
                 report(metrics.PROVIDER_FAILING, state.failing),
                 report(metrics.MONEY_FOR_PEOPLE, state.people),
+                report(metrics.VISITS, {k: v.number for k, v in state.visits.items()}),
+                report(metrics.VISIT_STANDS, {k: v.seconds for k, v in state.visits.items()}),
             ]
         return Condition(unready, told)
 
@@ -111,6 +131,7 @@ def payments_state(connection: Connection[Any]) -> PaymentsState:
     """Return what waits; counted up to COUNTED_MAX, so that it costs the same whatever waits."""
     asked = {"most": COUNTED_MAX}
     rows = connection.execute(_REQUESTS, asked).fetchall()
+    standing = connection.execute(_VISITS, asked).fetchall()
     [(objects, failing)] = connection.execute(_OBJECTS, asked).fetchall()
     return PaymentsState(
         requests=dict.fromkeys(WAITING, 0) | {state: number for state, number, _ in rows},
@@ -118,4 +139,6 @@ def payments_state(connection: Connection[Any]) -> PaymentsState:
         objects=objects,
         failing=failing,
         people=dict(connection.execute(_PEOPLE, asked).fetchall()),
+        visits=dict.fromkeys(_LIVE_VISITS, StandingVisits())
+        | {state: StandingVisits(number, max(seconds, 0.0)) for state, number, seconds in standing},
     )

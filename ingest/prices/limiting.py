@@ -13,6 +13,7 @@ is told to stop:
     4.90 EUR so far, 5.00 left, 5.02 if it goes on as it does until the stop is obeyed -> the same
     9.50 EUR left by now, for its payer paid                                -> it goes on
     a silent station, which as it does will have used it up in 80 seconds   -> looked at then
+    the books are behind, or away, and those are over                       -> told to stop
 
 What is left changes while it charges: by other sessions of its payer, and by what is paid. So one
 at a station that knows limits is looked at, too: it is told the new limit, and to stop where it has
@@ -72,7 +73,8 @@ class _Watched:
 
     `is_settled`: it has no limits, or was told to stop. `is_funded`: its payer has only so much for
     it; None: not asked yet. `subject` is its token's, where this connection heard it. `limits` are
-    all that it has by that, `chosen` those of its driver.
+    all that it has by that, `chosen` those of its driver. `spent_at`: when `session` uses up what
+    was left, if it goes on as it did when it was looked at last.
     """
 
     __slots__ = (
@@ -83,6 +85,8 @@ class _Watched:
         "limits",
         "line",
         "looked_at",
+        "session",
+        "spent_at",
         "subject",
         "told",
     )
@@ -94,6 +98,7 @@ class _Watched:
         self.chosen, self.limits = NOTHING_CHOSEN, NO_LIMITS
         self.told: Mapping[str, Decimal | int] = {}
         self.looked_at, self.due_at = -math.inf, math.inf
+        self.session, self.spent_at = "", math.inf
 
 
 class LimitWatch:
@@ -202,7 +207,7 @@ class LimitWatch:
                 if terms.has_funds:
                     await self._ask_funds(watched)
         except (TimeoutError, psycopg.Error):
-            self._again(watched, BEHIND_SECONDS)
+            self._not_known(watched)
             return
         if not (is_limited or watched.is_funded):
             return
@@ -212,6 +217,16 @@ class LimitWatch:
         elif watched.is_funded:
             # Who prices had no time: what is left may be used up meanwhile.
             self._again(watched, LOOK_EVERY_SECONDS)
+
+    def _not_known(self, watched: _Watched) -> None:
+        """Go by what was known, where the books do not say how far a transaction is."""
+        left = watched.spent_at - self._loop.time()
+        if left > 0:
+            self._again(watched, min(left, BEHIND_SECONDS))
+            return
+        watched.is_settled = True
+        _LOGGER.warning("the books are behind: %s is stopped as it went on", watched.session)
+        self._begin(self._stop(watched, watched.session, "money"))
 
     async def _ask_funds(self, watched: _Watched) -> None:
         """Ask, once, whether the payer of a transaction has only so much for it."""
@@ -239,6 +254,10 @@ class LimitWatch:
             self._again(watched, min(left, DAY_SECONDS))
         if watched.is_funded:
             self._again(watched, MONEY_SECONDS if money is None else seconds_left(money))
+        watched.session, watched.spent_at = found.session, math.inf
+        if money is not None and money.per_second > 0 and not self._knows_limits:
+            left_s = min(int((money.limit - money.ahead) / money.per_second), DAY_SECONDS)
+            watched.spent_at = self._loop.time() + left_s
 
     def _again(self, watched: _Watched, seconds: float) -> None:
         watched.due_at = min(watched.due_at, self._loop.time() + seconds)

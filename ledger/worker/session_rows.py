@@ -162,6 +162,10 @@ class SessionRow(msgspec.Struct, kw_only=True):
         place = self.connector_id if self.evse_id is None else self.evse_id
         return None not in (place, place_of(fact)) and place != place_of(fact)
 
+    def is_named_by(self, fact: SessionUpdated) -> bool:
+        """Whether *fact* is the first to say who charges: the cable had begun the transaction."""
+        return self.token_uid is None and fact.token_uid is not None
+
     def is_of(self, window: Window) -> bool:
         """Whether *window* is where this session lies."""
         return self.lies is not None and self.lies.starts_at == window.starts_at

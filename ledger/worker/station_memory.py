@@ -225,7 +225,9 @@ class StationMemory:
         if len(rows) > 1 or rows[0].facts_from is not None:
             index = bisect_right(rows, dated(fact, traits(fact.station_id, at)), key=_begins)
             row = rows[index - 1] if index else None
-        return None if row is None or row.is_elsewhere(fact) else row
+        if row is None or row.is_elsewhere(fact) or row.is_named_by(fact):
+            return None
+        return row
 
     @property
     def waits_since(self) -> WaitsSince:

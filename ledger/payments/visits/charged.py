@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
@@ -12,37 +11,47 @@ from psycopg import Connection
 from ledger.payments.visits.visit import CardVisit
 from ledger.sessions.states import SessionState
 
-_OFF_BY: Final = timedelta(days=2)
-"""A station's clock may be off by so much, and its session is still found."""
-_CHARGED: LiteralString = """
-SELECT asked.number, session.session_id, session.state, session.transaction_ref,
+# Its plug was said to be free after the last word of the session: the car is gone, and its stop, if
+# it comes at all, is late. (A plug of 1.6 is an EVSE; plug 0 of an EVSE is the EVSE.)
+IS_FREED: LiteralString = """
+EXISTS (SELECT FROM connector_state AS plug
+        WHERE plug.station_id = session.station_id AND plug.evse_id = session.evse_id
+        AND plug.connector_id IN (0, coalesce(session.connector_id, 1))
+        AND plug.status = 'Available' AND plug.received_at >= session.last_fact_at)
+"""
+# By the token, which nobody else has: what a station's clock says of the start is no matter.
+_CHARGED: LiteralString = f"""
+SELECT asked.number, session.session_id, session.state, session.transaction_ref, {IS_FREED},
     EXISTS (SELECT FROM uninvoiced_session AS due WHERE due.session_id = session.session_id)
     OR EXISTS (SELECT FROM correction_to_document AS due
                WHERE due.session_id = session.session_id),
     ARRAY(SELECT DISTINCT invoiced.number FROM invoiced_session AS invoiced
           WHERE invoiced.session_id = session.session_id ORDER BY invoiced.number)
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[])
-    AS asked (number, station_id, token_uid, since)
-JOIN session ON session.station_id = asked.station_id AND session.started_at >= asked.since
-    AND session.token_uid = asked.token_uid AND session.state <> 'replaced'
+FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS asked (number, station_id, token_uid)
+JOIN session ON session.token_uid = asked.token_uid AND session.station_id = asked.station_id
+    AND session.state <> 'replaced'
 ORDER BY asked.number, session.session_id
-"""
+"""  # noqa: S608 - a constant
 _DECIDED: Final = frozenset({SessionState.RATED, SessionState.RELEASED, SessionState.WRITTEN_OFF})
 
 
 class ChargedSession(NamedTuple):
-    """A session of a visit; `waits`: for a document. `invoices` are what it stands on."""
+    """A session of a visit; `waits`: for a document. `invoices` are what it stands on.
+
+    `is_freed`: its plug is free again, though its stop never came.
+    """
 
     session_id: str
     state: SessionState
     transaction_ref: str
+    is_freed: bool
     waits: bool
     invoices: tuple[str, ...]
 
     @property
     def is_open(self) -> bool:
         """Whether it goes on."""
-        return self.state is SessionState.OPEN
+        return self.state is SessionState.OPEN and not self.is_freed
 
     @property
     def is_settled(self) -> bool:
@@ -55,14 +64,13 @@ def charged_sessions(
 ) -> Mapping[int, Sequence[ChargedSession]]:
     """Return the sessions of each of *visits*, by its number."""
     found: defaultdict[int, list[ChargedSession]] = defaultdict(list)
-    rows = [
-        (each.number, each.station_id, each.token_uid, each.wanted_at - _OFF_BY) for each in visits
-    ]
+    rows = [(each.number, each.station_id, each.token_uid) for each in visits]
     columns = [list(column) for column in zip(*rows, strict=True)]
     if columns:
         for number, session_id, state, *more in connection.execute(_CHARGED, columns):
-            reference, waits, invoices = more
-            found[number].append(
-                ChargedSession(session_id, SessionState(state), reference, waits, tuple(invoices))
+            reference, is_freed, waits, invoices = more
+            session = ChargedSession(
+                session_id, SessionState(state), reference, is_freed, waits, tuple(invoices)
             )
+            found[number].append(session)
     return found

@@ -41,6 +41,9 @@ UPDATE visit_state SET intent_id = %(intent)s, held_minor = %(held)s,
 WHERE number = %(number)s
 """
 _NOTE_REASON: LiteralString = "UPDATE visit_state SET reason = %s WHERE number = %s"
+_NOTE_UNTIL: LiteralString = """
+UPDATE visit_state SET until = %s WHERE number = %s AND place = %s
+"""
 _NOTE_CALL: LiteralString = """
 UPDATE visit_state SET call_id = %s, called = %s WHERE number = %s AND place = %s
 """
@@ -82,11 +85,13 @@ def visit_of_token(connection: Connection[Any], token_uid: str) -> CardVisit | N
 
 
 def live_visits(
-    connection: Connection[Any], states: Iterable[VisitState] = ()
+    connection: Connection[Any], states: Iterable[VisitState] = (), *, after: int = 0
 ) -> Iterator[list[CardVisit]]:
-    """Yield the visits that are not over, of *states* if any are named, in their order by pages."""
+    """Yield the visits that are not over, of *states* if any are named, in their order by pages.
+
+    Those after number *after*.
+    """
     wanted = [each.value for each in states] or [each for each in VisitState if each not in OVER]
-    after = 0
     query = (
         _COLUMNS
         + """WHERE state NOT IN ('captured', 'released', 'failed') AND state = ANY (%s)
@@ -161,6 +166,11 @@ def note_reason(connection: Connection[Any], visit: CardVisit, reason: str) -> C
     """Note what is to be said of a visit where it is."""
     connection.execute(_NOTE_REASON, (reason, visit.number))
     return visit._replace(reason=reason)
+
+
+def note_until(connection: Connection[Any], visit: CardVisit, until: datetime) -> None:
+    """Note until when whoever a visit waits for is waited for, where it is."""
+    connection.execute(_NOTE_UNTIL, (until, visit.number, visit.place))
 
 
 def note_call(connection: Connection[Any], visit: CardVisit, called: str | None) -> None:

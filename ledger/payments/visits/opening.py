@@ -18,6 +18,7 @@ from ledger.errors import LedgerError
 from ledger.master_data.policies import Policy
 from ledger.master_data.stations import Station
 from ledger.payments.requests import RequestKind
+from ledger.payments.visits.charged import IS_FREED
 from ledger.payments.visits.kept import add_visit, digest_of
 from ledger.payments.visits.likely_price import likely_hold
 from ledger.payments.visits.requesting import decide_for
@@ -30,14 +31,16 @@ from tariffs.errors import TariffError
 SECRET_BYTES: Final = 32
 _UID_BYTES: Final = 9
 """Nobody guesses it; with its letter it is no longer than the shortest field for a token."""
-_OCCUPIED: LiteralString = """
+# Of OCPP 2.x a transaction may begin with the cable, before anybody says who charges.
+_OCCUPIED: LiteralString = f"""
 SELECT EXISTS (SELECT FROM visit_state
                WHERE station_id = %(station)s AND evse_id = %(evse)s
                AND state IN ('starting', 'charging'))
     OR EXISTS (SELECT FROM session
                WHERE station_id = %(station)s AND started_at >= %(since)s
-               AND evse_id = %(evse)s AND state = 'open')
-"""
+               AND evse_id = %(evse)s AND state = 'open' AND token_uid IS NOT NULL
+               AND NOT {IS_FREED})
+"""  # noqa: S608 - a constant
 _OPEN_AT_MOST: Final = timedelta(days=3)
 """An older session that is open has lost its stop, rather than a car at the plug."""
 

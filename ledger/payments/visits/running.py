@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -26,15 +25,14 @@ from ledger.errors import LedgerError
 from ledger.leases import Lease, LeaseLostError, hold_lease, leave, take_lease
 from ledger.partners.station_calls import (
     StationCalls,
-    StationResult,
     WantedCall,
     WantedEnd,
     WantedStart,
 )
 from ledger.payments.visits.charged import charged_sessions
 from ledger.payments.visits.kept import live_visits, note_call
-from ledger.payments.visits.moving import move_visits
-from ledger.payments.visits.raising import PriceNow, raise_holds
+from ledger.payments.visits.moving import MovedVisits, VisitStep, move_visits
+from ledger.payments.visits.raising import HoldRaiser, PriceNow
 from ledger.payments.visits.visit import CardVisit, VisitState
 from ledger.persons.store import SPELT
 
@@ -44,7 +42,8 @@ LOOK_SECONDS: Final = 0.5
 """A driver stands there and waits."""
 CALL_SECONDS: Final = 30.0
 AGAIN_SECONDS: Final = 30.0
-"""After how long a station that is away is told again to stop."""
+"""After how long a station is told again to stop what goes on; twice as long each time."""
+AGAIN_SECONDS_MAX: Final = 600.0
 AT_ONCE: Final = 64
 ERASED: Final = "erased"
 _LOGGER: Final = logging.getLogger(__name__)
@@ -53,10 +52,12 @@ _LOGGER: Final = logging.getLogger(__name__)
 class _Call:
     """A call to a station that is to be made."""
 
-    __slots__ = ("id", "visit", "wanted")
+    __slots__ = ("id", "session_id", "visit", "wanted")
 
-    def __init__(self, visit: CardVisit, call_id: UUID, wanted: WantedCall) -> None:
-        self.visit, self.id, self.wanted = visit, call_id, wanted
+    def __init__(
+        self, visit: CardVisit, call_id: UUID, wanted: WantedCall, session_id: str = ""
+    ) -> None:
+        self.visit, self.id, self.wanted, self.session_id = visit, call_id, wanted, session_id
 
 
 class VisitRunner:
@@ -70,13 +71,14 @@ class VisitRunner:
         now: Callable[[], datetime],
         holder: str,
     ) -> None:
-        self._dsn, self._calls, self._price_now = dsn, calls, price_now
+        self._dsn, self._calls, self._raiser = dsn, calls, HoldRaiser(price_now)
         self._now, self._holder = now, holder
         self._newest = NewestDeclarations()
         self._connection: Connection[Any] | None = None
         self._lease: Lease | None = None
         self._calling: dict[UUID, asyncio.Task[None]] = {}
-        self._ended: dict[UUID, float] = {}
+        # Of sessions that are to end: how often that was said, and when it is said again.
+        self._ending: dict[str, tuple[int, float]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run visits until *stop* is set; what is under way is found again by the next."""
@@ -95,7 +97,11 @@ class VisitRunner:
 
     async def run_once(self) -> int:
         """Move visits on and begin the calls that follow; return how many were moved."""
-        moved, calls = await asyncio.to_thread(self._look)
+        (moved, without_car), calls = await asyncio.to_thread(self._look)
+        for visit in without_car[:AT_ONCE]:
+            is_away = not await self._calls.is_connected(visit.station_id)
+            no_car = partial(self._no_car, visit, is_away=is_away)
+            moved += await asyncio.to_thread(no_car)
         self._calling = {key: task for key, task in self._calling.items() if not task.done()}
         for call in calls:
             if call.id not in self._calling and len(self._calling) < AT_ONCE:
@@ -118,20 +124,26 @@ class VisitRunner:
         lease, self._lease = self._lease, None
         leave(connection, lease)
 
-    def _look(self) -> tuple[int, list[_Call]]:
+    def _look(self) -> tuple[MovedVisits, list[_Call]]:
         if self._connection is None:
             self._connection = connect(self._dsn)
         connection, now = self._connection, self._now()
         if self._lease is None:
             self._lease = take_lease(connection, LEASE, holder=self._holder, seconds=LEASE_SECONDS)
             if self._lease is None:
-                return 0, []
+                return MovedVisits(0, []), []
         with connection.transaction():
             hold_lease(connection, self._lease, seconds=LEASE_SECONDS)
         declared = self._newest.of(connection)
         moved = move_visits(connection, declared, now)
-        raise_holds(connection, declared, self._price_now, now)
+        self._raiser.run_once(connection, declared, now)
         return moved, [*self._starts(connection), *self._ends(connection)]
+
+    def _no_car(self, visit: CardVisit, *, is_away: bool) -> bool:
+        if self._connection is None:
+            return False
+        declared = self._newest.of(self._connection)
+        return VisitStep(self._connection, declared, self._now()).no_car(visit, is_away=is_away)
 
     def _starts(self, connection: Connection[Any]) -> list[_Call]:
         """Return the calls that start visits, of which nothing is known yet."""
@@ -153,13 +165,22 @@ class VisitRunner:
         pages = live_visits(connection, [VisitState.CHARGING])
         lost = [each for page in pages for each in page if not each.held_minor]
         charged = charged_sessions(connection, lost)
-        return [
-            _Call(visit, visit.ending_call, WantedEnd(session.transaction_ref))
+        open_now = [
+            (visit, session)
             for visit in lost
-            if self._ended.get(visit.ending_call, 0.0) <= monotonic()
             for session in charged.get(visit.number, ())
             if session.is_open
-        ][:AT_ONCE]
+        ]
+        known = {session.session_id for _, session in open_now}
+        self._ending = {each: told for each, told in self._ending.items() if each in known}
+        calls = []
+        for visit, session in open_now:
+            attempt, due_at = self._ending.get(session.session_id, (0, 0.0))
+            if due_at <= monotonic():
+                wanted = WantedEnd(session.transaction_ref)
+                call_id = visit.ending_call(session.session_id, attempt)
+                calls.append(_Call(visit, call_id, wanted, session.session_id))
+        return calls[:AT_ONCE]
 
     async def _call(self, call: _Call) -> None:
         visit = call.visit
@@ -172,8 +193,10 @@ class VisitRunner:
                 note = partial(self._note, visit, came.result.value)
                 await asyncio.to_thread(note)
             else:
-                is_away = came.result is StationResult.FAILED
-                self._ended[call.id] = monotonic() + AGAIN_SECONDS if is_away else math.inf
+                # Whatever it says: while its session goes on nobody pays for it.
+                attempt, _ = self._ending.get(call.session_id, (0, 0.0))
+                pause = min(AGAIN_SECONDS * 2 ** min(attempt, 10), AGAIN_SECONDS_MAX)
+                self._ending[call.session_id] = attempt + 1, monotonic() + pause
         except (psycopg.Error, LedgerError) as error:
             # It is made again, under the same id.
             _LOGGER.warning("%s waits for its station: %s", by, type(error).__name__)

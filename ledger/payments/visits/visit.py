@@ -141,10 +141,9 @@ class CardVisit(NamedTuple):
         """The id of the call that starts it: the same after a kill."""
         return uuid5(_CALLS, f"start:{self.token_uid}")
 
-    @property
-    def ending_call(self) -> UUID:
-        """The id of the call that ends it, where its hold is lost."""
-        return uuid5(_CALLS, f"end:{self.token_uid}")
+    def ending_call(self, session_id: str, attempt: int) -> UUID:
+        """Return the id of a call that ends one of its sessions, where its hold is lost."""
+        return uuid5(_CALLS, f"end:{self.token_uid}:{attempt}:{session_id}")
 
 
 def visit_subject(number: int) -> str:

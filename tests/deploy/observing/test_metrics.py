@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from deploy.observing.exposition import exposition
+from deploy.observing.exposition import exposition, metrics_table
 from deploy.observing.metrics import (
     APPEND_SECONDS,
     FRAMES,
@@ -14,7 +14,6 @@ from deploy.observing.metrics import (
     RESTARTS,
     Durations,
     Metric,
-    metrics_table,
     report,
 )
 from tests.tree import ROOT

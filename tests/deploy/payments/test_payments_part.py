@@ -19,7 +19,7 @@ from deploy.demo.provider.server import FakeStripe
 from deploy.observing.watch import Watch
 from deploy.payments import process
 from deploy.payments.account_holder import NoAccountHolderError, account_holder
-from deploy.payments.condition import PaymentsState, payments_state
+from deploy.payments.condition import PaymentsState, StandingVisits, payments_state
 from deploy.payments.process import NoProviderError, Rounds, run_payments
 from deploy.payments.wiring import PaymentRound
 from deploy.running.parts import PartContext
@@ -214,6 +214,12 @@ def test_a_second_process_stands_by(database: str) -> None:
             _until(lambda: second.told("leads") == {(): 1})
 
 
+LIVE = (
+    *("wanted", "holding", "held", "starting"),
+    *("charging", "ended", "capturing", "releasing"),
+)
+
+
 def test_what_waits_is_counted_by_what_it_waits_for(database: str) -> None:
     with connect(database) as connection:
         assert payments_state(connection) == PaymentsState(
@@ -222,6 +228,7 @@ def test_what_waits_is_counted_by_what_it_waits_for(database: str) -> None:
             0,
             0,
             {"asks_customer": 0, "given_up": 0, "unmatched": 0},
+            dict.fromkeys(LIVE, StandingVisits()),
         )
         states = ["waiting", "asks_customer", "given_up", "given_up"]
         for number, state in enumerate(states):
@@ -258,3 +265,24 @@ def test_what_waits_is_counted_by_what_it_waits_for(database: str) -> None:
     assert 7200 <= found.unanswered_seconds < 7300
     assert (found.objects, found.failing) == (2, 1)
     assert found.people == {"asks_customer": 1, "given_up": 2, "unmatched": 0}
+
+
+def test_visits_that_are_not_over_are_counted_and_who_stands_there_longest(database: str) -> None:
+    states = ["captured", "ended", "ended", "held"]
+    with connect(database) as connection:
+        for number, state in enumerate(states):
+            connection.execute(
+                "WITH new AS (INSERT INTO visit (provider, legal_entity, station_id, evse_id,"
+                " token_uid, secret_digest, currency, amount_minor, tariff, wanted_at, wanted_by)"
+                " VALUES ('stripe', 'depot', 'ST-1', 1, %(number)s, '', 'EUR', 1, '', now(), '')"
+                " RETURNING number), step AS (INSERT INTO visit_step (number, place, state,"
+                " taken_at) SELECT number, 1, 'wanted', now() - interval '9 hours' FROM new"
+                " UNION ALL SELECT number, 2, %(state)s, now() - interval '1 hour' * %(number)s"
+                " FROM new) INSERT INTO visit_state (number, state, place, station_id, evse_id)"
+                " SELECT number, %(state)s, 2, 'ST-1', 1 FROM new",
+                {"number": number, "state": state},
+            )
+        found = payments_state(connection).visits
+    counted = {state: each.number for state, each in found.items() if each.number}
+    assert counted == {"ended": 2, "held": 1}
+    assert [int(found[state].seconds) for state in ("ended", "held", "wanted")] == [7200, 10800, 0]

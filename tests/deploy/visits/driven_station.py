@@ -99,8 +99,9 @@ class DrivenStation:
 
     def uid(self) -> str:
         """Return the token that it was told to start for last."""
-        [*_, payload] = [each for action, each in self.asked if action == "RemoteStartTransaction"]
-        found: str = payload["idTag"]
+        starts = "RemoteStartTransaction", "RequestStartTransaction"
+        [*_, payload] = [each for action, each in self.asked if action in starts]
+        found: str = payload["idTag"] if "idTag" in payload else payload["idToken"]["idToken"]
         return found
 
 
@@ -113,8 +114,10 @@ class CardDepot:
         self.visits: VisitRunner
         self.exits: AsyncExitStack
 
-    async def station(self, name: str = "ST-1", *, agrees: bool = True) -> DrivenStation:
-        opened = await self.exits.enter_async_context(self.edge.station(name))
+    async def station(
+        self, name: str = "ST-1", *, agrees: bool = True, protocol: str = "ocpp1.6"
+    ) -> DrivenStation:
+        opened = await self.exits.enter_async_context(self.edge.station(name, protocol=protocol))
         driven = DrivenStation(opened, agrees=agrees)
         listening = asyncio.create_task(driven.listen())
         self.exits.callback(listening.cancel)

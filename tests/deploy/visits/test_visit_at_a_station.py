@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +13,11 @@ from deploy.demo.provider.faults import ProviderFault
 from deploy.running.replay import replay_and_compare
 from ledger.database import connect
 from ledger.log.postgres import PostgresEventLog
+from ledger.payments.due_objects import tell_of_object
+from ledger.payments.movement import STRIPE
 from ledger.payments.open_items import open_item
+from ledger.payments.provider import PaymentObjectKind
+from ledger.payments.visits.opening import VisitRefusedError
 from ledger.payments.visits.visit import VisitState
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
@@ -174,3 +180,80 @@ async def test_a_late_start_of_a_visit_that_is_over_waits_for_a_person(
     with connect(database) as connection:
         rows = connection.execute("SELECT state, reasons FROM session").fetchall()
     assert rows == [("held", ["token_blocked"])]
+
+
+async def test_a_lost_stop_keeps_no_other_driver_from_the_plug_that_is_free(
+    database: str, tmp_path: Path
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        first = depot.open()
+        await depot.rest()
+        number = await depot.begin(driven)
+        await depot.meter(driven, number, 10_000)
+        await depot.rest()
+        with pytest.raises(VisitRefusedError, match="in use"):
+            depot.open()
+        freed = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+        await driven.call("StatusNotification", freed)
+        await depot.rest()
+        assert depot.visit(first).state is VisitState.ENDED
+        second = depot.open()
+        await depot.rest()
+        assert depot.visit(second).state is VisitState.STARTING
+        await depot.end(driven, number, 10_000)
+        await depot.rest()
+
+        assert depot.visit(first).state is VisitState.CAPTURED
+        assert sorted(depot.intents()) == [("canceled", 0), ("succeeded", COST)]
+
+
+async def test_nobody_begins_with_a_hold_that_the_bank_took_back(
+    database: str, tmp_path: Path
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        opened = depot.open()
+        await depot.rest()
+        intent = depot.visit(opened).intent_id or ""
+        depot.fake.expire_hold(intent)
+        with connect(database) as connection:
+            at = depot.clock.now()
+            tell_of_object(connection, STRIPE, PaymentObjectKind.INTENT, intent, at)
+        await asyncio.to_thread(depot.payments.run_once)
+        asked = await driven.call("Authorize", {"idTag": driven.uid()})
+        assert depot.visit(opened).state is VisitState.STARTING
+        await depot.rest()
+
+        assert asked["idTagInfo"]["status"] == "Blocked"
+        assert depot.visit(opened)[12:15:2] == (VisitState.FAILED, "hold_lost")
+
+
+@pytest.mark.parametrize(
+    ("hours", "ends"),
+    [
+        pytest.param(3, VisitState.CAPTURED, id="what it did meanwhile is paid"),
+        pytest.param(25, VisitState.RELEASED, id="but a day at most"),
+    ],
+)
+async def test_a_station_that_loses_its_connection_before_the_start_is_waited_for(
+    database: str, tmp_path: Path, hours: int, ends: VisitState
+) -> None:
+    async with card_depot(database, tmp_path) as depot:
+        driven = await depot.station()
+        opened = depot.open()
+        await depot.rest()
+        at, uid = depot.clock.now() + timedelta(minutes=2), driven.uid()
+        await driven.station.socket.close()
+        for _ in range(hours):
+            depot.passes(60)
+            await depot.rest()
+        back = await depot.station()
+        start = {"connectorId": 1, "idTag": uid, "meterStart": 0, "timestamp": at.isoformat()}
+        begun = await back.call("StartTransaction", start)
+        stop = {"transactionId": begun["transactionId"], "meterStop": 10_000}
+        until = at + timedelta(hours=1)
+        await back.call("StopTransaction", stop | {"timestamp": until.isoformat()})
+        await depot.rest()
+
+        assert depot.visit(opened).state is ends

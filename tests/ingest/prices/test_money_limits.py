@@ -98,6 +98,39 @@ async def test_it_is_stopped_without_a_word_of_the_station_unless_its_payer_pays
     assert stops.wanted == [WantedStop("CP1", protocol, reference, session, "money", 0)]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "action", "payload", "per_second", "stopped"),
+    [
+        pytest.param("ocpp1.6", "MeterValues", {"transactionId": 7}, "10", 1, id="used up"),
+        pytest.param("ocpp1.6", "MeterValues", {"transactionId": 7}, "0.01", 0, id="for a while"),
+        pytest.param("ocpp1.6", "MeterValues", {"transactionId": 7}, "0", 0, id="it costs no more"),
+        pytest.param("ocpp2.1", "TransactionEvent", event("Updated"), "10", 0, id="by itself"),
+    ],
+)
+async def test_where_the_books_are_behind_it_is_stopped_as_it_went_on(
+    protocol: str,
+    action: str,
+    payload: dict[str, Any],
+    per_second: str,
+    stopped: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limiting, "BEHIND_SECONDS", 0.02)
+    monkeypatch.setattr(limiting, "TAKEN_SECONDS", 0.02)
+    prices, stops = funded(money("5", "4.90", "4.95", per_second)), SetStops()
+    async with told(prices, FUNDED, protocol=protocol, stops=stops) as (edge, station):
+        edge.directory.funded |= {"7", "tx-1"}
+        await station.call(action, payload)
+        await until(lambda: prices.priced == 1)
+        prices.taken.clear()
+        seen = len(prices.asked)
+        await station.call(action, payload)
+        await until(lambda: len(stops.wanted) == stopped)
+        await until(lambda: len(prices.asked) > seen + 2 * (1 - stopped))
+
+    assert [each.why for each in stops.wanted] == ["money"] * stopped
+
+
 async def answers(edge: Edge, station: Station, prices: SetPrices) -> list[Any]:
     """Return what a 2.1 station hears to its updates as what is left changes."""
     edge.directory.funded.add("tx-1")

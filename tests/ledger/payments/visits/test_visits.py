@@ -7,10 +7,12 @@ from decimal import Decimal
 
 import pytest
 
+from ledger.database import connect
 from ledger.master_data.policies import Outgrown, Policy
 from ledger.partners.station_calls import StationResult, WantedEnd, WantedStart
 from ledger.payments.movement import MoneyKind
 from ledger.payments.provider import IntentStatus, RefusedRequestError
+from ledger.payments.visits import running
 from ledger.payments.visits.opening import VisitRefusal, VisitRefusedError
 from ledger.payments.visits.visit import VisitState
 from ledger.sessions.states import SessionState
@@ -163,6 +165,29 @@ async def test_a_hold_that_the_bank_takes_back_stops_the_session_and_leaves_its_
         assert (depot.owed(), depot.movements()) == ([(476, 476)], [])
 
 
+async def test_each_session_of_a_lost_hold_is_told_to_end_until_it_does(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "AGAIN_SECONDS", 0.0)
+    async with VisitedDepot(database) as depot:
+        opened = depot.open()
+        await depot.rest()
+        depot.session(opened, SessionState.OPEN, 1)
+        depot.session(opened, SessionState.OPEN, 2)
+        await depot.rest()
+        depot.stations.result = StationResult.TIMEOUT
+        depot.becomes(opened, IntentStatus.CANCELED)
+        await depot.rest()
+        await depot.rest()
+        depot.bill(opened, "10000", 1)
+        seen = len(depot.stations.calls)
+        await depot.rest()
+
+    told = [wanted for _, wanted in depot.stations.calls[1:]]
+    assert told[:4] == [WantedEnd("1"), WantedEnd("2")] * 2
+    assert {wanted for _, wanted in depot.stations.calls[seen:]} == {WantedEnd("2")}
+
+
 async def test_what_the_provider_will_not_take_is_let_go_and_stays_open(database: str) -> None:
     async with VisitedDepot(database) as depot:
 
@@ -230,6 +255,34 @@ async def test_more_is_held_where_the_policy_says_so_and_once_for_each_amount(
 
         assert depot.way(opened) == CHARGED
         assert depot.owed() == [(3332, 0)]
+
+
+async def test_sessions_of_one_visit_share_what_is_held(database: str) -> None:
+    policy = Policy(visits=True, visit_outgrown=Outgrown.RAISE, visit_hold_max=Decimal(40))
+    async with VisitedDepot(database, policy) as depot:
+        opened = depot.open()
+        await depot.rest()
+        depot.session(opened, SessionState.OPEN, 1)
+        depot.session(opened, SessionState.OPEN, 2)
+        depot.prices |= {"1": Decimal(9), "2": Decimal(9)}
+        await depot.rest()
+        assert [depot.may_cost(opened, number, 900) for number in (1, 2)] == [HELD, HELD - 900]
+        depot.bill(opened, "20000", 1)
+        assert depot.may_cost(opened, 2, 900) == HELD - 952
+        assert depot.may_cost(opened, 2, 900, currency="SEK") == 0
+        depot.prices["2"] = Decimal(13)
+        await depot.rest()
+        assert depot.visit(opened).held_minor == HELD
+        depot.prices["2"] = Decimal(14)
+        await depot.rest()
+        assert depot.visit(opened).held_minor == 4000
+        depot.bill(opened, "20000", 2)
+        await depot.rest()
+
+        assert depot.owed() == [(952, 0)] * 2
+        assert depot.may_cost(opened, 2, 900) == 0
+    with connect(database) as connection:
+        assert connection.execute("SELECT FROM running_cost").fetchall() == []
 
 
 async def test_all_that_was_charged_with_its_token_is_taken_at_once(database: str) -> None:

@@ -27,6 +27,8 @@ from ledger.payments.provider import IntentState, IntentStatus, PaymentObjectKin
 from ledger.payments.recording import movements
 from ledger.payments.requests import RequestKind
 from ledger.payments.runner import PaymentRunner
+from ledger.payments.topping_up.credit import FundedSession
+from ledger.payments.visits.fund import VISITS
 from ledger.payments.visits.holds import VisitTaker
 from ledger.payments.visits.kept import find_visit, steps_of
 from ledger.payments.visits.opening import OpenedVisit, WantedVisit, open_visit
@@ -172,6 +174,14 @@ class VisitedDepot:
         begun = self.now if state is SessionState.OPEN else NOON
         with connect(self.database) as connection:
             connection.execute(_SESSION, (self._id(number), str(number), state.value, uid, begun))
+
+    def may_cost(
+        self, opened: OpenedVisit, number: int, cost_minor: int, currency: str = "EUR"
+    ) -> int | None:
+        """Return what a session of a visit may cost, which costs so much by now."""
+        asked = self._id(number), opened.visit.token_uid, "depot", currency, cost_minor
+        with connect(self.database) as connection:
+            return VISITS.limit_minor(connection, FundedSession(*asked), self.now)
 
     def _id(self, number: int) -> str:
         return session(number).session_id
