@@ -270,12 +270,16 @@ class Settings:
 
     def _check_stripe(self) -> None:
         key, shown = self.stripe_key, self.stripe_publishable_key
-        if key and not key.startswith(("sk_", "rk_")):
-            raise BadSettingError(SETTINGS, "stripe_key", key, "a key that begins with sk_ or rk_")
-        if shown and not shown.startswith("pk_live_" if "_live_" in key else "pk_test_"):
+        # No header holds a line break, as files of secrets have one at their end.
+        if key and not re.fullmatch(r"[sr]k_\w+", key, re.ASCII):
+            wanted = "a key that begins with sk_ or rk_, without blanks or a line break"
+            raise BadSettingError(SETTINGS, "stripe_key", key, wanted)
+        mode = "live" if "_live_" in key else "test"
+        if shown and not re.fullmatch(rf"pk_{mode}_\w+", shown, re.ASCII):
             wanted = "a key that begins with pk_, of the mode of stripe_key"
             raise BadSettingError(SETTINGS, "stripe_publishable_key", shown, wanted)
-        if not all(each.startswith("whsec_") for each in self.stripe_webhook_secrets):
+        told = self.stripe_webhook_secrets or self.stripe_webhook_secret
+        if not all(re.fullmatch(r"whsec_[\w+/=-]+", each, re.ASCII) for each in told):
             wanted = "secrets that begin with whsec_, with a comma between them"
             raise BadSettingError(SETTINGS, "stripe_webhook_secret", "", wanted)
         at = self.stripe_url

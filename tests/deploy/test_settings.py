@@ -57,6 +57,15 @@ def test_an_unknown_name_in_the_file_is_refused_with_the_file(tmp_path: Path) ->
         pytest.param({"WATTLEDGER_FILES_URL": "ftp://files"}, id="files go over HTTP"),
         pytest.param({"WATTLEDGER_FILE_MB_MAX": "257"}, id="a station's files have room for one"),
         pytest.param({"WATTLEDGER_STRIPE_KEY": "pk_test_x"}, id="a payer's key is not ours"),
+        pytest.param({"WATTLEDGER_STRIPE_KEY": "sk_test_x\n"}, id="a key bears no line break"),
+        pytest.param(
+            {"WATTLEDGER_STRIPE_KEY": "sk_test_x", "WATTLEDGER_STRIPE_WEBHOOK_SECRET": "whsec_"},
+            id="a secret is more than its name",
+        ),
+        pytest.param(
+            {"WATTLEDGER_STRIPE_KEY": "sk_test_x", "WATTLEDGER_STRIPE_WEBHOOK_SECRET": ","},
+            id="a comma is no secret",
+        ),
         pytest.param({"WATTLEDGER_STRIPE_WEBHOOK_SECRET": "whsec_x"}, id="a secret wants a key"),
         pytest.param({"WATTLEDGER_STRIPE_URL": "http://stripe.example"}, id="a key in the clear"),
         pytest.param({"WATTLEDGER_STRIPE_URL": "https://u:p@x"}, id="an address bears no user"),

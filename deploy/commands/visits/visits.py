@@ -158,6 +158,11 @@ def start(
         why = f" ({visit.reason})" if visit.reason else ""
         say(f"visit {visit.number} is {visit.state}{why}")
         say(f"`wattledger visits show {visit.number}` follows it; its secret: {made.secret}")
+        if visit.state is VisitState.WANTED:
+            say(
+                "the provider has not answered: is `wattledger up` (or `run payments`) there with "
+                f"its key? `wattledger payments show {visit.key('hold')}` says how often it asked"
+            )
     return 1 if visit.state in {VisitState.FAILED, VisitState.RELEASED} else 0
 
 
