@@ -145,6 +145,9 @@ class LimitWatch:
         watched.chosen = news.chosen or watched.chosen
         if found is not None and watched.subject is None:
             watched.subject = found.subject
+            if not watched.is_funded:
+                # The cable had begun it: when it was asked who pays, nobody had said who charges.
+                watched.is_funded, watched.is_settled = None, False
         if watched.is_settled:
             return
         watched.line = line

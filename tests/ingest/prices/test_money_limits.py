@@ -215,3 +215,18 @@ async def test_of_a_token_that_nobody_pays_for_in_advance_nothing_is_asked() -> 
         await until(lambda: prices.priced == 1)
 
     assert {each.transaction_ref for each in prices.asked} == {"PAYS"}
+
+
+async def test_who_shows_a_token_after_the_cable_began_is_limited_too() -> None:
+    prices, stops = funded(money("5", "1", "5")), SetStops()
+    async with told(prices, FUNDED, stops=stops) as (edge, station):
+        edge.directory.tokens["PAYS"] = TokenAccess(status=AuthorizationStatus.ACCEPTED)
+        await station.call("TransactionEvent", event("Started"))
+        await until(lambda: len(prices.asked) == 1)
+        await station.call("TransactionEvent", event("Updated", seqNo=1))
+        await asyncio.sleep(0.1)
+        assert prices.priced == 0
+        edge.directory.funded.add("tx-1")
+        token = {"idToken": "PAYS", "type": "ISO14443"}
+        await station.call("TransactionEvent", event("Updated", seqNo=2, idToken=token))
+        await until(lambda: len(stops.wanted) == 1)
