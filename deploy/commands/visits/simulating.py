@@ -28,6 +28,13 @@ class NotConnectedStationError(DeployError):
         )
 
 
+class NoStationAddressError(DeployError):
+    """Stations cannot connect to what is no address of theirs."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url!r} is no address for stations: ws://HOST:PORT or wss://HOST:PORT")
+
+
 def simulate(
     station: str,
     /,
@@ -48,11 +55,16 @@ def simulate(
     """
     import asyncio
 
-    from websockets.exceptions import InvalidHandshake
+    from websockets.exceptions import InvalidHandshake, InvalidURI
+    from websockets.uri import parse_uri
 
     from deploy.fleet.stand_in import StandInPlan, stand_in
 
     plan = StandInPlan(station, password, kw * 1000, kwh * 1000)
+    try:
+        parse_uri(url)
+    except (InvalidURI, ValueError) as error:
+        raise NoStationAddressError(url) from error
     try:
         asyncio.run(stand_in(url, plan, say))
     except (OSError, InvalidHandshake) as error:

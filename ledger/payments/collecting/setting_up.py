@@ -18,6 +18,7 @@ from ledger.payments.collecting.methods import (
     keep_customer,
     say_method,
 )
+from ledger.payments.method_ids import check_method_id
 from ledger.payments.provider import (
     PaymentProvider,
     PaymentWay,
@@ -52,7 +53,11 @@ def decide_set_up(
     """Decide that *who* is asked for leave, within the caller's transaction; return the key.
 
     One that is still on its way with the provider is the answer to this, too.
+
+    Raises:
+        NoMethodIdError: If *method_id* is no id.
     """
+    check_method_id(method_id)
     before = [
         each
         for each in requests_for(connection, who.customer, RequestKind.SET_UP)

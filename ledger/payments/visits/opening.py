@@ -17,6 +17,7 @@ from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.master_data.policies import Policy
 from ledger.master_data.stations import Station
+from ledger.payments.method_ids import check_method_id
 from ledger.payments.requests import RequestKind
 from ledger.payments.visits.charged import IS_FREED
 from ledger.payments.visits.kept import add_visit, digest_of
@@ -69,6 +70,11 @@ class WantedVisit(NamedTuple):
     by: str
     method_id: str | None = None
 
+    @property
+    def body(self) -> dict[str, str]:
+        """What the request to put the amount aside says beside that."""
+        return {} if self.method_id is None else {"method": self.method_id}
+
 
 class OpenedVisit(NamedTuple):
     """A visit, and the secret by which its driver may look at it: told once, kept as a digest."""
@@ -95,10 +101,10 @@ def open_visit(
 
     Raises:
         VisitRefusedError: If nobody may charge there so; it says why.
+        NoMethodIdError: If its method is no id.
     """
     terms = _terms(declared, wanted, now)
-    since = now - _OPEN_AT_MOST
-    asked = {"station": wanted.station_id, "evse": wanted.evse_id, "since": since}
+    asked = {"station": wanted.station_id, "evse": wanted.evse_id, "since": now - _OPEN_AT_MOST}
     secret = secrets.token_urlsafe(SECRET_BYTES)
     holder = token_holder(f"V{secrets.token_hex(_UID_BYTES).upper()}")
     assert holder is not None
@@ -132,7 +138,7 @@ def open_visit(
             connection,
             visit,
             RequestKind.HOLD,
-            {} if wanted.method_id is None else {"method": wanted.method_id},
+            wanted.body,
             now=now,
             amount_minor=visit.amount_minor,
             by=wanted.by,
@@ -141,6 +147,7 @@ def open_visit(
 
 
 def _terms(declared: Declarations, wanted: WantedVisit, now: datetime) -> _Terms:
+    check_method_id(wanted.method_id)
     station_id, policy = wanted.station_id, declared.policy(now)
     if not policy.visits:
         raise VisitRefusedError(

@@ -122,6 +122,16 @@ def test_a_file_may_be_called_by_bytes_that_are_no_text(
         pytest.param(
             ["up", "--config", "no.toml"], "cannot read the settings file", id="no config"
         ),
+        pytest.param(
+            ["station", "simulate", "CS-001", "--password", "x", "--url", "http://x"],
+            "'http://x' is no address for stations",
+            id="no socket's address",
+        ),
+        pytest.param(
+            ["station", "simulate", "CS-001", "--password", "x", "--url", "ws://x:99999"],
+            "'ws://x:99999' is no address for stations",
+            id="no port",
+        ),
         pytest.param(["replay"], "say --check", id="replay without --check"),
         pytest.param(["log", "show"], "say which", id="no place in the log"),
     ],
