@@ -13,6 +13,7 @@ from datetime import timedelta
 from deploy.demo.provider.account.store import ProviderTerms
 from deploy.demo.provider.faults import Faults
 from deploy.demo.provider.server import FakeStripe
+from deploy.output import say
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
     ended = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ended)
     with fake:
-        sys.stdout.write(f"{fake.url}\n")
+        say(fake.url)
         sys.stdout.flush()
         signal.sigwait(ended)
 
