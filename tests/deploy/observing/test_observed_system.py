@@ -35,6 +35,7 @@ from ledger.database import connect as connect_database
 from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
 from ledger.payments.stripe.calls import ProviderOutcome
+from ledger.payments.visits.visit import VisitState
 from ledger.sessions.states import SessionState
 from projections.documents.delivery.outbox import DeliveryState
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
@@ -158,7 +159,7 @@ def test_what_a_station_does_is_counted_and_its_words_are_no_labels(system: Syst
 
     closed = {"in", "out", *PARTS, *DIALECTS, *Reason, *SessionState, *AsideStep, *HowTold, "0.1.0"}
     closed |= {*DeliveryState, *LinkState, *CdrVerdict, *ModuleId, *CallOutcome, OTHERS, ""}
-    closed |= {*ProviderOutcome, *WAITING, *FOR_PEOPLE}
+    closed |= {*ProviderOutcome, *WAITING, *FOR_PEOPLE, *VisitState}
     closed |= {str(partition) for partition in range(PARTITIONS)}
     labels = {
         label
