@@ -18,9 +18,9 @@ def test_an_erased_customer_is_charged_no_more(database: str) -> None:
         made = find_or_make(payers.connection, [holder])
         ada = made[holder.kind, holder.name].id
         payers.take_in(ada)
-        for customer in (ada, "anna"):
-            payers.method(customer, f"pm_{customer}")
-            payers.method(customer, f"pm_second_{customer}")
+        for name, customer in {"ada": ada, "anna": "anna"}.items():
+            payers.method(customer, f"pm_{name}")
+            payers.method(customer, f"pm_second_{name}")
         payers.run()
         paid = payers.bill(ada)
         payers.run()
