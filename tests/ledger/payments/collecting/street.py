@@ -41,6 +41,10 @@ CHANCES = {
     ProviderFault.WEBHOOK_FORGED: 0.1,
     ProviderFault.WEBHOOK_FOREIGN: 0.1,
 }
+WAITING = """
+SELECT (SELECT count(*) FROM provider_object_due)
+    + (SELECT count(*) FROM provider_request_state WHERE state IN ('new', 'asked'))
+"""
 SETTLED_INVOICES = "SELECT number, customer FROM issued_invoice WHERE credits IS NULL"
 DUE_OF = """
 SELECT customer, sum(CASE WHEN credits IS NULL THEN due_minor ELSE -due_minor END)::bigint
@@ -164,12 +168,14 @@ def settle(street: Street, collect: Callable[[], object]) -> None:
         collect()
         numbers = [number for number, _ in payers.connection.execute(SETTLED_INVOICES)]
         left = [number for number in numbers if payers.open_minor(number)]
-        if not left:
+        [(waiting,)] = payers.connection.execute(WAITING).fetchall()
+        # A slow machine may not have come to all that was told of: what is known is not all yet.
+        if not left and not waiting:
             return
         for number in left:
             go_on(payers, number)
         pass_time(street, timedelta(days=1))
-    pytest.fail(f"{len(left)} invoices are still open: {left}")
+    pytest.fail(f"{len(left)} invoices are still open: {left}; {waiting} things wait")
 
 
 def go_on(payers: Payers, number: str) -> None:
