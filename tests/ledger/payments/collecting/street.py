@@ -43,7 +43,7 @@ CHANCES = {
 }
 WAITING = """
 SELECT (SELECT count(*) FROM provider_object_due)
-    + (SELECT count(*) FROM provider_request_state WHERE state IN ('new', 'asked'))
+    + (SELECT count(*) FROM provider_request_state WHERE state IN ('new', 'asked', 'open'))
 """
 SETTLED_INVOICES = "SELECT number, customer FROM issued_invoice WHERE credits IS NULL"
 DUE_OF = """
