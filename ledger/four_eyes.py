@@ -11,9 +11,10 @@ def is_same_person(one: str, other: str) -> bool:
     Case, blanks, dots, accents, signs that nobody sees and letters of another width tell nobody
     apart: who is refused for that has a colleague who is not.
     """
-    return _letters(one) == _letters(other)
+    return letters_of(one) == letters_of(other)
 
 
-def _letters(name: str) -> str:
+def letters_of(name: str) -> str:
+    """Return of a name what tells two people apart."""
     taken_apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
     return "".join(sign for sign in taken_apart if sign.isalnum())
