@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
 
-pytest_plugins = ["tests.kafka"]
+pytest_plugins = ["tests.browser", "tests.demo_month", "tests.kafka"]
 
 NUMBERS = itertools.count(1)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from litestar import Litestar, Router
 from litestar.connection import ASGIConnection
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
@@ -90,14 +91,18 @@ def build_app(
     parts: Mapping[str, Any],
     lifespan: Sequence[Any] = (),
     partners: OcpiRoutes | None = None,
+    pages: ControllerRouterHandler | None = None,
+    state: Mapping[str, Any] | None = None,
 ) -> Litestar:
     """Return the interface with these *routes*; *parts* are what they ask for by name.
 
-    *partners* are the routes for roaming partners, who bring tokens of their own.
+    *partners* are the routes for roaming partners, who bring tokens of their own; *pages* are the
+    console's, where browsers come with a session, and find *state*.
     """
-    also = () if partners is None else (partners.router,)
+    also = [*([] if partners is None else [partners.router]), *([] if pages is None else [pages])]
     app = Litestar(
         route_handlers=[Router("/", route_handlers=[*routes, *also], guards=[check_scope])],
+        state=State(dict(state or {})),
         dependencies={
             name: Provide(_giving(part), sync_to_thread=False) for name, part in parts.items()
         },

@@ -14,6 +14,7 @@ import uvicorn
 from litestar import Controller, Litestar
 from psycopg_pool import ConnectionPool
 
+from deploy.console.wiring import OpenedDesk, console_routes, console_side
 from deploy.documents.routes import ROUTES as DOCUMENT_ROUTES
 from deploy.errors import DeployError
 from deploy.interface.access import Bearer, find_bearers
@@ -173,7 +174,8 @@ def interface_app(
     bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
     pool = _pool_of(dsn)
     payments = payments or PaymentSide(Settings(), clock)
-    visit_desk = VisitDesk(payments.settings, clock.now)
+    visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
+    console_desk = OpenedDesk(dsn, open_log)
 
     @asynccontextmanager
     async def living(_app: Litestar) -> AsyncIterator[None]:
@@ -183,6 +185,7 @@ def interface_app(
             pool.open()
             exits.callback(pool.close)
             exits.callback(declaring.close)
+            exits.callback(console_desk.close)
             exits.callback(visit_desk.close)
             exits.callback(asyncio.create_task(commands.follow()).cancel)
             yield
@@ -194,7 +197,7 @@ def interface_app(
             "commands": commands,
             "declaring": declaring,
             "desk": desk,
-            "newest": NewestDeclarations(),
+            "newest": newest,
             "payments": payments,
             "pool": pool,
             "profiles": profiles,
@@ -202,6 +205,8 @@ def interface_app(
         },
         lifespan=[living],
         partners=partners,
+        pages=console_routes(),
+        state={"console": console_side(dsn, pool, newest, clock.now, console_desk)},
     )
 
 

@@ -31,6 +31,21 @@ def read_catalogue(tag: str) -> Catalog:
     return read_po(StringIO(catalogue_file(tag).read_text("utf-8")), abort_invalid=True)
 
 
+def messages(text: str) -> dict[str, str]:
+    """Return what a .po file says for each message; one in a context, or counted, is left out."""
+    return {
+        each.id: each.string
+        for each in read_po(StringIO(text), abort_invalid=True)
+        if isinstance(each.id, str) and isinstance(each.string, str) and each.id and each.string
+    }
+
+
+@cache
+def messages_of(tag: str) -> dict[str, str]:
+    """Return what a language's catalogue says for each message."""
+    return messages(catalogue_file(tag).read_text("utf-8"))
+
+
 @cache
 def translations_of(tag: str) -> NullTranslations:
     """Return the translations of a language; what it does not have is said in English."""

@@ -12,7 +12,12 @@ from typing import Final
 from babel.core import Locale, get_cldr_version
 
 from ledger.invoices.document import TaxTotal
-from projections.documents.languages.catalogue import SOURCE, catalogues_sha256, translations_of
+from projections.documents.languages.catalogue import (
+    SOURCE,
+    catalogues_sha256,
+    messages_of,
+    translations_of,
+)
 from projections.documents.languages.moments import Moments
 from projections.documents.languages.numerals import Numerals
 from projections.documents.languages.sentences import LABELS, TEMPLATES, label_context
@@ -47,6 +52,10 @@ class Language:
         """Return *message*, an English text with {name} fields, in this language."""
         translated = self._translations.gettext(message)
         return translated.format(**parameters) if parameters else translated
+
+    def has(self, message: str) -> bool:
+        """Say whether *message* was translated into this language; of English that all are."""
+        return self.tag == SOURCE or message in messages_of(self.tag)
 
     def words(self, said: Phrase, context: Context = NO_CONTEXT) -> str:
         """Return what a decision says by a code.

@@ -1,0 +1,1 @@
+"""The console wired: what its pages have at hand, and the routes of all its screens."""

@@ -1,0 +1,72 @@
+"""What the console's pages have at hand, where the interface is served."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+from litestar import Controller, Router
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from deploy.interface.app import FOR_ANYBODY
+from ledger.database import connect
+from ledger.declared.store import NewestDeclarations
+from ledger.log.event_log import EventLog
+from projections.console.routes import console_router
+from projections.console.side import ConsoleSide
+
+ROOMS: Final[Sequence[type[Controller]]] = ()
+"""The pages of every screen."""
+
+
+class OpenedDesk:
+    """Opens the log with the first act, and keeps it; after an error it is opened anew."""
+
+    def __init__(self, dsn: str, open_log: Callable[[], EventLog]) -> None:
+        self._dsn, self._open_log = dsn, open_log
+        self._turn = threading.Lock()
+        self._log: EventLog | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Connection[Any], EventLog]]:
+        """Yield a connection and the log, for one person's act; one act at a time."""
+        with self._turn, connect(self._dsn) as connection:
+            if self._log is None:
+                self._log = self._open_log()
+            try:
+                yield connection, self._log
+            except Exception:
+                self._forget_log()
+                raise
+
+    def close(self) -> None:
+        """Close the log."""
+        with self._turn:
+            self._forget_log()
+
+    def _forget_log(self) -> None:
+        if self._log is not None:
+            self._log.close()
+        self._log = None
+
+
+def console_side(
+    dsn: str,
+    pool: ConnectionPool[Any],
+    newest: NewestDeclarations,
+    now: Callable[[], datetime],
+    desk: OpenedDesk,
+    *,
+    is_secure: bool = False,
+) -> ConsoleSide:
+    """Return what pages have at hand."""
+    return ConsoleSide(dsn, pool, newest, now, desk, is_secure)
+
+
+def console_routes() -> Router:
+    """Return every page; who may see it, its own door asks."""
+    return console_router(ROOMS, FOR_ANYBODY)

@@ -1,0 +1,105 @@
+"""Who gets to a page: by the browser's session, and only where the page's permission lets in.
+
+A route says its permission (`needs(...)`). One that says nothing is closed. What changes something
+comes from a form of this very browser: it brings the session's key along, from our own pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any, Final
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException, NotFoundException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+
+from ledger.users.browser_sessions import SignedIn, find_session
+from ledger.users.roles import Permission
+from projections.console.page import COOKIE, FORM_KEY
+from projections.console.side import ConsoleSide
+
+_PERMISSION: Final = "permission"
+EVERYBODY: Final = {_PERMISSION: "everybody"}
+"""Of a page where people come in, and of styles and scripts."""
+ANY_USER: Final = {_PERMISSION: "any_user"}
+"""Of a page that is for whoever is in."""
+_SAFE: Final = {"GET", "HEAD"}
+_OWN: Final = {"same-origin", "none"}
+
+
+class NobodyInError(HTTPException):
+    """A page was asked for by nobody who is in: let them come in first."""
+
+    status_code = 401
+
+    def __init__(self) -> None:
+        super().__init__(detail="sign in first")
+
+
+class RoleMissingError(PermissionDeniedException):
+    """None of a person's roles has the permission of a page."""
+
+    def __init__(self) -> None:
+        super().__init__("your roles do not let you see or do this")
+
+
+class ForeignFormError(PermissionDeniedException):
+    """A form came that none of this browser's pages sent, or one from before it signed in."""
+
+    def __init__(self) -> None:
+        super().__init__("this form is of another session: load the page again, and send it anew")
+
+
+def needs(permission: Permission) -> dict[str, Any]:
+    """Return what a route says of itself (`opt`) to be shown to who has a permission."""
+    return {_PERMISSION: permission}
+
+
+async def check_entry(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Let a request pass whose person has the permission of its page.
+
+    Raises:
+        NobodyInError: If nobody is in.
+        PermissionDeniedException: If this person has it not, or the form is another session's.
+    """
+    wanted = handler.opt.get(_PERMISSION)
+    if wanted is None:
+        raise NotFoundException
+    signed_in = await asyncio.to_thread(_who, connection)
+    connection.scope["state"]["signed_in"] = signed_in
+    assert isinstance(connection, Request)
+    if connection.method not in _SAFE:
+        await _check_form(connection, signed_in)
+    if wanted == EVERYBODY[_PERMISSION]:
+        return
+    if signed_in is None:
+        raise NobodyInError
+    if wanted != ANY_USER[_PERMISSION] and not signed_in.user.may(Permission(wanted)):
+        raise RoleMissingError
+
+
+def _who(connection: ASGIConnection[Any, Any, Any, Any]) -> SignedIn | None:
+    cookie = connection.cookies.get(COOKIE)
+    if not cookie:
+        return None
+    console: ConsoleSide = connection.app.state["console"]
+    with console.pool.connection() as opened:
+        return find_session(opened, cookie, console.now())
+
+
+async def _check_form(request: Request[Any, Any, Any], signed_in: SignedIn | None) -> None:
+    if request.headers.get("sec-fetch-site", "same-origin") not in _OWN:
+        raise ForeignFormError
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise ForeignFormError
+    if signed_in is None:
+        return
+    form = await request.form()
+    given = str(form.get(FORM_KEY, ""))
+    if not secrets.compare_digest(given.encode(), signed_in.form_key.encode()):
+        raise ForeignFormError

@@ -1,0 +1,45 @@
+"""What pages have at hand: the database, the clock, and the desk where something is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from ledger.declared.store import NewestDeclarations
+from ledger.log.event_log import EventLog
+
+
+class ConsoleDesk(Protocol):
+    """Where something is changed: `deploy` knows how the log is opened."""
+
+    def opened(self) -> AbstractContextManager[tuple[Connection[Any], EventLog]]:
+        """Yield a connection and the log, for one person's act; one act at a time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSide:
+    """What pages have at hand. `is_secure`: browsers come by https, so cookies go that way alone.
+
+    `dsn`: for what opens connections of its own.
+    """
+
+    dsn: str
+    pool: ConnectionPool[Any]
+    newest: NewestDeclarations
+    now: Callable[[], datetime]
+    desk: ConsoleDesk
+    is_secure: bool = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection[Any]]:
+        """Yield a connection on which all that is read is of one moment."""
+        with self.pool.connection() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection

@@ -1,0 +1,114 @@
+"""A real browser for tests of pages: Debian's chromium, driven by playwright.
+
+Where it is missing, tests that need it skip and say so; CI refuses the skip.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
+
+from projections.console.page import COOKIE
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+NARROW: ViewportSize = {"width": 360, "height": 740}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+_NAMES = re.compile(r"[^a-z0-9-]+")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser; each test opens a context of its own in it."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("chromium is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=[*FLAGS])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Tab:
+    """A page in which somebody is; `troubles`: what its console and its requests complained of."""
+
+    page: Page
+    url: str
+    troubles: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        """Go to a path of the console, and wait until it is there."""
+        answer = self.page.goto(self.url + path)
+        assert answer is not None
+        assert answer.ok, (path, answer.status)
+
+    def text(self, selector: str) -> str:
+        """Return what stands in an element."""
+        return self.page.locator(selector).first.inner_text().strip()
+
+    def assert_is_fit(self, name: str) -> None:
+        """Assert that this page is fit for everybody, in both themes and at 360 px.
+
+        Nothing in it complained, axe-core finds nothing, and nothing scrolls sideways. A picture of
+        it goes where `WATTLEDGER_SCREENSHOTS` says.
+        """
+        assert self.troubles == []
+        for theme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=theme)
+            found = Axe().run(self.page)
+            assert found.violations_count == 0, found.generate_report()
+            _keep_picture(self.page, f"{name}-{theme}")
+        self.page.set_viewport_size(NARROW)
+        width = self.page.evaluate("document.documentElement.scrollWidth")
+        _keep_picture(self.page, f"{name}-narrow")
+        self.page.set_viewport_size(WIDE)
+        assert width <= NARROW["width"], f"{name} is {width} px wide at {NARROW['width']} px"
+
+
+@contextmanager
+def tab(browser: Browser, url: str, cookie: str = "", language: str = "en") -> Iterator[Tab]:
+    """Yield a tab in which the owner of *cookie* is; "" where nobody is."""
+    context: BrowserContext = browser.new_context(
+        viewport=WIDE, locale=language, timezone_id="America/New_York"
+    )
+    if cookie:
+        context.add_cookies([{"name": COOKIE, "value": cookie, "url": url}])
+    made = Tab(context.new_page(), url)
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            made.troubles.append(message.text)
+
+    made.page.on("console", complain)
+    made.page.on("pageerror", lambda error: made.troubles.append(str(error)))
+    made.page.on("requestfailed", lambda request: made.troubles.append(request.url))
+    yield made
+    context.close()
+
+
+def _keep_picture(page: Page, name: str) -> None:
+    if folder := os.environ.get("WATTLEDGER_SCREENSHOTS"):
+        path = Path(folder) / f"{_NAMES.sub('-', name.casefold())}.png"
+        page.screenshot(path=path, full_page=True)

@@ -1,0 +1,118 @@
+"""What every page of the console has: who gets in, in which words, fit for everybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Browser
+
+from ledger.database import connect
+from ledger.users.roles import Grant, Role
+from projections.console.console_words import SPOKEN, words_of
+from projections.console.environment import environment, template_files
+from projections.console.navigation import SCREENS, Group
+from tests.browser import tab
+from tests.projections.console.served_console import ServedConsole, served_console
+
+NOON = datetime(2026, 4, 1, 10, tzinfo=UTC)
+SAID = re.compile(r"""\bt\(\s*("[^"]*"|'[^']*')""")
+
+
+@pytest.fixture
+def console(database: str) -> Iterator[ServedConsole]:
+    with served_console(database, NOON) as served:
+        yield served
+
+
+def test_nobody_gets_a_page_without_coming_in(console: ServedConsole) -> None:
+    with console.client("anna") as client:
+        client.cookies.clear()
+        answer = client.get("/console/invoices?customer=7")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == (
+        "/console/login?next=%2Fconsole%2Finvoices%3Fcustomer%3D7"
+    )
+
+
+def test_who_has_no_role_is_told_how_to_get_one(console: ServedConsole) -> None:
+    with console.client("anna") as client:
+        answer = client.get("/console/")
+
+    assert answer.status_code == 200
+    assert "No role was given to you yet" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "private, no-store"
+
+
+def test_styles_and_scripts_are_kept_for_ever_by_their_address(console: ServedConsole) -> None:
+    with console.client("anna") as client:
+        html = client.get("/console/").text
+        found = re.findall(r'(?:href|src)="(/console/static/[^"]+)"', html)
+        answers = [client.get(each) for each in found]
+
+    assert len(found) == 4
+    assert {each.status_code for each in answers} == {200}
+    assert all("immutable" in each.headers["cache-control"] for each in answers)
+    assert sum(len(each.content) for each in answers) < 150_000
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "..%2fpage.py", "console.css%00"])
+def test_nothing_else_is_served(console: ServedConsole, name: str) -> None:
+    with console.client("anna") as client:
+        assert client.get(f"/console/static/{name}").status_code == 404
+
+
+def test_the_shell_is_fit_in_a_browser(console: ServedConsole, chromium: Browser) -> None:
+    cookie = console.cookie("anna", Grant(Role.AUDITOR), language="de")
+    with tab(chromium, console.url, cookie) as opened:
+        answer = opened.page.goto(f"{console.url}/console/nowhere")
+        assert answer is not None
+        assert answer.status == 404
+        opened.troubles.clear()  # the browser's own word on the 404
+
+        assert opened.text("h1") == "Hier ist nichts"
+        assert "Rechnungen" in opened.text("nav.screens")
+        opened.page.keyboard.press("/")
+        assert opened.page.evaluate("document.activeElement.id") == "q"
+        opened.assert_is_fit("refused")
+
+
+@pytest.mark.parametrize("name", sorted(template_files()))
+def test_each_template_is_one(name: str) -> None:
+    assert environment().get_template(name).name == name
+
+
+@pytest.mark.parametrize("tag", [each for each in SPOKEN if each != "en"])
+def test_each_word_of_a_template_is_said_in_each_language(tag: str) -> None:
+    words = words_of(tag)
+    said = {
+        text[1:-1]
+        for file in template_files().values()
+        for text in SAID.findall(file.read_text("utf-8"))
+    }
+    said |= {each.title for each in SCREENS} | {each.value for each in Group}
+
+    assert said
+    assert sorted(text for text in said if not words.has(text)) == []
+
+
+def test_the_browser_says_which_language_unless_one_was_chosen() -> None:
+    assert words_of("", "fr-CH, de;q=0.8").tag == "fr"
+    assert words_of("", "pl, de-AT;q=0.8").tag == "de"
+    assert words_of("de", "fr").tag == "de"
+    assert words_of("", "").tag == "en"
+
+
+@pytest.mark.timeout(600)
+def test_a_copy_of_the_demo_is_changed_and_the_demo_is_not(demo_dsn: str, demo_copy: str) -> None:
+    with connect(demo_copy) as copy:
+        copy.execute("DELETE FROM open_invoice")
+
+    with connect(demo_dsn) as connection, connect(demo_copy) as copy:
+        count = "SELECT count(*) FROM issued_invoice"
+        assert connection.execute(count).fetchone() == copy.execute(count).fetchone() != (0,)
