@@ -18,7 +18,11 @@ from psycopg.conninfo import make_conninfo
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
 
-pytest_plugins = ["tests.browser", "tests.demo_month", "tests.kafka"]
+pytest_plugins = [
+    "tests.kafka",
+    "tests.projections.console.browser",
+    "tests.projections.console.demo_month",
+]
 
 NUMBERS = itertools.count(1)
 

@@ -60,11 +60,9 @@ def console_side(
     newest: NewestDeclarations,
     now: Callable[[], datetime],
     desk: OpenedDesk,
-    *,
-    is_secure: bool = False,
 ) -> ConsoleSide:
     """Return what pages have at hand."""
-    return ConsoleSide(dsn, pool, newest, now, desk, is_secure)
+    return ConsoleSide(dsn, pool, newest, now, desk)
 
 
 def console_routes() -> Router:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final
@@ -175,20 +175,10 @@ def interface_app(
     pool = _pool_of(dsn)
     payments = payments or PaymentSide(Settings(), clock)
     visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
-    console_desk = OpenedDesk(dsn, open_log)
 
-    @asynccontextmanager
-    async def living(_app: Litestar) -> AsyncIterator[None]:
-        async with AsyncExitStack() as exits:
-            for each in (directory, subjects, commands, desk, profiles, bearers):
-                exits.push_async_callback(each.close)
-            pool.open()
-            exits.callback(pool.close)
-            exits.callback(declaring.close)
-            exits.callback(console_desk.close)
-            exits.callback(visit_desk.close)
-            exits.callback(asyncio.create_task(commands.follow()).cancel)
-            yield
+    console_desk = OpenedDesk(dsn, open_log)
+    ends = (*(each.close for each in (directory, subjects, commands, desk, profiles, bearers)),)
+    closes = (pool.close, declaring.close, console_desk.close, visit_desk.close)
 
     return build_app(
         CONTROLLERS,
@@ -203,11 +193,30 @@ def interface_app(
             "profiles": profiles,
             "visit_desk": visit_desk,
         },
-        lifespan=[living],
+        lifespan=[partial(_living, pool, commands, ends, closes)],
         partners=partners,
         pages=console_routes(),
         state={"console": console_side(dsn, pool, newest, clock.now, console_desk)},
     )
+
+
+@asynccontextmanager
+async def _living(
+    pool: ConnectionPool[Any],
+    commands: StationCommands,
+    ends: Sequence[Callable[[], Awaitable[None]]],
+    closes: Sequence[Callable[[], None]],
+    _app: Litestar,
+) -> AsyncIterator[None]:
+    """Open what the app works with, and close it all at its end, what came last first."""
+    async with AsyncExitStack() as exits:
+        for end in ends:
+            exits.push_async_callback(end)
+        pool.open()
+        for close in closes:
+            exits.callback(close)
+        exits.callback(asyncio.create_task(commands.follow()).cancel)
+        yield
 
 
 def _pool_of(dsn: str) -> ConnectionPool[Any]:

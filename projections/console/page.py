@@ -37,7 +37,7 @@ HEADERS: Final = {
 }
 
 
-class Page(NamedTuple):
+class ConsolePage(NamedTuple):
     """Who asks for what. `signed_in` is None on the pages where people come in."""
 
     address: PageAddress
@@ -112,15 +112,15 @@ class Page(NamedTuple):
         return Redirect(address, status_code=303, headers=HEADERS, cookies=cookies)
 
 
-ThisPage = NamedDependency[Page]
+ThisPage = NamedDependency[ConsolePage]
 """What a route asks for as `page`."""
 
 
-def page_of(request: Request[Any, Any, Any]) -> Page:
+def page_of(request: Request[Any, Any, Any]) -> ConsolePage:
     """Return what a page is made with; the guard has looked already who is in."""
     signed_in: SignedIn | None = request.scope["state"].get("signed_in")
     chosen = signed_in.user.language if signed_in else ""
-    return Page(
+    return ConsolePage(
         address=PageAddress(request.url.path, _query(request)),
         words=words_of(chosen, request.headers.get("accept-language", "")),
         console=request.app.state["console"],

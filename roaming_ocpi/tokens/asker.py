@@ -33,7 +33,7 @@ from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.tokens.pacing import PartnerGate
-from roaming_ocpi.tokens.permissions import Permission, permission_in, refusal_in
+from roaming_ocpi.tokens.permissions import TokenPermission, permission_in, refusal_in
 from roaming_ocpi.tokens.reading import RFID, kept_object
 from roaming_ocpi.wire.ids import location_id
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
@@ -198,7 +198,7 @@ def _spelling(told: ToldObject, link: Link, party: str) -> tuple[str, str]:
     return str(kept.get("uid") or told.spelt), str(kept.get("type") or RFID)
 
 
-def _sealed_contract(permission: Permission, told: ToldObject) -> str | None:
+def _sealed_contract(permission: TokenPermission, told: ToldObject) -> str | None:
     if permission.contract_id is None:
         return None
     return seal(told.subject, permission.contract_id)

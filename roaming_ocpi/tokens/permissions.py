@@ -24,7 +24,7 @@ _NOT_FOUND: Final = 404
 _WORD: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
-class Permission(NamedTuple):
+class TokenPermission(NamedTuple):
     """What a partner answered; `contract_id` is its token's, None where it named none."""
 
     answer: AskedAnswer
@@ -32,10 +32,10 @@ class Permission(NamedTuple):
     contract_id: str | None = None
 
     def __repr__(self) -> str:
-        return f"Permission({self.answer})"
+        return f"TokenPermission({self.answer})"
 
 
-def permission_in(answer: PartnerAnswer, uid: str) -> Permission:
+def permission_in(answer: PartnerAnswer, uid: str) -> TokenPermission:
     """Return the permission in an answer about the token *uid*. Total.
 
     A word for "allowed" that we do not know is no permission, and an answer without one is as
@@ -46,9 +46,9 @@ def permission_in(answer: PartnerAnswer, uid: str) -> Permission:
     if isinstance(data, list) and len(data) == 1:
         [data] = data
     if answer.status_code == Status.UNKNOWN_TOKEN:
-        return Permission(AskedAnswer.UNKNOWN)
+        return TokenPermission(AskedAnswer.UNKNOWN)
     if not isinstance(data, dict) or not isinstance(data.get("allowed"), str):
-        return Permission(AskedAnswer.SILENT)
+        return TokenPermission(AskedAnswer.SILENT)
     word = _ANSWERS.get(data["allowed"].upper(), AskedAnswer.NOT_ALLOWED)
     token = data.get("token")
     token = token if isinstance(token, dict) else {}
@@ -60,7 +60,7 @@ def permission_in(answer: PartnerAnswer, uid: str) -> Permission:
         each.casefold() in reference.casefold() for each in (uid, contract_id or uid)
     ):
         reference = None
-    return Permission(word, reference, contract_id)
+    return TokenPermission(word, reference, contract_id)
 
 
 def refusal_in(error: PartnerRefusedError) -> AskedAnswer:

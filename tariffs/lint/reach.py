@@ -42,7 +42,7 @@ _STATES: Final = (State.CHARGING, State.PARKING, State.RESERVATION, State.RESERV
 Reached = tuple[Dimension, int]
 
 
-class Reach(msgspec.Struct, frozen=True, kw_only=True):
+class TariffReach(msgspec.Struct, frozen=True, kw_only=True):
     """Which components can hold.
 
     `clock_masks` maps each set of elements (bits) that the wall clock allows to one local moment
@@ -66,7 +66,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         return index in self.winners.get((dimension, index), frozenset())
 
 
-def reach_of(compiled: CompiledTariff) -> Reach:
+def reach_of(compiled: CompiledTariff) -> TariffReach:
     """Look at all that *compiled* allows."""
     tariff = compiled.tariff
     weeks = tuple(_weeks(tariff))
@@ -82,7 +82,7 @@ def reach_of(compiled: CompiledTariff) -> Reach:
     winners: dict[Reached, set[int]] = {}
     for mask in masks:
         _add_winners(compiled, mask, winners)
-    return Reach(
+    return TariffReach(
         clock_masks=clock_masks,
         masks=frozenset(masks),
         winners={key: frozenset(found) for key, found in winners.items()},
@@ -167,7 +167,9 @@ def _clock_masks(
                     yield mask, local
 
 
-def calendars_of(compiled: CompiledTariff, reach: Reach) -> Iterator[tuple[str, WeekCalendar]]:
+def calendars_of(
+    compiled: CompiledTariff, reach: TariffReach
+) -> Iterator[tuple[str, WeekCalendar]]:
     """Yield (when in a session, calendar) of each week of *reach*, in every band.
 
     The zone is UTC: without clock changes every local time stands once.

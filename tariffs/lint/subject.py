@@ -11,7 +11,7 @@ import msgspec
 from tariffs.calendar.week import Fee, WeekCalendar, fee_of
 from tariffs.calendar.words import element_label
 from tariffs.kernel.compiled import CompiledTariff
-from tariffs.lint.reach import Reach, calendars_of, reach_of
+from tariffs.lint.reach import TariffReach, calendars_of, reach_of
 from tariffs.model.tariff import PriceComponent, Tariff, TariffElement
 
 # Currencies whose unit is worth about as much as a kWh costs two or three times.
@@ -47,7 +47,7 @@ class LintSubject(msgspec.Struct, frozen=True, kw_only=True):
 
     tariff: Tariff
     compiled: CompiledTariff
-    reach: Reach
+    reach: TariffReach
     calendars: tuple[tuple[str, WeekCalendar], ...]
     country: str | None
 

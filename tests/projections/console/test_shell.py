@@ -14,7 +14,7 @@ from ledger.users.roles import Grant, Role
 from projections.console.console_words import SPOKEN, words_of
 from projections.console.environment import environment, template_files
 from projections.console.navigation import SCREENS, Group
-from tests.browser import tab
+from tests.projections.console.browser import tab
 from tests.projections.console.served_console import ServedConsole, served_console
 
 NOON = datetime(2026, 4, 1, 10, tzinfo=UTC)

@@ -38,9 +38,13 @@ WIDE: ViewportSize = {"width": 1280, "height": 900}
 _NAMES = re.compile(r"[^a-z0-9-]+")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser; each test opens a context of its own in it."""
+    """The browser of a file of tests; each test opens a context of its own in it.
+
+    While it is there an event loop is said to run in this thread: such a file has no test that
+    wants one of its own.
+    """
     found = shutil.which("chromium")
     if found is None:
         pytest.skip("chromium is missing: apt-get install chromium")
