@@ -8,6 +8,7 @@ payouts   of the last days that are not booked as they stand now: one in no even
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -25,11 +26,14 @@ from ledger.payments.provider import (
 )
 
 T = TypeVar("T")
+_LOGGER: Final = logging.getLogger(__name__)
 
 FIRST: Final = timedelta(days=1)
 """So far back who was never asked is asked."""
 LITTLE: Final = timedelta(minutes=2)
 MUCH: Final = timedelta(hours=1)
+REMEMBERED: Final = timedelta(days=30)
+"""For so long a provider knows its events (Stripe API reference, Events)."""
 PAYOUT_DAYS: Final = timedelta(days=14)
 """A bank sends a payout back within days."""
 PAGE: Final = 100
@@ -53,13 +57,21 @@ def read_events(
     before = events_read_until(connection, provider.name)
     newest, new = before, 0
     since = now - FIRST if before is None else min(before, now)
+    if since < now - REMEMBERED:
+        _LOGGER.warning(
+            "nobody asked %s since %s: it may not tell any more what became of payments until %s; "
+            "what moved money stands in its payouts, which are booked line by line",
+            *(provider.name, since.isoformat(), (now - REMEMBERED).isoformat()),
+        )
     for page in _pages(provider.events(since - overlap)):
         new += note_events(connection, provider.name, page, now)
         last = max(each.created_at for each in page)
         newest = last if newest is None else max(newest, last)
-    if newest is not None and newest != before:
-        # What bears a moment to come does not hide what happens until then.
-        note_events_read(connection, provider.name, min(newest, now))
+    # What bears a moment to come does not hide what happens until then; where nothing happened for
+    # long, it was asked for all the same.
+    until = max(now - MUCH, since if newest is None else min(newest, now))
+    if until != before:
+        note_events_read(connection, provider.name, until)
     return new
 
 

@@ -18,6 +18,7 @@ from tests.ledger.payments.collecting.street import (
     CHANCES,
     assert_all_is_paid,
     happen,
+    hear,
     pass_time,
     settle,
     street,
@@ -26,6 +27,8 @@ from tests.ledger.payments.collecting.street import (
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
 _HAPPENS_EVERY: Final = 3
 """So many kills are among what happens at once; the books stay small enough to be checked."""
+_HEARS_EVERY: Final = 10
+"""So often what webhooks lost is asked for: days, of the thirty for which a provider knows."""
 _LIVES_MAX_S: Final = 0.5
 _ROUNDS: Final = 3
 
@@ -49,6 +52,8 @@ def kill_while_collecting(dsn: str, kills: int, *, seed: int) -> Faults:
             process.kill()
             process.join()
             town.fake.deliver()
+            if kill % _HEARS_EVERY == 0:
+                hear(town)
             pass_time(town, timedelta(minutes=chance.choice([1, 6, 60, 600])))
 
         def collect() -> None:

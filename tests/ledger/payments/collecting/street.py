@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,9 +16,10 @@ from deploy.demo.provider.server import FakeStripe
 from ledger.desk.paying.giving_back import NothingToGiveBackError, give_back
 from ledger.payments.collecting.collecting import NothingToCollectError, collect_now
 from ledger.payments.collecting.collections import CollectionState
+from ledger.payments.hearing.catching_up import MUCH, read_events
 from ledger.payments.hearing.events import note_events
 from ledger.payments.movement import STRIPE
-from ledger.payments.provider import PaymentWay
+from ledger.payments.provider import PaymentWay, ProviderError
 from ledger.payments.stripe.provider import StripeProvider
 from projections.balances.trial import trial_balance
 from tests.ledger.payments.collecting.payers import BILLED_AT, CUSTOMERS, Payers
@@ -149,6 +150,13 @@ def pass_time(street: Street, by: timedelta) -> None:
     street.payers.now += by
     street.set_clock(street.payers.now)
     street.fake.pass_time()
+
+
+def hear(street: Street) -> None:
+    """Ask for what webhooks lost, as far as the provider answers: it forgets after a month."""
+    payers = street.payers
+    with suppress(ProviderError):
+        read_events(payers.connection, street.provider, payers.now, MUCH)
 
 
 def settle(street: Street, collect: Callable[[], object]) -> None:

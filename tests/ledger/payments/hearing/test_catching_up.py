@@ -9,7 +9,14 @@ import pytest
 
 from deploy.demo.provider.server import FakeStripe
 from ledger.database import connect
-from ledger.payments.hearing.catching_up import FIRST, LITTLE, MUCH, read_events, read_payouts
+from ledger.payments.hearing.catching_up import (
+    FIRST,
+    LITTLE,
+    MUCH,
+    REMEMBERED,
+    read_events,
+    read_payouts,
+)
 from ledger.payments.hearing.events import events_read_until, note_events
 from ledger.payments.movement import STRIPE
 from ledger.payments.provider import (
@@ -129,3 +136,20 @@ def test_a_payout_is_looked_at_until_it_is_booked(database: str) -> None:
         assert read_payouts(connection, provider, _NOW) == 1
         assert [row[0] for row in connection.execute(_DUE)] == [payout["id"]]
         provider.close()
+
+
+def test_who_asks_after_longer_than_a_provider_remembers_says_so(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = _Told()
+    with connect(database) as connection:
+        read_events(connection, told, _NOW, LITTLE)
+        # Where nothing happens the position moves on all the same.
+        assert events_read_until(connection, STRIPE) == _NOW - MUCH
+        later = _NOW - MUCH + REMEMBERED
+        read_events(connection, told, later, LITTLE)
+        assert caplog.messages == []
+        read_events(connection, told, later - MUCH + REMEMBERED + timedelta(seconds=1), LITTLE)
+
+    [said] = caplog.messages
+    assert f"since {(later - MUCH).isoformat()}" in said
