@@ -35,10 +35,10 @@ def add(
         by: Who makes it (default: your login).
         folder: Where.
     """
-    from deploy.interface.access import Scope, make_token
+    from ledger.users.access_tokens import make_token
 
     with opened(folder.settings()) as connection:
-        token = make_token(connection, name, [Scope(each) for each in scope], by=by or login())
+        token = make_token(connection, name, scope, by=by or login())
     if folder.json:
         print_json({"name": name, "scopes": sorted(set(scope)), "token": token})
     else:
@@ -52,7 +52,7 @@ def listed(*, folder: ReadingFolder = READ_FOLDER) -> int:
     Args:
         folder: Where.
     """
-    from deploy.interface.access import list_tokens
+    from ledger.users.access_tokens import list_tokens
 
     with opened(folder.settings()) as connection:
         found = list_tokens(connection)
@@ -71,7 +71,7 @@ def revoke(name: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         name: The token's name.
         folder: Where.
     """
-    from deploy.interface.access import revoke_token
+    from ledger.users.access_tokens import revoke_token
 
     with opened(folder.settings()) as connection:
         revoke_token(connection, name)
