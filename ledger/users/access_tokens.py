@@ -36,6 +36,9 @@ RETURNING person
 _REVOKE_ALL: LiteralString = """
 UPDATE access_token SET revoked_at = %s WHERE person = %s AND revoked_at IS NULL
 """
+_END: LiteralString = """
+UPDATE access_token SET revoked_at = %s WHERE digest = %s AND revoked_at IS NULL
+"""
 _LIST: LiteralString = """
 SELECT name, scopes, made_by, made_at, revoked_at, person FROM access_token
 WHERE %(person)s::text IS NULL OR person = %(person)s ORDER BY made_at DESC, name
@@ -139,6 +142,11 @@ def revoke_token(
             raise NoAccessTokenError(name)
         if row[0] is not None and at is not None:
             note_change(connection, row[0], "token_revoked", {"token": name}, by=by, at=at)
+
+
+def end_token(connection: Connection[Any], token: str, at: datetime) -> None:
+    """Let *token* hold no more, by who has it."""
+    connection.execute(_END, (at, digest_of(token)))
 
 
 def revoke_tokens_of(connection: Connection[Any], person: str, at: datetime) -> None:

@@ -34,6 +34,15 @@ class NotYourPasswordError(LedgerError):
         super().__init__("this is not your present password")
 
 
+class FirstAccountError(LedgerError):
+    """The first account would be one that can give nobody access."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the first account is an administrator's: add it with --role administrator"
+        )
+
+
 class FactorRequiredError(LedgerError):
     """An administrator asks for a second factor of this account."""
 
@@ -46,6 +55,16 @@ def first_link(connection: Connection[Any], now: datetime, *, by: str) -> str | 
     if is_anybody(connection):
         return None
     return make_link(connection, FIRST, by=by, at=now, lasts=FIRST_LASTS)
+
+
+def check_first(connection: Connection[Any], user: User) -> None:
+    """Check that *user* may be added: the first account of all is an administrator's.
+
+    Raises:
+        FirstAccountError: If it is the first, and is none.
+    """
+    if Grant(Role.ADMINISTRATOR) not in user.grants and not is_anybody(connection):
+        raise FirstAccountError
 
 
 def make_first(
