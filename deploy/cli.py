@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 
 from deploy.commands.catalogue import COMMANDS, GROUPS, UNSAID
 from deploy.commands.command import Command
+from deploy.commands.users.acting import let_in
 from deploy.errors import DeployError
 from deploy.output import complain
 from ingest.errors import IngestError
@@ -70,7 +71,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     app = app_for(given)
     try:
-        result = app(given, exit_on_error=False, print_error=True, result_action="return_value")
+        function, bound, _ = app.parse_args(given, exit_on_error=False, print_error=True)
+        with let_in(function, bound.arguments):
+            result = function(*bound.args, **bound.kwargs)
     except (CycloptsError, UnicodeEncodeError) as error:
         if isinstance(error, UnicodeEncodeError):
             _complain_of_bytes(given, error)

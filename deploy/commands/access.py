@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
@@ -35,10 +35,10 @@ def add(
         by: Who makes it (default: your login).
         folder: Where.
     """
-    from deploy.interface.access import Scope, make_token
+    from ledger.users.access_tokens import make_token
 
     with opened(folder.settings()) as connection:
-        token = make_token(connection, name, [Scope(each) for each in scope], by=by or login())
+        token = make_token(connection, name, scope, by=acting(by))
     if folder.json:
         print_json({"name": name, "scopes": sorted(set(scope)), "token": token})
     else:
@@ -52,7 +52,7 @@ def listed(*, folder: ReadingFolder = READ_FOLDER) -> int:
     Args:
         folder: Where.
     """
-    from deploy.interface.access import list_tokens
+    from ledger.users.access_tokens import list_tokens
 
     with opened(folder.settings()) as connection:
         found = list_tokens(connection)
@@ -71,10 +71,11 @@ def revoke(name: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         name: The token's name.
         folder: Where.
     """
-    from deploy.interface.access import revoke_token
+    from deploy.clock import SystemClock
+    from ledger.users.access_tokens import revoke_token
 
     with opened(folder.settings()) as connection:
-        revoke_token(connection, name)
+        revoke_token(connection, name, by=acting(), at=SystemClock().now())
     if folder.json:
         print_json({"name": name, "revoked": True})
     else:

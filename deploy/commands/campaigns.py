@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import PLAIN, READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
@@ -164,7 +164,7 @@ def create(
     with opened(settings) as connection:
         firmware = find_firmware(connection, version, vendor=of.vendor, model=of.model)
         chosen = _chosen(connection, firmware, of, at)
-        create_campaign(connection, plan, firmware, chosen, by=by or login(), at=at)
+        create_campaign(connection, plan, firmware, chosen, by=acting(by), at=at)
     if folder.json:
         print_json({"name": name, "version": version, "stations": len(chosen)})
     else:
@@ -264,7 +264,7 @@ def _change(name: str, state: CampaignState, by: str | None, folder: ReadingFold
     from ingest.campaigns.campaign import change_campaign
 
     with opened(folder.settings()) as connection:
-        change_campaign(connection, name, state, by=by or login(), at=datetime.now(UTC))
+        change_campaign(connection, name, state, by=acting(by), at=datetime.now(UTC))
     if folder.json:
         print_json({"name": name, "state": state})
     else:

@@ -18,6 +18,7 @@ from deploy.commands.roaming.settling_rows import SETTLING_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
 from deploy.commands.stations.rows import STATION_COMMANDS
 from deploy.commands.tariffs.rows import TARIFF_COMMANDS
+from deploy.commands.users.rows import USER_COMMANDS
 from deploy.commands.visits.rows import VISIT_COMMANDS
 
 GROUPS: Final[Mapping[str, str]] = MappingProxyType(
@@ -33,6 +34,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "payments": "Money that came and went: by card, debit and transfer; what is open.",
         "payouts": "What a payment provider paid out, held against the books and the bank.",
         "visits": "Charging without a contract, paid by card.",
+        "user": "Accounts of people who work here, and their roles.",
         "access": "Tokens for the HTTP interface.",
         "partner": "Roaming partners: registering, exchanging, settling.",
         "cdr": "CDRs of ours and of partners.",
@@ -221,6 +223,7 @@ COMMANDS: Final = (
             "person erase ada --kind customer --yes",
         ),
     ),
+    *USER_COMMANDS,
     Command(
         words="access add",
         function="deploy.commands.access:add",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
 from deploy.commands.text_files import read_text
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import complain, print_json, print_rows, say
 from deploy.running.opening import opened_with_log
@@ -45,7 +45,7 @@ def apply(
         raise DeployError(message)
     texts = [(read_text(path), str(path)) for path in files]
     with opened_with_log(folder.settings(), is_new=True) as (connection, log):
-        who, now = by or login(), SystemClock().now()
+        who, now = acting(by), SystemClock().now()
         means = InstalledMeans()
         applied = apply_files(
             connection, texts, log=log, by=who, at=now, is_dry=dry_run, means=means

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
@@ -62,7 +62,7 @@ def add(
     given = FirmwareFor(version, vendor, model, signed_by(certificate, signature))
     with opened(folder.settings()) as connection:
         found = add_firmware(
-            connection, given, name=file.name, portions=_portions(file), by=by or login()
+            connection, given, name=file.name, portions=_portions(file), by=acting(by)
         )
     _show([found], as_json=folder.json)
     return 0

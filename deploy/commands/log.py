@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, print_json_text, print_rows, say
 from deploy.running.opening import opened, opened_with_log
@@ -152,7 +152,7 @@ def take_again(
         done = taking_again.take_again(
             connection,
             asides,
-            by=by or login(),
+            by=acting(by),
             at=SystemClock().now(),
             log=log,
             work_off=None if is_up(settings) else work_off,

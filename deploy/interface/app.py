@@ -25,9 +25,10 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from deploy.interface.access import Bearer, digest_of
+from deploy.interface.access import Bearer
 from deploy.interface.description import complete, describe_partners
 from deploy.interface.problems import answer_problem
+from ledger.users.access_tokens import digest_of
 from roaming_ocpi.server.app import OcpiRoutes
 
 FindBearer = Callable[[bytes], Awaitable[Bearer | None]]

@@ -28,7 +28,8 @@ class HolderKind(StrEnum):
     PAYER = "payer"
     """Who paid us by transfer, or was paid, by the account or the name that the bank tells."""
     SECRET = "secret"  # noqa: S105 - the name of a kind, no secret
-    """Passwords that a station is told, what a partner lets us in by: nobody is shown them."""
+    """Passwords that a station is told, what a partner lets us in by, second factors of people who
+    work here: nobody is shown them."""
 
 
 class Holder(NamedTuple):
@@ -75,6 +76,11 @@ def roaming_holder(party: str) -> Holder:
     """Return the holder of the token by which a roaming partner lets us in."""
     # No station's id has a space.
     return _holder(HolderKind.SECRET, f"roaming {party}", f"roaming {party}")
+
+
+def user_holder(name: str) -> Holder:
+    """Return the holder of what lets an account of somebody who works here in."""
+    return _holder(HolderKind.SECRET, f"user {name}", f"user {name}")
 
 
 def partner_holder(party: str) -> Holder:

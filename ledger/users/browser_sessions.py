@@ -29,6 +29,7 @@ WHERE digest = %(digest)s AND ends_at > %(now)s AND seen_at > %(idle)s AND a.blo
 """
 _SEEN: LiteralString = "UPDATE browser_session SET seen_at = %s WHERE digest = %s AND seen_at < %s"
 _END: LiteralString = "DELETE FROM browser_session WHERE digest = %s"
+_END_OTHERS: LiteralString = "DELETE FROM browser_session WHERE name = %s AND digest <> %s"
 _OLD: LiteralString = "DELETE FROM browser_session WHERE ends_at <= %s OR seen_at <= %s"
 
 
@@ -67,5 +68,10 @@ def end_session(connection: Connection[Any], cookie: str) -> None:
     connection.execute(_END, (_digest(cookie),))
 
 
+def end_other_sessions(connection: Connection[Any], name: str, cookie: str = "") -> None:
+    """Let every browser of *name* be out but that of *cookie*."""
+    connection.execute(_END_OTHERS, (name, _digest(cookie)))
+
+
 def _digest(cookie: str) -> bytes:
-    return hashlib.sha256(cookie.encode()).digest()
+    return hashlib.sha256(cookie.encode(errors="replace")).digest()

@@ -8,6 +8,7 @@ from typing import Any, Final, LiteralString
 
 import msgspec
 from psycopg import Connection
+from psycopg.rows import dict_row
 
 from ledger.errors import LedgerError
 from ledger.four_eyes import letters_of
@@ -33,6 +34,54 @@ _CHANGED: LiteralString = """
 INSERT INTO user_change (name, kind, change, changed_by, changed_at) VALUES (%s, %s, %s, %s, %s)
 """
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+
+
+_LOOKS: LiteralString = "UPDATE user_account SET language = %s, theme = %s WHERE name = %s"
+_STANDINGS: LiteralString = """
+SELECT name, full_name, language, theme, made_by, made_at, blocked_at,
+    password IS NOT NULL AS has_password, second_factor IS NOT NULL AS has_factor,
+    factor_required, identity IS NOT NULL AS has_identity, invited_as IS NOT NULL AS is_invited
+FROM user_account WHERE (%(name)s::text IS NULL OR name = %(name)s) ORDER BY name
+"""
+_CHANGES: LiteralString = """
+SELECT number, name, kind, change, changed_by, changed_at FROM user_change
+WHERE number < %(before)s AND (%(name)s::text IS NULL OR name = %(name)s)
+ORDER BY number DESC LIMIT %(limit)s
+"""
+_NEWEST: Final = 2**63 - 1
+
+
+class UserStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """An account as an administrator sees it, blocked ones too."""
+
+    user: User
+    made_by: str
+    made_at: datetime
+    blocked_at: datetime | None
+    has_password: bool
+    has_factor: bool
+    factor_required: bool
+    has_identity: bool
+    is_invited: bool
+
+
+class UserChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of an account: what, by whom, when; `number` counts all of them."""
+
+    number: int
+    name: str
+    kind: str
+    change: Any
+    changed_by: str
+    changed_at: datetime
+
+
+class UnknownUserError(LedgerError):
+    """No account has this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"there is no account {name}: `wattledger user list` shows them")
 
 
 class UserExistsError(LedgerError):
@@ -74,6 +123,67 @@ def is_anybody(connection: Connection[Any]) -> bool:
     return bool(found)
 
 
+def list_users(connection: Connection[Any], name: str | None = None) -> Sequence[UserStanding]:
+    """Return all accounts by name, blocked ones too, or the one of *name* if there is one."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(_STANDINGS, {"name": name}).fetchall()
+    grants = _grants(connection, [row["name"] for row in rows])
+    return [
+        UserStanding(
+            user=User(
+                name=row["name"],
+                full_name=row.pop("full_name"),
+                grants=grants[row.pop("name")],
+                language=row.pop("language"),
+                theme=row.pop("theme"),
+            ),
+            **row,
+        )
+        for row in rows
+    ]
+
+
+def user_standing(connection: Connection[Any], name: str) -> UserStanding:
+    """Return the account of *name*, blocked or not.
+
+    Raises:
+        UnknownUserError: If there is none.
+    """
+    found = list_users(connection, name)
+    if not found:
+        raise UnknownUserError(name)
+    return found[0]
+
+
+def list_changes(
+    connection: Connection[Any],
+    *,
+    name: str | None = None,
+    before: int = _NEWEST,
+    limit: int = 50,
+) -> list[UserChange]:
+    """Return changes of accounts, the newest first, those before the number *before*."""
+    asked = {"name": name, "before": before, "limit": limit}
+    return [
+        UserChange(
+            number=number, name=whose, kind=kind, change=msgspec.json.decode(change),
+            changed_by=by, changed_at=at,
+        )
+        for number, whose, kind, change, by, at in connection.execute(_CHANGES, asked)
+    ]  # fmt: skip
+
+
+def replace_grants(connection: Connection[Any], name: str, grants: Collection[Grant]) -> None:
+    """Let *name* have these roles and no other, in the caller's transaction."""
+    connection.execute("DELETE FROM user_grant WHERE name = %s", (name,))
+    _grant(connection, name, grants)
+
+
+def set_looks(connection: Connection[Any], name: str, *, language: str, theme: str) -> None:
+    """Keep in which language and how *name* sees pages."""
+    connection.execute(_LOOKS, (language, theme, name))
+
+
 def note_change(
     connection: Connection[Any], name: str, kind: str, change: object, *, by: str, at: datetime
 ) -> None:
@@ -83,19 +193,24 @@ def note_change(
 
 def _users(connection: Connection[Any], name: str | None) -> Sequence[User]:
     rows = connection.execute(_FIND, {"name": name}).fetchall()
-    grants: dict[str, list[Grant]] = {row[0]: [] for row in rows}
-    for whose, role, legal_entity, site in connection.execute(_GRANTS, ([*grants],)):
-        grants[whose].append(Grant(Role(role), legal_entity, site))
+    grants = _grants(connection, [row[0] for row in rows])
     return [
         User(
             name=whose,
             full_name=full_name,
-            grants=tuple(grants[whose]),
+            grants=grants[whose],
             language=language,
             theme=theme,
         )
         for whose, full_name, language, theme in rows
     ]
+
+
+def _grants(connection: Connection[Any], names: Sequence[str]) -> dict[str, tuple[Grant, ...]]:
+    found: dict[str, tuple[Grant, ...]] = dict.fromkeys(names, ())
+    for whose, role, legal_entity, site in connection.execute(_GRANTS, ([*names],)):
+        found[whose] = (*found[whose], Grant(Role(role), legal_entity, site))
+    return found
 
 
 def _grant(connection: Connection[Any], name: str, grants: Collection[Grant]) -> None:

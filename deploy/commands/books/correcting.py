@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 from cyclopts import Group, Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.progress_bar import progress_bar
@@ -95,7 +95,7 @@ def correct(
     with opened_with_log(settings) as (connection, log):
         found = _found(connection, which, is_shown=not folder.json)
         if apply:
-            choices = _choices(found.changed, reason or "", by or login())
+            choices = _choices(found.changed, reason or "", acting(by))
             turn = None if is_up(settings) else work_off
             with progress_bar("correcting", is_shown=not folder.json) as told:
                 correct_all(connection, choices, log=log, work_off=turn, told=told)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened, opened_with_log
 from deploy.running.owner import is_up
@@ -221,7 +221,7 @@ def _choose(
             station=station_of(connection, session),
             session_id=session,
             choice=act,
-            by=by or login(),
+            by=acting(by),
             reason=reason,
         )
         chosen = choose(

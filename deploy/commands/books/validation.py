@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, say
 from deploy.running.opening import opened_with_log
@@ -54,7 +54,7 @@ def validate(
             connection,
             session,
             code=code,
-            by=by or login(),
+            by=acting(by),
             at=SystemClock().now(),
             log=log,
             work_off=None if is_up(settings) else work_off,

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from deploy.commands.closing.gathering import By, LegalEntity, WithoutReplay, gathering, month_of
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, say
 from deploy.running.opening import opened_with_log
@@ -58,7 +58,7 @@ def soft_close(
         entity = the_legal_entity(load_declarations(connection), legal_entity)
         with period_desk(connection, log, _turn(folder)) as desk:
             now = SystemClock().now()
-            period = desk.soft_close(entity, month, by=by or login(), at=now, reason=reason)
+            period = desk.soft_close(entity, month, by=acting(by), at=now, reason=reason)
     _print(period, folder, f"wattledger period check {month} shows what is left to do")
     return 0
 
@@ -108,7 +108,7 @@ def sign_off(
             [found] = looking.checklist(only=item)
         now = SystemClock().now()
         period = desk.sign_off(
-            scope.legal_entity, month, found, by=by or login(), at=now, reason=reason
+            scope.legal_entity, month, found, by=acting(by), at=now, reason=reason
         )
     _print(period, folder, f"{item} is signed off as it is")
     return 0
@@ -143,7 +143,7 @@ def close(
         period_desk(connection, log, _turn(folder)) as desk,
     ):
         scope = PeriodScope(connection, legal_entity, month)
-        person = by or login()
+        person = acting(by)
         desk.check_close(scope.legal_entity, month, by=person)
         with gathering(
             *(connection, log, settings, scope),
@@ -189,7 +189,7 @@ def reopen(
     with opened_with_log(folder.settings()) as (connection, log):
         entity = the_legal_entity(load_declarations(connection), legal_entity)
         with period_desk(connection, log, _turn(folder)) as desk:
-            now, person = SystemClock().now(), by or login()
+            now, person = SystemClock().now(), acting(by)
             act = desk.keep_closed if refuse else desk.reopen
             period = act(entity, month, by=person, at=now, reason=reason)
     asked = period.state == PeriodState.REOPENING.value

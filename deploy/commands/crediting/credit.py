@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.commands.crediting.chosen import Reason, credited_sessions, say_amount
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.output import complain, print_json, say
 from deploy.running.opening import opened_with_log
 
@@ -47,7 +47,7 @@ def credit(
         parts = parts_of(connection, invoice, line)
         owed, currency = owed_no_more(connection, invoice, parts), parts[0].was.currency
         if not preview:
-            choices = choices_of(parts, "credit", by or login(), reason)
+            choices = choices_of(parts, "credit", acting(by), reason)
             record_all(connection, log, settings, choices, is_shown=not folder.json)
         sessions = credited_sessions(connection, parts)
     missed = [] if preview else [each.session_id for each in sessions if not each.is_done]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deploy.commands.crediting.chosen import Reason
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, say
 from deploy.running.opening import opened_with_log
@@ -58,7 +58,7 @@ def dispute(
             parts = [part for part in parts if Flag.DISPUTED in part.flags]
             if not parts:
                 raise NotDisputedError(what)
-        choices = choices_of(parts, kind, by or login(), reason)
+        choices = choices_of(parts, kind, acting(by), reason)
         record_all(connection, log, settings, choices, is_shown=not folder.json)
         ids = [part.now.session_id for part in parts]
         query = "SELECT session_id, flags FROM session WHERE session_id = ANY(%s) ORDER BY 1"

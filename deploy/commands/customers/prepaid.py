@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import PLAIN, READ_FOLDER, Limit, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
@@ -207,7 +207,7 @@ def _by_card(
     decide = pay_back_to_card if is_back else top_up_by_card
     wish = _wish(customer, amount, payment)
     with opened(folder.settings()) as connection:
-        done = decide(connection, STRIPE, wish, by=payment.by or login(), at=SystemClock().now())
+        done = decide(connection, STRIPE, wish, by=acting(payment.by), at=SystemClock().now())
     wanted = done.wanted
     if folder.json:
         print_json(
@@ -251,7 +251,7 @@ def _record(
 
     wish = _wish(customer, amount, payment, is_back=is_back)
     with opened(folder.settings()) as connection:
-        done = prepay(connection, wish, by=payment.by or login(), at=SystemClock().now())
+        done = prepay(connection, wish, by=acting(payment.by), at=SystemClock().now())
     paid = done.prepayment
     if folder.json:
         print_json(

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from deploy.commands.data_folder import PLAIN, READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import complain, print_json, say
 from deploy.running.opening import opened
@@ -79,7 +79,7 @@ def method(
             at = SystemClock().now()
             holder = account_holder(load_declarations(connection), settings, at)
             wish = LeaveWish(customer, holder, PaymentWay(way), method)
-            key = ask_leave(connection, STRIPE, wish, by=by or login(), at=at)
+            key = ask_leave(connection, STRIPE, wish, by=acting(by), at=at)
             request, setup = _answered(connection, provider, key)
     finally:
         provider.close()
@@ -102,7 +102,7 @@ def collect(invoice: str, /, *, by: str | None = None, folder: ReadingFolder = R
 
     with opened(_with_provider(folder)) as connection:
         at = SystemClock().now()
-        standing = collect_now(connection, STRIPE, invoice, by=by or login(), now=at)
+        standing = collect_now(connection, STRIPE, invoice, by=acting(by), now=at)
     if folder.json:
         print_json(standing._asdict())
     else:
@@ -139,7 +139,7 @@ def refund(
 
     with opened(_with_provider(folder)) as connection:
         at = SystemClock().now()
-        given = give_back(connection, STRIPE, invoice, amount, by=by or login(), at=at)
+        given = give_back(connection, STRIPE, invoice, amount, by=acting(by), at=at)
     if folder.json:
         print_json({**given._asdict(), "waits": given.waits})
     elif given.waits:

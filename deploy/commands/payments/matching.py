@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
@@ -106,7 +106,7 @@ def unmatch(line: str, /, *, by: str | None = None, folder: ReadingFolder = READ
     from ledger.desk.paying.matching import undo_match
 
     with opened(folder.settings()) as connection:
-        done = undo_match(connection, line, by=by or login(), at=SystemClock().now())
+        done = undo_match(connection, line, by=acting(by), at=SystemClock().now())
     return _told(done, folder)
 
 
@@ -115,7 +115,7 @@ def _decided(wish: MatchWish, by: str | None, folder: ReadingFolder) -> int:
     from ledger.desk.paying.matching import match_line
 
     with opened(folder.settings()) as connection:
-        done = match_line(connection, wish, by=by or login(), at=SystemClock().now())
+        done = match_line(connection, wish, by=acting(by), at=SystemClock().now())
     return _told(done, folder)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
 from deploy.commands.text_files import read_text
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
@@ -85,7 +85,7 @@ def import_statements(
             for path in files
         ]
         connection = exits.enter_context(opened(folder.settings()))
-        done = import_files(connection, wanted, by=by or login(), at=SystemClock().now())
+        done = import_files(connection, wanted, by=acting(by), at=SystemClock().now())
     _tell(done, folder)
     return 0
 

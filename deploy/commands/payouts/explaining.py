@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 
 from deploy.commands.closing.gathering import LegalEntity
 from deploy.commands.data_folder import PLAIN, READ_FOLDER, Limit, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
@@ -90,7 +90,7 @@ def match(
 
     wish = MoneyWish(movement, invoice, account, amount)
     with opened(folder.settings()) as connection:
-        done = explain_money(connection, wish, by=by or login(), at=SystemClock().now())
+        done = explain_money(connection, wish, by=acting(by), at=SystemClock().now())
     to = done.allotment
     if folder.json:
         print_json({**done._asdict(), "allotment": to._asdict()})

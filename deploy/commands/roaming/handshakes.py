@@ -9,8 +9,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
 from deploy.commands.text_files import FromStdin, read_secret
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, say
 
@@ -70,7 +70,7 @@ def register(
     if sum((beginning.invite, beginning.renew, has_token)) != 1:
         message = "say one of --invite (it comes to us), --token-stdin or --token, --renew"
         raise DeployError(message)
-    who = by or login()
+    who = acting(by)
     if beginning.invite:
         return _invite(party, beginning.hours, who, folder)
     secret = None if beginning.renew else beginning.token or read_secret()
@@ -90,7 +90,7 @@ def pause(
     """
     from roaming_ocpi.registration.link import LinkState
 
-    return _move(party, LinkState.PAUSED, reason or "paused", by or login(), folder)
+    return _move(party, LinkState.PAUSED, reason or "paused", acting(by), folder)
 
 
 def resume(
@@ -106,7 +106,7 @@ def resume(
     """
     from roaming_ocpi.registration.link import LinkState
 
-    return _move(party, LinkState.REGISTERED, reason or "resumed", by or login(), folder)
+    return _move(party, LinkState.REGISTERED, reason or "resumed", acting(by), folder)
 
 
 def revoke(
@@ -125,7 +125,7 @@ def revoke(
     from deploy.roaming.partner_way import with_partners
     from roaming_ocpi.registration.sending import end
 
-    who = by or login()
+    who = acting(by)
     ended = with_partners(
         folder.settings(), lambda ours: end(ours, party, by=who, why=reason or "revoked")
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say, shown
 from deploy.running.opening import opened, opened_with_log
@@ -115,7 +115,7 @@ def add(
             message = f"{party} is declared already: change it in its file, and `wattledger apply`"
             raise DeployError(message)
         change = Change(kind=Kind.PARTNER, key=party, entity=partner)
-        made = declare_all(connection, [change], log=log, by=by or login(), at=now, known=known)
+        made = declare_all(connection, [change], log=log, by=acting(by), at=now, known=known)
     if folder.json:
         print_json({"partner": party, "version": made})
     else:

@@ -8,7 +8,7 @@ import msgspec
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened, opened_with_log
 
@@ -161,7 +161,7 @@ def _decide(
 
     with opened_with_log(folder.settings()) as (connection, log):
         found = find_received(connection, cdr, party=party)
-        chosen = ChosenCdr(id=found.cdr_id, by=by or login(), reason=reason)
+        chosen = ChosenCdr(id=found.cdr_id, by=acting(by), reason=reason)
         at = decide_cdr(
             connection,
             log,

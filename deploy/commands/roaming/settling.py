@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from deploy.commands.closing.gathering import month_of
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.documents.written import write_bytes
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
@@ -152,7 +152,7 @@ def contest(
             party,
             cdr_id,
             is_contested=not withdrawn,
-            by=by or login(),
+            by=acting(by),
             at=SystemClock().now(),
             reason=reason,
         )
@@ -179,7 +179,7 @@ def _acted(
     from deploy.clock import SystemClock
     from roaming_ocpi.settlement.invoices.records import publish_records
 
-    by, at = act.by or login(), SystemClock().now()
+    by, at = acting(act.by), SystemClock().now()
     if act.propose:
         return desk.propose(scope, by=by, at=at)
     if act.dispute:

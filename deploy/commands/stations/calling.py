@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import complain, print_json, say
 from deploy.running.opening import opened
@@ -68,7 +68,7 @@ def command(
 
     async def ask(commands: StationCommands) -> CommandOutcome:
         patience = Patience(wait=wait, answer=within, may_queue=queue)
-        return await commands.ask(station, action, content, by=by or login(), patience=patience)
+        return await commands.ask(station, action, content, by=acting(by), patience=patience)
 
     return _show(_asked(folder, ask), as_json=folder.json)
 
@@ -86,7 +86,7 @@ def send(folder: ReadingFolder, station: str, say_in: Callable[[str], TypedCall]
     async def ask(commands: StationCommands) -> CommandOutcome:
         call = say_in(await commands.protocol_of(station))
         payload = msgspec.json.encode(call.payload).decode()
-        return await commands.ask(station, call.action, payload, by=login(), patience=Patience())
+        return await commands.ask(station, call.action, payload, by=acting(), patience=Patience())
 
     return _show(_asked(folder, ask), as_json=folder.json)
 
@@ -119,7 +119,7 @@ def send_with_address(
                 station,
                 call.action,
                 payload,
-                by=login(),
+                by=acting(),
                 patience=Patience(),
                 command_id=called.command_id,
             )
@@ -137,7 +137,7 @@ def tell_password(folder: ReadingFolder, station: str, password: str) -> int:
     from ingest.commands.asking import Patience
 
     async def ask(commands: StationCommands) -> CommandOutcome:
-        return await commands.ask_password(station, password, by=login(), patience=Patience())
+        return await commands.ask_password(station, password, by=acting(), patience=Patience())
 
     return _show(_asked(folder, ask), as_json=folder.json)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
 from deploy.commands.text_files import FromStdin, read_secret
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, say, shown
 from deploy.running.opening import opened
@@ -55,7 +55,7 @@ def set_station(
     }
     change = _change({name: each for name, each in said.items() if each is not None})
     with opened(folder.settings()) as connection:
-        found = asyncio.run(_changed(dsn_of(connection), station, change, by or login()))
+        found = asyncio.run(_changed(dsn_of(connection), station, change, acting(by)))
     if folder.json:
         print_json(found)
         return 0

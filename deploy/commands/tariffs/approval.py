@@ -9,8 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
 from deploy.commands.text_files import read_text
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, say, utc
 from deploy.running.opening import opened, opened_with_log
@@ -55,7 +55,7 @@ def approve(
         tariff_desk(connection, log) as desk,
     ):
         now = SystemClock().now()
-        record = desk.approve(tariff, by=by or login(), at=now, sha256=read)
+        record = desk.approve(tariff, by=acting(by), at=now, sha256=read)
         print_records("Approved", [record], connection, is_json=folder.json)
     return 0
 
@@ -82,7 +82,7 @@ def reject(
         opened_with_log(folder.settings()) as (connection, log),
         tariff_desk(connection, log) as desk,
     ):
-        record = desk.reject(tariff, by=by or login(), at=SystemClock().now(), reason=reason)
+        record = desk.reject(tariff, by=acting(by), at=SystemClock().now(), reason=reason)
         print_records("Rejected", [record], connection, is_json=folder.json)
     return 0
 
@@ -116,7 +116,7 @@ def retire(
         opened_with_log(folder.settings()) as (connection, log),
         tariff_desk(connection, log) as desk,
     ):
-        done = desk.retire(tariff, by=by or login(), at=now, holds_until=holds_until)
+        done = desk.retire(tariff, by=acting(by), at=now, holds_until=holds_until)
         if done.record is not None:
             print_records("Proposed", [done.record], connection, is_json=folder.json)
             if not folder.json:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.login import login
 from deploy.commands.tariffs.assigning import TO_NOBODY, Assigning
 from deploy.commands.text_files import read_text
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened_with_log
@@ -61,7 +61,7 @@ def publish(
     texts = [(read_text(path), str(path)) for path in files]
     holds_from = _utc(valid_from)
     assignments = _assignments(texts, to)
-    who, now = by or login(), SystemClock().now()
+    who, now = acting(by), SystemClock().now()
     with opened_with_log(folder.settings(), is_new=True) as (connection, log):
         if load_declarations(connection).policy(now).four_eyes and not dry_run:
             assigned = exchange_assignments(connection, assignments)

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
-from deploy.commands.login import login
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
@@ -146,7 +146,7 @@ def start(
     settings = folder.settings()
     with opened(settings) as connection:
         desk = VisitDesk(settings, SystemClock().now)
-        made = desk.open(connection, station, evse, by=by or login(), method_id=method)
+        made = desk.open(connection, station, evse, by=acting(by), method_id=method)
         visit, limit = made.visit, time.monotonic() + wait
         before = {VisitState.WANTED, VisitState.HOLDING, VisitState.HELD}
         while visit.state in before and time.monotonic() < limit:
@@ -183,7 +183,7 @@ def release(
     with opened(folder.settings()) as connection:
         _found(connection, number)
         now = SystemClock().now()
-        visit = release_visit(connection, number, reason=reason, by=by or login(), now=now)
+        visit = release_visit(connection, number, reason=reason, by=acting(by), now=now)
         if visit is None:
             raise NotReleasedError(_found(connection, number))
     if folder.json:

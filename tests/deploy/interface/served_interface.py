@@ -11,7 +11,7 @@ from functools import partial
 import httpx
 
 from deploy.clock import SystemClock
-from deploy.interface.access import Scope, make_token
+from deploy.interface.access import Scope
 from deploy.interface.serving import open_http, serve_interface
 from deploy.payments.side import PaymentSide
 from deploy.settings import Settings
@@ -20,6 +20,7 @@ from ingest.edge.connection_epochs import PostgresEpochs
 from ingest.station_records import PostgresStationRecords
 from ledger.database import connect, connect_async
 from ledger.log.postgres import PostgresEventLog
+from ledger.users.access_tokens import make_token
 from tests.deploy.interface.site_of_stations import HERE
 from tests.edge import CALL, PASSWORD, Station, open_edge
 from tests.fakes import FixedDirectory

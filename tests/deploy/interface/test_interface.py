@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from deploy.interface.access import Scope, revoke_token
+from deploy.interface.access import Scope
 from ledger.database import connect
+from ledger.users.access_tokens import revoke_token
 from tests.charging_day import call, stamp, start16, write_log
 from tests.deploy.interface.served_interface import connected, served
 from tests.deploy.interface.site_of_stations import HERE, THERE, charge, site_of_stations

@@ -1,0 +1,1 @@
+"""Commands about people who work here, and who acts when a command changes something."""
