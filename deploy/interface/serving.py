@@ -14,6 +14,7 @@ import uvicorn
 from litestar import Controller, Litestar
 from psycopg_pool import ConnectionPool
 
+from deploy.api.routes import API_ROUTES
 from deploy.console.wiring import OpenedDesk, console_routes, console_side
 from deploy.documents.routes import ROUTES as DOCUMENT_ROUTES
 from deploy.errors import DeployError
@@ -61,6 +62,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     *PAYMENT_ROUTES,
     *VISIT_ROUTES,
     *ROUTES,
+    *API_ROUTES,
 )
 """What every edge brings."""
 
@@ -170,7 +172,8 @@ def interface_app(
     directory, subjects = DeclaredDirectory(dsn, clock), PostgresSubjects(connect)
     commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
     desk, profiles = StationDesk(connect, directory), ChargingProfiles(connect)
-    declaring = DeclaringDesk(dsn, open_log, clock)
+    # Two: who waits for the worker keeps nobody from blocking a token.
+    declaring, recording = (DeclaringDesk(dsn, open_log, clock) for _ in range(2))
     bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
     pool = _pool_of(dsn)
     payments = payments or PaymentSide(Settings(), clock)
@@ -178,7 +181,7 @@ def interface_app(
 
     console_desk = OpenedDesk(dsn, open_log)
     ends = (*(each.close for each in (directory, subjects, commands, desk, profiles, bearers)),)
-    closes = (pool.close, declaring.close, console_desk.close, visit_desk.close)
+    closes = (pool.close, declaring.close, recording.close, console_desk.close, visit_desk.close)
 
     return build_app(
         CONTROLLERS,
@@ -191,6 +194,7 @@ def interface_app(
             "payments": payments,
             "pool": pool,
             "profiles": profiles,
+            "recording": recording,
             "visit_desk": visit_desk,
         },
         lifespan=[partial(_living, pool, commands, ends, closes)],
