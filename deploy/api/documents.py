@@ -21,17 +21,16 @@ from deploy.api.amounts import TaxedAmount, amount_text, amounts_of
 from deploy.api.within import READS_BOOKS, Asked, check_reach, legal_entities_in, wants
 from deploy.interface.access import Scope
 from deploy.interface.books import Pool, Text
-from deploy.interface.declaring import DeclaringDesk
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
 from ledger.books.document_taxes import DocumentTaxes
 from ledger.desk.corrections import correct_all
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
 from ledger.desk.recording import NotTakenYetError
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
-from ledger.log.event_log import EventLog
 from ledger.persons.holders import customer_holder
 from ledger.persons.store import find
 from projections.audit.trail import show_invoice
+from projections.console.side import ConsoleSide
 from projections.crediting.chosen import choices_of, credited_sessions, parts_of
 from projections.finding.documents import Behind, DocumentWish, find_document, find_documents
 from projections.invoice_list import ListedInvoice
@@ -44,7 +43,7 @@ Number = Annotated[
 ]
 IssuedFrom = Annotated[date | None, QueryParameter(description="Issued on this day or later")]
 IssuedUntil = Annotated[date | None, QueryParameter(description="Issued before this day")]
-Recording = NamedDependency[DeclaringDesk]
+Acting = NamedDependency[ConsoleSide]
 
 
 class DocumentTotal(TaxedAmount, frozen=True, kw_only=True):
@@ -227,30 +226,27 @@ class DocumentsController(Controller):
             assert found is not None
             return _document(found, show_invoice(connection, number))
 
-    @post("/credit-notes", opt=CREDITS, status_code=HTTPStatus.OK)
-    async def credit(
-        self, request: Asked, data: JSONBody[CreditWish], recording: Recording
+    @post("/credit-notes", opt=CREDITS, status_code=HTTPStatus.OK, sync_to_thread=True)
+    def credit(
+        self, request: Asked, data: JSONBody[CreditWish], acting: Acting
     ) -> Response[CreditGiven]:
         """Give an invoice back, or some of its lines and sessions; they stay free whatever comes.
 
         202 where it is recorded and the worker has not come to it yet.
         """
-        by = request.user.name
-
-        def done(connection: Connection[Any], log: EventLog, at: datetime) -> CreditGiven:
+        with acting.desk.opened() as (connection, log):
             found = find_document(connection, data.invoice)
-            legal_entity = None if found is None else found.legal_entity
             missing = f"there is no invoice {data.invoice}"
+            legal_entity = None if found is None else found.legal_entity
             check_reach(request, legal_entity, missing, Scope.CREDIT)
             parts = parts_of(connection, data.invoice, data.lines, data.sessions)
             owed = owed_no_more(connection, data.invoice, parts)
             if not data.preview:
-                choices = choices_of(parts, "credit", by, data.reason, at)
+                by, now = request.user.name, acting.now()
+                choices = choices_of(parts, "credit", by, data.reason, now)
                 with suppress(NotTakenYetError):
                     correct_all(connection, choices, log=log, work_off=None)
-            return _credit(connection, data, owed, parts)
-
-        answer = await recording.record(done)
+            answer = _credit(connection, data, owed, parts)
         is_late = answer.is_recorded and not all(each.is_done for each in answer.sessions)
         return Response(answer, status_code=HTTPStatus.ACCEPTED if is_late else HTTPStatus.OK)
 

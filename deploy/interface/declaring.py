@@ -36,10 +36,6 @@ class DeclaringDesk:
         await asyncio.sleep(FRESH_SECONDS)
         return done
 
-    async def record(self, work: Declare[T]) -> T:
-        """Do *work* that declares nothing, and return what it returns."""
-        return await asyncio.to_thread(self._declare, work)
-
     def close(self) -> None:
         """Close the log."""
         with self._turn:

@@ -172,21 +172,22 @@ def interface_app(
     directory, subjects = DeclaredDirectory(dsn, clock), PostgresSubjects(connect)
     commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
     desk, profiles = StationDesk(connect, directory), ChargingProfiles(connect)
-    # Two: who waits for the worker keeps nobody from blocking a token.
-    declaring, recording = (DeclaringDesk(dsn, open_log, clock) for _ in range(2))
+    declaring = DeclaringDesk(dsn, open_log, clock)
     bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
     pool = _pool_of(dsn)
     payments = payments or PaymentSide(Settings(), clock)
     visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
 
     console_desk = OpenedDesk(dsn, open_log)
+    side = console_side(dsn, pool, newest, clock.now, console_desk)
     ends = (*(each.close for each in (directory, subjects, commands, desk, profiles, bearers)),)
-    closes = (pool.close, declaring.close, recording.close, console_desk.close, visit_desk.close)
+    closes = (pool.close, declaring.close, console_desk.close, visit_desk.close)
 
     return build_app(
         CONTROLLERS,
         find=bearers.ask,
         parts={
+            "acting": side,
             "commands": commands,
             "declaring": declaring,
             "desk": desk,
@@ -194,13 +195,12 @@ def interface_app(
             "payments": payments,
             "pool": pool,
             "profiles": profiles,
-            "recording": recording,
             "visit_desk": visit_desk,
         },
         lifespan=[partial(_living, pool, commands, ends, closes)],
         partners=partners,
         pages=console_routes(),
-        state={"console": console_side(dsn, pool, newest, clock.now, console_desk)},
+        state={"console": side},
     )
 
 
