@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 
 from tariffs.currencies import currency_exponent
 
-_LIST: LiteralString = """
+COLUMNS: LiteralString = """
 SELECT number, issued_on, issued_at, legal_entity, coalesce(name, customer) AS customer,
        customer AS subject, currency,
        net_minor, tax_minor, gross_minor, rounding_minor, due_minor, sha256,
@@ -22,9 +22,14 @@ SELECT number, issued_on, issued_at, legal_entity, coalesce(name, customer) AS c
        (SELECT count(*) FROM invoiced_session AS s WHERE s.number = i.number)
        + (SELECT count(*) FROM credited_session AS c WHERE c.number = i.number) AS sessions
 FROM issued_invoice AS i LEFT JOIN subject ON subject = customer
+"""
+_LIST: LiteralString = (
+    COLUMNS
+    + """
 WHERE (%(customer)s::text IS NULL OR %(customer)s IN (name, customer))
 ORDER BY issued_on DESC, number DESC LIMIT %(limit)s
 """
+)
 _TOTALS: LiteralString = """
 SELECT currency, count(*) FILTER (WHERE credits IS NULL),
        sum(CASE WHEN credits IS NULL THEN due_minor ELSE -due_minor END)::bigint

@@ -29,15 +29,16 @@ FLAGS: LiteralString = """
 SELECT flag, count(*) FROM listed_session, unnest(flags) AS flag
 GROUP BY flag ORDER BY flag
 """
-LIST: LiteralString = """
+COLUMNS: LiteralString = """
 SELECT session_id, revision, station_id,
        nullif(nullif(transaction_ref, ''), %(no_id)s) AS transaction_id,
        evse_id, connector_id, coalesce(spelt, token_uid) AS token_uid, token_uid AS subject,
        state, flags, reasons, started_at, ended_at, stop_reason, energy_wh, register_wh, told_gross,
        coalesce(started_at, first_fact_at) AS begun_at
-FROM listed_session LEFT JOIN subject ON subject = token_uid
-WHERE true
 """
+LIST: LiteralString = (
+    COLUMNS + "FROM listed_session LEFT JOIN subject ON subject = token_uid WHERE true"
+)
 # Only what is asked for is asked: each has its index, and a plan for all of them would use none.
 ASKED: Final[Mapping[str, LiteralString]] = MappingProxyType(
     {

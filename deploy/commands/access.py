@@ -11,7 +11,19 @@ from deploy.commands.users.acting import acting
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
-ScopeName = Literal["read", "command", "tokens", "files", "documents"]
+ScopeName = Literal[
+    "read",
+    "command",
+    "tokens",
+    "files",
+    "documents",
+    "tariffs",
+    "books",
+    "credit",
+    "master-data",
+    "declare",
+    "webhooks",
+]
 Scopes = Annotated[list[ScopeName], Parameter(consume_multiple=True, negative=())]
 COLUMNS = {
     "name": "left",
@@ -31,7 +43,9 @@ def add(
         name: What it is for; it stands in what is done with it.
         scope: What it may be used for: read (stations, transactions, calls), command (calls to
             stations), tokens (who may charge), files (what is in stations' logs), documents
-            (invoices as their readers get them).
+            (invoices as their readers get them), tariffs (and price quotes), books (sessions,
+            invoices, payments, journal, customers, reports), credit (give back), master-data,
+            declare (master data), webhooks.
         by: Who makes it (default: your login).
         folder: Where.
     """

@@ -40,7 +40,7 @@ class InvoicesController(Controller):
 
     tags = ("documents",)
 
-    @get("/invoices/{number:str}", opt=READS, sync_to_thread=True)
+    @get("/invoices/{number:str}/delivery", opt=READS, sync_to_thread=True)
     def one(self, number: Number, pool: Pool) -> ListedDocument:
         """Return how far a document is: rendered, delivered."""
         with pool.connection() as connection:

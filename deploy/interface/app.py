@@ -1,7 +1,9 @@
 """The one Litestar app: every route behind a token and a scope, one format of problems.
 
 A route says which scope it wants (`opt`). One that says nothing wants what no token has: what is
-forgotten is closed.
+forgotten is closed. For a person's own token the scope names a permission. Whose permission holds
+at some legal entities or sites only gets no further than to routes that cut what they answer to
+those (`is_cut`), else it would be everybody's.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from deploy.interface.access import Bearer
+from deploy.interface.access import PERMISSION_OF, Bearer, Scope
 from deploy.interface.description import complete, describe_partners
 from deploy.interface.problems import answer_problem
 from ledger.users.access_tokens import digest_of
@@ -80,8 +82,15 @@ def check_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     wanted = handler.opt.get("scope")
     if wanted == ANYBODY:
         return
-    if wanted is None or wanted not in connection.user.scopes:
+    bearer: Bearer = connection.user
+    if wanted not in list(Scope) or not bearer.may(Scope(wanted)):
+        permission = PERMISSION_OF[Scope(wanted)] if wanted in list(Scope) else None
         message = f"this token has not the scope {wanted}"
+        if bearer.person is not None:
+            message = f"your roles do not include {permission}: an administrator gives roles"
+        raise PermissionDeniedException(message)
+    if not bearer.reach(Scope(wanted)).is_everywhere and not handler.opt.get("is_cut"):
+        message = "your role holds at some legal entities or sites, and this is about all of them"
         raise PermissionDeniedException(message)
 
 

@@ -141,7 +141,7 @@ class TransactionsController(Controller):
         with pool.connection() as connection:
             subject = None
             if token is not None:
-                subject = _subject(connection, token)
+                subject = subject_of(connection, token)
                 if subject is None:
                     return TransactionPage([], None)
             found = list_sessions(
@@ -206,7 +206,8 @@ def _cost(cost: SessionCost | None) -> TransactionCost | None:
     )
 
 
-def _subject(connection: Connection[Any], token: str) -> str | None:
+def subject_of(connection: Connection[Any], token: str) -> str | None:
+    """Return the subject id of a token as stations write it; None: nobody knows it."""
     holder = token_holder(token)
     if holder is None:
         return None

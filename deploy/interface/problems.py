@@ -22,10 +22,19 @@ from ingest.commands.passwords import UnfitPasswordError
 from ingest.commands.profiles import TooManyProfilesError
 from ingest.commands.schemas import BadPayloadError, RefusedPayloadError, UnknownCommandError
 from ledger.declared.store import InvalidDeclarationError
+from ledger.desk.choices import AtPartnerError
+from ledger.desk.crediting.billed_parts import NothingStandsError, ReplacedLineError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError
+from projections.crediting.chosen import (
+    CreditNoteGivenError,
+    LineOfNoSessionError,
+    NotOnInvoiceError,
+)
 from projections.documents.keeping.kept import ErasedDocumentError, NotRenderedError
-from projections.errors import UnknownInvoiceError
+from projections.errors import UnknownInvoiceError, UnknownLineError
+from projections.finding.quotes import UnpricedQuoteError
+from tariffs.errors import TariffError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _LOGGER = logging.getLogger(__name__)
@@ -57,6 +66,15 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     UnknownInvoiceError: (HTTPStatus.NOT_FOUND, "unknown_invoice"),
     ErasedDocumentError: (HTTPStatus.NOT_FOUND, "erased"),
     NotRenderedError: (HTTPStatus.CONFLICT, "not_rendered"),
+    UnknownLineError: (HTTPStatus.NOT_FOUND, "unknown_line"),
+    LineOfNoSessionError: (HTTPStatus.CONFLICT, "rounding_line"),
+    CreditNoteGivenError: (HTTPStatus.CONFLICT, "is_credit_note"),
+    NotOnInvoiceError: (HTTPStatus.CONFLICT, "not_on_invoice"),
+    NothingStandsError: (HTTPStatus.CONFLICT, "owed_no_more"),
+    ReplacedLineError: (HTTPStatus.CONFLICT, "line_replaced"),
+    AtPartnerError: (HTTPStatus.CONFLICT, "at_partner"),
+    UnpricedQuoteError: (HTTPStatus.NOT_FOUND, "no_tariff"),
+    TariffError: (HTTPStatus.BAD_REQUEST, "not_priced"),
     # A body that is nested deeper than anybody's.
     RecursionError: (HTTPStatus.BAD_REQUEST, "bad_request"),
     LogError: (HTTPStatus.SERVICE_UNAVAILABLE, "log_away"),

@@ -14,6 +14,7 @@ import uvicorn
 from litestar import Controller, Litestar
 from psycopg_pool import ConnectionPool
 
+from deploy.api.routes import API_ROUTES
 from deploy.console.wiring import OpenedDesk, console_routes, console_side
 from deploy.documents.routes import ROUTES as DOCUMENT_ROUTES
 from deploy.errors import DeployError
@@ -61,6 +62,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     *PAYMENT_ROUTES,
     *VISIT_ROUTES,
     *ROUTES,
+    *API_ROUTES,
 )
 """What every edge brings."""
 
@@ -177,6 +179,7 @@ def interface_app(
     visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
 
     console_desk = OpenedDesk(dsn, open_log)
+    side = console_side(dsn, pool, newest, clock.now, console_desk)
     ends = (*(each.close for each in (directory, subjects, commands, desk, profiles, bearers)),)
     closes = (pool.close, declaring.close, console_desk.close, visit_desk.close)
 
@@ -184,6 +187,7 @@ def interface_app(
         CONTROLLERS,
         find=bearers.ask,
         parts={
+            "acting": side,
             "commands": commands,
             "declaring": declaring,
             "desk": desk,
@@ -196,7 +200,7 @@ def interface_app(
         lifespan=[partial(_living, pool, commands, ends, closes)],
         partners=partners,
         pages=console_routes(),
-        state={"console": console_side(dsn, pool, newest, clock.now, console_desk)},
+        state={"console": side},
     )
 
 

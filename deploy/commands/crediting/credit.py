@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.commands.crediting.chosen import Reason, credited_sessions, say_amount
+from deploy.commands.crediting.chosen import Reason, say_amount
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.users.acting import acting
 from deploy.output import complain, print_json, say
@@ -13,8 +13,8 @@ from deploy.running.opening import opened_with_log
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploy.commands.crediting.chosen import CreditedSession
     from ledger.books.document_taxes import DocumentTaxes
+    from projections.crediting.chosen import CreditedSession
 
 
 def credit(
@@ -39,15 +39,18 @@ def credit(
         by: Who decides (default: your login).
         folder: Where.
     """
-    from deploy.commands.crediting.chosen import choices_of, parts_of, record_all
+    from deploy.clock import SystemClock
+    from deploy.commands.crediting.chosen import record_all
     from ledger.desk.crediting.billed_parts import owed_no_more
+    from projections.crediting.chosen import choices_of, credited_sessions, parts_of
 
     settings = folder.settings()
     with opened_with_log(settings) as (connection, log):
-        parts = parts_of(connection, invoice, line)
+        parts = parts_of(connection, invoice, () if line is None else (line,))
         owed, currency = owed_no_more(connection, invoice, parts), parts[0].was.currency
         if not preview:
-            choices = choices_of(parts, "credit", acting(by), reason)
+            now = SystemClock().now()
+            choices = choices_of(parts, "credit", acting(by), reason, now)
             record_all(connection, log, settings, choices, is_shown=not folder.json)
         sessions = credited_sessions(connection, parts)
     missed = [] if preview else [each.session_id for each in sessions if not each.is_done]

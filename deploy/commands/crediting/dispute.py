@@ -47,8 +47,10 @@ def dispute(
         by: Who says so (default: your login).
         folder: Where.
     """
-    from deploy.commands.crediting.chosen import choices_of, record_all
+    from deploy.clock import SystemClock
+    from deploy.commands.crediting.chosen import record_all
     from ledger.facts.flags import Flag
+    from projections.crediting.chosen import choices_of
 
     kind: ChoiceKind = resolve or "dispute"
     settings = folder.settings()
@@ -58,7 +60,7 @@ def dispute(
             parts = [part for part in parts if Flag.DISPUTED in part.flags]
             if not parts:
                 raise NotDisputedError(what)
-        choices = choices_of(parts, kind, acting(by), reason)
+        choices = choices_of(parts, kind, acting(by), reason, SystemClock().now())
         record_all(connection, log, settings, choices, is_shown=not folder.json)
         ids = [part.now.session_id for part in parts]
         query = "SELECT session_id, flags FROM session WHERE session_id = ANY(%s) ORDER BY 1"
@@ -75,10 +77,10 @@ def dispute(
 
 def _parts(connection: Connection[Any], what: str, line: int | None) -> list[BilledPart]:
     """Return what of an invoice, or of a session that may not be invoiced yet, is meant."""
-    from deploy.commands.crediting.chosen import parts_of
     from ledger.desk.crediting.billed_parts import rated_part
+    from projections.crediting.chosen import parts_of
 
     query = "SELECT FROM issued_invoice WHERE number = %s"
     if connection.execute(query, (what,)).rowcount:
-        return parts_of(connection, what, line)
+        return parts_of(connection, what, () if line is None else (line,))
     return [rated_part(connection, what, line)]

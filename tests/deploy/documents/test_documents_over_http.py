@@ -44,9 +44,9 @@ async def test_a_token_with_the_scope_gets_the_bytes_that_are_kept(
         render(database)
         pdf = await client.get(f"/invoices/{number}/pdf")
         xml = await client.get(f"/invoices/{number}/xml")
-        state = await client.get(f"/invoices/{number}")
+        state = await client.get(f"/invoices/{number}/delivery")
         none = await client.get("/invoices/X-1/pdf")
-        nothing = await client.get("/invoices/X-1")
+        nothing = await client.get("/invoices/X-1/delivery")
 
     with connect(database) as connection:
         kept = read_kept(connection, number)
@@ -65,7 +65,7 @@ async def test_no_other_scope_and_nobody_without_a_token_gets_any(
     render(database)
     others = [scope for scope in Scope if scope is not Scope.DOCUMENTS]
     async with served(database, *others) as client:
-        for way in ("", "/pdf", "/xml"):
+        for way in ("/delivery", "/pdf", "/xml"):
             assert (await client.get(f"/invoices/{number}{way}")).status_code == 403
             bare = await client.get(f"/invoices/{number}{way}", headers={"Authorization": ""})
             assert bare.status_code == 401
