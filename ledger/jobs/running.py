@@ -64,7 +64,7 @@ class JobRunner:
         self._at_once, self._seconds_max = at_once, seconds_max
         self._at_work: list[_AtWork] = []
         self._connection: Connection[Any] | None = None
-        self._forgot_at = float("-inf")
+        self._forgot_at = -_FORGET_SECONDS
         # Not fork: a child would inherit the locks of our threads, and our connections.
         self._context = multiprocessing.get_context("spawn")
 

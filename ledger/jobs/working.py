@@ -34,7 +34,7 @@ class Progress:
 
     def __init__(self, connection: Connection[Any], taken: TakenJob) -> None:
         self._connection, self._taken = connection, taken
-        self._told_at = float("-inf")
+        self._told_at = -_TELL_SECONDS
 
     def __call__(self, done: int, whole: int) -> None:
         """Say that *done* of *whole* is done; it is written down now and then.
