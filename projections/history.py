@@ -106,9 +106,12 @@ def _past(
             spans=billed.spans,
             groups=(token.group,) if token and token.group else (),
             validations=rated.validations,
+            payment_method=rated.payment_method,
+            reverse_charge_vat_id=rated.reverse_charge_vat_id,
         ),
         customer=rated.payer.party,
         site=rated.site_id,
+        station=rated.station_id,
         billed_before_taxes=money_of_minor(rated.net_minor, currency).amount,
         billed_after_taxes=money_of_minor(rated.gross_minor, currency).amount,
     )

@@ -80,6 +80,9 @@ def _from_file(fields: Fields, notebook: Notebook) -> list[Price]:
     if name is None:
         return []
     spot = fields.key_node("file")
+    if notebook.is_alone:
+        notebook.complain(spot, "there is no file beside this text: put its prices under 'prices'")
+        return []
     # A tariff file may come from anybody: it must not reach files outside of its own folder.
     if Path(name).name != name or Path(name).suffix not in {".csv", ".json"}:
         notebook.complain(spot, "the file must be a .csv or .json in the tariff's own folder")

@@ -23,8 +23,10 @@ from tariffs.problems import Problem
 from tariffs.quantities import RoundingMode
 
 
-def read_tariff_file(text: str, source: str) -> tuple[Tariff | None, list[Problem]]:
-    """Read one tariff from YAML.
+def read_tariff_file(
+    text: str, source: str, *, is_alone: bool = False
+) -> tuple[Tariff | None, list[Problem]]:
+    """Read one tariff from YAML. One that *is_alone* names no file beside it.
 
     Returns:
         The tariff, or None if there is any problem; and all problems, in the file's order.
@@ -32,7 +34,7 @@ def read_tariff_file(text: str, source: str) -> tuple[Tariff | None, list[Proble
     root, problems = read_yaml(text, source)
     if root is None:
         return None, problems
-    tariff = read_tariff(root, Notebook(source, problems))
+    tariff = read_tariff(root, Notebook(source, problems, is_alone=is_alone))
     problems.sort()
     return (None if problems else tariff), problems
 

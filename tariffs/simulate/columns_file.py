@@ -3,8 +3,8 @@
 The file is a zip archive of NumPy arrays (no pickles). `format` and `currency` stand first; each
 chunk n has the arrays `nnnnn.NAME.npy`, NAME being the fields of `SessionColumns` (instants in
 microseconds since 1970, registers in 1e-9 Wh, all int64), `ids`, `customers`, `customer`, `sites`,
-`site`, `billed_before`, `billed_after` (minor units) and `is_billed`. Only one chunk is in memory
-at a time.
+`site`, `billed_before`, `billed_after` (minor units) and `is_billed`; where stations are known,
+`stations` and `station` too. Only one chunk is in memory at a time.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ def _arrays(chunk: HistoryChunk) -> dict[str, NDArray[Any]]:
     for name in _OWN:
         arrays[name] = getattr(chunk, name)
     arrays["is_billed"] = chunk.is_billed
+    if chunk.station is not None:
+        arrays["station"] = chunk.station
     for name, texts in (
         ("zones", columns.zones),
         (
@@ -70,6 +72,7 @@ def _arrays(chunk: HistoryChunk) -> dict[str, NDArray[Any]]:
         ("ids", chunk.ids),
         ("customers", chunk.customers),
         ("sites", chunk.sites),
+        ("stations", chunk.stations),
     ):
         arrays[name] = np.array(texts, dtype=np.str_)
     return arrays
@@ -117,6 +120,7 @@ def _chunk(archive: zipfile.ZipFile, members: set[str], prefix: str, currency: s
     )
     check_columns(columns)
     own = {name: _integers(archive, prefix + name) for name in _OWN}
+    has_stations = f"{prefix}station.npy" in members
     is_billed: Flags = _read(archive, prefix + "is_billed").astype(np.bool_)
     chunk = HistoryChunk(
         columns=columns,
@@ -127,6 +131,8 @@ def _chunk(archive: zipfile.ZipFile, members: set[str], prefix: str, currency: s
         is_billed=is_billed,
         unread=(),
         spots=(),
+        stations=_texts(archive, prefix + "stations") if has_stations else (),
+        station=_integers(archive, prefix + "station") if has_stations else None,
         **own,
     )
     _check_owners(chunk)
@@ -134,10 +140,12 @@ def _chunk(archive: zipfile.ZipFile, members: set[str], prefix: str, currency: s
 
 
 def _check_owners(chunk: HistoryChunk) -> None:
-    for name in ("ids", "is_billed", *_OWN):
+    stations = () if chunk.station is None else ("station",)
+    for name in ("ids", "is_billed", *_OWN, *stations):
         if len(getattr(chunk, name)) != len(chunk.columns):
             raise BrokenColumnsError(name, "it has not one row a session")
-    for name, names in (("customer", chunk.customers), ("site", chunk.sites)):
+    named = {"customer": chunk.customers, "site": chunk.sites}
+    for name, names in (named | dict.fromkeys(stations, chunk.stations)).items():
         index = getattr(chunk, name)
         if len(index) and (index.min() < 0 or index.max() >= len(names)):
             raise BrokenColumnsError(name, "it has a number without a name")

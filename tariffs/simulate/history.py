@@ -28,6 +28,7 @@ class PastSession(msgspec.Struct, frozen=True, kw_only=True):
     usage: SessionUsage
     customer: str = ""
     site: str = ""
+    station: str = ""
     billed_before_taxes: Decimal | None = None
     billed_after_taxes: Decimal | None = None
 
@@ -41,7 +42,9 @@ class Unread(msgspec.Struct, frozen=True, rename={"spot": "place"}):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryChunk:
-    """Some sessions in columns. `customer` and `site` count into the names.
+    """Some sessions in columns. `customer`, `site` and `station` count into the names.
+
+    `station` None: nobody says at which stations they were.
 
     Billed amounts in minor units of `currency`, valid where `is_billed`. `unread` are sessions of
     the same stretch of the source that are not in the columns. `spots` say where each session
@@ -60,6 +63,8 @@ class HistoryChunk:
     is_billed: Flags
     unread: tuple[Unread, ...] = ()
     spots: tuple[str, ...] = ()
+    stations: tuple[str, ...] = ()
+    station: Integers | None = None
 
     def left_out(self, row: int, why: str) -> Unread:
         """Return the session of *row* as one that is not priced."""
@@ -83,6 +88,8 @@ class HistoryChunk:
             billed_before=self.billed_before[rows],
             billed_after=self.billed_after[rows],
             is_billed=self.is_billed[rows],
+            stations=self.stations,
+            station=None if self.station is None else self.station[rows],
         )
 
 
@@ -98,6 +105,8 @@ class HistoryWriter:
         self._customer: list[int] = []
         self._sites: dict[str, int] = {}
         self._site: list[int] = []
+        self._stations: dict[str, int] = {}
+        self._station: list[int] = []
         self._billed: list[tuple[int, int, bool]] = []
         self._unread: list[Unread] = []
 
@@ -116,6 +125,8 @@ class HistoryWriter:
         self._spots.append("" if spot == session.id else spot)
         self._customer.append(self._customers.setdefault(session.customer, len(self._customers)))
         self._site.append(self._sites.setdefault(session.site, len(self._sites)))
+        known = self._stations
+        self._station.append(known.setdefault(session.station, len(known)))
         self._billed.append(billed)
 
     def add_unread(self, unread: Unread) -> None:
@@ -151,6 +162,8 @@ class HistoryWriter:
             is_billed=billed[:, 2] == 1,
             unread=tuple(self._unread),
             spots=tuple(self._spots),
+            stations=tuple(self._stations),
+            station=np.array(self._station, np.int64) if any(self._stations) else None,
         )
 
 

@@ -23,6 +23,7 @@ from tariffs.model.tariff import Tariff
 from tariffs.model.usage import moment_of
 from tariffs.simulate.history import AMOUNT_MINOR_MAX, HistoryChunk, Unread
 from tariffs.simulate.session_rows import SessionRows
+from tariffs.simulate.spread import NAMES, steps_of
 
 _UNREAD_SHOWN: Final = 20
 _SUMS: Final = 4
@@ -69,6 +70,7 @@ class SessionChange:
 class SimulationResult:
     """What the new tariff would have made of the history. `before` and `taxes` (old, new) too.
 
+    `stations`: of the sessions that say theirs. `spread`: by the number of a step (`STEPS`).
     `notes` say how the result is to be read.
     """
 
@@ -77,7 +79,9 @@ class SimulationResult:
     before_minor: tuple[int, int] = (0, 0)
     customers: dict[str, BilledChange] = field(default_factory=dict)
     sites: dict[str, BilledChange] = field(default_factory=dict)
+    stations: dict[str, BilledChange] = field(default_factory=dict)
     months: dict[str, BilledChange] = field(default_factory=dict)
+    spread: dict[str, BilledChange] = field(default_factory=dict)
     signs: dict[Sign, BilledChange] = field(
         default_factory=lambda: {sign: BilledChange(sign.value) for sign in Sign}
     )
@@ -186,6 +190,9 @@ class Simulation:
         _add_up({result.total.name: result.total}, (result.total.name,), everyone, sums)
         _add_up(result.customers, chunk.customers, chunk.customer, sums)
         _add_up(result.sites, chunk.sites, chunk.site, sums)
+        if chunk.station is not None:
+            _add_up(result.stations, chunk.stations, chunk.station, sums)
+        _add_up(result.spread, NAMES, steps_of(difference), sums)
         months, names = _months(chunk.columns.starts_us)
         _add_up(result.months, names, months, sums)
         for sign, flags in (

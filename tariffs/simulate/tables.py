@@ -55,7 +55,10 @@ def percent_of(change: BilledChange) -> str:
 def result_tables(result: SimulationResult, *, top: int = 10) -> list[ResultTable]:
     """Return all tables of *result*, at most *top* names in each list."""
     tables = [_changes("Total", "", [result.total], result)]
-    for kind, changes in (("customer", result.customers), ("site", result.sites)):
+    kinds = {"customer": result.customers, "site": result.sites, "station": result.stations}
+    for kind, changes in kinds.items():
+        if kind == "station" and not changes:
+            continue
         winners, losers = extremes(changes, top)
         tables.append(_changes(f"{kind.title()}s that become cheaper", kind, winners, result))
         tables.append(_changes(f"{kind.title()}s that become dearer", kind, losers, result))
@@ -156,6 +159,7 @@ def _all_changes(result: SimulationResult) -> Iterator[tuple[str, BilledChange]]
     for kind, changes in (
         ("customer", result.customers),
         ("site", result.sites),
+        ("station", result.stations),
         ("month", result.months),
     ):
         for name in sorted(changes):

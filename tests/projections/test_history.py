@@ -70,6 +70,8 @@ def test_every_rated_session_costs_again_what_it_was_billed_under_its_own_tariff
     assert result.total.new_minor == result.total.old_minor > 0
     assert (result.dearer, result.cheaper) == (0, 0)
     assert set(result.sites) == {"yard"}
+    assert sum(each.sessions for each in result.stations.values()) == result.total.sessions
+    assert "CS-OLD-1" in result.stations
     assert "fleet" in result.customers
 
 

@@ -116,7 +116,11 @@ def _write(path: Path, text: str, *, is_quiet: bool) -> None:
 def _content(result: SimulationResult, top: int) -> dict[str, object]:
     """Return the result for machines; amounts in minor units, energy in thousandths of a Wh."""
     lists: dict[str, object] = {}
-    for kind, changes in (("customers", result.customers), ("sites", result.sites)):
+    for kind, changes in (
+        ("customers", result.customers),
+        ("sites", result.sites),
+        ("stations", result.stations),
+    ):
         winners, losers = extremes(changes, top)
         lists[kind] = {"count": len(changes), "winners": winners, "losers": losers}
     return {

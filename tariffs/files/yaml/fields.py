@@ -20,10 +20,10 @@ _TIME: Final = re.compile(
 
 
 class Notebook:
-    """Collects the problems of one file."""
+    """Collects the problems of one file; one that *is_alone* lies beside no other."""
 
-    def __init__(self, source: str, problems: list[Problem]) -> None:
-        self.source, self.problems = source, problems
+    def __init__(self, source: str, problems: list[Problem], *, is_alone: bool = False) -> None:
+        self.source, self.problems, self.is_alone = source, problems, is_alone
 
     def complain(self, node: Node, message: str) -> None:
         """Note that *message* is wrong at *node*."""

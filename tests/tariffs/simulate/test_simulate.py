@@ -37,6 +37,7 @@ from tariffs.simulate.simulation import (
     SimulationResult,
     extremes,
 )
+from tariffs.simulate.spread import STEPS
 from tariffs.simulate.tables import result_csv, result_tables, sentences
 from tests.tree import DOCS
 
@@ -100,6 +101,10 @@ def test_totals_customers_sites_months_and_signs_add_up_over_chunks() -> None:
     assert result.signs[Sign.FREE_TO_PAID].new_minor == 2500
     assert result.signs[Sign.PAID_TO_FREE].old_minor == 100
     assert (result.dearer, result.cheaper, result.left_out) == (2, 2, 0)
+    spread = {STEPS[int(name)]: each.difference_minor for name, each in result.spread.items()}
+    assert spread == {(-1, 50, 100): -100, (-1, 10, 50): -50, (0, 0, 0): 0, (1, 10, 50): 25,
+                      (1, 2000, 5000): 2500}  # fmt: skip
+    assert result.stations == {}
 
 
 def test_what_sessions_share_is_said_not_to_be_counted_up() -> None:

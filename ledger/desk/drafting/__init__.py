@@ -1,0 +1,1 @@
+"""Tariffs on their way to being proposed: drafts, and what a change may do unasked."""
