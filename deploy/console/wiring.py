@@ -23,6 +23,10 @@ ROOMS: Final[Sequence[type[Controller]]] = ()
 """The pages of every screen."""
 
 
+READERS_MAX: Final = 2
+"""So many logs are kept open for who reads frames."""
+
+
 class OpenedDesk:
     """Opens the log with the first act, and keeps it; after an error it is opened anew."""
 
@@ -30,6 +34,7 @@ class OpenedDesk:
         self._dsn, self._open_log = dsn, open_log
         self._turn = threading.Lock()
         self._log: EventLog | None = None
+        self._idle: list[EventLog] = []
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Connection[Any], EventLog]]:
@@ -43,10 +48,29 @@ class OpenedDesk:
                 self._forget_log()
                 raise
 
+    @contextmanager
+    def reading_log(self) -> Iterator[EventLog]:
+        """Yield the log, for who reads raw frames of it: nobody waits for acts."""
+        try:
+            log = self._idle.pop()
+        except IndexError:
+            log = self._open_log()
+        try:
+            yield log
+        except BaseException:
+            log.close()
+            raise
+        if len(self._idle) < READERS_MAX:
+            self._idle.append(log)
+        else:
+            log.close()
+
     def close(self) -> None:
         """Close the log."""
         with self._turn:
             self._forget_log()
+        while self._idle:
+            self._idle.pop().close()
 
     def _forget_log(self) -> None:
         if self._log is not None:

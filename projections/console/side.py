@@ -22,6 +22,10 @@ class ConsoleDesk(Protocol):
         """Yield a connection and the log, for one person's act; one act at a time."""
         ...
 
+    def reading_log(self) -> AbstractContextManager[EventLog]:
+        """Yield the log, for who reads raw frames of it: nobody waits for acts."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ConsoleSide:

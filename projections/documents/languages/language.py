@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -63,6 +63,10 @@ class Language:
         A phrase that is not whole (`Wording.whole`) needs its *context*: its line's and currency.
         """
         return self._wording.words(said, context)
+
+    def extended(self, templates: Mapping[str, str]) -> Wording:
+        """Return what makes words of phrases, with *templates* for codes that no document says."""
+        return self._wording.extended(templates)
 
     def label(self, said: Phrase, context: Context = NO_CONTEXT) -> str | None:
         """Return what stands on a bill beside a fee; None where nothing does."""
