@@ -29,7 +29,7 @@ _NICER: Final = 10
 _LOGGER: Final = logging.getLogger(__name__)
 
 
-class Progress:
+class JobProgress:
     """What work tells while it goes on, through a connection of its own."""
 
     def __init__(self, connection: Connection[Any], taken: TakenJob) -> None:
@@ -56,7 +56,7 @@ class JobWork(Protocol):
     """The work of a kind: a module's function, for its process must find it by name."""
 
     def __call__(
-        self, connection: Connection[Any], parameters: bytes, progress: Progress, /
+        self, connection: Connection[Any], parameters: bytes, progress: JobProgress, /
     ) -> object:
         """Do it with *parameters* (canonical JSON), and return what becomes canonical JSON."""
 
@@ -89,7 +89,7 @@ def do_job(kind: JobKind, taken: TakenJob, place: Workplace) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     with connect(place.dsn) as connection, connect(place.dsn) as telling:
         try:
-            result, error = _done(kind, taken, connection, Progress(telling, taken))
+            result, error = _done(kind, taken, connection, JobProgress(telling, taken))
             if error:
                 fail_job(telling, taken, error, at=place.now())
             else:
@@ -99,7 +99,7 @@ def do_job(kind: JobKind, taken: TakenJob, place: Workplace) -> None:
 
 
 def _done(
-    kind: JobKind, taken: TakenJob, connection: Connection[Any], progress: Progress
+    kind: JobKind, taken: TakenJob, connection: Connection[Any], progress: JobProgress
 ) -> tuple[bytes, str]:
     """Return what the job came to, or why it cannot be done, in words."""
     try:
