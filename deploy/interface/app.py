@@ -30,6 +30,7 @@ from litestar.types import ControllerRouterHandler
 from deploy.interface.access import PERMISSION_OF, Bearer, Scope
 from deploy.interface.description import complete, describe_partners
 from deploy.interface.problems import answer_problem
+from ledger.shapes import build_shapes
 from ledger.users.access_tokens import digest_of
 from roaming_ocpi.server.app import OcpiRoutes
 
@@ -139,6 +140,7 @@ def build_app(
         # Else it takes over the whole process's log, with a thread for each app.
         logging_config=None,
     )
+    build_shapes()  # routes read in threads
     complete(app.openapi_schema)
     if partners is not None:
         describe_partners(app.openapi_schema, partners)

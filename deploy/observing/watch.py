@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from deploy.observing.metrics import BEAT_AGE, BUILD_INFO, READY, Reported, report
+from ledger.shapes import build_shapes
 
 STILL_SECONDS_MAX: Final = 300.0
 """How long a loop may stand still: whoever restarts what is not alive must not end long work."""
@@ -46,6 +47,8 @@ class Watch:
 
     def begin(self, condition: Callable[[], Condition]) -> None:
         """Say how to find out the part's condition, from now on: in bounded time, in any thread."""
+        # What a part reads in threads it has loaded by now.
+        build_shapes()
         self._condition = condition
 
     def standing_still(self) -> str:

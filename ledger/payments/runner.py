@@ -57,6 +57,7 @@ from ledger.payments.requests import (
     wake_asked,
 )
 from ledger.payments.taking import ObjectTaker, RequestTaker, Taking
+from ledger.shapes import build_shapes
 
 LEASE: Final = "payments:runner"
 LEASE_SECONDS: Final = 30.0
@@ -103,6 +104,7 @@ class PaymentRunner:
             now: The clock.
             holder: What this process is called; no two that run at once have the same name.
         """
+        build_shapes()
         self._connection: Connection[Any] = connect(dsn)
         self._provider, self._takers, self._objects = provider, takers, objects
         self._kinds = {*(OBJECT_OF[kind] for kind in takers), *objects}
