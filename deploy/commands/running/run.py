@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from deploy.commands.data_folder import FOLDER, DataFolder
+from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import say
 
@@ -44,14 +45,29 @@ def interface(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
     """
     from deploy.interface.process import HttpAddresses
 
+    settings = folder.settings(http_port=port)
+
     def tell(news: object) -> None:
         assert isinstance(news, HttpAddresses)
         if news.interface:
             say(f"the interface is at {news.interface}, described in /schema/openapi.json")
+            _say_how_to_begin(settings, news.interface)
         if news.files:
             say(f"stations fetch and send files at {news.files}")
 
-    return _run("interface", folder.settings(http_port=port), tell)
+    return _run("interface", settings, tell)
+
+
+def _say_how_to_begin(settings: Settings, address: str) -> None:
+    from deploy.clock import SystemClock
+    from deploy.console.first_start import first_address, first_words
+    from deploy.running.opening import opened
+    from ledger.database import dsn_of
+
+    with opened(settings) as connection:
+        first = first_address(dsn_of(connection), address, SystemClock().now(), by=acting())
+    if first:
+        say(*first_words(first).split("\n"))
 
 
 def worker(*, folder: DataFolder = FOLDER) -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.commands.data_folder import FOLDER, DataFolder
+from deploy.commands.users.acting import acting
+from deploy.console.first_start import first_address, first_words
 from deploy.output import say
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ def up(
         signal.signal(number, lambda *_: stop.set())
     with System(settings, SystemClock()) as system:
         say(*_welcome(system, settings.data).split("\n"))
+        address = first_address(system.dsn, system.interface, system.clock.now(), by=acting())
+        if address:
+            say(*first_words(address).split("\n"))
         while not stop.wait(1.0):
             pass
         say("stopping")
@@ -51,7 +56,9 @@ def _welcome(system: System, data: Path) -> str:
     where = "\n".join(f"  {address}/STATION-ID" for address in system.addresses)
     again = f" --data {data}"
     if system.interface:
-        where += f"\nThe HTTP interface: {system.interface} (wattledger access add makes a token)"
+        where += (
+            f"\nThe HTTP interface: {system.interface}, its console: {system.interface}/console"
+        )
     if system.files:
         where += f"\nStations fetch and send files at {system.files}"
     if system.partners:
