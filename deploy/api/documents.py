@@ -17,8 +17,8 @@ from msgspec.structs import asdict
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from deploy.api.amounts import TaxedAmount, amount_text, amounts_of
-from deploy.api.within import READS_BOOKS, Asked, check_reach, legal_entities_in, wants
+from deploy.api.conventions.amounts import TaxedAmount, amount_text, amounts_of
+from deploy.api.conventions.within import READS_BOOKS, Asked, check_reach, legal_entities_in, wants
 from deploy.interface.access import Scope
 from deploy.interface.books import Pool, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of

@@ -13,7 +13,7 @@ from litestar import Controller, post
 from litestar.exceptions import NotFoundException, ValidationException
 from litestar.params import JSONBody
 
-from deploy.api.within import Asked, reach_in, wants
+from deploy.api.conventions.within import Asked, reach_in, wants
 from deploy.interface.access import Scope
 from deploy.interface.books import Newest, Pool, subject_of
 from projections.finding.quotes import (

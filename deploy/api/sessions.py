@@ -14,8 +14,8 @@ from litestar.exceptions import NotFoundException, ValidationException
 from litestar.params import PathParameter, QueryParameter
 from psycopg import Connection
 
-from deploy.api.amounts import TaxedAmount, amounts_of
-from deploy.api.within import READS_BOOKS, Asked, reach_in
+from deploy.api.conventions.amounts import TaxedAmount, amounts_of
+from deploy.api.conventions.within import READS_BOOKS, Asked, reach_in
 from deploy.interface.books import Newest, Pool, Text, subject_of
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
 from ledger.books.decisions_store import rated_sessions

@@ -13,7 +13,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery, PathParameter, QueryParameter
 from psycopg_pool import ConnectionPool
 
-from deploy.api.within import Asked, reach_in, wants
+from deploy.api.conventions.within import Asked, reach_in, wants
 from deploy.interface.access import Scope
 from deploy.interface.books import Newest, Pool
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of

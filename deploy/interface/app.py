@@ -104,11 +104,13 @@ def build_app(
     partners: OcpiRoutes | None = None,
     pages: ControllerRouterHandler | None = None,
     state: Mapping[str, Any] | None = None,
+    around: Sequence[DefineMiddleware] = (),
 ) -> Litestar:
     """Return the interface with these *routes*; *parts* are what they ask for by name.
 
     *partners* are the routes for roaming partners, who bring tokens of their own; *pages* are the
-    console's, where browsers come with a session, and find *state*.
+    console's, where browsers come with a session, and find *state*. *around* stand between who
+    asks, once that is known, and every route.
     """
     also = [*([] if partners is None else [partners.router]), *([] if pages is None else [pages])]
     app = Litestar(
@@ -120,7 +122,8 @@ def build_app(
         middleware=[
             DefineMiddleware(
                 BearerMiddleware, find=find, exclude=f"^{DOCUMENT}$", exclude_from_auth_key=_OPEN
-            )
+            ),
+            *around,
         ],
         exception_handlers={Exception: answer_problem},
         lifespan=list(lifespan),

@@ -12,14 +12,17 @@ from typing import Any, Final
 
 import uvicorn
 from litestar import Controller, Litestar
+from litestar.middleware import DefineMiddleware
 from psycopg_pool import ConnectionPool
 
+from deploy.api.conventions.entity_tags import EntityTags
+from deploy.api.conventions.once import OnceMiddleware
 from deploy.api.routes import API_ROUTES
 from deploy.console.wiring import OpenedDesk, console_routes, console_side
 from deploy.documents.routes import ROUTES as DOCUMENT_ROUTES
 from deploy.errors import DeployError
 from deploy.interface.access import Bearer, find_bearers
-from deploy.interface.app import build_app
+from deploy.interface.app import BODY_MAX, build_app
 from deploy.interface.books import ROUTES
 from deploy.interface.declaring import DeclaringDesk, OpenLog
 from deploy.interface.files import FilesController
@@ -199,6 +202,10 @@ def interface_app(
         },
         lifespan=[partial(_living, pool, commands, ends, closes)],
         partners=partners,
+        around=(
+            DefineMiddleware(OnceMiddleware, pool=pool, now=clock.now, body_max=BODY_MAX),
+            DefineMiddleware(EntityTags),
+        ),
         pages=console_routes(),
         state={"console": side},
     )

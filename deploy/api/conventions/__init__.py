@@ -1,0 +1,1 @@
+"""What holds of every operation: amounts, reach, requests done once, tags of what is read."""
