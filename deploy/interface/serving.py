@@ -15,6 +15,7 @@ from litestar import Controller, Litestar
 from psycopg_pool import ConnectionPool
 
 from deploy.api.routes import API_ROUTES
+from deploy.console.jobs import running_jobs
 from deploy.console.wiring import OpenedDesk, console_routes, console_side
 from deploy.documents.routes import ROUTES as DOCUMENT_ROUTES
 from deploy.errors import DeployError
@@ -197,7 +198,10 @@ def interface_app(
             "profiles": profiles,
             "visit_desk": visit_desk,
         },
-        lifespan=[partial(_living, pool, commands, ends, closes)],
+        lifespan=[
+            partial(_living, pool, commands, ends, closes),
+            partial(running_jobs, dsn, clock.now),
+        ],
         partners=partners,
         pages=console_routes(),
         state={"console": side},
