@@ -5,7 +5,7 @@ Station after station: the facts of one are folded again, those of the others ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -33,6 +33,14 @@ BODIES: LiteralString = (
     f"SELECT d.body {_RATED} AND d.station_id = %(station)s ORDER BY d.session_id"
 )
 
+Choose = Callable[[SessionRated], str | None]
+"""Says of a rated session why it is left out, "" where it is not, None where it was not asked."""
+
+
+def everything(_: SessionRated) -> str:
+    """Choose every session."""
+    return ""
+
 
 def rated_between(
     connection: Connection[Any], *, since: datetime, until: datetime
@@ -50,17 +58,21 @@ def past_sessions(
     since: datetime,
     until: datetime,
     currency: str,
+    choose: Choose = everything,
 ) -> Iterator[tuple[str, PastSession | Unread]]:
-    """Yield every rated session of a station, as it was rated, with its id.
+    """Yield the rated sessions of a station that are chosen, as they were rated, with their ids.
 
     What was rated in another currency, or cannot be folded again as it was, comes as Unread.
     """
     given = {"since": since, "until": until, "station": station_id}
     bodies = connection.execute(BODIES, given).fetchall()
-    folded = station_history(connection, declarations, station_id).sessions
-    for (body,) in bodies:
-        rated = unpack_decision(body)
-        assert isinstance(rated, SessionRated)
+    chosen = [(rated, why) for rated, why in _chosen(bodies, choose) if why is not None]
+    # A station's whole history is folded: not for one of which nothing was asked.
+    folded = station_history(connection, declarations, station_id).sessions if chosen else {}
+    for rated, why in chosen:
+        if why:
+            yield rated.session_id, Unread(rated.session_id, why)
+            continue
         session = folded.get(rated.session_id)
         if _as_rated(session, rated, declarations) is None:
             # Facts came after the decision: look at those alone that it was taken from.
@@ -68,6 +80,15 @@ def past_sessions(
             earlier = station_history(connection, declarations, station_id, until_position=at)
             session = earlier.sessions.get(rated.session_id)
         yield rated.session_id, _past(session, rated, declarations, currency)
+
+
+def _chosen(
+    bodies: Iterable[tuple[bytes]], choose: Choose
+) -> Iterator[tuple[SessionRated, str | None]]:
+    for (body,) in bodies:
+        rated = unpack_decision(body)
+        assert isinstance(rated, SessionRated)
+        yield rated, choose(rated)
 
 
 def _as_rated(
@@ -84,6 +105,27 @@ def _as_rated(
     return billed if same else None
 
 
+def usage_as_rated(
+    session: ChargingSession | None, rated: SessionRated, declarations: Declarations
+) -> SessionUsage | None:
+    """Return what was priced of *session*; None where it is no more what was rated."""
+    billed = _as_rated(session, rated, declarations)
+    if billed is None:
+        return None
+    token = declarations.token(rated.token_uid, rated.started_at) if rated.token_uid else None
+    return SessionUsage(
+        starts_at=rated.started_at,
+        ends_at=rated.ended_at,
+        time_zone=rated.time_zone,
+        points=billed.points,
+        spans=billed.spans,
+        groups=(token.group,) if token and token.group else (),
+        validations=rated.validations,
+        payment_method=rated.payment_method,
+        reverse_charge_vat_id=rated.reverse_charge_vat_id,
+    )
+
+
 def _past(
     session: ChargingSession | None,
     rated: SessionRated,
@@ -92,23 +134,12 @@ def _past(
 ) -> PastSession | Unread:
     if rated.currency != currency:
         return Unread(rated.session_id, f"it was rated in {rated.currency}")
-    billed = _as_rated(session, rated, declarations)
-    if billed is None:
+    usage = usage_as_rated(session, rated, declarations)
+    if usage is None:
         return Unread(rated.session_id, "its facts no longer give the session that was rated")
-    token = declarations.token(rated.token_uid, rated.started_at) if rated.token_uid else None
     return PastSession(
         id=rated.session_id,
-        usage=SessionUsage(
-            starts_at=rated.started_at,
-            ends_at=rated.ended_at,
-            time_zone=rated.time_zone,
-            points=billed.points,
-            spans=billed.spans,
-            groups=(token.group,) if token and token.group else (),
-            validations=rated.validations,
-            payment_method=rated.payment_method,
-            reverse_charge_vat_id=rated.reverse_charge_vat_id,
-        ),
+        usage=usage,
         customer=rated.payer.party,
         site=rated.site_id,
         station=rated.station_id,

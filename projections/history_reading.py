@@ -15,7 +15,7 @@ from psycopg import Connection
 from ledger.declared.store import load_declarations
 from ledger.persons.store import names_of
 from projections.errors import ProjectionError
-from projections.history import past_sessions, rated_between
+from projections.history import Choose, everything, past_sessions, rated_between
 from tariffs.files.yaml.reader import SIZE_MAX
 from tariffs.simulate.columns_file import read_columns_file, write_columns_file
 from tariffs.simulate.history import HistoryChunk, PastSession, Unread, chunks_of
@@ -63,7 +63,12 @@ def history_of_file(
 
 
 def history_of_books(
-    connection: Connection[Any], since: date, until: date, currency: str, told: Told
+    connection: Connection[Any],
+    since: date,
+    until: date,
+    currency: str,
+    told: Told,
+    choose: Choose = everything,
 ) -> Iterator[HistoryChunk]:
     """Yield the rated sessions that began from *since* until the day before *until* (UTC)."""
     first, end = _midnight(since), _midnight(until)
@@ -75,8 +80,9 @@ def history_of_books(
         done = 0
         for station, count in stations.items():
             yield from past_sessions(
-                connection, declarations, station, since=first, until=end, currency=currency
-            )
+                connection, declarations, station, since=first, until=end,
+                currency=currency, choose=choose,
+            )  # fmt: skip
             done += count
             told(done, total)
 

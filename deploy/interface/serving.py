@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool
 from deploy.api.conventions.entity_tags import EntityTags
 from deploy.api.conventions.once import OnceMiddleware
 from deploy.api.routes import API_ROUTES
+from deploy.console.jobs import running_jobs
 from deploy.console.wiring import OpenedDesk, console_routes, console_side
 from deploy.documents.routes import ROUTES as DOCUMENT_ROUTES
 from deploy.errors import DeployError
@@ -200,7 +201,10 @@ def interface_app(
             "profiles": profiles,
             "visit_desk": visit_desk,
         },
-        lifespan=[partial(_living, pool, commands, ends, closes)],
+        lifespan=[
+            partial(_living, pool, commands, ends, closes),
+            partial(running_jobs, dsn, clock.now),
+        ],
         partners=partners,
         around=(
             DefineMiddleware(OnceMiddleware, pool=pool, now=clock.now, body_max=BODY_MAX),

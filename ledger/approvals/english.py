@@ -19,5 +19,5 @@ def codes_of(record: TariffRecord) -> tuple[Phrase, ...]:
 
 
 def reason_of(record: TariffRecord) -> str | None:
-    """Return why *record* was turned down, as a person wrote it or in our words."""
+    """Return why *record* was turned down, or approved, as a person wrote it or in our words."""
     return ENGLISH.joined(codes_of(record)) or record.reason or None

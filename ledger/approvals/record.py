@@ -100,13 +100,14 @@ class TariffRecord(Aggregate):
         """Whether it waits for a second pair of eyes."""
         return (TariffState(self.state), TariffAct.APPROVE) in MOVES
 
-    def approve(self, *, by: str, at: datetime, sha256: str) -> None:
+    def approve(self, *, by: str, at: datetime, sha256: str, reason: str = "") -> None:
         """Let it hold (or its retirement), from the wished moment but never from before *at*.
 
         Args:
             by: Somebody other than who asked for it.
             at: Now.
             sha256: The hash of the text that *by* has read, or the beginning of it.
+            reason: Why it shall hold, where *by* says so; it is kept.
 
         Raises:
             IllegalTariffMoveError: If nothing waits for approval.
@@ -121,7 +122,7 @@ class TariffRecord(Aggregate):
             raise ChangedTextError(self.tariff_id, self.number, self.sha256, sha256)
         is_retiring = self.state == TariffState.RETIRING.value
         wished = (self.holds_until if is_retiring else self.holds_from) or at
-        self._approve(by=by, at=at, effective=max(wished, at))
+        self._approve(by=by, at=at, effective=max(wished, at), reason=reason)
 
     def reject(self, *, by: str, at: datetime, reason: str) -> None:
         """Turn the proposal (or the retirement) down; its author may take it back so.
@@ -161,8 +162,9 @@ class TariffRecord(Aggregate):
         self.state, self.holds_from = TariffState.APPROVED.value, holds_from
 
     @event("Approved")
-    def _approve(self, by: str, at: datetime, effective: datetime) -> None:
+    def _approve(self, by: str, at: datetime, effective: datetime, reason: str = "") -> None:
         self.approved_by, self.approved_at, self.to_declare = by, at, True
+        self.reason = reason
         if self.state == TariffState.RETIRING.value:
             self.holds_until = effective
         else:

@@ -237,6 +237,9 @@ def _money_policy(policy: Policy) -> Iterator[str]:
         yield f"stop_margin_s must be from 0 to {_MARGIN_MAX_S}"
     if policy.top_ups_a_day < 0:
         yield "top_ups_a_day must not be below 0"
+    gate = policy.variance_percent, policy.variance_session
+    if any(each is not None and not (each.is_finite() and each >= 0) for each in gate):
+        yield "variance_percent and variance_session must not be below 0"
 
 
 def _policy(policy: Policy) -> Iterator[str]:

@@ -23,6 +23,7 @@ from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.rules import problems_of
 from ledger.declared.store import InvalidDeclarationError, load_declarations
 from ledger.desk.apply import declare_all
+from ledger.desk.drafting.variance import check_variance
 from ledger.desk.publish import keeping_limits, read_tariffs
 from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
@@ -76,7 +77,9 @@ class TariffDesk:
             for version in proposed
         )
 
-    def approve(self, tariff_id: str, *, by: str, at: datetime, sha256: str | None) -> TariffRecord:
+    def approve(
+        self, tariff_id: str, *, by: str, at: datetime, sha256: str | None, reason: str = ""
+    ) -> TariffRecord:
         """Approve what waits of a tariff, and make it hold.
 
         Args:
@@ -84,14 +87,21 @@ class TariffDesk:
             by: Who approves: somebody other than who asked.
             at: Now.
             sha256: The hash (or its beginning) of the text that was read; None: as proposed.
+            reason: Why, where the policy wants that of so large a change; it is kept.
 
         Raises:
+            VarianceError: If the policy wants a reason, and there is none.
             LedgerError: If nothing waits, or this person or text may not approve it.
         """
         record = self._approvals.pending(tariff_id)
-        record.approve(by=by, at=at, sha256=record.sha256 if sha256 is None else sha256)
+        is_new = record.state == TariffState.PROPOSED.value
+        known = load_declarations(self._connection)
+        read = record.sha256 if sha256 is None else sha256
+        record.approve(by=by, at=at, sha256=read, reason=reason.strip())
         # Refused now rather than after the record says that it holds.
-        _planned(load_declarations(self._connection), changes_of(record), at)
+        _planned(known, changes_of(record), at)
+        if is_new:
+            check_variance(self._connection, known.policy(at), tariff_id, record.sha256, reason)
         self._approvals.keep(record)
         self._declare(record)
         return record

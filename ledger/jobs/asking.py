@@ -45,6 +45,10 @@ _OF_SUBJECT: LiteralString = f"""
 {_JOB} WHERE kind = %(kind)s AND subject = %(subject)s AND number < %(before)s
 ORDER BY number DESC LIMIT %(limit)s
 """
+_RESULTS: LiteralString = """
+SELECT number, result FROM job WHERE subject = %(subject)s AND kind = %(kind)s AND state = 'done'
+ORDER BY number DESC LIMIT %(limit)s
+"""
 _CANCEL: LiteralString = """
 UPDATE job SET state = 'cancelled', ended_at = %s, until = NULL, epoch = epoch + 1
 WHERE number = %s AND state IN ('waiting', 'running')
@@ -152,6 +156,14 @@ def result_of(connection: Connection[Any], number: int) -> bytes | None:
     """Return what a job came to, as canonical JSON; None while it is not done."""
     [(found,)] = connection.execute("SELECT result FROM job WHERE number = %s", (number,))
     return None if found is None else bytes(found)
+
+
+def results_about(
+    connection: Connection[Any], kind: str, subject: str, *, limit: int
+) -> Sequence[tuple[int, bytes]]:
+    """Return what the newest jobs about something came to that are done, with their numbers."""
+    given = {"kind": kind, "subject": subject, "limit": limit}
+    return [(number, bytes(found)) for number, found in connection.execute(_RESULTS, given)]
 
 
 def cancel_job(connection: Connection[Any], number: int, *, by: str, at: datetime) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from multiprocessing.connection import Connection as PipeEnd
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, NamedTuple
 
@@ -45,6 +46,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 class _AtWork(NamedTuple):
     taken: TakenJob
     process: SpawnProcess
+    troubles: PipeEnd
     began: float
 
 
@@ -97,8 +99,7 @@ class JobRunner:
     def close(self) -> None:
         """End what is at work and give it back."""
         for each in self._at_work:
-            each.process.kill()
-            each.process.join()
+            _end(each)
             with suppress(psycopg.OperationalError):
                 give_back(self._connected(), each.taken, at=self._place.now())
         self._at_work = []
@@ -120,6 +121,7 @@ class JobRunner:
         """Say whether a job is at work still; what is over is let go."""
         if not each.process.is_alive():
             each.process.join()
+            _log_trouble(each)
             # Of one that said what it came to, this changes nothing.
             lose_job(connection, each.taken, at=self._place.now())
             return False
@@ -130,8 +132,7 @@ class JobRunner:
                 fail_job(connection, each.taken, error, at=self._place.now())
         if hold_job(connection, each.taken, seconds=HELD_SECONDS):
             return True
-        each.process.kill()
-        each.process.join()
+        _end(each)
         return False
 
     def _take(self, connection: Connection[Any]) -> bool:
@@ -144,12 +145,29 @@ class JobRunner:
         )
         if taken is None:
             return False
+        ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=do_job,
-            args=(self._kinds[taken.kind], taken, self._place),
+            args=(self._kinds[taken.kind], taken, self._place, theirs),
             name=f"job {taken.number}",
             daemon=True,
         )
         process.start()
-        self._at_work.append(_AtWork(taken, process, time.monotonic()))
+        # Ours would keep the pipe open, and the end of the process would not be seen on it.
+        theirs.close()
+        self._at_work.append(_AtWork(taken, process, ours, time.monotonic()))
         return True
+
+
+def _end(at_work: _AtWork) -> None:
+    at_work.process.kill()
+    at_work.process.join()
+    # It may have said all that it had to say, and was about to end.
+    _log_trouble(at_work)
+
+
+def _log_trouble(ended: _AtWork) -> None:
+    """Log what nobody foresaw: the process of a job has no log of its own."""
+    with suppress(EOFError, OSError), ended.troubles:
+        if ended.troubles.poll():
+            _LOGGER.error("job %s failed: %s", ended.taken.number, ended.troubles.recv())

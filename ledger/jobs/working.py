@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import resource
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from datetime import datetime
+from multiprocessing.connection import Connection as PipeEnd
 from multiprocessing.connection import wait
 from typing import IO, Any, Final, NamedTuple, Protocol, cast
 
@@ -26,7 +27,7 @@ MEMORY_BYTES_MAX: Final = 3 << 30
 """How much a job may take for its data: it must not take the machine's from everybody."""
 _TELL_SECONDS: Final = 0.5
 _NICER: Final = 10
-_LOGGER: Final = logging.getLogger(__name__)
+_TROUBLE_MAX: Final = 20_000
 
 
 class JobProgress:
@@ -69,37 +70,41 @@ class JobKind(NamedTuple):
 
 
 class Workplace(NamedTuple):
-    """What the process of a job is given: the database, the time, and how its log begins."""
+    """What the process of a job is given: where the database is, and the time."""
 
     dsn: str
     now: Callable[[], datetime]
-    begin_log: Callable[[], None]
 
 
-def do_job(kind: JobKind, taken: TakenJob, place: Workplace) -> None:
+def do_job(kind: JobKind, taken: TakenJob, place: Workplace, troubles: PipeEnd) -> None:
     """Be the process of a job: end with it, or with the process that started this one.
 
-    A database that is away ends it too; whoever started it lets it be taken again.
+    A database that is away ends it too; whoever started it lets it be taken again, and logs the
+    *troubles* that nobody foresaw.
     """
     # Ctrl-C reaches the whole group: who started us decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    place.begin_log()
     os.nice(_NICER)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     with connect(place.dsn) as connection, connect(place.dsn) as telling:
         try:
-            result, error = _done(kind, taken, connection, JobProgress(telling, taken))
+            progress = JobProgress(telling, taken)
+            result, error = _done(kind, taken, connection, progress, troubles)
             if error:
                 fail_job(telling, taken, error, at=place.now())
             else:
                 finish_job(telling, taken, result, at=place.now())
-        except JobTakenError as gone:
-            _LOGGER.info("%s", gone)
+        except JobTakenError:
+            return
 
 
 def _done(
-    kind: JobKind, taken: TakenJob, connection: Connection[Any], progress: JobProgress
+    kind: JobKind,
+    taken: TakenJob,
+    connection: Connection[Any],
+    progress: JobProgress,
+    troubles: PipeEnd,
 ) -> tuple[bytes, str]:
     """Return what the job came to, or why it cannot be done, in words."""
     try:
@@ -110,8 +115,8 @@ def _done(
         return b"", str(error) or type(error).__name__
     except MemoryError:
         return b"", "it needs more memory than a job may take: ask for less at once"
-    except Exception as error:
-        _LOGGER.exception("job %s failed", taken.number)
+    except Exception as error:  # noqa: BLE001 - whatever it is, who asked is told so
+        troubles.send("".join(traceback.format_exception(error))[-_TROUBLE_MAX:])
         name = type(error).__name__
         return b"", f"this is a fault of ours ({name}): the log says more at job {taken.number}"
 

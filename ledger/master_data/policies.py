@@ -123,6 +123,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `stop_margin_s`: a session that may cost only so much is stopped so many seconds before it does,
     for its station takes a while to obey. `unknown_credit`: see UnknownCredit. `top_ups_a_day`: a
     balance is topped up by itself so often within 24 hours at most; 0: never.
+    `variance_percent`, `variance_session`: who approves a new version of a tariff has to say why
+    where What if found that revenue moves by more per cent, or that a session becomes dearer by
+    more (major units, taxes included), or where nobody tried it out; neither: without a reason.
     """
 
     wait_s: int = 3600
@@ -159,3 +162,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stop_margin_s: int = 30
     unknown_credit: UnknownCredit = UnknownCredit.ACCEPT
     top_ups_a_day: int = 3
+    variance_percent: Decimal | None = None
+    variance_session: Decimal | None = None

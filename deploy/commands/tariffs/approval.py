@@ -23,18 +23,21 @@ def approve(
     *,
     file: Path | None = None,
     hash_: Hash = None,
+    reason: str = "",
     by: str | None = None,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Approve what was proposed of a tariff: a new version, or its retirement.
 
     It holds from the time that was proposed, at the earliest from now. Whoever asked for it cannot
-    approve it, and a text other than the proposed one is refused.
+    approve it, and a text other than the proposed one is refused. Where What if found that it
+    moves more than the policy lets it, or nobody tried it out, a reason is wanted.
 
     Args:
         tariff: The tariff's id.
         file: The file that you have read: it must say what was proposed.
         hash_: Its hash, or the beginning of it, as `tariff versions` shows it.
+        reason: Why it shall hold; it is kept with the decision.
         by: Who approves (default: your login).
         folder: Where.
     """
@@ -55,7 +58,7 @@ def approve(
         tariff_desk(connection, log) as desk,
     ):
         now = SystemClock().now()
-        record = desk.approve(tariff, by=acting(by), at=now, sha256=read)
+        record = desk.approve(tariff, by=acting(by), at=now, sha256=read, reason=reason)
         print_records("Approved", [record], connection, is_json=folder.json)
     return 0
 

@@ -10,7 +10,7 @@ import msgspec
 from psycopg import Connection
 
 from ledger.errors import LedgerError
-from ledger.jobs.working import JobKind, Progress, Workplace
+from ledger.jobs.working import JobKind, JobProgress, Workplace
 
 NOW = datetime(2026, 4, 1, 8, tzinfo=UTC)
 
@@ -24,16 +24,12 @@ def now() -> datetime:
     return NOW
 
 
-def no_log() -> None:
-    """Begin no log."""
-
-
 def place_at(dsn: str) -> Workplace:
     """Return a workplace on a test's database."""
-    return Workplace(dsn, now, no_log)
+    return Workplace(dsn, now)
 
 
-def add(connection: Connection[Any], parameters: bytes, progress: Progress) -> object:
+def add(connection: Connection[Any], parameters: bytes, progress: JobProgress) -> object:
     """Add up numbers, leave a row behind and write a file."""
     numbers = msgspec.json.decode(parameters, type=list[int])
     for done in range(len(numbers)):
@@ -44,7 +40,7 @@ def add(connection: Connection[Any], parameters: bytes, progress: Progress) -> o
     return {"sum": sum(numbers)}
 
 
-def wait_for_a_row(connection: Connection[Any], parameters: bytes, progress: Progress) -> object:
+def wait_for_a_row(connection: Connection[Any], parameters: bytes, progress: JobProgress) -> object:
     """Wait until the table `example_gate` has a row, then say so."""
     while not connection.execute("SELECT FROM example_gate").rowcount:
         progress(1, 3)
@@ -52,18 +48,18 @@ def wait_for_a_row(connection: Connection[Any], parameters: bytes, progress: Pro
     return parameters.decode()
 
 
-def refuse(_: Connection[Any], __: bytes, ___: Progress) -> object:
+def refuse(_: Connection[Any], __: bytes, ___: JobProgress) -> object:
     """Refuse the work in words."""
     message = "there is nothing to add"
     raise ExampleRefusedError(message)
 
 
-def break_down(_: Connection[Any], __: bytes, ___: Progress) -> object:
+def break_down(_: Connection[Any], __: bytes, ___: JobProgress) -> object:
     """Fail as nobody foresaw."""
     return {"a": 1}["secret of somebody"]
 
 
-def eat(_: Connection[Any], __: bytes, ___: Progress) -> object:
+def eat(_: Connection[Any], __: bytes, ___: JobProgress) -> object:
     """Want more memory than there is."""
     return len(bytearray(1 << 34))
 

@@ -66,11 +66,12 @@ def moves(connection: Connection[Any], number: int) -> list[str]:
 
 
 def test_each_kind_comes_to_what_it_comes_to(
-    connection: Connection[Any], runner: JobRunner
+    connection: Connection[Any], runner: JobRunner, caplog: pytest.LogCaptureFixture
 ) -> None:
     kinds = {kind: asked(connection, kind, [1, 2, 39]) for kind in KINDS if kind[0] != "w"}
 
     turn_until(runner, lambda: all(job_of(connection, each).is_over for each in kinds.values()))
+    turn_until(runner, lambda: not runner.processes)
 
     done = job_of(connection, kinds["add"])
     assert (done.state, done.percent, done.error) == (JobState.DONE, 100, "")
@@ -84,6 +85,7 @@ def test_each_kind_comes_to_what_it_comes_to(
     # What was not foreseen may quote anything: it goes to the log alone.
     assert "KeyError" in failed["break_down"].error
     assert "secret" not in failed["break_down"].error
+    assert "KeyError: 'secret of somebody'" in caplog.text
 
 
 def test_a_job_whose_process_is_killed_half_way_is_done_again(
@@ -106,10 +108,11 @@ def test_a_job_that_ends_its_process_each_time_is_said_to_have_failed(
     connection: Connection[Any], runner: JobRunner
 ) -> None:
     number = asked(connection, "wait_for_a_row")
+    killed = {0}
     for _ in range(LOST_MAX):
-        turn_until(runner, lambda: number in runner.processes)
+        turn_until(runner, lambda: runner.processes.get(number, 0) not in killed)
+        killed.add(runner.processes[number])
         os.kill(runner.processes[number], signal.SIGKILL)
-        turn_until(runner, lambda: number not in runner.processes or is_new(runner, number))
 
     turn_until(runner, lambda: job_of(connection, number).is_over)
 
@@ -117,15 +120,6 @@ def test_a_job_that_ends_its_process_each_time_is_said_to_have_failed(
     assert job.state is JobState.FAILED
     assert f"ended {LOST_MAX} times" in job.error
     assert runner.processes == {}
-
-
-def is_new(runner: JobRunner, number: int) -> bool:
-    """Say whether the process of a job is one that lives."""
-    try:
-        os.kill(runner.processes[number], 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_a_cancelled_job_stops_and_writes_nothing(
