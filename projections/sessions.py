@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -202,6 +202,12 @@ def list_sessions(
 def sessions_to_correct(connection: Connection[Any], *, limit: int) -> list[SessionSummary]:
     """Return priced sessions whose correction waits for a person, the newest first."""
     return _listed(connection, LIST + TO_CORRECT, {"limit": limit, "no_id": NO_ID})
+
+
+def sessions_named(connection: Connection[Any], ids: Sequence[str]) -> list[SessionSummary]:
+    """Return the sessions with these ids, the newest first; what there is none of is left out."""
+    asked = {"ids": list(ids), "limit": len(ids), "no_id": NO_ID}
+    return _listed(connection, LIST + " AND session_id = ANY (%(ids)s)", asked)
 
 
 def _listed(

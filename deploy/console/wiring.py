@@ -16,10 +16,11 @@ from deploy.interface.app import FOR_ANYBODY
 from ledger.database import connect
 from ledger.declared.store import NewestDeclarations
 from ledger.log.event_log import EventLog
+from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.routes import console_router
 from projections.console.side import ConsoleSide
 
-ROOMS: Final[Sequence[type[Controller]]] = ()
+ROOMS: Final[Sequence[type[Controller]]] = (*FLEET,)
 """The pages of every screen."""
 
 

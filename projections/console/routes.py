@@ -75,6 +75,9 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         where = f"{HOME}/login"
         if request.method == "GET" and back != HOME:
             where += f"?next={quote(back, safe='')}"
+        if request.headers.get("hx-request") == "true":
+            # Else the page that looks again by itself would get a piece of the log-in in its place.
+            return Response(b"", status_code=204, headers={**HEADERS, "HX-Redirect": where})
         return Redirect(where, status_code=303, headers=HEADERS)
     status, why = _status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -17,10 +17,11 @@ from tariffs.currencies import currency_exponent
 from tariffs.quantities import minor_text
 
 RUNNING_MAX = 100
+EVENTS_MAX = 100
 _EVENTS: LiteralString = """
 SELECT event_type, partition, position, line, told_at, received_at
 FROM security_event WHERE station_id = %s
-ORDER BY position DESC, line DESC
+ORDER BY position DESC, line DESC LIMIT %s
 """
 
 
@@ -132,7 +133,7 @@ def read_station_detail(
     if station is None:
         return None
     opened = list_sessions(connection, station_id=station.id, is_open=True, limit=RUNNING_MAX)
-    events = connection.execute(_EVENTS, (station.id,)).fetchall()
+    events = connection.execute(_EVENTS, (station.id, EVENTS_MAX)).fetchall()
     problems = connection.execute(_PROBLEMS, (station.id,)).fetchall()
     return StationDetail(
         **msgspec.structs.asdict(station),

@@ -6,6 +6,7 @@ Nothing here reads the log: what stations told stands in rows that the worker ke
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, LiteralString, NamedTuple
@@ -102,6 +103,7 @@ _DECLARED: LiteralString = """
 SELECT key, body FROM (
     SELECT DISTINCT ON (key) key, body FROM declaration
     WHERE kind = 'station' AND valid_from <= %(at)s
+      AND (%(among)s::text[] IS NULL OR key = ANY (%(among)s))
       AND (%(only)s::text IS NULL OR lower(key) = %(only)s)
       AND (%(after)s::text IS NULL OR key > %(after)s)
     ORDER BY key, valid_from DESC, version DESC
@@ -126,6 +128,7 @@ def read_stations(
     site: str | None = None,
     is_connected: bool | None = None,
     only: str | None = None,
+    among: Sequence[str] | None = None,
     after: str | None = None,
     limit: int,
 ) -> list[RegisteredStation]:
@@ -137,6 +140,7 @@ def read_stations(
         site: Only those of this site.
         is_connected: Only those that are connected now, or only those that are not.
         only: One alone, however its id is spelt.
+        among: Only these, spelt as they are declared.
         after: Only those after this id.
         limit: At most so many.
     """
@@ -145,6 +149,7 @@ def read_stations(
         "site": site,
         "is_connected": is_connected,
         "only": None if only is None else canonical(only),
+        "among": None if among is None else list(among),
         "after": after,
         "limit": limit,
     }

@@ -3,6 +3,11 @@
 (() => {
   let waits = false;
   const typing = (spot) => spot.closest("input, textarea, select, [contenteditable]");
+  // What looks again by itself waits while somebody is in it with the keyboard.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const spot = event.detail.elt;
+    if (spot.hasAttribute("data-polls") && spot.contains(document.activeElement)) event.preventDefault();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
