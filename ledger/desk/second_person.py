@@ -1,0 +1,190 @@
+"""A choice about a session that moves much money: proposed by one person, made by another.
+
+    it moves at most the policy's `payment_approval_above` -> made at once
+    more, and nobody proposed the same                     -> proposed, and waits
+    more, and another person proposed the same             -> made, in the name of both
+
+The same is the same choice about the same lines of the same revision: what changed meanwhile is
+looked at anew. Only one choice about a session waits at a time; a later proposal takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from ledger.declared.store import load_declarations
+from ledger.desk.choices import Chosen, choose
+from ledger.desk.recording import WorkOff
+from ledger.errors import LedgerError
+from ledger.four_eyes import is_same_person
+from ledger.log.envelope import Choice, ChoiceKind
+from ledger.log.event_log import EventLog
+from ledger.master_data.policies import Policy
+from tariffs.quantities import money_of_minor
+
+_COLUMNS: LiteralString = """
+SELECT session_id, choice, revision, lines, currency, moved_minor, reason, proposed_by, proposed_at
+FROM choice_proposal
+"""
+_PROPOSED: LiteralString = _COLUMNS + "WHERE session_id = ANY (%s)"
+_PROPOSE: LiteralString = """
+INSERT INTO choice_proposal (session_id, choice, revision, lines, currency, moved_minor, reason,
+    proposed_by, proposed_at)
+VALUES (%(session_id)s, %(choice)s, %(revision)s, %(lines)s, %(currency)s, %(moved_minor)s,
+    %(reason)s, %(proposed_by)s, %(proposed_at)s)
+ON CONFLICT (session_id) DO UPDATE SET choice = excluded.choice, revision = excluded.revision,
+    lines = excluded.lines, currency = excluded.currency, moved_minor = excluded.moved_minor,
+    reason = excluded.reason, proposed_by = excluded.proposed_by,
+    proposed_at = excluded.proposed_at
+"""
+_SETTLE: LiteralString = "DELETE FROM choice_proposal WHERE session_id = %s"
+
+
+class ProposedChoice(NamedTuple):
+    """What one person wants decided about a session, until another says the same.
+
+    `revision`: as which the session was looked at; `lines` of its rating, none: all of it.
+    """
+
+    session_id: str
+    choice: ChoiceKind
+    revision: int
+    lines: Sequence[int]
+    currency: str
+    moved_minor: int
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+
+    def is_for(self, choice: Choice) -> bool:
+        """Say whether *choice* is the same."""
+        said = (self.choice, self.revision, tuple(self.lines))
+        return said == (choice.choice, choice.revision, choice.lines)
+
+
+class Moved(NamedTuple):
+    """How much of what is owed a choice moves, in minor units; nothing has no currency."""
+
+    currency: str
+    minor: int
+
+
+class SameDeciderError(LedgerError):
+    """Who proposed a choice made it again: it takes somebody else."""
+
+    def __init__(self, session_id: str, proposed_by: str) -> None:
+        super().__init__(
+            f"{proposed_by} proposed this about session {session_id}: it moves more than "
+            "payment_approval_above, so another person says the same"
+        )
+        self.session_id, self.proposed_by = session_id, proposed_by
+
+
+class NotProposedError(LedgerError):
+    """Nothing about a session waits for a second person."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"nothing about session {session_id} waits for a second person")
+        self.session_id = session_id
+
+
+def takes_two(policy: Policy, moved: Moved) -> bool:
+    """Say whether a choice that moves so much takes a second person."""
+    if not moved.currency:
+        return False
+    amount = money_of_minor(abs(moved.minor), moved.currency).amount
+    return amount > policy.payment_approval_above
+
+
+def proposed_choices(
+    connection: Connection[Any], session_ids: Sequence[str]
+) -> dict[str, ProposedChoice]:
+    """Return what about these sessions waits for a second person, by session."""
+    with connection.cursor(row_factory=class_row(ProposedChoice)) as cursor:
+        rows = cursor.execute(_PROPOSED, (list(session_ids),)).fetchall()
+    return {each.session_id: each for each in rows}
+
+
+def choose_or_propose(
+    connection: Connection[Any],
+    choice: Choice,
+    moved: Moved,
+    *,
+    log: EventLog,
+    work_off: WorkOff | None,
+) -> Chosen | ProposedChoice:
+    """Make *choice*, which moves so much; or propose it where that takes a second person.
+
+    Args:
+        connection: To the books, in no transaction.
+        choice: With the revision that was looked at.
+        moved: What it moves, as it was previewed.
+        log: Where it is to stand.
+        work_off: As for `choose`.
+
+    Raises:
+        SameDeciderError: If who proposed it makes it.
+        LedgerError: As `choose` does.
+    """
+    policy = load_declarations(connection).policy(choice.received_at)
+    by = choice.by
+    if takes_two(policy, moved):
+        first = proposed_choices(connection, [choice.session_id]).get(choice.session_id)
+        if first is None or not first.is_for(choice):
+            return _propose(connection, choice, moved)
+        if is_same_person(first.proposed_by, by):
+            raise SameDeciderError(choice.session_id, first.proposed_by)
+        by = f"{first.proposed_by}, {by}"
+    made = choose(
+        connection,
+        choice.session_id,
+        choice=_named(choice, by),
+        log=log,
+        work_off=work_off,
+    )
+    connection.execute(_SETTLE, (choice.session_id,))
+    return made
+
+
+def withdraw(connection: Connection[Any], session_id: str) -> None:
+    """Take back what was proposed about a session; whoever may decide may withdraw it.
+
+    Raises:
+        NotProposedError: If nothing was.
+    """
+    if not connection.execute(_SETTLE, (session_id,)).rowcount:
+        raise NotProposedError(session_id)
+
+
+def _propose(connection: Connection[Any], choice: Choice, moved: Moved) -> ProposedChoice:
+    proposed = ProposedChoice(
+        session_id=choice.session_id,
+        choice=choice.choice,
+        revision=choice.revision or 1,
+        lines=list(choice.lines),
+        currency=moved.currency,
+        moved_minor=moved.minor,
+        reason=choice.reason,
+        proposed_by=choice.by,
+        proposed_at=choice.received_at,
+    )
+    connection.execute(_PROPOSE, proposed._asdict())
+    return proposed
+
+
+def _named(choice: Choice, by: str) -> Choice:
+    return Choice(
+        received_at=choice.received_at,
+        station=choice.station,
+        session_id=choice.session_id,
+        choice=choice.choice,
+        by=by,
+        reason=choice.reason,
+        revision=choice.revision,
+        lines=choice.lines,
+    )

@@ -1,0 +1,1 @@
+"""What a person's choice about a session would come to, before anybody chooses it."""
