@@ -13,8 +13,11 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from deploy.interface.app import FOR_ANYBODY
+from deploy.running.turns import turn_beside
+from deploy.settings import Settings
 from ledger.database import connect
 from ledger.declared.store import NewestDeclarations
+from ledger.desk.recording import WorkOff
 from ledger.log.event_log import EventLog
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.routes import console_router
@@ -31,11 +34,16 @@ READERS_MAX: Final = 2
 class OpenedDesk:
     """Opens the log with the first act, and keeps it; after an error it is opened anew."""
 
-    def __init__(self, dsn: str, open_log: Callable[[], EventLog]) -> None:
-        self._dsn, self._open_log = dsn, open_log
+    def __init__(self, dsn: str, open_log: Callable[[], EventLog], settings: Settings) -> None:
+        self._dsn, self._open_log, self._settings = dsn, open_log, settings
         self._turn = threading.Lock()
         self._log: EventLog | None = None
         self._idle: list[EventLog] = []
+
+    @property
+    def work_off(self) -> WorkOff | None:
+        """How the worker's turn is taken after an act; None where a system is up, whose own is."""
+        return turn_beside(self._settings)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Connection[Any], EventLog]]:

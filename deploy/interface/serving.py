@@ -182,7 +182,7 @@ def interface_app(
     payments = payments or PaymentSide(Settings(), clock)
     visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
 
-    console_desk = OpenedDesk(dsn, open_log)
+    console_desk = OpenedDesk(dsn, open_log, payments.settings)
     side = console_side(dsn, pool, newest, clock.now, console_desk)
     ends = (*(each.close for each in (directory, subjects, commands, desk, profiles, bearers)),)
     closes = (pool.close, declaring.close, console_desk.close, visit_desk.close)

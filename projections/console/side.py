@@ -12,11 +12,17 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from ledger.declared.store import NewestDeclarations
+from ledger.desk.recording import WorkOff
 from ledger.log.event_log import EventLog
 
 
 class ConsoleDesk(Protocol):
     """Where something is changed: `deploy` knows how the log is opened."""
+
+    @property
+    def work_off(self) -> WorkOff | None:
+        """How the worker's turn is taken after an act; None where a system is up, whose own is."""
+        ...
 
     def opened(self) -> AbstractContextManager[tuple[Connection[Any], EventLog]]:
         """Yield a connection and the log, for one person's act; one act at a time."""

@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import httpx
 import uvloop
 
 from deploy.interface.serving import open_http, serve_interface
+from deploy.payments.side import PaymentSide
+from deploy.settings import Settings
 from ledger.database import connect
 from ledger.log.postgres import PostgresEventLog
 from ledger.users.browser_sessions import begin_session
@@ -69,11 +73,16 @@ class ServedConsole(NamedTuple):
 
 @contextmanager
 def served_console(dsn: str, at: datetime) -> Iterator[ServedConsole]:
-    """Serve the interface with its console, in a thread, at a moment that stands."""
+    """Serve the interface with its console, in a thread, at a moment that stands.
+
+    No system is up beside it: acts take the worker's turn themselves.
+    """
     listener = open_http("127.0.0.1", 0)
     began, ends = threading.Event(), list[asyncio.AbstractEventLoop]()
     stopping = asyncio.Event()
     troubles = list[BaseException]()
+    folder = TemporaryDirectory()
+    payments = PaymentSide(Settings(data=Path(folder.name)), StandingClock(at))
 
     async def serve() -> None:
         ends.append(asyncio.get_running_loop())
@@ -84,6 +93,7 @@ def served_console(dsn: str, at: datetime) -> Iterator[ServedConsole]:
             open_log=partial(PostgresEventLog, dsn),
             stopping=stopping,
             ready=began.set,
+            payments=payments,
         )
 
     def run() -> None:
@@ -105,4 +115,5 @@ def served_console(dsn: str, at: datetime) -> Iterator[ServedConsole]:
     finally:
         ends[0].call_soon_threadsafe(stopping.set)
         thread.join(60)
+        folder.cleanup()
         assert not thread.is_alive()
