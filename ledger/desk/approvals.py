@@ -23,6 +23,7 @@ from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.rules import problems_of
 from ledger.declared.store import InvalidDeclarationError, load_declarations
 from ledger.desk.apply import declare_all
+from ledger.desk.drafting.texts import keep_texts
 from ledger.desk.drafting.variance import check_variance
 from ledger.desk.publish import keeping_limits, read_tariffs
 from ledger.errors import LedgerError
@@ -65,13 +66,34 @@ class TariffDesk:
             ProblemsError: If anything in the files is wrong; then nothing is proposed.
             InvalidDeclarationError: If the books would refuse the version or its assignments.
         """
+        tariffs = read_tariffs(files)
+        proposed = self.propose_versions(
+            [published(each) for each in tariffs], assignments, by=by, at=at, holds_from=holds_from
+        )
+        keep_texts(self._connection, files, tariffs, by=by, at=at)
+        return proposed
+
+    def propose_versions(
+        self,
+        versions: Sequence[TariffVersion],
+        assignments: Sequence[Assignment] = (),
+        *,
+        by: str,
+        at: datetime,
+        holds_from: datetime | None = None,
+    ) -> tuple[TariffRecord, ...]:
+        """Propose *versions*, each with the *assignments*; what holds already is not proposed.
+
+        Raises:
+            InvalidDeclarationError: If the books would refuse the version or its assignments.
+        """
         known = load_declarations(self._connection)
         assignments = [keeping_limits(known, each, holds_from or at) for each in assignments]
-        proposed = []
-        for tariff in read_tariffs(files):
-            version = published(tariff)
-            if _planned(known, _changes(version, assignments, holds_from), at):
-                proposed.append(version)
+        proposed = [
+            each
+            for each in versions
+            if _planned(known, _changes(each, assignments, holds_from), at)
+        ]
         return tuple(
             self._approvals.propose(version, assignments, by=by, at=at, holds_from=holds_from)
             for version in proposed

@@ -14,6 +14,7 @@ from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import ProblemsError, declare_all
+from ledger.desk.drafting.texts import keep_texts
 from ledger.desk.person_exchange import exchange_persons
 from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
@@ -85,6 +86,7 @@ def publish_files(
     if is_dry:
         return Published(planned=planned, version=known.version, names=names)
     version = declare_all(connection, changes, log=log, by=by, at=at)
+    keep_texts(connection, files, tariffs, by=by, at=at)
     return Published(planned=planned, version=version, names=names)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from ledger.approvals.newest import NewestRecords
 from ledger.declared.store import NewestDeclarations
 from ledger.desk.recording import WorkOff
 from ledger.log.event_log import EventLog
@@ -46,6 +47,7 @@ class ConsoleSide:
     now: Callable[[], datetime]
     desk: ConsoleDesk
     is_secure: bool = False
+    records: NewestRecords = field(default_factory=NewestRecords)
 
     @contextmanager
     def reading(self) -> Iterator[Connection[Any]]:

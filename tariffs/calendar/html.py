@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, time
+from datetime import date
 from typing import Final
 
 from tariffs.calendar.circumstances import footnotes, start_note, telling
 from tariffs.calendar.plot import busiest_day, day_plot
-from tariffs.calendar.scale import PriceScale, scale_of
-from tariffs.calendar.week import Fee, Stretch, WeekCalendar
+from tariffs.calendar.table import HOUR, CellState, PriceCell, PriceTable, price_table
+from tariffs.calendar.week import Fee, WeekCalendar
 from tariffs.calendar.words import (
     DAY_NAMES,
     amount_text,
-    clock_text,
     element_text,
     price_text,
 )
@@ -143,51 +142,43 @@ def fee_section(calendar: WeekCalendar, fee: Fee, when: str = "") -> Iterator[st
         price = html_text(price_text(constant.price, fee, currency))
         yield f"<p>{price} at all times.</p></section>"
         return
-    scale = scale_of(calendar, fee)
-    minutes = calendar.slot_minutes(fee)
-    yield _legend(scale, calendar, fee)
+    table = price_table(calendar, fee)
+    yield _legend(table)
     name = fee.name.lower()
     yield (
         f'<div class="wrap" role="region" tabindex="0" aria-labelledby="c-{name}">'
-        f"<table{'' if minutes == 60 else ' class=quarter'}>"  # noqa: PLR2004 - an hour
+        f"<table{'' if table.minutes == HOUR else ' class=quarter'}>"
         f'<caption id="c-{name}">{html_text(fee.value)} in {html_text(currency)}{fee.unit}, '
         "by local time and day</caption><thead><tr>"
         '<th scope="col">From</th>'
     )
-    for day in calendar.days:
+    for day in table.days:
         yield f'<th scope="col">{DAY_NAMES[day.weekday()]}<br>{day:%d.%m.}</th>'
     yield "</tr></thead><tbody>"
-    for minute in range(0, 24 * 60, minutes):
-        start = time(minute // 60, minute % 60)
-        cells = "".join(
-            _cell(calendar.cell(fee, day, start, minutes), scale, currency) for day in calendar.days
-        )
-        yield f'<tr><th scope="row">{clock_text(start)}</th>{cells}</tr>'
+    for row in table.rows:
+        cells = "".join(map(_cell, row.cells))
+        yield f'<tr><th scope="row">{row.starts_at}</th>{cells}</tr>'
     yield "</tbody></table></div></section>"
 
 
-def _cell(stretches: tuple[Stretch, ...], scale: PriceScale, currency: str) -> str:
-    if not stretches:
-        return '<td class="none">no such hour</td>'
-    if not any(stretch.valid for stretch in stretches):
-        return '<td class="none">not valid</td>'
-    shade = max(scale.shade(scale.level_of(stretch)) for stretch in stretches)
-    texts = [
-        "free" if stretch.price is None else amount_text(stretch.price.price, currency)
-        for stretch in stretches
-    ]
-    within = " within" if len(set(texts)) > 1 else ""
-    return f'<td class="p{shade}{within}">{" then ".join(texts)}</td>'
+def _cell(cell: PriceCell) -> str:
+    match cell.state:
+        case CellState.MISSING:
+            return '<td class="none">no such hour</td>'
+        case CellState.INVALID:
+            return '<td class="none">not valid</td>'
+        case CellState.PRICED:
+            within = " within" if cell.changes_within else ""
+            texts = ("free" if price is None else price for price in cell.prices)
+            return f'<td class="p{cell.shade}{within}">{" then ".join(texts)}</td>'
 
 
-def _legend(scale: PriceScale, calendar: WeekCalendar, fee: Fee) -> str:
-    currency = calendar.tariff.currency
+def _legend(table: PriceTable) -> str:
+    unit = f"{html_text(table.currency)}{table.fee.unit}"
     items = [
-        f'<li class="p{scale.shade(level)}">{html_text(text)} {html_text(currency)}{fee.unit}</li>'
-        for level, text in scale.legend(currency)
+        f'<li class="p{shade}">{"free" if text is None else f"{html_text(text)} {unit}"}</li>'
+        for shade, text in table.legend
     ]
-    if any(s.price is None and s.valid for s in calendar.stretches[fee]):
-        items.insert(0, '<li class="p0">free</li>')
     return f'<ul class="scale" aria-label="Colour scale">{"".join(items)}</ul>'
 
 

@@ -53,18 +53,37 @@ def read_examples(nodes: list[Node], notebook: Notebook) -> tuple[Example, ...]:
     return tuple(examples)
 
 
-def failing_examples(tariff: Tariff, text: str, source: str) -> list[Problem]:
-    """Return a problem for each example in the file *text* that *tariff* prices otherwise."""
+class ExampleOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an example: `why` it is not as it says, "" where it is."""
+
+    example: Example
+    why: str
+
+
+def example_outcomes(
+    tariff: Tariff, text: str, source: str
+) -> tuple[list[ExampleOutcome], list[Problem]]:
+    """Return what *tariff* makes of each example in the file *text*, and what is no example."""
     root, problems = read_yaml(text, source)
     if not isinstance(root, Mapping) or "examples" not in root.entries:
-        return []
+        return [], []
     notebook = Notebook(source, problems)
     fields = Fields(root, notebook, "the tariff")
     examples = read_examples(fields.items("examples"), notebook)
     compiled = compile_tariff(tariff)
-    failing = ((example, _failure(example, compiled)) for example in examples)
+    outcomes = [
+        ExampleOutcome(example=each, why=_failure(each, compiled) or "") for each in examples
+    ]
+    return outcomes, problems
+
+
+def failing_examples(tariff: Tariff, text: str, source: str) -> list[Problem]:
+    """Return a problem for each example in the file *text* that *tariff* prices otherwise."""
+    outcomes, problems = example_outcomes(tariff, text, source)
     return problems + [
-        Problem(source, example.line, example.column, why) for example, why in failing if why
+        Problem(source, each.example.line, each.example.column, each.why)
+        for each in outcomes
+        if each.why
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -21,6 +22,9 @@ from tariffs.model.policy import FlatPolicy, RoundingUnit, StepPolicy
 from tariffs.model.tariff import PriceLimit, Tariff, TaxIncluded
 from tariffs.problems import Problem
 from tariffs.quantities import RoundingMode
+
+ITEMS_MAX: Final = 1_000
+"""How many elements, adjustments and examples a text may have that *is_alone*."""
 
 
 def read_tariff_file(
@@ -57,7 +61,7 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
     read = partial(read_element, notebook=notebook, vat=vat, holidays=days, below_zero=below_zero)
     elements = [read(node) for node in _elements(fields)]
     adjustments = _adjustments(fields, below_zero=below_zero)
-    fields.items("examples")  # tariffs.files.examples reads them
+    _items(fields, "examples")  # tariffs.files.examples reads them
     choices = _choices(fields)
     name, kind, alt_url = fields.text("name"), fields.text("type"), fields.text("alt_url")
     fields.finish()
@@ -96,7 +100,7 @@ def _checked(tariff: Tariff, root: Node, notebook: Notebook) -> Tariff | None:
 
 
 def _adjustments(fields: Fields, *, below_zero: bool) -> tuple[Adjustment, ...]:
-    nodes = fields.items("adjustments")
+    nodes = _items(fields, "adjustments")
     read = (read_adjustment(node, fields.notebook, below_zero=below_zero) for node in nodes)
     return tuple(adjustment for adjustment in read if adjustment is not None)
 
@@ -124,9 +128,19 @@ def _choices(fields: Fields) -> dict[str, StrEnum]:
 
 def _elements(fields: Fields) -> list[Node]:
     """Return the nodes of the elements, of which there must be one."""
-    nodes = fields.items("elements", required=True)
+    nodes = _items(fields, "elements", required=True)
     if fields.has("elements") and not nodes:
         fields.notebook.complain(fields.key_node("elements"), "there must be an element")
+    return nodes
+
+
+def _items(fields: Fields, key: str, *, required: bool = False) -> list[Node]:
+    """Return the nodes of a list; of a text that comes from anybody only so many are taken."""
+    nodes = fields.items(key, required=required)
+    if fields.notebook.is_alone and len(nodes) > ITEMS_MAX:
+        message = f"{key!r} has {len(nodes):,} entries; a tariff has at most {ITEMS_MAX:,}"
+        fields.notebook.complain(fields.key_node(key), message)
+        return nodes[:1]
     return nodes
 
 

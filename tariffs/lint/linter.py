@@ -80,12 +80,14 @@ def lint_tariff(tariff: Tariff, *, country: str | None = None) -> tuple[Finding,
     return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))
 
 
-def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[FindingInFile, ...]:
-    """Return what looks wrong in a tariff file, in the file's order.
+def lint_file(
+    text: str, source: str, *, country: str | None = None, is_alone: bool = False
+) -> tuple[FindingInFile, ...]:
+    """Return what looks wrong in a tariff file, in the file's order; *is_alone*: as it is read.
 
     A file that cannot be read has its problems only: rules need a tariff to look at.
     """
-    tariff, problems = read_tariff_file(text, source)
+    tariff, problems = read_tariff_file(text, source, is_alone=is_alone)
     findings = [unreadable(problem) for problem in problems]
     failing = [] if tariff is None else failing_examples(tariff, text, source)
     findings += [
@@ -104,6 +106,14 @@ def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[Fi
     if root is not None:
         found += _missing_units(root)
     return _in_order([*findings, *_spotted(found, root, source)])
+
+
+def lint_published(
+    tariff: Tariff, text: str, source: str, *, country: str | None = None
+) -> tuple[FindingInFile, ...]:
+    """Return what looks odd in a version that was read from *text*, which is not read again."""
+    root, _ = read_yaml(text, source)
+    return _spotted([*lint_tariff(tariff, country=country)], root, source)
 
 
 def _spotted(findings: list[Finding], root: Node | None, source: str) -> tuple[FindingInFile, ...]:
