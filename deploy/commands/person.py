@@ -12,7 +12,7 @@ from deploy.output import print_json, say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
-    from ledger.desk.erasure import Person
+    from ledger.desk.forgetting.erasure import Person
 
 Kind = Literal["token", "customer", "driver", "payer"]
 
@@ -25,7 +25,7 @@ def show(name: str, /, *, kind: Kind | None = None, folder: ReadingFolder = READ
         kind: Which, where several have this name.
         folder: Where.
     """
-    from ledger.desk.erasure import find_person
+    from ledger.desk.forgetting.erasure import find_person
 
     with opened(folder.settings()) as connection:
         person = find_person(connection, name, kind)
@@ -59,7 +59,7 @@ def erase(
             somebody; else only where the person charged.
         folder: Where.
     """
-    from ledger.desk.erasure import erase_person, find_person
+    from ledger.desk.forgetting.erasure import erase_person, find_person
 
     with opened(folder.settings()) as connection:
         person = find_person(connection, name, kind)

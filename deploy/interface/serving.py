@@ -206,13 +206,15 @@ def interface_app(
             partial(running_jobs, dsn, clock.now),
         ],
         partners=partners,
-        around=(
-            DefineMiddleware(OnceMiddleware, pool=pool, now=clock.now, body_max=BODY_MAX),
-            DefineMiddleware(EntityTags),
-        ),
+        around=_around(pool, clock),
         pages=console_routes(),
         state={"console": side},
     )
+
+
+def _around(pool: ConnectionPool[Any], clock: Clock) -> Sequence[DefineMiddleware]:
+    once = DefineMiddleware(OnceMiddleware, pool=pool, now=clock.now, body_max=BODY_MAX)
+    return (once, DefineMiddleware(EntityTags))
 
 
 @asynccontextmanager

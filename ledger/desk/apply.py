@@ -18,8 +18,8 @@ from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Declarations
 from ledger.declared.rules import problems_of
 from ledger.declared.store import declare, load_declarations, load_version
+from ledger.desk.forgetting.person_exchange import exchange_persons
 from ledger.desk.master_data_files import MasterData, read_master_data
-from ledger.desk.person_exchange import exchange_persons
 from ledger.errors import LedgerError
 from ledger.invoices.numbering import begun_series
 from ledger.log.envelope import Declared, encode_line

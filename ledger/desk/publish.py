@@ -15,7 +15,7 @@ from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import ProblemsError, declare_all
 from ledger.desk.drafting.texts import keep_texts
-from ledger.desk.person_exchange import exchange_persons
+from ledger.desk.forgetting.person_exchange import exchange_persons
 from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
 from ledger.master_data.assignments import NO_LIMITS, Assignment

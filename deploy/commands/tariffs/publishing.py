@@ -52,7 +52,7 @@ def publish(
     from deploy.clock import SystemClock
     from ledger.declared.store import load_declarations
     from ledger.desk.approvals import tariff_desk
-    from ledger.desk.person_exchange import exchange_assignments
+    from ledger.desk.forgetting.person_exchange import exchange_assignments
     from ledger.desk.publish import publish_files
 
     if not files:

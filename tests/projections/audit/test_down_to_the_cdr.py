@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from hashlib import sha256
 
-from ledger.desk.erasure import find_person
+from ledger.desk.forgetting.erasure import find_person
 from ledger.log.postgres import PostgresEventLog
 from projections.audit.text import explanation_text
 from projections.audit.trail import Explanation, explain

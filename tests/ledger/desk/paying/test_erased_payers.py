@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from ledger.desk.erasure import erase_person, find_person
+from ledger.desk.forgetting.erasure import erase_person, find_person
 from ledger.persons.holders import customer_holder
 from ledger.persons.store import find_or_make
 from tests.ledger.payments.collecting.payers import Payers

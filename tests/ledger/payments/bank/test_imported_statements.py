@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ledger.books.accounts import PREPAYMENTS, RECEIVABLE
 from ledger.database import connect
-from ledger.desk.erasure import Person, UnknownPersonError, erase_person, find_person
+from ledger.desk.forgetting.erasure import Person, UnknownPersonError, erase_person, find_person
 from ledger.payments.bank.accounts import UndeclaredAccountError
 from ledger.payments.bank.files.statement import BankStatement, UnreadableStatementError
 from ledger.payments.bank.importing import ImportedMeanwhileError

@@ -15,7 +15,7 @@ from deploy.settings import Settings
 from ledger.database import connect
 from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
-from ledger.desk.erasure import (
+from ledger.desk.forgetting.erasure import (
     AmbiguousPersonError,
     UnknownPersonError,
     erase_person,

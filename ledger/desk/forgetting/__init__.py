@@ -1,0 +1,1 @@
+"""Subject ids in place of who somebody is, and erasing who that was."""
