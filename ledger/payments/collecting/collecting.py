@@ -16,6 +16,12 @@ from psycopg import Connection
 
 from ledger.books.accounts import RECEIVABLE
 from ledger.errors import LedgerError
+from ledger.payments.collecting.charges import (
+    ask_charge,
+    charged,
+    give_up_method,
+    take_charge,
+)
 from ledger.payments.collecting.collections import (
     CollectionMove,
     CollectionStanding,
@@ -34,19 +40,15 @@ from ledger.payments.collecting.methods import (
     PayingCustomer,
     ReadyMethod,
     ready_methods,
-    say_method,
 )
-from ledger.payments.movement import Allotment, MoneyKind, MoneyMovement
+from ledger.payments.movement import Allotment
 from ledger.payments.open_items import OpenItem, open_item, open_items
 from ledger.payments.provider import (
     DeclinedError,
     IntentState,
-    IntentStatus,
     PaymentProvider,
-    PaymentWay,
     ProviderError,
     ProviderObject,
-    WantedIntent,
 )
 from ledger.payments.recording import record_movement, under_the_books
 from ledger.payments.requests import (
@@ -65,8 +67,6 @@ AT_ONCE: Final = 100
 AHEAD_MAX: Final = 200
 """While so many requests wait, nothing more is decided: whoever stands at a station with a card in
 hand does not wait behind a month's invoices."""
-LOOKED_AGAIN: Final = timedelta(days=1)
-"""How often a payment on its way is looked at where no webhook tells of it."""
 _OVER: Final = frozenset({RequestState.FAILED, RequestState.GIVEN_UP})
 
 
@@ -193,36 +193,13 @@ class CollectTaker:
 
     def ask(self, provider: PaymentProvider, request: ProviderRequest) -> ProviderObject:
         """Ask for the money."""
-        body = request.body
-        return provider.take(
-            WantedIntent(
-                key=request.key,
-                amount_minor=request.amount_minor,
-                currency=request.currency,
-                description=request.subject,
-                customer_id=body["customer"],
-                method_id=body["method"],
-                way=PaymentWay(body["way"]),
-            )
-        )
+        return ask_charge(provider, request, request.subject)
 
     def take(
         self, taking: Taking, request: ProviderRequest, found: ProviderObject
     ) -> RequestOutcome:
         """Book what was taken, or decide what follows where nothing was."""
-        assert isinstance(found, IntentState)
-        match found.status:
-            case IntentStatus.TAKEN:
-                _book(taking, request, found)
-                return RequestOutcome(RequestState.DONE)
-            case _ if request.state is RequestState.DONE:
-                return RequestOutcome(RequestState.DONE)
-            case IntentStatus.PROCESSING | IntentStatus.HELD:
-                return RequestOutcome(RequestState.OPEN, next_at=taking.now + LOOKED_AGAIN)
-            case IntentStatus.NEEDS_ACTION:
-                return _declined(taking, request, "authentication_required")
-            case IntentStatus.NEEDS_METHOD | IntentStatus.CANCELED:
-                return _declined(taking, request, found.reason or found.status.value)
+        return take_charge(taking, request, found, _book, _declined)
 
     def fail(
         self, taking: Taking, request: ProviderRequest, error: ProviderError
@@ -242,20 +219,7 @@ def _book(taking: Taking, request: ProviderRequest, found: IntentState) -> None:
     """
     party = request.body["party"]
     allotment = Allotment(RECEIVABLE, found.taken_minor, party, request.subject)
-    # A card's money came when it was asked for, a debit's when we hear of it.
-    is_debit = request.body["way"] == PaymentWay.SEPA_DEBIT
-    movement = MoneyMovement(
-        kind=MoneyKind.RECEIVED,
-        source=taking.provider,
-        reference=found.charge_id or found.id,
-        legal_entity=request.legal_entity,
-        currency=found.currency,
-        amount_minor=found.taken_minor,
-        allotments=(allotment,),
-        happened_at=taking.now if is_debit else taking.happened(found.created_at),
-        recorded_by=request.decided_by,
-        about=request.key,
-    )
+    movement = charged(taking, request, found, allotment)
     record_movement(taking.connection, movement, taking.calendar(request.legal_entity))
 
 
@@ -264,17 +228,7 @@ def _declined(taking: Taking, request: ProviderRequest, reason: str) -> RequestO
     connection, body = taking.connection, request.body
     if request.state in _OVER:  # heard again: what follows was decided then
         return RequestOutcome(request.state, request.reason)
-    if ends_method(reason):
-        who = PayingCustomer(taking.provider, request.legal_entity, body["payer"])
-        say_method(
-            connection,
-            who,
-            body["method"],
-            PaymentWay(body["way"]),
-            is_ready=False,
-            at=taking.now,
-            reason=reason,
-        )
+    give_up_method(taking, request, body["payer"], reason)
     days = taking.declared.policy(taking.now).collect_again_days
     state, next_at = CollectionState.GIVEN_UP, None
     if asks_customer(reason):

@@ -9,24 +9,21 @@ a "no"                       -> nothing is booked; the request says why
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
 from ledger.books.prepayments import PrepaidAccount, Prepayment, amount_text, record_prepayment
 from ledger.errors import LedgerError
-from ledger.payments.collecting.declines import ends_method
-from ledger.payments.collecting.methods import PayingCustomer, ready_methods, say_method
-from ledger.payments.movement import CLEARING, Allotment, MoneyKind, MoneyMovement
+from ledger.payments.collecting.charges import ask_charge, charged, give_up_method, take_charge
+from ledger.payments.collecting.methods import PayingCustomer, ready_methods
+from ledger.payments.movement import CLEARING, Allotment
 from ledger.payments.provider import (
     IntentState,
-    IntentStatus,
     PaymentProvider,
-    PaymentWay,
     ProviderError,
     ProviderObject,
-    WantedIntent,
 )
 from ledger.payments.recording import record_movement
 from ledger.payments.requests import (
@@ -38,8 +35,6 @@ from ledger.payments.requests import (
 )
 from ledger.payments.taking import RequestOutcome, Taking
 
-LOOKED_AGAIN: Final = timedelta(days=1)
-"""How often a debit on its way is looked at where no webhook tells of it."""
 DESCRIPTION: Final = "prepaid balance"
 
 
@@ -119,36 +114,13 @@ class TopUpTaker:
 
     def ask(self, provider: PaymentProvider, request: ProviderRequest) -> ProviderObject:
         """Ask for the money."""
-        body = request.body
-        return provider.take(
-            WantedIntent(
-                key=request.key,
-                amount_minor=request.amount_minor,
-                currency=request.currency,
-                description=DESCRIPTION,
-                customer_id=body["customer"],
-                method_id=body["method"],
-                way=PaymentWay(body["way"]),
-            )
-        )
+        return ask_charge(provider, request, DESCRIPTION)
 
     def take(
         self, taking: Taking, request: ProviderRequest, found: ProviderObject
     ) -> RequestOutcome:
         """Raise the balance by what was taken, or note why nothing was."""
-        assert isinstance(found, IntentState)
-        match found.status:
-            case IntentStatus.TAKEN:
-                _book(taking, request, found)
-                return RequestOutcome(RequestState.DONE)
-            case _ if request.state is RequestState.DONE:
-                return RequestOutcome(RequestState.DONE)
-            case IntentStatus.PROCESSING | IntentStatus.HELD:
-                return RequestOutcome(RequestState.OPEN, next_at=taking.now + LOOKED_AGAIN)
-            case IntentStatus.NEEDS_ACTION:
-                return _declined(taking, request, "authentication_required")
-            case IntentStatus.NEEDS_METHOD | IntentStatus.CANCELED:
-                return _declined(taking, request, found.reason or found.status.value)
+        return take_charge(taking, request, found, _book, _declined)
 
     def fail(
         self, taking: Taking, request: ProviderRequest, error: ProviderError
@@ -159,20 +131,7 @@ class TopUpTaker:
 
 def _book(taking: Taking, request: ProviderRequest, found: IntentState) -> None:
     """Record the money and the prepayment, both or neither."""
-    # A card's money came when it was asked for, a debit's when we hear of it.
-    is_debit = request.body["way"] == PaymentWay.SEPA_DEBIT
-    movement = MoneyMovement(
-        kind=MoneyKind.RECEIVED,
-        source=taking.provider,
-        reference=found.charge_id or found.id,
-        legal_entity=request.legal_entity,
-        currency=found.currency,
-        amount_minor=found.taken_minor,
-        allotments=(Allotment(CLEARING, found.taken_minor),),
-        happened_at=taking.now if is_debit else taking.happened(found.created_at),
-        recorded_by=request.decided_by,
-        about=request.key,
-    )
+    movement = charged(taking, request, found, Allotment(CLEARING, found.taken_minor))
     calendar = taking.calendar(request.legal_entity)
     with taking.connection.transaction():
         received, _ = record_movement(taking.connection, movement, calendar)
@@ -191,18 +150,7 @@ def _book(taking: Taking, request: ProviderRequest, found: IntentState) -> None:
 def _declined(taking: Taking, request: ProviderRequest, reason: str) -> RequestOutcome:
     if request.state is RequestState.FAILED:  # heard again
         return RequestOutcome(request.state, request.reason)
-    if ends_method(reason):
-        who = PayingCustomer(taking.provider, request.legal_entity, request.subject)
-        way = PaymentWay(request.body["way"])
-        say_method(
-            taking.connection,
-            who,
-            request.body["method"],
-            way,
-            is_ready=False,
-            at=taking.now,
-            reason=reason,
-        )
+    give_up_method(taking, request, request.subject, reason)
     return RequestOutcome(RequestState.FAILED, reason)
 
 
