@@ -19,11 +19,15 @@ from ledger.database import connect
 from ledger.declared.store import NewestDeclarations
 from ledger.desk.recording import WorkOff
 from ledger.log.event_log import EventLog
+from projections.console.access.routes import ROUTES as ACCESS
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.routes import console_router
 from projections.console.side import ConsoleSide
 
-ROOMS: Final[Sequence[type[Controller]]] = (*FLEET,)
+ROOMS: Final[Sequence[type[Controller]]] = (
+    *ACCESS,
+    *FLEET,
+)
 """The pages of every screen."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
@@ -34,6 +34,39 @@ class ConsoleDesk(Protocol):
         ...
 
 
+class Departure(NamedTuple):
+    """Where a browser goes to come in by a provider, and what it keeps meanwhile."""
+
+    address: str
+    kept: str
+
+
+class ProvenIdentity(NamedTuple):
+    """Who somebody is by a provider; `email` is "" where the provider did not verify it."""
+
+    issuer: str
+    subject: str
+    email: str
+
+
+class IdentityProvider(Protocol):
+    """By whom people come in beside passwords: `deploy` knows how it is asked (OIDC)."""
+
+    name: str
+
+    def depart(self, back: str) -> Departure:
+        """Return the way to the provider, from which browsers come back to *back*."""
+        ...
+
+    def arrive(self, back: str, query: str, kept: str) -> ProvenIdentity:
+        """Return who came back with *query* to a browser that *kept* something.
+
+        Raises:
+            LedgerError: If nobody is proven by that.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ConsoleSide:
     """What pages have at hand. `is_secure`: browsers come by https, so cookies go that way alone.
@@ -48,6 +81,7 @@ class ConsoleSide:
     desk: ConsoleDesk
     is_secure: bool = False
     records: NewestRecords = field(default_factory=NewestRecords)
+    provider: IdentityProvider | None = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection[Any]]:

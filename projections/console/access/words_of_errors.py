@@ -1,0 +1,61 @@
+"""What people are told who could not come in, or change an account: by kind of error, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ledger.errors import LedgerError
+from ledger.users.access_tokens import (
+    AccessTokenExistsError,
+    NoAccessTokenError,
+    UnfitTokenNameError,
+)
+from ledger.users.coming_in import NotLetInError, WrongCodeError
+from ledger.users.giving import (
+    BlockedAccountError,
+    LastAdministratorError,
+    OutOfReachError,
+    OwnAccountError,
+    UnfitGrantError,
+    UnfitNameError,
+    UnknownRoleError,
+)
+from ledger.users.links import DeadLinkError
+from ledger.users.own_account import FactorRequiredError, NotYourPasswordError
+from ledger.users.passwords import BusyError, WeakPasswordError
+from ledger.users.refusals import TooManyGuessesError
+from ledger.users.store import UserExistsError
+from projections.console.page import ConsolePage
+
+WORDS: Final[Mapping[type[LedgerError], str]] = {
+    NotLetInError: "This name and this password do not belong together.",
+    WrongCodeError: "This is not the code of this moment, or it was used. Wait for the next one.",
+    TooManyGuessesError: "Too many attempts. Try again in {seconds} s.",
+    BusyError: "Many are signing in at this moment. Try again in a few seconds.",
+    DeadLinkError: "This link holds no more. Ask an administrator for another one.",
+    WeakPasswordError: (
+        "Take at least 12 characters (at most 1024 bytes): several words, not your name and digits."
+    ),
+    NotYourPasswordError: "This is not your present password.",
+    FactorRequiredError: "A second factor is asked of you: set another one instead.",
+    OwnAccountError: "Nobody changes what they themselves may. Ask another administrator.",
+    OutOfReachError: "This reaches further than you do. Ask an administrator of all.",
+    LastAdministratorError: "This is the last administrator. Make another one first.",
+    UnfitGrantError: "A role at a site names the site's legal entity too.",
+    UnfitNameError: "A name has 1 to 60 characters, a letter or digit among them.",
+    UnknownRoleError: "This is no role.",
+    UserExistsError: "There is an account of that name already, or one written nearly so.",
+    BlockedAccountError: "This account is blocked. Unblock it first.",
+    AccessTokenExistsError: "There is a token of that name already. Choose another name.",
+    NoAccessTokenError: "No token of that name is in force.",
+    UnfitTokenNameError: "A token's name has 1 to 120 characters.",
+}
+
+
+def in_words(page: ConsolePage, error: LedgerError) -> str:
+    """Return what is wrong in the reader's language; of what has no words of its own, its own."""
+    words = WORDS.get(type(error))
+    if words is None:
+        return str(error)
+    return page.text(words, seconds=getattr(error, "seconds", 0))
