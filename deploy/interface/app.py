@@ -128,17 +128,7 @@ def build_app(
         exception_handlers={Exception: answer_problem},
         lifespan=list(lifespan),
         request_max_body_size=BODY_MAX,
-        openapi_config=OpenAPIConfig(
-            title="Wattledger",
-            version="1",
-            description="Stations, calls to them, and what was charged.",
-            path=_DOCUMENTS,
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-            components=Components(
-                security_schemes={_SCHEME: SecurityScheme(type="http", scheme=_SCHEME.lower())}
-            ),
-            security=[{_SCHEME: []}],
-        ),
+        openapi_config=_described(),
         debug=False,
         # Else it takes over the whole process's log, with a thread for each app.
         logging_config=None,
@@ -148,6 +138,20 @@ def build_app(
     if partners is not None:
         describe_partners(app.openapi_schema, partners)
     return app
+
+
+def _described() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Wattledger",
+        version="1",
+        description="Stations, calls to them, and what was charged.",
+        path=_DOCUMENTS,
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        components=Components(
+            security_schemes={_SCHEME: SecurityScheme(type="http", scheme=_SCHEME.lower())}
+        ),
+        security=[{_SCHEME: []}],
+    )
 
 
 def _giving(part: object) -> Callable[[], Any]:
