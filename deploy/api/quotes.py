@@ -24,6 +24,7 @@ from projections.finding.quotes import (
 )
 from projections.finding.stays import stays_within
 from projections.finding.tariffs import tariffs_within
+from projections.stations.registered import declared_id
 from tariffs.cdr.report import report_json
 from tariffs.explain import explain, notes_of
 from tariffs.kernel.priced import Note
@@ -144,16 +145,17 @@ class QuotesController(Controller):
         with pool.connection() as connection:
             declared = newest.of(connection)
             token = None if data.token is None else subject_of(connection, data.token)
-        if data.station is None:
+            station = None if data.station is None else declared_id(connection, data.station)
+        if station is None:
             if data.tariff not in tariffs_within(declared, reach):
                 message = f"there is no tariff {data.tariff}"
                 raise NotFoundException(message)
             return _quoted(quote_by_tariff(declared, data.tariff or "", usage, data.time_zone))
         stays = stays_within(declared, reach)
-        if stays is not None and not stays.has(data.station, data.starts_at):
+        if stays is not None and not stays.has(station, data.starts_at):
             message = f"there is no station {data.station}"
             raise NotFoundException(message)
-        return _quoted(quote_at_station(declared, data.station, token, usage))
+        return _quoted(quote_at_station(declared, station, token, usage))
 
 
 ROUTES: Final[Sequence[type[Controller]]] = (QuotesController,)

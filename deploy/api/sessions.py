@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import NotFoundException, ValidationException
+from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter, QueryParameter
 from psycopg import Connection
 
 from deploy.api.conventions.amounts import TaxedAmount, amounts_of
+from deploy.api.conventions.moments import Moment, with_zone
 from deploy.api.conventions.within import READS_BOOKS, Asked, reach_in
 from deploy.interface.books import Newest, Pool, Text, subject_of
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
@@ -29,15 +30,10 @@ from projections.finding.sessions import SessionWish, find_sessions
 from projections.finding.stays import stays_within
 from projections.session_costs import with_costs
 from projections.sessions import SessionCost, SessionSummary, Since, list_sessions
+from projections.stations.registered import declared_id
 
 FACTS_MAX: Final = 1_000
 DOCUMENTS_MAX: Final = 100
-Moment = Annotated[
-    datetime | None,
-    QueryParameter(
-        description="With its zone: 2026-03-01T00:00:00Z", schema_extra={"format": "date-time"}
-    ),
-]
 SessionRef = Annotated[
     str, PathParameter(description="Its `ref`, with its slashes", schema_extra={"maxLength": 1000})
 ]
@@ -143,15 +139,8 @@ def session_filter(
     begun_from: Moment = None,
     begun_until: Moment = None,
 ) -> SessionFilter:
-    """Return which sessions a query asks for.
-
-    Raises:
-        ValidationException: If a moment says no zone: it is a day off somewhere.
-    """
-    for each in (begun_from, begun_until):
-        if each is not None and each.tzinfo is None:
-            message = "a moment has its zone: 2026-03-01T00:00:00Z"
-            raise ValidationException(message)
+    """Return which sessions a query asks for."""
+    with_zone(begun_from, begun_until)
     wish = SessionWish(
         state=is_in, station_id=station, begun_from=begun_from, begun_until=begun_until
     )
@@ -186,6 +175,8 @@ class SessionsController(Controller):
             if token is not None and subject is None:
                 return SessionPage([], None)
             stays = stays_within(declared, reach_in(request), site=wanted.site)
+            if wish.station_id is not None:
+                wish = wish._replace(station_id=declared_id(connection, wish.station_id))
             wish = wish._replace(subject=subject, stays=stays)
             found = find_sessions(connection, wish, limit=limit + 1, since=since)
             page, more = cut(found, limit, lambda each: (each.begun_at, each.session_id))

@@ -128,7 +128,7 @@ def build_app(
         exception_handlers={Exception: answer_problem},
         lifespan=list(lifespan),
         request_max_body_size=BODY_MAX,
-        openapi_config=_document(),
+        openapi_config=_described(),
         debug=False,
         # Else it takes over the whole process's log, with a thread for each app.
         logging_config=None,
@@ -140,8 +140,7 @@ def build_app(
     return app
 
 
-def _document() -> OpenAPIConfig:
-    """Return how the interface describes itself."""
+def _described() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Wattledger",
         version="1",

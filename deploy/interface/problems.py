@@ -22,7 +22,9 @@ from ingest.commands.passwords import UnfitPasswordError
 from ingest.commands.profiles import TooManyProfilesError
 from ingest.commands.schemas import BadPayloadError, RefusedPayloadError, UnknownCommandError
 from ledger.declared.store import InvalidDeclarationError
+from ledger.desk.apply import ProblemsError
 from ledger.desk.choices import AtPartnerError
+from ledger.desk.closing.legal_entity import UndeclaredEntityError
 from ledger.desk.crediting.billed_parts import NothingStandsError, ReplacedLineError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError
@@ -34,6 +36,7 @@ from projections.crediting.chosen import (
 from projections.documents.keeping.kept import ErasedDocumentError, NotRenderedError
 from projections.errors import UnknownInvoiceError, UnknownLineError
 from projections.finding.quotes import UnpricedQuoteError
+from projections.journal.days import UnknownLegalEntityError
 from tariffs.errors import TariffError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -74,6 +77,9 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     ReplacedLineError: (HTTPStatus.CONFLICT, "line_replaced"),
     AtPartnerError: (HTTPStatus.CONFLICT, "at_partner"),
     UnpricedQuoteError: (HTTPStatus.NOT_FOUND, "no_tariff"),
+    UndeclaredEntityError: (HTTPStatus.NOT_FOUND, "unknown_legal_entity"),
+    UnknownLegalEntityError: (HTTPStatus.NOT_FOUND, "unknown_legal_entity"),
+    ProblemsError: (HTTPStatus.BAD_REQUEST, "not_declared"),
     TariffError: (HTTPStatus.BAD_REQUEST, "not_priced"),
     # A body that is nested deeper than anybody's.
     RecursionError: (HTTPStatus.BAD_REQUEST, "bad_request"),

@@ -14,12 +14,11 @@ from projections.journal.days import IN_DAYS, BookDays
 from tariffs.currencies import currency_exponent
 
 _AT_ONCE: Final = 1_000
-_ENTRIES: LiteralString = (
+COLUMNS: LiteralString = (
     "SELECT entry_id, legal_entity, booked_at, period, original_period, session_id, revision,"
-    " accounts, parties, currencies, amounts"
-    + IN_DAYS
-    + ' ORDER BY booked_at, entry_id COLLATE "C"'
+    " accounts, parties, currencies, amounts "
 )
+_ENTRIES: LiteralString = COLUMNS + IN_DAYS + ' ORDER BY booked_at, entry_id COLLATE "C"'
 _COUNT: LiteralString = "SELECT count(*)" + IN_DAYS
 _ACCOUNTS: LiteralString = "SELECT DISTINCT legal_entity, unnest(accounts)" + IN_DAYS
 _NAMES: LiteralString = """
@@ -69,10 +68,16 @@ def booked_entries(connection: Connection[Any], days: BookDays) -> Iterator[Book
         cursor.itersize = _AT_ONCE
         cursor.execute(_ENTRIES, days.asked())
         while rows := cursor.fetchmany(_AT_ONCE):
-            parties = sorted({party for row in rows for party in row[8] if party})
-            names: dict[str, str] = dict(connection.execute(_NAMES, (parties,)).fetchall())
-            for row in rows:
-                yield _entry(row, names, days)
+            yield from as_booked(connection, rows, days)
+
+
+def as_booked(
+    connection: Connection[Any], rows: Sequence[Sequence[Any]], days: BookDays
+) -> list[BookedEntry]:
+    """Return *rows* of `COLUMNS` as entries, with parties by name, in the calendars of *days*."""
+    parties = sorted({party for row in rows for party in row[8] if party})
+    names: dict[str, str] = dict(connection.execute(_NAMES, (parties,)).fetchall())
+    return [_entry(row, names, days) for row in rows]
 
 
 def entry_count(connection: Connection[Any], days: BookDays) -> int:

@@ -54,7 +54,7 @@ _UNCLEAR: LiteralString = "UPDATE idempotency_key SET is_unclear = true WHERE di
 _LEAVE: LiteralString = "DELETE FROM idempotency_key WHERE digest = %s"
 
 
-class OnceAnswer(NamedTuple):
+class KeptAnswer(NamedTuple):
     """What a request was answered; `is_kept`: some time before."""
 
     status: int
@@ -102,7 +102,7 @@ class OnceMiddleware:
         else:
             await _send(send, answer)
 
-    async def _before(self, asked: _Asked) -> OnceAnswer | None:
+    async def _before(self, asked: _Asked) -> KeptAnswer | None:
         """Return what was answered before; None: it is to be done now, and nobody else does it."""
         waited = 0.0
         while True:
@@ -115,7 +115,7 @@ class OnceMiddleware:
             await asyncio.sleep(found)
             waited += found
 
-    def _claimed(self, asked: _Asked) -> OnceAnswer | float | None:
+    def _claimed(self, asked: _Asked) -> KeptAnswer | float | None:
         """Return the answer, after how many seconds to look again, or None: it is ours to do."""
         with self._pool.connection() as connection:
             row = (asked.digest, asked.request, asked.by, self._now())
@@ -130,7 +130,7 @@ class OnceMiddleware:
             return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", why)
         if status is not None:
             content = unseal_bytes(asked.seal, sealed)[1:]
-            return OnceAnswer(status, media_type, content, is_kept=True)
+            return KeptAnswer(status, media_type, content, is_kept=True)
         if is_unclear or self._now() - begun_at > BEING_DONE:
             why = (
                 "the first request with this key failed on our side or was cut off, and what came "
@@ -158,7 +158,7 @@ class OnceMiddleware:
         for message in told:
             await send(message)
 
-    def _end(self, asked: _Asked, answer: OnceAnswer | None) -> None:
+    def _end(self, asked: _Asked, answer: KeptAnswer | None) -> None:
         with self._pool.connection() as connection:
             if answer is None or answer.status >= _FAILED:
                 connection.execute(_UNCLEAR, (asked.digest,))
@@ -220,19 +220,19 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-def _answer_of(told: list[Any]) -> OnceAnswer:
+def _answer_of(told: list[Any]) -> KeptAnswer:
     start, *rest = told
     headers = {name.lower(): value for name, value in start["headers"]}
     media_type = headers.get(b"content-type", b"").decode("latin-1")
-    return OnceAnswer(start["status"], media_type, b"".join(each.get("body", b"") for each in rest))
+    return KeptAnswer(start["status"], media_type, b"".join(each.get("body", b"") for each in rest))
 
 
-def _problem(status: HTTPStatus, code: str, detail: str) -> OnceAnswer:
+def _problem(status: HTTPStatus, code: str, detail: str) -> KeptAnswer:
     problem = HttpProblem(title=status.phrase, status=status, code=code, detail=detail)
-    return OnceAnswer(status, MEDIA_TYPE, msgspec.json.encode(problem))
+    return KeptAnswer(status, MEDIA_TYPE, msgspec.json.encode(problem))
 
 
-async def _send(send: Send, answer: OnceAnswer) -> None:
+async def _send(send: Send, answer: KeptAnswer) -> None:
     headers = [
         (b"content-type", answer.media_type.encode("latin-1")),
         (b"content-length", str(len(answer.content)).encode()),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from litestar import Request
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import NotFoundException, ValidationException
 
 from deploy.interface.access import Bearer, Scope
 from ledger.users.roles import Reach
@@ -35,6 +35,27 @@ def legal_entities_in(request: Asked, scope: Scope = Scope.BOOKS) -> Sequence[st
     """
     reach = reach_in(request, scope)
     return None if reach.is_everywhere else sorted(reach.legal_entities)
+
+
+def one_legal_entity(request: Asked, given: str | None, scope: Scope = Scope.BOOKS) -> str | None:
+    """Return whose books are asked for: the one that is *given*, or the only one within reach.
+
+    None: of all, and all are within reach.
+
+    Raises:
+        NotFoundException: If none is, or the one that is given is not.
+        ValidationException: If several are, and none is given.
+    """
+    within = legal_entities_in(request, scope)
+    if within is None:
+        return given
+    if given is None and len(within) > 1:
+        message = f"say legal_entity, one of {', '.join(within)}"
+        raise ValidationException(message)
+    if not within or (given is not None and given not in within):
+        message = f"there is no legal entity {given}" if given else "there are no books"
+        raise NotFoundException(message)
+    return within[0] if given is None else given
 
 
 def check_reach(

@@ -70,10 +70,23 @@ books GET /invoices/{}
 books GET /credit-notes
 books GET /credit-notes/{}
 credit POST /credit-notes
+books GET /payments
+books GET /payments/{}
+books GET /open-items
+books GET /journal
+books GET /customers
+books GET /customers/{}
+books GET /customers/{}/statement
+books GET /reports/trial-balance
+books GET /reports/energy-balance
+books GET /reports/months/{}
+master-data GET /master-data/{}
+master-data GET /master-data/{}/{}
+declare PUT /master-data/{}/{}
 """
 ANYBODYS = {"/documents/{}", "/payments/stripe", "/schema", "/schema/{}", "/schema/openapi.json"}
 """What its address or its body guards."""
-ELSEWHERE = re.compile(r"^/(visit|pay|console)")
+ELSEWHERE = re.compile(r"^/(visits?|pay|console)(/|$)")
 """Visits, whose drivers have no token, and pages, which have a door of their own."""
 
 

@@ -1,0 +1,75 @@
+"""Master data over HTTP: declared as a file would declare it, and never over what nobody saw."""
+
+from __future__ import annotations
+
+import asyncio
+
+from deploy.interface.access import Scope
+from ledger.database import connect
+from ledger.declared.declarations import Kind
+from ledger.declared.store import load_declarations
+from tests.deploy.interface.served_interface import served
+from tests.deploy.interface.site_of_stations import HERE, site_of_stations
+
+SHOP = {"time_zone": "Europe/Berlin", "country": "DE", "legal_entity": "watt", "currency": "EUR"}
+
+
+async def test_what_is_declared_is_told_with_its_tag_and_no_hash(database: str) -> None:
+    site_of_stations(database)
+    async with served(database, Scope.MASTER_DATA) as client:
+        station = await client.get(f"/master-data/stations/{HERE}")
+        known = await client.get(
+            f"/master-data/stations/{HERE}", headers={"If-None-Match": station.headers["etag"]}
+        )
+        tokens = (await client.get("/master-data/tokens", params={"limit": 2})).json()
+        rest = (await client.get("/master-data/tokens", params={"cursor": tokens["next"]})).json()
+        none = [
+            (await client.get(f"/master-data/{each}")).status_code
+            for each in ("stations/CS-9", "tokens/NOBODY", "sites/moon", "planets/mars")
+        ]
+
+    assert station.json()["entity"]["site"] == "yard"
+    assert "password" not in station.text
+    assert (known.status_code, known.content) == (304, b"")
+    assert known.headers["etag"] == station.headers["etag"]
+    keys = {each["key"] for each in tokens["items"] + rest["items"]}
+    assert "FLEET1" in {each.upper() for each in keys}
+    assert len(keys) == len(tokens["items"]) + len(rest["items"])
+    assert (rest["next"], none) == (None, [404, 404, 404, 400])
+
+
+async def test_who_changes_something_says_which_version_he_saw(database: str) -> None:
+    site_of_stations(database)
+    async with served(database, Scope.MASTER_DATA, Scope.DECLARE) as client:
+        made = await client.put("/master-data/sites/shop", json=SHOP)
+        unseen = await client.put("/master-data/sites/shop", json=SHOP | {"name": "A"})
+        tag = made.headers["etag"]
+        two = await asyncio.gather(
+            *(
+                client.put(
+                    "/master-data/sites/shop",
+                    json=SHOP | {"name": name},
+                    headers={"If-Match": tag},
+                )
+                for name in ("B", "C")
+            )
+        )
+        wrong = await client.put("/master-data/sites/club", json=SHOP | {"currency": "XXX", "y": 1})
+        nothing = await client.put(
+            "/master-data/sites/club", json=SHOP, headers={"If-Match": '"v1"'}
+        )
+        policy = await client.put("/master-data/policy/other", json={})
+    with connect(database) as connection:
+        history = load_declarations(connection).history(Kind.SITE, "shop")
+        by = connection.execute(
+            "SELECT DISTINCT declared_by FROM declaration WHERE key = 'shop'"
+        ).fetchall()
+
+    assert (made.status_code, made.json()["entity"]["currency"]) == (200, "EUR")
+    assert (unseen.status_code, unseen.json()["code"]) == (428, "precondition_required")
+    assert sorted(each.status_code for each in two) == [200, 412]
+    assert len(history) == 2
+    assert by == [("tests",)]
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "not_declared")
+    assert "y" in wrong.json()["detail"]
+    assert (nothing.status_code, policy.status_code) == (412, 404)
