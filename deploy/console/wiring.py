@@ -22,8 +22,9 @@ from ledger.log.event_log import EventLog
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.routes import console_router
 from projections.console.side import ConsoleSide
+from projections.console.what_if.routes import ROUTES as WHAT_IF
 
-ROOMS: Final[Sequence[type[Controller]]] = (*FLEET,)
+ROOMS: Final[Sequence[type[Controller]]] = (*FLEET, *WHAT_IF)
 """The pages of every screen."""
 
 
