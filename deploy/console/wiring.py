@@ -23,10 +23,12 @@ from projections.console.access.routes import ROUTES as ACCESS
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.routes import console_router
 from projections.console.side import ConsoleSide
+from projections.console.what_if.routes import ROUTES as WHAT_IF
 
 ROOMS: Final[Sequence[type[Controller]]] = (
     *ACCESS,
     *FLEET,
+    *WHAT_IF,
 )
 """The pages of every screen."""
 

@@ -8,7 +8,7 @@ A runner takes what waits (ledger/jobs/taking.py). Every step is a row of its hi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
@@ -150,6 +150,12 @@ def parameters_of(connection: Connection[Any], number: int) -> bytes:
     """Return what a job was asked for with, as canonical JSON."""
     [(found,)] = connection.execute("SELECT parameters FROM job WHERE number = %s", (number,))
     return bytes(found)
+
+
+def parameters_of_all(connection: Connection[Any], numbers: Sequence[int]) -> Mapping[int, bytes]:
+    """Return what jobs were asked for with, by their numbers."""
+    query = "SELECT number, parameters FROM job WHERE number = ANY (%s)"
+    return {number: bytes(found) for number, found in connection.execute(query, ([*numbers],))}
 
 
 def result_of(connection: Connection[Any], number: int) -> bytes | None:

@@ -1,0 +1,1 @@
+"""What if: drafts of tariffs tried out over months of the past, proposed and approved."""

@@ -1,0 +1,166 @@
+"""What would change: the tries with the form for another, one of them, one session in it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from litestar import Controller, Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import Stream
+from psycopg import Connection
+
+from ledger.declared.declarations import Kind
+from ledger.desk.drafting.drafts import Draft
+from ledger.desk.drafting.variance import TRY_KIND
+from ledger.jobs.asking import ask_for, moves_of, result_of
+from ledger.jobs.files import read_file
+from ledger.jobs.job import JobState
+from ledger.users.roles import Permission
+from projections.console.addresses import AFTER
+from projections.console.entry import needs
+from projections.console.page import HEADERS, ConsolePage, ThisPage
+from projections.console.what_if.answer_view import answer_view
+from projections.console.what_if.approval_view import approval_view
+from projections.console.what_if.lists import draft_listing, job_listing
+from projections.console.what_if.seen import (
+    PLACE,
+    Form,
+    SeenJob,
+    number_of,
+    seeing,
+    seen_draft,
+    seen_drafts,
+    seen_job,
+    seen_jobs,
+)
+from projections.what_if.answer import read_answer
+from projections.what_if.answering import FILE, readable_draft
+from projections.what_if.question import Against, AskedReach, WhatIf, check_months
+from projections.what_if.session_prices import session_prices
+
+ANY_TARIFF: Final = "*"
+_NEWEST: Final = 2**63 - 1
+
+
+class WhatIfController(Controller):
+    """Tries of drafts."""
+
+    path = "/what-if"
+
+    @get("/", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
+    def listed(self, page: ThisPage) -> Response[str]:
+        """Show what was tried out, the drafts there are, and the form to try one."""
+        before = number_of(page.address.of(AFTER)) or _NEWEST
+        with page.console.reading() as connection:
+            drafts = seen_drafts(page, connection, _NEWEST)
+            chosen = number_of(page.address.of("draft"))
+            if chosen and not any(each.number == chosen for each in drafts.rows):
+                drafts = drafts._replace(rows=[seen_draft(page, connection, chosen), *drafts.rows])
+            known = page.console.newest.of(connection)
+            sites = [
+                each
+                for each in known.keys(Kind.SITE)
+                if (site := known.site(each, page.now)) is not None
+                and seeing(page).covers(site.legal_entity, each)
+            ]
+            return page.show(
+                "what_if/list.html.j2",
+                jobs=job_listing(page, seen_jobs(page, connection, before)),
+                drafts=draft_listing(page, drafts),
+                choices=[(str(each.number), _named(each)) for each in drafts.rows
+                         if each.is_readable],
+                chosen=str(chosen or ""),
+                tariffs=known.keys(Kind.TARIFF),
+                sites=sites,
+                month=_month_before(page.now),
+                may_change=page.user.may(Permission.CHANGE_TARIFFS),
+            )  # fmt: skip
+
+    @post("/", opt=needs(Permission.CHANGE_TARIFFS), sync_to_thread=True)
+    def ask(self, page: ThisPage, data: Form) -> Response[Any]:
+        """Ask for a try."""
+        first, last = data.get("first_month", "").strip(), data.get("last_month", "").strip()
+        check_months(first, last)
+        against = Against.IN_FORCE if data.get("against") == "in_force" else Against.BILLED
+        tariff = data.get("tariff", "")
+        with page.console.pool.connection() as connection:
+            draft = seen_draft(page, connection, number_of(data.get("draft", "")))
+            readable_draft(connection, draft.number)
+            asked = WhatIf(
+                draft=draft.number,
+                first_month=first,
+                last_month=last,
+                tariff="" if tariff == ANY_TARIFF else tariff or draft.tariff_id,
+                site=data.get("site", ""),
+                against=against,
+                reach=AskedReach.of(seeing(page)),
+            )
+            number = ask_for(
+                connection, TRY_KIND, asked, subject=draft.version, by=page.user.name, at=page.now
+            )
+        return page.go(f"{PLACE}/{number}")
+
+    @get("/{number:int}", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
+    def one(self, page: ThisPage, number: FromPath[int]) -> Response[str]:
+        """Show how far a try is, or what came of it."""
+        with page.console.reading() as connection:
+            seen = seen_job(page, connection, number)
+            return show_job(page, connection, seen)
+
+    @get("/{number:int}/session", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
+    def session(self, page: ThisPage, number: FromPath[int]) -> Response[str]:
+        """Show why a session costs what it did, and why what the draft makes of it."""
+        with page.console.reading() as connection:
+            seen = seen_job(page, connection, number)
+            _, tariff = readable_draft(connection, seen.asked.draft)
+            prices = session_prices(connection, seen.asked, tariff, page.address.of("id"))
+        return page.show("what_if/session.html.j2", seen=seen, prices=prices)
+
+    @get("/{number:int}/sessions.csv.gz", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
+    def sessions(self, page: ThisPage, number: FromPath[int]) -> Stream:
+        """Return a row for each session, old and new."""
+        with page.console.reading() as connection:
+            seen = seen_job(page, connection, number)
+            # A file of a year is some megabytes, packed.
+            pieces = [*read_file(connection, seen.job.number, FILE)]
+        if not pieces:
+            message = page.text("Its sessions are not kept any more: try the draft out again.")
+            raise NotFoundException(detail=message)
+        name = f'attachment; filename="what-if-{number}.csv.gz"'
+        headers = {**HEADERS, "Content-Disposition": name}
+        return Stream(iter(pieces), media_type="application/gzip", headers=headers)
+
+
+def show_job(page: ConsolePage, connection: Connection[Any], seen: SeenJob) -> Response[str]:
+    """Return the page of a try."""
+    result = result_of(connection, seen.job.number) if seen.job.state is JobState.DONE else None
+    content: dict[str, Any] = {}
+    if result is not None:
+        answer = read_answer(result)
+        content = {
+            "answer": answer,
+            "view": answer_view(page, connection, seen, answer),
+            "approval": approval_view(page, connection, answer.tariff_id, answer.version),
+        }
+    return page.show(
+        "what_if/job.html.j2",
+        seen=seen,
+        job=seen.job,
+        asked=seen.asked,
+        moves=moves_of(connection, seen.job.number),
+        utc=UTC,
+        is_done=result is not None,
+        may_change=page.user.may(Permission.CHANGE_TARIFFS),
+        **content,
+    )
+
+
+def _named(draft: Draft) -> str:
+    return f"{draft.number}: {draft.tariff_id} ({draft.by})"
+
+
+def _month_before(now: datetime) -> str:
+    first = now.astimezone(UTC).replace(day=1)
+    return f"{first.year - 1}-12" if first.month == 1 else f"{first.year}-{first.month - 1:02}"
