@@ -22,8 +22,9 @@ from ledger.log.event_log import EventLog
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.routes import console_router
 from projections.console.side import ConsoleSide
+from projections.console.work_list.routes import ROUTES as WORK_LIST
 
-ROOMS: Final[Sequence[type[Controller]]] = (*FLEET,)
+ROOMS: Final[Sequence[type[Controller]]] = (*FLEET, *WORK_LIST)
 """The pages of every screen."""
 
 
