@@ -16,21 +16,34 @@ REASONS_LOOKED_AT: Final = 10_000
 """Reasons are counted among so many held sessions, the oldest."""
 _EACH: Final = {"after_at": None, "after_key": None, "reason": None}
 _REASONS: LiteralString = f"""
-SELECT reason, count(*), min(at) FROM (
-    SELECT reasons, coalesce(started_at, first_fact_at) AS at FROM session
+SELECT reason, count(*), min(at), (array_agg(station_id ORDER BY at))[1] FROM (
+    SELECT reasons, coalesce(started_at, first_fact_at) AS at, station_id FROM session
     WHERE state = 'held' {STOOD} {OLDEST_FIRST} LIMIT {REASONS_LOOKED_AT}
 ) AS held CROSS JOIN unnest(reasons) AS reason GROUP BY reason ORDER BY 2 DESC, 1
 """  # noqa: S608 - our own
 
 
 class WaitingCount(NamedTuple):
-    """So many wait (`number`), at least where it `is_more`, the oldest since `oldest` (None: nobody knows)."""
+    """How many wait, at least where it `is_more`; the oldest is `oldest_key`, at `place`.
+
+    `oldest`: since when that waits; None where no table says so.
+    """
 
     kind: str
     number: int
     is_more: bool
     oldest: datetime | None
     oldest_key: str
+    place: str
+
+
+class HeldReason(NamedTuple):
+    """So many sessions are held for a reason, the oldest since `oldest`, at a station."""
+
+    reason: str
+    number: int
+    oldest: datetime
+    station_id: str
 
 
 class WaitingItem(NamedTuple):
@@ -50,11 +63,9 @@ def waiting_counts(connection: Connection[Any], asked: Mapping[str, object]) -> 
     return [_counted(connection, kind, asked) for kind in KINDS]
 
 
-def held_reasons(
-    connection: Connection[Any], asked: Mapping[str, object]
-) -> list[tuple[str, int, datetime]]:
+def held_reasons(connection: Connection[Any], asked: Mapping[str, object]) -> list[HeldReason]:
     """Return for which reasons sessions are held: how many each, and the oldest of them."""
-    return connection.execute(_REASONS, {**_EACH, **asked}).fetchall()
+    return [HeldReason(*row) for row in connection.execute(_REASONS, {**_EACH, **asked})]
 
 
 def waiting_items(
@@ -75,7 +86,9 @@ def waiting_items(
 
 def _counted(connection: Connection[Any], kind: str, asked: Mapping[str, object]) -> WaitingCount:
     query: LiteralString = f"""
-        SELECT count(*), (array_agg(at))[1], (array_agg(key))[1]
+        SELECT count(*), (array_agg(at))[1], (array_agg(key))[1], (array_agg(place))[1]
         FROM ({KINDS[kind].query} LIMIT {COUNTED_MAX + 1}) AS waiting"""  # noqa: S608 - our own
-    [(count, oldest, key)] = connection.execute(query, {**_EACH, **asked}).fetchall()
-    return WaitingCount(kind, min(count, COUNTED_MAX), count > COUNTED_MAX, oldest, key or "")
+    [(count, oldest, key, place)] = connection.execute(query, {**_EACH, **asked}).fetchall()
+    return WaitingCount(
+        kind, min(count, COUNTED_MAX), count > COUNTED_MAX, oldest, key or "", place or ""
+    )

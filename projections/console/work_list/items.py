@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from ledger.persons.store import readable
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.work_list.words_of_codes import codes_in_words
-from projections.waiting.counts import WaitingCount, WaitingItem
+from projections.waiting.counts import HeldReason, WaitingCount, WaitingItem
 from projections.waiting.kinds import HELD, KINDS, SET_ASIDE
 
 _KINDS: Final[Sequence[Column]] = (
@@ -38,10 +38,20 @@ _DAYS: Final = frozenset({"numbers", "energy", "unmatched", "overdue"})
 _DAY: Final = timedelta(days=1)
 
 
-def kinds_list(page: ConsolePage, counts: Sequence[WaitingCount], zone: tzinfo) -> Listing:
+class Clocks(NamedTuple):
+    """The time zones of stations and legal entities."""
+
+    zones: Mapping[str, tzinfo]
+
+    def at(self, place: str) -> tzinfo:
+        """Return the zone of a station or legal entity; UTC where none is known."""
+        return self.zones.get(place, UTC)
+
+
+def kinds_list(page: ConsolePage, counts: Sequence[WaitingCount], clocks: Clocks) -> Listing:
     """Return every kind with how much of it waits, what there is of any first."""
     ordered = sorted(counts, key=lambda each: not each.number)
-    rows = [_kind_row(page, each, zone) for each in ordered]
+    rows = [_kind_row(page, each, clocks.at(each.place)) for each in ordered]
     waits = sum(1 for each in counts if each.number)
     return Listing(
         caption=page.text("What waits"),
@@ -64,18 +74,16 @@ def _kind_row(page: ConsolePage, each: WaitingCount, zone: tzinfo) -> Sequence[C
     )
 
 
-def reasons_list(
-    page: ConsolePage, reasons: Sequence[tuple[str, int, datetime]], zone: tzinfo
-) -> Listing:
+def reasons_list(page: ConsolePage, reasons: Sequence[HeldReason], clocks: Clocks) -> Listing:
     """Return why sessions are held, the most frequent reason first."""
     rows = []
-    for reason, count, oldest in reasons:
+    for reason, count, oldest, station in reasons:
         where = f"/console/work/{HELD}?{urlencode({'reason': reason})}"
         rows.append(
             (
                 Cell(codes_in_words(page.words, [reason]), where, note=reason),
                 Cell(page.words.language.number(Decimal(count)), where),
-                since_cell(page, HELD, oldest, zone),
+                since_cell(page, HELD, oldest, clocks.at(station)),
             )
         )
     return Listing(
@@ -103,18 +111,15 @@ def items_list(
     kind: str,
     items: Sequence[WaitingItem],
     names: Mapping[str, str],
-    zones: Mapping[str, tzinfo],
+    clocks: Clocks,
     *,
-    zone: tzinfo,
     next_after: str,
 ) -> Listing:
-    """Return what waits of a kind; *names* in place of subject ids, *zones* by station."""
+    """Return what waits of a kind; *names* in place of subject ids."""
     return Listing(
         caption=page.text(KINDS[kind].title),
         columns=_ITEMS,
-        rows=[
-            _item_row(page, kind, each, names, zones.get(each.place or "", zone)) for each in items
-        ],
+        rows=[_item_row(page, kind, each, names, clocks.at(each.place or "")) for each in items],
         address=page.address,
         empty=page.text("Nothing of this kind waits."),
         next_after=next_after,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from litestar import Controller, Response, get
@@ -16,9 +16,10 @@ from ledger.users.roles import Permission
 from projections.console.addresses import AFTER
 from projections.console.entry import needs
 from projections.console.page import ConsolePage, ThisPage
-from projections.console.work_list.items import items_list, kinds_list, reasons_list
+from projections.console.work_list.items import Clocks, items_list, kinds_list, reasons_list
 from projections.console.work_list.line_times import with_times
-from projections.stations.within import common_zone, sites_within, stations_within
+from projections.journal.days import book_days
+from projections.stations.within import sites_within, stations_within
 from projections.waiting.counts import held_reasons, waiting_counts, waiting_items
 from projections.waiting.kinds import HELD, KINDS, SET_ASIDE
 from projections.waiting.within import asked_within
@@ -29,11 +30,10 @@ _SEE: Final = needs(Permission.SEE_BOOKS)
 
 
 class _Seen(NamedTuple):
-    """What somebody sees: what queries are asked with, and the clocks of their sites."""
+    """What somebody sees: what queries are asked with, and by which clocks."""
 
     asked: Mapping[str, object]
-    zones: Mapping[str, tzinfo]
-    zone: tzinfo
+    clocks: Clocks
 
 
 class WorkController(Controller):
@@ -57,8 +57,8 @@ class WorkController(Controller):
         ]
         return page.show(
             "work_list/work.html.j2",
-            kinds=kinds_list(page, counts, seen.zone),
-            reasons=reasons_list(page, reasons, seen.zone),
+            kinds=kinds_list(page, counts, seen.clocks),
+            reasons=reasons_list(page, reasons, seen.clocks),
         )
 
     @get("/{kind:str}", opt=_SEE, sync_to_thread=True)
@@ -89,10 +89,8 @@ class WorkController(Controller):
         return page.show(
             "work_list/waiting.html.j2",
             kind=KINDS[kind],
-            listing=items_list(
-                page, kind, shown, names, seen.zones, zone=seen.zone, next_after=next_after
-            ),
-            reasons=reasons_list(page, reasons, seen.zone) if kind == HELD else None,
+            listing=items_list(page, kind, shown, names, seen.clocks, next_after=next_after),
+            reasons=reasons_list(page, reasons, seen.clocks) if kind == HELD else None,
             reason=reason,
         )
 
@@ -104,12 +102,10 @@ def _seen(page: ConsolePage, connection: Connection[Any]) -> _Seen:
     declared = page.console.newest.of(connection)
     reach = page.user.reach(Permission.SEE_BOOKS)
     sites = sites_within(declared, reach, page.now)
-    zones = {
-        station: sites[site][1]
-        for station, site in stations_within(declared, reach, page.now).items()
-        if site in sites
-    }
-    return _Seen(asked_within(declared, reach, page.now), zones, common_zone(sites))
+    stations = stations_within(declared, reach, page.now)
+    zones = {key: sites[site][1] for key, site in stations.items() if site in sites}
+    clocks = Clocks({**book_days(declared).zones, **zones})
+    return _Seen(asked_within(declared, reach, page.now), clocks)
 
 
 def _behind(after: str) -> tuple[datetime | None, str] | None:
