@@ -21,10 +21,11 @@ from ledger.desk.recording import WorkOff
 from ledger.log.event_log import EventLog
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.routes import console_router
+from projections.console.searching.routes import ROUTES as SEARCH
 from projections.console.side import ConsoleSide
 from projections.console.work_list.routes import ROUTES as WORK_LIST
 
-ROOMS: Final[Sequence[type[Controller]]] = (*FLEET, *WORK_LIST)
+ROOMS: Final[Sequence[type[Controller]]] = (*FLEET, *WORK_LIST, *SEARCH)
 """The pages of every screen."""
 
 
