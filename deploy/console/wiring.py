@@ -22,14 +22,19 @@ from ledger.log.event_log import EventLog
 from projections.console.access.routes import ROUTES as ACCESS
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.routes import console_router
+from projections.console.searching.routes import ROUTES as SEARCH
 from projections.console.side import ConsoleSide
 from projections.console.what_if.routes import ROUTES as WHAT_IF
 
 ROOMS: Final[Sequence[type[Controller]]] = (
     *ACCESS,
     *FLEET,
+    *SEARCH,
     *WHAT_IF,
+    *WORK_LIST,
 )
+from projections.console.work_list.routes import ROUTES as WORK_LIST
+
 """The pages of every screen."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from ledger.declared.declarations import Declarations, Kind
@@ -36,3 +36,9 @@ def stations_within(declarations: Declarations, reach: Reach, at: datetime) -> M
 def entities_within(declarations: Declarations, reach: Reach) -> list[str]:
     """Return the legal entities that *reach* covers whole."""
     return [key for key in declarations.keys(Kind.LEGAL_ENTITY) if reach.covers(key)]
+
+
+def common_zone(sites: Mapping[str, tuple[str, tzinfo]]) -> tzinfo:
+    """Return the time zone of all *sites*; UTC where they are in several, or there is none."""
+    zones = {str(zone): zone for _, zone in sites.values()}
+    return next(iter(zones.values())) if len(zones) == 1 else UTC

@@ -13,7 +13,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 from psycopg.rows import class_row
 
-_LEFT: LiteralString = """
+STANDING: LiteralString = """
 WITH told AS (
     SELECT CASE WHEN kind <> 'matched' THEN number
         WHEN about ~ '^movement:[0-9]{1,18}$' THEN substr(about, 10)::bigint
@@ -28,12 +28,18 @@ WITH told AS (
 )
 SELECT number, kind, source, reference, legal_entity, currency, happened_at, about, left_minor
 FROM standing JOIN movement USING (number)
+"""
+"""Every movement of which something is unmatched, with the rest of it."""
+_LEFT: LiteralString = (
+    STANDING
+    + """
 WHERE (%(number)s::bigint IS NULL OR number = %(number)s)
     AND (%(legal_entity)s::text IS NULL OR legal_entity = %(legal_entity)s)
     AND (%(before)s::timestamptz IS NULL OR happened_at < %(before)s)
     AND (NOT %(at_providers)s OR source NOT LIKE 'bank:%%')
 ORDER BY number LIMIT %(limit)s
 """
+)
 ABOUT_MOVEMENT: Final = "movement:"
 """What a `matched` movement is about where that is no bank's line: this, and the first's number."""
 

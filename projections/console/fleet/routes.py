@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -31,7 +31,7 @@ from projections.stations.now import (
     station_sets,
 )
 from projections.stations.registered import declared_id, read_stations
-from projections.stations.within import sites_within, stations_within
+from projections.stations.within import common_zone, sites_within, stations_within
 
 SHOWN: Final = 25
 """So many rows a page."""
@@ -87,7 +87,7 @@ class FleetController(Controller):
             chart=load_chart(page, sites, seen.sites),
             sites=site_list(page, sites, seen.sites),
             revenue=revenue_sums(page, revenue),
-            zone=_only_zone(seen),
+            zone=common_zone(seen.sites),
         )
 
     @get("/stations", opt=_SEE, sync_to_thread=True)
@@ -186,9 +186,3 @@ def _wanted(seen: _Seen, sets: StationSets, *, site: str, state: str) -> list[st
         among = sets.in_state(state)
         wanted = [each for each in wanted if each in among]
     return sorted(wanted)
-
-
-def _only_zone(seen: _Seen) -> tzinfo:
-    """Return the zone of all sites, UTC where they are in several."""
-    zones = {str(zone): zone for _, zone in seen.sites.values()}
-    return next(iter(zones.values())) if len(zones) == 1 else UTC

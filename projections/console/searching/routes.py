@@ -1,0 +1,133 @@
+"""The search: what is named whole is opened, what may be meant is listed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import quote
+
+from litestar import Controller, Response, get
+
+from ledger.declared.declarations import Declarations
+from ledger.users.roles import Permission
+from projections.console.entry import ANY_USER
+from projections.console.listing import Cell, Column, Listing
+from projections.console.page import ConsolePage, ThisPage
+from projections.finding.anything import NAMES_LOOKED_AT, Hit, Sight, find_anything
+from projections.finding.stays import stays_within
+from projections.log_reading import parse_position, read_position
+from projections.stations.within import stations_within
+
+SHOWN_MAX: Final = 200
+"""Characters of what is searched for."""
+_POSITION: Final = re.compile(r"\d{1,9}/\d{1,18}(/\d{1,9})?")
+_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "invoice": "Invoice",
+        "credit_note": "Credit note",
+        "session": "Session",
+        "station": "Station",
+        "customer": "Customer",
+        "token": "Customer of this token",
+        "frame": "Frame",
+    }
+)
+_ADDRESSES: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
+    {
+        "invoice": lambda key: f"/console/invoices/{quote(key, safe='')}",
+        "credit_note": lambda key: f"/console/invoices/{quote(key, safe='')}",
+        "session": lambda key: f"/console/sessions/{quote(key)}",
+        "station": lambda key: f"/console/fleet/stations/{quote(key, safe='')}",
+        "customer": lambda key: f"/console/customers/{quote(key, safe='')}",
+        "token": lambda key: f"/console/customers/{quote(key, safe='')}",
+        "frame": lambda key: f"/console/frames/{key}",
+    }
+)
+_COLUMNS: Final[Sequence[Column]] = (
+    Column("kind", "What it is"),
+    Column("found", "Found"),
+    Column("note", "Where, or whose"),
+)
+
+
+class SearchController(Controller):
+    """Where the field on top of every page leads."""
+
+    path = "/search"
+    include_in_schema = False
+
+    @get("/", opt=ANY_USER, sync_to_thread=True)
+    def search(self, page: ThisPage) -> Response[Any]:
+        """Open what is named, or list what may be meant; only what this person may see."""
+        text = page.address.of("q")[:SHOWN_MAX]
+        with page.console.reading() as connection:
+            sight = _sight(page, page.console.newest.of(connection))
+            found = find_anything(connection, text, sight)
+        found += _frames(page, text, sight)
+        whole = [each for each in found if each.is_exact]
+        if len(whole) == 1:
+            return page.go(_ADDRESSES[whole[0].kind](whole[0].key))
+        return page.show(
+            "searching/found.html.j2",
+            text=text,
+            listing=_listing(page, text, found),
+            names=NAMES_LOOKED_AT,
+        )
+
+
+ROUTES: Final[Sequence[type[Controller]]] = (SearchController,)
+
+
+def _sight(page: ConsolePage, declared: Declarations) -> Sight:
+    books, fleet = (page.user.reach(each) for each in (Permission.SEE_BOOKS, Permission.SEE_FLEET))
+    return Sight(
+        declared=declared,
+        now=page.now,
+        sees_books=bool(books),
+        stays=stays_within(declared, books),
+        entities=None if books.is_everywhere else sorted(books.legal_entities),
+        stations=stations_within(declared, fleet, page.now) if fleet else {},
+    )
+
+
+def _frames(page: ConsolePage, text: str, sight: Sight) -> list[Hit]:
+    """Return the line of the log at a position, or the first of a record."""
+    if not sight.sees_books or not _POSITION.fullmatch(text):
+        return []
+    partition, position, line = parse_position(text)
+    with page.console.desk.reading_log() as log:
+        if partition >= log.partitions:
+            return []
+        found = read_position(log, partition, position, line)
+    for logged in found:
+        at = getattr(logged.line, "received_at", None)
+        station = getattr(logged.line, "station", "")
+        if sight.stays is None or (station and at and sight.stays.has(station, at)):
+            spot = f"{logged.at.partition}/{logged.at.position}/{logged.at.line}"
+            return [Hit("frame", spot, spot, station, is_exact=True)]
+    return []
+
+
+def _listing(page: ConsolePage, text: str, found: Sequence[Hit]) -> Listing:
+    empty = page.text(
+        "Nothing is named so. Write a number, an id or a token as it stands elsewhere; of numbers, "
+        "sessions and customers the beginning is enough."
+    )
+    if not text:
+        empty = page.text("Write what you look for into the field above; the key / leads there.")
+    return Listing(
+        caption=page.text("What may be meant"),
+        columns=_COLUMNS,
+        rows=[
+            (
+                Cell(page.text(_WORDS[each.kind])),
+                Cell(each.text, _ADDRESSES[each.kind](each.key)),
+                Cell(each.note),
+            )
+            for each in found
+        ],
+        address=page.address,
+        empty=empty,
+    )

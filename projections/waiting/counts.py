@@ -1,0 +1,94 @@
+"""How much waits of each kind, and since when: counted up to a bound, so that it costs no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from projections.waiting.kinds import KINDS, OLDEST_FIRST, STOOD
+
+COUNTED_MAX: Final = 1_000
+"""Of a kind so many are counted; where there are more, that is said."""
+REASONS_LOOKED_AT: Final = 10_000
+"""Reasons are counted among so many held sessions, the oldest."""
+_EACH: Final = {"after_at": None, "after_key": None, "reason": None}
+_REASONS: LiteralString = f"""
+SELECT reason, count(*), min(at), (array_agg(station_id ORDER BY at))[1] FROM (
+    SELECT reasons, coalesce(started_at, first_fact_at) AS at, station_id FROM session
+    WHERE state = 'held' {STOOD} {OLDEST_FIRST} LIMIT {REASONS_LOOKED_AT}
+) AS held CROSS JOIN unnest(reasons) AS reason GROUP BY reason ORDER BY 2 DESC, 1
+"""  # noqa: S608 - our own
+
+
+class WaitingCount(NamedTuple):
+    """How many wait, at least where it `is_more`; the oldest is `oldest_key`, at `place`.
+
+    `oldest`: since when that waits; None where no table says so.
+    """
+
+    kind: str
+    number: int
+    is_more: bool
+    oldest: datetime | None
+    oldest_key: str
+    place: str
+
+
+class HeldReason(NamedTuple):
+    """So many sessions are held for a reason, the oldest since `oldest`, at a station."""
+
+    reason: str
+    number: int
+    oldest: datetime
+    station_id: str
+
+
+class WaitingItem(NamedTuple):
+    """One thing that waits, as its kind's query tells it (`projections.waiting.kinds`)."""
+
+    key: str
+    place: str | None
+    at: datetime | None
+    minor: int | None
+    currency: str | None
+    codes: Sequence[str]
+    about: str
+
+
+def waiting_counts(connection: Connection[Any], asked: Mapping[str, object]) -> list[WaitingCount]:
+    """Return how much waits of each kind; *asked*: `asked_within`."""
+    return [_counted(connection, kind, asked) for kind in KINDS]
+
+
+def held_reasons(connection: Connection[Any], asked: Mapping[str, object]) -> list[HeldReason]:
+    """Return for which reasons sessions are held: how many each, and the oldest of them."""
+    return [HeldReason(*row) for row in connection.execute(_REASONS, {**_EACH, **asked})]
+
+
+def waiting_items(
+    connection: Connection[Any],
+    kind: str,
+    asked: Mapping[str, object],
+    *,
+    limit: int,
+    after: tuple[datetime | None, str] | None = None,
+    reason: str | None = None,
+) -> list[WaitingItem]:
+    """Return what waits of a kind, the oldest first; behind the item *after*, by `at` and `key`."""
+    after_at, after_key = after or (None, None)
+    said = {**asked, "after_at": after_at, "after_key": after_key, "reason": reason}
+    rows = connection.execute(f"{KINDS[kind].query} LIMIT %(limit)s", {**said, "limit": limit})
+    return [WaitingItem(*row) for row in rows]
+
+
+def _counted(connection: Connection[Any], kind: str, asked: Mapping[str, object]) -> WaitingCount:
+    query: LiteralString = f"""
+        SELECT count(*), (array_agg(at))[1], (array_agg(key))[1], (array_agg(place))[1]
+        FROM ({KINDS[kind].query} LIMIT {COUNTED_MAX + 1}) AS waiting"""  # noqa: S608 - our own
+    [(count, oldest, key, place)] = connection.execute(query, {**_EACH, **asked}).fetchall()
+    return WaitingCount(
+        kind, min(count, COUNTED_MAX), count > COUNTED_MAX, oldest, key or "", place or ""
+    )
