@@ -13,6 +13,7 @@ from typing import Final
 from ledger.facts.flags import RULES, Flag, meaning_of
 from ledger.persons.store import readable
 from ledger.rating import english
+from ledger.rating.decisions import RatedLine
 from projections.console.console_words import ConsoleWords, words_of
 from projections.documents.languages.sentences import NOT_TOLD
 from tariffs.phrases import english as tariffs
@@ -48,6 +49,11 @@ def reason_words(
     """Return why a session is held; *names* stand in place of subject ids (`names_in`)."""
     wording = _wording(words.tag)
     return [readable(wording.words(each), names) for each in reasons]
+
+
+def line_words(words: ConsoleWords, line: RatedLine, currency: str) -> str:
+    """Return why a rated line stands where it stands."""
+    return _wording(words.tag).joined(line.reasons, line.context(currency))
 
 
 def code_words(words: ConsoleWords, code: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 import msgspec
 from psycopg import Connection
@@ -14,6 +14,14 @@ from ledger.facts.stored import unpack_facts
 
 _HEARD: LiteralString = """
 SELECT fact.partition, facts FROM session JOIN fact USING (station_id, transaction_ref)
+WHERE session_id = %(session_id)s AND received_until >= first_fact_at
+  AND fact.position > %(after)s
+ORDER BY position LIMIT %(limit)s
+"""
+
+_PAGE: LiteralString = """
+SELECT fact.partition, fact.position, facts
+FROM session JOIN fact USING (station_id, transaction_ref)
 WHERE session_id = %(session_id)s AND received_until >= first_fact_at
   AND fact.position > %(after)s
 ORDER BY position LIMIT %(limit)s
@@ -65,3 +73,25 @@ def _heard(partition: int, fact: StationFact) -> HeardFact:
         register_wh=next((each for each in reversed(registers) if each is not None), None),
         oddities=fact.oddities,
     )
+
+
+class HeardPage(NamedTuple):
+    """Some facts, and behind which position the next ones are; None: there are none."""
+
+    facts: list[HeardFact]
+    next_after: int | None
+
+
+def heard_page(
+    connection: Connection[Any], session_id: str, *, limit: int, after: int = -1
+) -> HeardPage:
+    """Return facts as `heard_facts` does, at least *limit* of them where there are: rows whole."""
+    asked = {"session_id": session_id, "after": after, "limit": limit + 1}
+    found: list[HeardFact] = []
+    last: int | None = None
+    for partition, position, packed in connection.execute(_PAGE, asked):
+        if len(found) >= limit:
+            return HeardPage(found, last)
+        found += [_heard(partition, fact) for fact in unpack_facts(packed)]
+        last = position
+    return HeardPage(found, None)

@@ -1,0 +1,44 @@
+"""Addresses of what pages lead to, wherever its screen is."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from projections.console.navigation import HOME
+
+# What a browser or a server makes another path of: those go as a parameter.
+_UNSAFE: Final = re.compile(r"(^|/)(\.{0,2})(/|$)")
+
+
+def session_link(session_id: str) -> str:
+    """Return where a session is shown; stations name transactions as they like."""
+    if _UNSAFE.search(session_id):
+        return f"{HOME}/sessions?{urlencode({'id': session_id})}"
+    return f"{HOME}/sessions/{quote(session_id)}"
+
+
+def sessions_link(**filters: str) -> str:
+    """Return where sessions of these filters are listed."""
+    return f"{HOME}/sessions?{urlencode(filters)}"
+
+
+def frame_link(spot: str) -> str:
+    """Return where a line of the log is shown; *spot* is partition/record/line."""
+    return f"{HOME}/frames/{spot}"
+
+
+def invoice_link(number: str) -> str:
+    """Return where a document is shown."""
+    return f"{HOME}/invoices/{quote(number, safe='')}"
+
+
+def customer_link(customer: str) -> str:
+    """Return where a customer is shown, by its key, or its subject id once it is erased."""
+    return f"{HOME}/customers/{quote(customer, safe='')}"
+
+
+def station_link(station_id: str) -> str:
+    """Return where a station is shown."""
+    return f"{HOME}/fleet/stations/{quote(station_id, safe='')}"

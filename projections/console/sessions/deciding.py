@@ -1,0 +1,236 @@
+"""Deciding about a session: first what a choice would come to, then the choice, with its reason.
+
+What moves more than the policy's `payment_approval_above` is proposed by one person, and made once
+another says the same (`ledger.desk.second_person`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, NamedTuple
+
+from litestar import Controller, Response, get, post
+from litestar.di import Provide
+from litestar.exceptions import NotFoundException, ValidationException
+from litestar.params import QueryParameter
+from psycopg import Connection
+
+from ledger.desk.choices import Chosen
+from ledger.desk.second_person import (
+    Moved,
+    ProposedChoice,
+    choose_or_propose,
+    proposed_choices,
+    takes_two,
+    withdraw,
+)
+from ledger.desk.validations import validate
+from ledger.log.envelope import Choice, ChoiceKind
+from ledger.sessions.states import SessionState
+from ledger.users.roles import Permission
+from projections.console.entry import RoleMissingError, needs
+from projections.console.links import session_link
+from projections.console.page import ConsolePage, ThisPage
+from projections.console.sentences import reason_words
+from projections.console.sessions.found import FoundSession, find_session, rating_of
+from projections.console.sessions.rated_lines import lines_listing
+from projections.console.sessions.words_of_sessions import CHOICES, MEANT, STATES, money
+from projections.console.typed_form import ThisForm, TypedForm, form_of
+from projections.deciding.preview import ChoicePreview, possible_choices, preview
+
+REASON_MAX: Final = 500
+_OF_CREDIT: Final = frozenset({"credit", "uphold"})
+_LINES_MAX: Final = 1_000
+Lines = Annotated[list[int] | None, QueryParameter(name="line")]
+
+
+class Wanted(NamedTuple):
+    """What is to be decided: a choice about a session, of these lines of its rating (none: all)."""
+
+    found: FoundSession
+    choice: ChoiceKind
+    lines: Sequence[int]
+
+
+class DecidingController(Controller):
+    """A choice about a session: looked at, made, proposed and withdrawn."""
+
+    path = "/decide"
+    dependencies = {"form": Provide(form_of)}  # noqa: RUF012 - as the framework reads it
+
+    @get("/", opt=needs(Permission.DECIDE_SESSIONS), dependencies={}, sync_to_thread=True)
+    def looked_at(self, page: ThisPage, lines: Lines = None) -> Response[str]:
+        """Show what a choice would come to."""
+        asked = page.address.of
+        with page.console.reading() as connection:
+            wanted = _wanted(page, connection, asked("session"), asked("choice"), lines or ())
+            return _shown(page, connection, wanted)
+
+    @post("/", opt=needs(Permission.DECIDE_SESSIONS), sync_to_thread=True)
+    def decided(self, page: ThisPage, form: ThisForm) -> Response[Any]:
+        """Make a choice, or propose it where that takes two."""
+        lines = _typed_lines(form)
+        with page.console.desk.opened() as (connection, log):
+            wanted = _wanted(page, connection, form.of("session"), form.of("choice"), lines)
+            session, reason = wanted.found.session, form.of("reason")
+            if not reason or len(reason) > REASON_MAX:
+                trouble = page.text("Say why, in at most {count} characters.", count=REASON_MAX)
+                return _shown(page, connection, wanted, trouble=trouble)
+            if form.of("revision") != str(session.revision):
+                trouble = page.text("It was decided otherwise meanwhile: look at it again.")
+                return _shown(page, connection, wanted, trouble=trouble)
+            would = _would(page, connection, wanted)
+            choice = Choice(
+                received_at=page.now,
+                station=session.station_id,
+                session_id=session.session_id,
+                choice=wanted.choice,
+                by=page.user.name,
+                reason=reason,
+                revision=session.revision,
+                lines=tuple(lines),
+            )
+            done = choose_or_propose(
+                connection,
+                choice,
+                Moved(would.currency, would.moved_minor),
+                log=log,
+                work_off=page.console.desk.work_off,
+            )
+            now = find_session(page, connection, session.session_id).session
+        return page.go(session_link(session.session_id), _said(page, wanted, done, now.revision))
+
+    @post("/withdraw", opt=needs(Permission.DECIDE_SESSIONS), sync_to_thread=True)
+    def withdrawn(self, page: ThisPage, form: ThisForm) -> Response[Any]:
+        """Take back what waits for a second person."""
+        session_id = form.of("session")
+        with page.console.desk.opened() as (connection, _):
+            find_session(page, connection, session_id, Permission.DECIDE_SESSIONS)
+            withdraw(connection, session_id)
+        return page.go(session_link(session_id), page.text("It waits for nobody any more."))
+
+    @post("/code", opt=needs(Permission.DECIDE_SESSIONS), sync_to_thread=True)
+    def code_shown(self, page: ThisPage, form: ThisForm) -> Response[Any]:
+        """Record that a voucher, a coupon or a hotel stay was shown for a session."""
+        session_id, code = form.of("session"), form.of("code")
+        with page.console.desk.opened() as (connection, log):
+            find_session(page, connection, session_id, Permission.DECIDE_SESSIONS)
+            done = validate(
+                connection,
+                session_id,
+                code=code,
+                by=page.user.name,
+                at=page.now,
+                log=log,
+                work_off=page.console.desk.work_off,
+            )
+        said = page.text("It has the codes {codes}.", codes=", ".join(done.codes))
+        return page.go(session_link(session_id), said)
+
+
+def _wanted(
+    page: ConsolePage,
+    connection: Connection[Any],
+    session_id: str,
+    choice: str,
+    lines: Sequence[int],
+) -> Wanted:
+    """Return what is to be decided, by who may.
+
+    Raises:
+        NotFoundException: If there is no such session within reach, or no such choice.
+        RoleMissingError: If what was billed is to be given back, and who asks may not.
+        ValidationException: If it cannot be chosen, or its rating has no such line.
+    """
+    kinds = [each for each in CHOICES if each == choice]
+    if not kinds:
+        message = f"there is no choice {choice}"
+        raise NotFoundException(message)
+    [kind] = kinds
+    found = find_session(page, connection, session_id, Permission.DECIDE_SESSIONS)
+    if kind in _OF_CREDIT and not page.user.may(Permission.CREDIT):
+        raise RoleMissingError
+    if kind in _OF_CREDIT:
+        find_session(page, connection, session_id, Permission.CREDIT)
+    if kind not in possible_choices(found.session):
+        state = page.text(STATES[SessionState(found.session.state)])
+        message = page.text("This session is as follows: {state}. That cannot be chosen about it.", state=state)
+        raise ValidationException(message)
+    if lines:
+        rated = rating_of(connection, found.session)
+        known = {each.line for each in rated.lines} if rated else set()
+        if kind not in {"credit", "dispute"} or not known.issuperset(lines):
+            message = page.text("Its price has no such line.")
+            raise ValidationException(message)
+    return Wanted(found, kind, sorted(set(lines)))
+
+
+def _typed_lines(form: TypedForm) -> list[int]:
+    texts = list(form.all("line"))[:_LINES_MAX]
+    if not all(each.isascii() and each.isdigit() and len(each) < len("10000000") for each in texts):
+        message = "line: a line's number"
+        raise ValidationException(message)
+    return sorted({int(each) for each in texts})
+
+
+def _would(page: ConsolePage, connection: Connection[Any], wanted: Wanted) -> ChoicePreview:
+    inside, session = wanted.found
+    return preview(
+        connection, inside.declarations, session, wanted.choice, wanted.lines, at=page.now
+    )
+
+
+def _shown(
+    page: ConsolePage, connection: Connection[Any], wanted: Wanted, trouble: str = ""
+) -> Response[str]:
+    inside, session = wanted.found
+    would = _would(page, connection, wanted)
+    zone = inside.zone_at(session.station_id, session.begun_at)
+    moved = Moved(would.currency, would.moved_minor)
+    policy = inside.declarations.policy(page.now)
+    waiting = proposed_choices(connection, [session.session_id]).get(session.session_id)
+    now = would.now if would.now is not would.was else None
+    return page.show(
+        "sessions/decide.html.j2",
+        status=400 if trouble else 200,
+        trouble=trouble,
+        session=session,
+        session_href=session_link(session.session_id),
+        choice=wanted.choice,
+        title=CHOICES[wanted.choice],
+        meant=MEANT[wanted.choice],
+        chosen=wanted.lines,
+        chooses_lines=wanted.choice in {"credit", "dispute"},
+        was_lines=would.was.lines if would.was else (),
+        line_text=lambda each: money(page, each.net_minor + each.tax_minor, would.currency),
+        lines=lines_listing(page, now, zone) if now else None,
+        reasons=reason_words(page.words, would.reasons, {}),
+        is_same=would.was is would.now and not would.reasons,
+        was=_gross(page, would.was.gross_minor if would.was else None, would.currency),
+        now=_gross(page, would.now.gross_minor if would.now else None, would.currency),
+        moved=_gross(page, would.moved_minor, would.currency),
+        takes_two=takes_two(policy, moved),
+        waiting=waiting,
+        reason_max=REASON_MAX,
+    )
+
+
+def _gross(page: ConsolePage, minor: int | None, currency: str) -> str:
+    return page.text("nothing") if minor is None or not currency else money(page, minor, currency)
+
+
+def _said(
+    page: ConsolePage, wanted: Wanted, done: Chosen | ProposedChoice, revision: int
+) -> str:
+    """Return what became of a choice."""
+    what = page.text(CHOICES[wanted.choice])
+    if isinstance(done, ProposedChoice):
+        return page.text("{what}: it waits for a second person.", what=what)
+    state = page.text(STATES[SessionState(done.state)])
+    if wanted.choice in {"correct", "credit", "uphold"}:
+        was = wanted.found.session.revision
+        if revision == was:
+            return page.text("{what}: nothing of its price is otherwise.", what=what)
+    if done.reasons:
+        return page.text("{what}: it is {state}, and still waits.", what=what, state=state)
+    return page.text("{what}: done. It is {state}.", what=what, state=state)

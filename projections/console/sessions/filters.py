@@ -1,0 +1,159 @@
+"""Which sessions a page lists: what stands in its address, and the sessions that it means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Any, Final, NamedTuple
+
+from litestar.exceptions import ValidationException
+from psycopg import Connection
+
+from ledger.sessions.states import SessionState
+from projections.console.addresses import AFTER, PageAddress
+from projections.console.within import Within
+from projections.finding.sessions import SessionWish, find_sessions
+from projections.sessions import SessionSummary, Since
+
+LOOKED_AT_ONCE: Final = 1_000
+LOOKS_MAX: Final = 8
+"""Flags and reasons have no index: so many sessions are looked through for a page, then it ends."""
+_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+class SessionFilters(NamedTuple):
+    """What an address asks for; "" asks for nothing. `month` 2026-03, `day` 2026-03-31."""
+
+    state: str = ""
+    station: str = ""
+    site: str = ""
+    month: str = ""
+    day: str = ""
+    reason: str = ""
+    flag: str = ""
+
+    def has(self, session: SessionSummary) -> bool:
+        """Say whether a session fits what no index serves."""
+        if self.flag and self.flag not in session.flags:
+            return False
+        return not self.reason or self.reason in session.reasons
+
+
+class FoundSessions(NamedTuple):
+    """Sessions of a page, and behind which the next ones are; `looked_until`: if it ended early."""
+
+    sessions: Sequence[SessionSummary]
+    since: Since | None
+    looked_until: datetime | None = None
+
+
+def filters_of(address: PageAddress) -> SessionFilters:
+    """Return what an address asks for.
+
+    Raises:
+        ValidationException: If a state, a month or a day is none.
+    """
+    asked = SessionFilters(*(address.of(name) for name in SessionFilters._fields))
+    if asked.state and asked.state not in set(SessionState) - {SessionState.REPLACED}:
+        message = f"state: there is no state {asked.state}"
+        raise ValidationException(message)
+    if asked.month and not _MONTH.fullmatch(asked.month):
+        message = f"month: it is written as 2026-03, not {asked.month}"
+        raise ValidationException(message)
+    if asked.day:
+        _day(asked.day)
+    return asked
+
+
+def wish_of(asked: SessionFilters, inside: Within, zone: tzinfo) -> SessionWish:
+    """Return which sessions are meant, their days and months by the clock of *zone*."""
+    begins, ends = _span(asked, zone)
+    return SessionWish(
+        state=SessionState(asked.state) if asked.state else None,
+        station_id=asked.station or None,
+        begun_from=begins,
+        begun_until=ends,
+        stays=inside.stays,
+    )
+
+
+def find_filtered(
+    connection: Connection[Any],
+    asked: SessionFilters,
+    wish: SessionWish,
+    *,
+    limit: int,
+    since: Since | None,
+) -> FoundSessions:
+    """Return a page of sessions; where a flag is rare it may end before it is full."""
+    is_looked_for = bool(asked.flag or asked.reason)
+    at_once = LOOKED_AT_ONCE if is_looked_for else limit + 1
+    found: list[SessionSummary] = []
+    for _ in range(LOOKS_MAX if is_looked_for else 1):
+        looked = find_sessions(connection, wish, limit=at_once, since=since)
+        found += filter(asked.has, looked)
+        if len(found) > limit:
+            return FoundSessions(found[:limit], key_of(found[limit - 1]))
+        if len(looked) < at_once:
+            return FoundSessions(found, None)
+        since = key_of(looked[-1])
+    return FoundSessions(found, since, since.begun_at if since else None)
+
+
+def key_of(session: SessionSummary) -> Since:
+    """Return where a page goes on behind a session."""
+    return Since(session.begun_at, session.session_id)
+
+
+def since_of(address: PageAddress) -> Since | None:
+    """Return behind which session a page goes on.
+
+    Raises:
+        ValidationException: If the address was not made here.
+    """
+    return None if not (text := address.of(AFTER)) else Since(*parsed_key(text))
+
+
+def parsed_key(text: str) -> tuple[datetime, str]:
+    """Return the moment and the name that `written_key` wrote.
+
+    Raises:
+        ValidationException: If it did not.
+    """
+    moment, _, name = text.partition("~")
+    at = _parsed(datetime.fromisoformat, moment, AFTER)
+    if at.tzinfo is None:
+        message = f"{AFTER}: a moment without its zone"
+        raise ValidationException(message)
+    return at, name
+
+
+def written_key(at: datetime, name: str) -> str:
+    """Return where a page goes on as it stands in an address."""
+    return f"{at.isoformat()}~{name}"
+
+
+def _span(asked: SessionFilters, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+    if asked.day:
+        first = _day(asked.day)
+        last = first + timedelta(days=1) if first < date.max else first
+    elif asked.month:
+        first = _day(f"{asked.month}-01")
+        last = (first + timedelta(days=31)).replace(day=1) if first.year < date.max.year else first
+    else:
+        return None, None
+    begins, ends = (datetime.combine(each, time(0), zone) for each in (first, last))
+    return begins, ends
+
+
+def _day(text: str) -> date:
+    return _parsed(date.fromisoformat, text, "day")
+
+
+def _parsed[T](parse: Callable[[str], T], text: str, name: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        message = f"{name}: {text!r} is not one, such as 2026-03-31"
+        raise ValidationException(message) from error

@@ -1,0 +1,182 @@
+"""The list of sessions: by state, place, month, flag and what holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, tzinfo
+from typing import Any, Final, LiteralString
+
+from litestar import Controller, Response, get
+from psycopg import Connection
+
+from ledger.declared.declarations import Kind
+from ledger.facts.flags import RULES
+from ledger.persons.store import names_in
+from ledger.sessions.states import SessionState
+from ledger.users.roles import Permission
+from projections.console.entry import needs
+from projections.console.links import session_link, sessions_link, station_link
+from projections.console.listing import Cell, Column, Listing
+from projections.console.page import ConsolePage, ThisPage
+from projections.console.sentences import UNTOLD, code_words
+from projections.console.sessions.filters import (
+    FoundSessions,
+    SessionFilters,
+    filters_of,
+    find_filtered,
+    since_of,
+    wish_of,
+    written_key,
+)
+from projections.console.sessions.shown import shown_session
+from projections.console.sessions.words_of_sessions import STATES, cost_cell, kwh
+from projections.console.within import Within, within
+from projections.session_costs import with_costs
+from projections.sessions import SessionSummary
+from tariffs.zones import zone
+
+PAGE: Final = 50
+_COLUMNS: Final = (
+    Column("began", "Began"),
+    Column("session", "Session"),
+    Column("station", "Station"),
+    Column("token", "Token"),
+    Column("state", "State"),
+    Column("energy", "Energy", is_figure=True),
+    Column("cost", "Price", is_figure=True),
+    Column("why", "What is to be known"),
+)
+_COUNTS: LiteralString = "SELECT state, sum(sessions)::bigint FROM session_count GROUP BY state"
+_SHOWN_FLAGS: Final = 2
+"""Of a session with many flags the list says so many; its page has all."""
+
+
+class SessionsController(Controller):
+    """Sessions by filters, and one of them."""
+
+    path = "/sessions"
+
+    @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
+    def listed(self, page: ThisPage) -> Response[str]:
+        """Show the sessions of the filters in the address, the newest first."""
+        if session_id := page.address.of("id"):
+            return shown_session(page, session_id)
+        asked = filters_of(page.address)
+        with page.console.reading() as connection:
+            inside = within(page, connection, site=asked.site or None)
+            sites = within(page, connection).sites()
+            clock = zone_of(inside, asked)
+            wish = wish_of(asked, inside, clock)
+            since = since_of(page.address)
+            found = find_filtered(connection, asked, wish, limit=PAGE, since=since)
+            shown = with_costs(connection, found.sessions, page.console.newest)
+            names = names_in(connection, [each.reasons for each in shown])
+            counts = _counts(connection) if inside.stays is None else {}
+        return page.show(
+            "sessions/list.html.j2",
+            listing=_listing(page, inside, found, shown, names),
+            asked=asked,
+            tiles=_tiles(page, counts),
+            states=_choices(page),
+            sites=[("", page.text("All")), *((each, each) for each in sites)],
+            flags=_code_choices(page, RULES),
+            reasons=_code_choices(page, UNTOLD),
+            looked_until=found.looked_until,
+            zone=clock,
+            clock=str(clock),
+        )
+
+    @get("/{session:path}", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
+    def one(self, page: ThisPage, session: str) -> Response[str]:
+        """Show one session."""
+        return shown_session(page, session.removeprefix("/"))
+
+
+def zone_of(inside: Within, asked: SessionFilters) -> tzinfo:
+    """Return by which clock days and months are meant: the place's that is asked for, else UTC.
+
+    Where all sites have one, by that.
+    """
+    declared = inside.declarations
+    sites = set(declared.keys(Kind.SITE))
+    if asked.station:
+        history = declared.history(Kind.STATION, asked.station)
+        sites &= {getattr(row.entity, "site", "") for row in history[-1:]}
+    elif asked.site:
+        sites &= {asked.site}
+    zones = {
+        getattr(row.entity, "time_zone", "UTC")
+        for each in sites
+        for row in declared.history(Kind.SITE, each)[-1:]
+    }
+    return zone(zones.pop()) if len(zones) == 1 else UTC
+
+
+def _counts(connection: Connection[Any]) -> dict[str, int]:
+    return dict(connection.execute(_COUNTS).fetchall())
+
+
+def _tiles(page: ConsolePage, counts: dict[str, int]) -> list[tuple[str, str, str, str]]:
+    """Return how many sessions are in each state that somebody may have to look at."""
+    shown = (SessionState.HELD, SessionState.WAITING, SessionState.OPEN)
+    return [
+        (
+            STATES[state],
+            f"{counts.get(state, 0):,}",
+            sessions_link(state=state),
+            "warn" if state is SessionState.HELD and counts.get(state, 0) else "",
+        )
+        for state in shown
+        if counts
+    ]
+
+
+def _choices(page: ConsolePage) -> list[tuple[str, str]]:
+    states = [each for each in SessionState if each is not SessionState.REPLACED]
+    return [("", page.text("All")), *((each.value, page.text(STATES[each])) for each in states)]
+
+
+def _code_choices(page: ConsolePage, codes: Iterable[str]) -> list[tuple[str, str]]:
+    return [("", page.text("All")), *((str(each), str(each)) for each in sorted(codes))]
+
+
+def _listing(
+    page: ConsolePage,
+    inside: Within,
+    found: FoundSessions,
+    shown: Sequence[SessionSummary],
+    names: dict[str, str],
+) -> Listing:
+    since = found.since
+    return Listing(
+        caption=page.text("Sessions"),
+        columns=_COLUMNS,
+        rows=[_row(page, inside, each) for each in shown],
+        address=page.address,
+        empty=page.text("No session is like that: leave a filter out, or choose another month."),
+        next_after=written_key(*since) if since else "",
+    )
+
+
+def _row(page: ConsolePage, inside: Within, session: SessionSummary) -> list[Cell]:
+    at = session.begun_at
+    state = SessionState(session.state)
+    return [
+        Cell(at=at, zone=inside.zone_at(session.station_id, at)),
+        Cell(session.session_id, session_link(session.session_id)),
+        Cell(session.station_id, station_link(session.station_id)),
+        Cell(session.token_uid or ""),
+        Cell(page.text(STATES[state]), tone="warn" if state is SessionState.HELD else ""),
+        Cell(kwh(page, session.energy_wh)),
+        cost_cell(page, session),
+        Cell(_why(page, session)),
+    ]
+
+
+def _why(page: ConsolePage, session: SessionSummary) -> str:
+    codes = session.reasons or [*(session.cost.codes if session.cost else ())]
+    codes = codes or session.flags
+    said = [code_words(page.words, each) for each in codes[:_SHOWN_FLAGS]]
+    if len(codes) > _SHOWN_FLAGS:
+        said.append(page.text("and {count} more", count=len(codes) - _SHOWN_FLAGS))
+    return " ".join(said)
