@@ -19,11 +19,13 @@ from ledger.database import connect
 from ledger.declared.store import NewestDeclarations
 from ledger.desk.recording import WorkOff
 from ledger.log.event_log import EventLog
+from projections.console.closing.routes import ROUTES as CLOSING
 from projections.console.fleet.routes import ROUTES as FLEET
+from projections.console.integrity.routes import ROUTES as INTEGRITY
 from projections.console.routes import console_router
 from projections.console.side import ConsoleSide
 
-ROOMS: Final[Sequence[type[Controller]]] = (*FLEET,)
+ROOMS: Final[Sequence[type[Controller]]] = (*FLEET, *CLOSING, *INTEGRITY)
 """The pages of every screen."""
 
 
