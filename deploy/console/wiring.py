@@ -20,7 +20,9 @@ from ledger.declared.store import NewestDeclarations
 from ledger.desk.recording import WorkOff
 from ledger.log.event_log import EventLog
 from projections.console.access.routes import ROUTES as ACCESS
+from projections.console.closing.routes import ROUTES as CLOSING
 from projections.console.fleet.routes import ROUTES as FLEET
+from projections.console.integrity.routes import ROUTES as INTEGRITY
 from projections.console.routes import console_router
 from projections.console.searching.routes import ROUTES as SEARCH
 from projections.console.side import ConsoleSide
@@ -28,12 +30,13 @@ from projections.console.what_if.routes import ROUTES as WHAT_IF
 
 ROOMS: Final[Sequence[type[Controller]]] = (
     *ACCESS,
+    *CLOSING,
     *FLEET,
+    *INTEGRITY,
     *SEARCH,
     *WHAT_IF,
     *WORK_LIST,
 )
-from projections.console.work_list.routes import ROUTES as WORK_LIST
 
 """The pages of every screen."""
 

@@ -154,7 +154,9 @@ def _wanted(
         find_session(page, connection, session_id, Permission.CREDIT)
     if kind not in possible_choices(found.session):
         state = page.text(STATES[SessionState(found.session.state)])
-        message = page.text("This session is as follows: {state}. That cannot be chosen about it.", state=state)
+        message = page.text(
+            "This session is as follows: {state}. That cannot be chosen about it.", state=state
+        )
         raise ValidationException(message)
     if lines:
         rated = rating_of(connection, found.session)
@@ -219,9 +221,7 @@ def _gross(page: ConsolePage, minor: int | None, currency: str) -> str:
     return page.text("nothing") if minor is None or not currency else money(page, minor, currency)
 
 
-def _said(
-    page: ConsolePage, wanted: Wanted, done: Chosen | ProposedChoice, revision: int
-) -> str:
+def _said(page: ConsolePage, wanted: Wanted, done: Chosen | ProposedChoice, revision: int) -> str:
     """Return what became of a choice."""
     what = page.text(CHOICES[wanted.choice])
     if isinstance(done, ProposedChoice):

@@ -1,6 +1,6 @@
 """Which Wh of a day was not billed, and why: by station, each part with what it consists of.
 
-    metered = billed + free by rule + held + unattributed + dropped, to the Wh
+metered = billed + free by rule + held + unattributed + dropped, to the Wh
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from litestar import Controller, Response, get
 from litestar.exceptions import NotFoundException, ValidationException
 from psycopg import Connection
 
+from ledger.users.roles import Permission
 from projections.balances.energy import EnergyDay
 from projections.console.entry import needs
 from projections.console.links import session_link, sessions_link, station_link
@@ -29,7 +30,6 @@ from projections.energy.leakage import (
     leakage,
     stations_at,
 )
-from ledger.users.roles import Permission
 from tariffs.currencies import currency_exponent
 from tariffs.quantities import round_ratio
 
@@ -138,9 +138,7 @@ def _stations(
         raise NotFoundException(message)
     if inside.stays is None:
         return stations_at(connection, inside.declarations, site) if site else None
-    return sorted(
-        {each for each in inside.stays.stations if inside.stays.has(each, noon)}
-    )
+    return sorted({each for each in inside.stays.stations if inside.stays.has(each, noon)})
 
 
 def _balance(page: ConsolePage, energy: KeptBalance, day: date) -> Listing:
@@ -205,7 +203,9 @@ def _reasons(page: ConsolePage, found: Leakage) -> Listing:
                 ),
                 note=""
                 if not each.unpriced_wh
-                else page.text("without {energy}, which has no price", energy=kwh(page, each.unpriced_wh)),
+                else page.text(
+                    "without {energy}, which has no price", energy=kwh(page, each.unpriced_wh)
+                ),
             ),
             Cell(f"{each.entries:,}"),
         ]
@@ -218,7 +218,9 @@ def _reasons(page: ConsolePage, found: Leakage) -> Listing:
 def _rows(page: ConsolePage, inside: Within, found: Leakage, wanted: str) -> Listing:
     shown = [each for each in found.rows if _is_wanted(each.reason, wanted)]
     left_out = found.rows_left_out
-    total = page.text("{count} more are left out: name a station", count=left_out) if left_out else ""
+    total = (
+        page.text("{count} more are left out: name a station", count=left_out) if left_out else ""
+    )
     return Listing(
         caption=page.text("What was not billed"),
         columns=_ROW_COLUMNS,
@@ -264,5 +266,3 @@ def _beside(page: ConsolePage, day: date, days: int) -> str:
     if not date.min.toordinal() <= place <= date.max.toordinal():
         return ""
     return page.address.with_(day=date.fromordinal(place).isoformat(), why="")
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from litestar.exceptions import ValidationException
 from psycopg import Connection
@@ -16,6 +16,7 @@ from projections.console.within import Within
 from projections.finding.sessions import SessionWish, find_sessions
 from projections.sessions import SessionSummary, Since
 
+T = TypeVar("T")
 LOOKED_AT_ONCE: Final = 1_000
 LOOKS_MAX: Final = 8
 """Flags and reasons have no index: so many sessions are looked through for a page, then it ends."""
@@ -151,7 +152,7 @@ def _day(text: str) -> date:
     return _parsed(date.fromisoformat, text, "day")
 
 
-def _parsed[T](parse: Callable[[str], T], text: str, name: str) -> T:
+def _parsed(parse: Callable[[str], T], text: str, name: str) -> T:
     try:
         return parse(text)
     except ValueError as error:

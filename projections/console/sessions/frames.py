@@ -84,5 +84,7 @@ def _facts(inside: Within, opened: LoggedLine) -> list[tuple[str, Cell]]:
         pairs.append(("Station", Cell(station, station_link(station))))
     if isinstance(line, Frame):
         pairs.append(("Protocol", Cell(line.protocol)))
-        pairs.append(("Direction", Cell("→" if line.direction == "in" else "←", note=line.direction)))
+        pairs.append(
+            ("Direction", Cell("→" if line.direction == "in" else "←", note=line.direction))
+        )
     return pairs

@@ -168,7 +168,9 @@ def _facts(
     pairs += [
         (
             "Credit note" if each.credits else "Invoice",
-            Cell(each.number, invoice_link(each.number), money(page, each.due_minor, each.currency)),
+            Cell(
+                each.number, invoice_link(each.number), money(page, each.due_minor, each.currency)
+            ),
         )
         for each in documents
     ]
@@ -176,7 +178,9 @@ def _facts(
 
 
 def _place(session: SessionSummary) -> str:
-    return "/".join(str(each) for each in (session.evse_id, session.connector_id) if each is not None)
+    return "/".join(
+        str(each) for each in (session.evse_id, session.connector_id) if each is not None
+    )
 
 
 def _site(inside: Within, session: SessionSummary) -> Cell:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from litestar import Controller, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
-from litestar.response import Stream
+from litestar.response.streaming import ASGIStreamingResponse
 from psycopg import Connection
 
 from ledger.declared.declarations import Kind
@@ -119,7 +119,7 @@ class WhatIfController(Controller):
         return page.show("what_if/session.html.j2", seen=seen, prices=prices)
 
     @get("/{number:int}/sessions.csv.gz", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
-    def sessions(self, page: ThisPage, number: FromPath[int]) -> Stream:
+    def sessions(self, page: ThisPage, number: FromPath[int]) -> ASGIStreamingResponse:
         """Return a row for each session, old and new."""
         with page.console.reading() as connection:
             seen = seen_job(page, connection, number)
@@ -130,7 +130,9 @@ class WhatIfController(Controller):
             raise NotFoundException(detail=message)
         name = f'attachment; filename="what-if-{number}.csv.gz"'
         headers = {**HEADERS, "Content-Disposition": name}
-        return Stream(iter(pieces), media_type="application/gzip", headers=headers)
+        return ASGIStreamingResponse(
+            iterator=iter(pieces), media_type="application/gzip", headers=headers
+        )
 
 
 def show_job(page: ConsolePage, connection: Connection[Any], seen: SeenJob) -> Response[str]:

@@ -13,17 +13,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
 
 from ledger.database import connect
-from ledger.declared.store import load_declarations
-from ledger.desk.apply import apply_files
-from ledger.log.postgres import PostgresEventLog
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.users.roles import Grant, Role
 from projections.console.page import FORM_KEY
-from tests.projections.console.browser import tab
 from tests.projections.console.demo_month import demo_now
 from tests.projections.console.served_console import ServedConsole, served_console
 from tests.tree import EXAMPLES

@@ -1,0 +1,1 @@
+"""Month close: may I close, who did what, and what came afterwards."""

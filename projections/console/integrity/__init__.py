@@ -1,0 +1,1 @@
+"""Integrity: is it untouched: replay, journal, trial balance, energy, numbers, documents."""
