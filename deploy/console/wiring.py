@@ -22,8 +22,9 @@ from ledger.log.event_log import EventLog
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.routes import console_router
 from projections.console.side import ConsoleSide
+from projections.console.tariffs.routes import ROUTES as TARIFFS
 
-ROOMS: Final[Sequence[type[Controller]]] = (*FLEET,)
+ROOMS: Final[Sequence[type[Controller]]] = (*FLEET, *TARIFFS)
 """The pages of every screen."""
 
 
