@@ -24,22 +24,25 @@ from projections.console.closing.routes import ROUTES as CLOSING
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.integrity.routes import ROUTES as INTEGRITY
 from projections.console.routes import console_router
-from projections.console.searching.routes import ROUTES as SEARCH
+from projections.console.searching.routes import ROUTES as SEARCHING
+from projections.console.sessions.routes import ROUTES as SESSIONS
 from projections.console.side import ConsoleSide
+from projections.console.tariffs.routes import ROUTES as TARIFFS
 from projections.console.what_if.routes import ROUTES as WHAT_IF
+from projections.console.work_list.routes import ROUTES as WORK_LIST
 
 ROOMS: Final[Sequence[type[Controller]]] = (
     *ACCESS,
     *CLOSING,
     *FLEET,
     *INTEGRITY,
-    *SEARCH,
+    *SEARCHING,
+    *SESSIONS,
+    *TARIFFS,
     *WHAT_IF,
     *WORK_LIST,
 )
-
 """The pages of every screen."""
-
 
 READERS_MAX: Final = 2
 """So many logs are kept open for who reads frames."""

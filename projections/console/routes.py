@@ -20,6 +20,7 @@ from projections.console.entry import ANY_USER, EVERYBODY, NobodyInError, check_
 from projections.console.navigation import HOME, screens_of
 from projections.console.page import HEADERS, ThisPage, page_of
 from projections.console.statics import static_file
+from projections.console.typed_form import form_of
 from projections.errors import ProjectionError
 
 _KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -61,7 +62,7 @@ def console_router(rooms: Sequence[type[Controller]], opt: dict[str, Any]) -> Ro
         HOME,
         route_handlers=[ShellController, *rooms],
         guards=[check_entry],
-        dependencies={"page": Provide(page_of, sync_to_thread=False)},
+        dependencies={"page": Provide(page_of, sync_to_thread=False), "form": Provide(form_of)},
         exception_handlers={Exception: _answer},
         opt=opt,
         include_in_schema=False,

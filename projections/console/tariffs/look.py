@@ -1,0 +1,196 @@
+"""What a tariff looks like to who changes it: prices of a week, findings, examples, differences.
+
+Pure, and done in a process of its own (`looking.py`): a text may come from anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from ledger.master_data.tariff_versions import published
+from tariffs.calendar.circumstances import footnotes, start_note, telling
+from tariffs.calendar.table import PriceTable, price_table
+from tariffs.calendar.week import Fee, week_calendar
+from tariffs.calendar.words import element_text, price_text
+from tariffs.diff.diff import diff_tariffs
+from tariffs.errors import TariffError
+from tariffs.files.examples import example_outcomes
+from tariffs.files.tariff_file import read_tariff_file
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.lint.linter import FindingInFile, lint_file, lint_published, unreadable
+from tariffs.lint.subject import Severity
+from tariffs.model.tariff import Tariff
+from tariffs.ocpi.tariff_writer import encode_ocpi, write_tariff
+from tariffs.ocpi.versions import version_named
+
+SHOWN_MAX: Final = 200
+"""Of findings, sentences and examples; how many there are besides is said."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What to look at.
+
+    `tariff` is what a published version says, None for a draft: then *text* says it all. `before`
+    is what it is compared with. The week begins at `first_day`, by the clock of `time_zone`.
+    `country` of the sites, ISO 3166's two letters; `party` as OCPI wants it, "DE-ABC".
+    """
+
+    text: str
+    source: str
+    time_zone: str
+    first_day: date
+    tariff: Tariff | None = None
+    before: Tariff | None = None
+    country: str | None = None
+    party: str = ""
+    ocpi: str = "2.3.0"
+
+
+class FeeWeek(msgspec.Struct, frozen=True, kw_only=True):
+    """A fee over the week: a table, or one price where it never changes.
+
+    `when`: at which point of a session, "" at its start.
+    """
+
+    fee: Fee
+    when: str
+    constant: str
+    table: PriceTable | None
+
+
+class ExampleShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A golden example: `why` it fails, "" where it costs what it says."""
+
+    name: str
+    total: str
+    line: int
+    why: str
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found. `tariff` is None while the text cannot be read."""
+
+    tariff: Tariff | None = None
+    sha256: str = ""
+    findings: tuple[FindingInFile, ...] = ()
+    more_findings: int = 0
+    fees: tuple[FeeWeek, ...] = ()
+    notes: tuple[str, ...] = ()
+    elements: tuple[tuple[str, str], ...] = ()
+    examples: tuple[ExampleShown, ...] = ()
+    more_examples: int = 0
+    changes: tuple[str, ...] = ()
+    more_changes: int = 0
+    hours_changed: int = 0
+    ocpi: str = ""
+    ocpi_notes: tuple[str, ...] = ()
+    is_given_up: bool = False
+    """It took too long, or too much memory."""
+
+    @property
+    def errors(self) -> int:
+        """Return how many errors are among what is shown."""
+        return sum(each.severity is Severity.ERROR for each in self.findings)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be proposed."""
+        return self.tariff is not None and not self.errors and not self.is_given_up
+
+
+def look(asked: Asked) -> Looked:
+    """Return what a text, or a version, looks like."""
+    tariff, findings = _read(asked)
+    shown, rest = findings[:SHOWN_MAX], max(0, len(findings) - SHOWN_MAX)
+    if tariff is None:
+        return Looked(findings=shown, more_findings=rest)
+    outcomes, _ = example_outcomes(tariff, asked.text, asked.source)
+    compiled = CompiledTariff(tariff)
+    week = week_calendar(compiled, time_zone=asked.time_zone, first_day=asked.first_day)
+    changes, hours = _changes(asked, compiled)
+    ocpi, ocpi_notes = _ocpi(tariff, asked)
+    return Looked(
+        tariff=tariff,
+        sha256=published(tariff).sha256,
+        findings=shown,
+        more_findings=rest,
+        fees=tuple(_fees(compiled, asked)),
+        notes=(start_note(week.circumstances), *footnotes(compiled, week)[:SHOWN_MAX]),
+        elements=tuple(
+            (each.name or "", element_text(each, tariff)) for each in tariff.elements[:SHOWN_MAX]
+        ),
+        examples=tuple(
+            ExampleShown(
+                name=each.example.name,
+                total=f"{each.example.total:f} {tariff.currency}",
+                line=each.example.line,
+                why=each.why,
+            )
+            for each in outcomes[:SHOWN_MAX]
+        ),
+        more_examples=max(0, len(outcomes) - SHOWN_MAX),
+        changes=changes[:SHOWN_MAX],
+        more_changes=max(0, len(changes) - SHOWN_MAX),
+        hours_changed=hours,
+        ocpi=ocpi,
+        ocpi_notes=ocpi_notes,
+    )
+
+
+def _read(asked: Asked) -> tuple[Tariff | None, tuple[FindingInFile, ...]]:
+    """Return the tariff and what is wrong or odd about it, with its line and column."""
+    if asked.tariff is not None:
+        found = lint_published(asked.tariff, asked.text, asked.source, country=asked.country)
+        return asked.tariff, found
+    tariff, problems = read_tariff_file(asked.text, asked.source, is_alone=True)
+    if tariff is None:
+        return None, tuple(map(unreadable, problems))
+    return tariff, lint_file(asked.text, asked.source, country=asked.country, is_alone=True)
+
+
+def _fees(compiled: CompiledTariff, asked: Asked) -> Iterator[FeeWeek]:
+    week = week_calendar(compiled, time_zone=asked.time_zone, first_day=asked.first_day)
+    for fee in week.fees:
+        shown, band = telling(compiled, week, fee)
+        constant = shown.constant(fee)
+        yield FeeWeek(
+            fee=fee,
+            when="" if band is None else band.text,
+            constant=""
+            if constant is None
+            else price_text(constant.price, fee, compiled.tariff.currency),
+            table=price_table(shown, fee) if constant is None else None,
+        )
+
+
+def _changes(asked: Asked, after: CompiledTariff) -> tuple[tuple[str, ...], int]:
+    """Return what changes, in words, and in how many rows of the week prices do."""
+    if asked.before is None or asked.before == after.tariff:
+        return (), 0
+    found = diff_tariffs(
+        CompiledTariff(asked.before),
+        after,
+        time_zone=asked.time_zone,
+        first_day=asked.first_day,
+    )
+    return tuple(each.sentence for each in found.changes), len(found.hours)
+
+
+def _ocpi(tariff: Tariff, asked: Asked) -> tuple[str, tuple[str, ...]]:
+    country, _, party = asked.party.partition("-")
+    whole = msgspec.structs.replace(
+        tariff,
+        country_code=tariff.country_code or country or None,
+        party_id=tariff.party_id or party or None,
+    )
+    try:
+        value, notes = write_tariff(whole, version_named(asked.ocpi))
+    except TariffError as error:
+        return "", (str(error),)
+    said = tuple(f"{note.spot or '$'}: {note.message}" for note in islice(notes, SHOWN_MAX))
+    return encode_ocpi(value).decode(), said
