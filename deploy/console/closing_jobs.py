@@ -19,7 +19,7 @@ from deploy.settings import Settings
 from ledger.database import dsn_of
 from ledger.desk.closing.desk import PeriodDesk
 from ledger.errors import LedgerError
-from ledger.jobs.working import JobKind, JobWork, Progress
+from ledger.jobs.working import JobKind, JobWork, JobProgress
 from ledger.log.event_log import EventLog
 from ledger.periods.periods import AccountingPeriods
 from projections.closing import books_work, month_work
@@ -47,7 +47,7 @@ def _check_month(
     now: Now,
     connection: Connection[Any],
     parameters: bytes,
-    progress: Progress,
+    progress: JobProgress,
     /,
 ) -> MonthLooked:
     asked = msgspec.json.decode(parameters, type=MonthAsked)
@@ -61,7 +61,7 @@ def _close_month(
     now: Now,
     connection: Connection[Any],
     parameters: bytes,
-    progress: Progress,
+    progress: JobProgress,
     /,
 ) -> MonthLooked:
     asked = msgspec.json.decode(parameters, type=MonthAsked)
@@ -84,7 +84,7 @@ def _replay_log(
     now: Now,
     connection: Connection[Any],
     _parameters: bytes,
-    progress: Progress,
+    progress: JobProgress,
     /,
 ) -> Replayed:
     with _log(connection, settings) as log:
@@ -92,7 +92,7 @@ def _replay_log(
 
 
 def _check_books(
-    now: Now, connection: Connection[Any], _parameters: bytes, progress: Progress, /
+    now: Now, connection: Connection[Any], _parameters: bytes, progress: JobProgress, /
 ) -> BooksChecked:
     return books_work.check_books(connection, at=now(), progress=progress)
 
@@ -103,7 +103,7 @@ def _log(connection: Connection[Any], settings: Settings) -> Iterator[EventLog]:
         yield log
 
 
-def _replay(connection: Connection[Any], log: EventLog, progress: Progress) -> Replay:
+def _replay(connection: Connection[Any], log: EventLog, progress: JobProgress) -> Replay:
     # In this one process: a job's has no others below it.
     def told(done: int, whole: int, _lines: int) -> None:
         progress(done, whole)
