@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from litestar import Response
 from litestar.exceptions import ValidationException
@@ -54,6 +54,7 @@ from projections.finding.heard import HeardFact, HeardPage, heard_page
 from projections.session_costs import with_costs
 from projections.sessions import SessionSummary
 
+T = TypeVar("T")
 FACTS_PAGE: Final = 40
 READINGS_SHOWN: Final = 60
 _DOCUMENTS_MAX: Final = 20
@@ -380,7 +381,7 @@ def _frame_cell(partition: str, position: int, line: int) -> Cell:
     return Cell(spot, frame_link(spot)) if partition else Cell("")
 
 
-def _thinned[T](items: Sequence[T]) -> Sequence[T]:
+def _thinned(items: Sequence[T]) -> Sequence[T]:
     """Return some of many, spread evenly, the first and the last always among them."""
     count = len(items)
     if count <= READINGS_SHOWN:
