@@ -178,14 +178,15 @@ def interface_app(
     desk, profiles = StationDesk(connect, directory), ChargingProfiles(connect)
     declaring = DeclaringDesk(dsn, open_log, clock)
     bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
-    pool = _pool_of(dsn)
+    # Each its own: who looks at pages holds up no machine, nor the other way round.
+    pool, pages_pool = pools = _pool_of(dsn), _pool_of(dsn)
     payments = payments or PaymentSide(Settings(), clock)
     visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
-
+    running = partial(running_jobs, dsn, clock.now)
     console_desk = OpenedDesk(dsn, open_log, payments.settings)
-    side = console_side(dsn, pool, newest, clock.now, console_desk)
-    ends = (*(each.close for each in (directory, subjects, commands, desk, profiles, bearers)),)
-    closes = (pool.close, declaring.close, console_desk.close, visit_desk.close)
+    side = console_side(dsn, pages_pool, newest, clock.now, console_desk)
+    ends = [each.close for each in (directory, subjects, commands, desk, profiles, bearers)]
+    closes = (pool.close, pages_pool.close, declaring.close, console_desk.close, visit_desk.close)
 
     return build_app(
         CONTROLLERS,
@@ -201,10 +202,7 @@ def interface_app(
             "profiles": profiles,
             "visit_desk": visit_desk,
         },
-        lifespan=[
-            partial(_living, pool, commands, ends, closes),
-            partial(running_jobs, dsn, clock.now),
-        ],
+        lifespan=[partial(_living, pools, commands, ends, closes), running],
         partners=partners,
         around=_around(pool, clock),
         pages=console_routes(),
@@ -219,7 +217,7 @@ def _around(pool: ConnectionPool[Any], clock: Clock) -> Sequence[DefineMiddlewar
 
 @asynccontextmanager
 async def _living(
-    pool: ConnectionPool[Any],
+    pools: Sequence[ConnectionPool[Any]],
     commands: StationCommands,
     ends: Sequence[Callable[[], Awaitable[None]]],
     closes: Sequence[Callable[[], None]],
@@ -229,7 +227,8 @@ async def _living(
     async with AsyncExitStack() as exits:
         for end in ends:
             exits.push_async_callback(end)
-        pool.open()
+        for pool in pools:
+            pool.open()
         for close in closes:
             exits.callback(close)
         exits.callback(asyncio.create_task(commands.follow()).cancel)

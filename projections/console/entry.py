@@ -25,6 +25,7 @@ EVERYBODY: Final = {_PERMISSION: "everybody"}
 """Of a page where people come in, and of styles and scripts."""
 ANY_USER: Final = {_PERMISSION: "any_user"}
 """Of a page that is for whoever is in."""
+FIELDS_MAX: Final = 2_000
 _SAFE: Final = {"GET", "HEAD"}
 _OWN: Final = {"same-origin", "none"}
 
@@ -52,6 +53,15 @@ class ForeignFormError(PermissionDeniedException):
         super().__init__("this form is of another session: load the page again, and send it anew")
 
 
+class LongFormError(HTTPException):
+    """A form with more fields than any page has."""
+
+    status_code = 400
+
+    def __init__(self) -> None:
+        super().__init__(detail=f"a form has at most {FIELDS_MAX} fields")
+
+
 def needs(permission: Permission) -> dict[str, Any]:
     """Return what a route says of itself (`opt`) to be shown to who has a permission."""
     return {_PERMISSION: permission}
@@ -65,6 +75,7 @@ async def check_entry(
     Raises:
         NobodyInError: If nobody is in.
         PermissionDeniedException: If this person has it not, or the form is another session's.
+        LongFormError: If the form is none of ours.
     """
     wanted = handler.opt.get(_PERMISSION)
     if wanted is None:
@@ -72,14 +83,13 @@ async def check_entry(
     signed_in = await asyncio.to_thread(_who, connection)
     connection.scope["state"]["signed_in"] = signed_in
     assert isinstance(connection, Request)
+    if wanted != EVERYBODY[_PERMISSION]:
+        if signed_in is None:
+            raise NobodyInError
+        if wanted != ANY_USER[_PERMISSION] and not signed_in.user.may(Permission(wanted)):
+            raise RoleMissingError
     if connection.method not in _SAFE:
         await _check_form(connection, signed_in)
-    if wanted == EVERYBODY[_PERMISSION]:
-        return
-    if signed_in is None:
-        raise NobodyInError
-    if wanted != ANY_USER[_PERMISSION] and not signed_in.user.may(Permission(wanted)):
-        raise RoleMissingError
 
 
 def _who(connection: ASGIConnection[Any, Any, Any, Any]) -> SignedIn | None:
@@ -97,6 +107,9 @@ async def _check_form(request: Request[Any, Any, Any], signed_in: SignedIn | Non
     origin = request.headers.get("origin")
     if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
         raise ForeignFormError
+    # To take a million fields apart would hold up everybody.
+    if (await request.body()).count(b"&") >= FIELDS_MAX:
+        raise LongFormError
     if signed_in is None:
         return
     form = await request.form()

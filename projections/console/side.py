@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
@@ -15,6 +15,8 @@ from ledger.approvals.newest import NewestRecords
 from ledger.declared.store import NewestDeclarations
 from ledger.desk.recording import WorkOff
 from ledger.log.event_log import EventLog
+
+PAGE_SECONDS_MAX: Final = 15
 
 
 class ConsoleDesk(Protocol):
@@ -88,4 +90,6 @@ class ConsoleSide:
         """Yield a connection on which all that is read is of one moment."""
         with self.pool.connection() as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # What takes longer is work for a job: a page holds nobody's connection for long.
+            connection.execute(f"SET LOCAL statement_timeout = '{PAGE_SECONDS_MAX}s'")
             yield connection

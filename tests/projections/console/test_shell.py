@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 from ledger.database import connect
 from ledger.users.roles import Grant, Role
 from projections.console.console_words import SPOKEN, words_of
+from projections.console.entry import FIELDS_MAX
 from projections.console.environment import environment, template_files
 from projections.console.navigation import SCREENS, Group
 from tests.projections.console.browser import tab
@@ -47,6 +48,30 @@ def test_who_has_no_role_is_told_how_to_get_one(console: ServedConsole) -> None:
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "private, no-store"
+
+
+def test_a_form_of_a_million_fields_is_not_taken_apart(console: ServedConsole) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    with console.client("anna") as client:
+        long = client.post("/console/logout", content=b"a&" * FIELDS_MAX, headers=kind)
+        short = client.post("/console/logout", content=b"a&" * (FIELDS_MAX - 1), headers=kind)
+
+    assert (long.status_code, short.status_code) == (400, 403)
+    assert "at most 2000 fields" in long.text
+
+
+def test_a_form_of_another_page_changes_nothing(console: ServedConsole) -> None:
+    with console.client("anna") as client:
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "https://example.org"},
+            {"Origin": "null"},
+            {},
+        ):
+            answer = client.post("/console/logout", data={"form_key": "guessed"}, headers=headers)
+            assert answer.status_code == 403, headers
+        assert client.get("/console/").status_code == 200
 
 
 def test_styles_and_scripts_are_kept_for_ever_by_their_address(console: ServedConsole) -> None:
