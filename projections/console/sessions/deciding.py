@@ -58,7 +58,7 @@ class DecidingController(Controller):
     path = "/decide"
     dependencies = {"form": Provide(form_of)}  # noqa: RUF012 - as the framework reads it
 
-    @get("/", opt=needs(Permission.DECIDE_SESSIONS), dependencies={}, sync_to_thread=True)
+    @get("/", opt=needs(Permission.DECIDE_SESSIONS), sync_to_thread=True)
     def looked_at(self, page: ThisPage, lines: Lines = None) -> Response[str]:
         """Show what a choice would come to."""
         asked = page.address.of

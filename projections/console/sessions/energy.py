@@ -6,6 +6,7 @@ metered = billed + free by rule + held + unattributed + dropped, to the Wh
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, Final, LiteralString
 
 from litestar import Controller, Response, get
@@ -98,7 +99,7 @@ class EnergyController(Controller):
             sites=[("", page.text("All")), *((each, each) for each in sites)],
             balance=_balance(page, energy, day),
             reasons=_reasons(page, found),
-            rows=_rows(page, inside, found, wanted),
+            rows=_rows(page, found, wanted),
             wanted=wanted,
             is_balanced=energy.is_balanced,
             uncounted=uncounted,
@@ -215,7 +216,7 @@ def _reasons(page: ConsolePage, found: Leakage) -> Listing:
     return Listing(page.text("Not billed, by reason"), _REASON_COLUMNS, rows, page.address, empty)
 
 
-def _rows(page: ConsolePage, inside: Within, found: Leakage, wanted: str) -> Listing:
+def _rows(page: ConsolePage, found: Leakage, wanted: str) -> Listing:
     shown = [each for each in found.rows if _is_wanted(each.reason, wanted)]
     left_out = found.rows_left_out
     total = (
@@ -256,7 +257,7 @@ def _leak_row(page: ConsolePage, each: UnbilledEnergy) -> list[Cell]:
     ]
 
 
-def _value(page: ConsolePage, value: Any, currency: str) -> str:
+def _value(page: ConsolePage, value: Decimal, currency: str) -> str:
     numerator, denominator = value.scaleb(currency_exponent(currency)).as_integer_ratio()
     return page.words.language.money(round_ratio(numerator, denominator), currency)
 
