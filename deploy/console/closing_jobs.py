@@ -19,7 +19,7 @@ from deploy.settings import Settings
 from ledger.database import dsn_of
 from ledger.desk.closing.desk import PeriodDesk
 from ledger.errors import LedgerError
-from ledger.jobs.working import JobKind, JobWork, JobProgress
+from ledger.jobs.working import JobKind, JobProgress, JobWork
 from ledger.log.event_log import EventLog
 from ledger.periods.periods import AccountingPeriods
 from projections.closing import books_work, month_work

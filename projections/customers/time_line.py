@@ -161,7 +161,7 @@ class WhoseTimeLine(NamedTuple):
     stays: Stays | None = None
 
 
-class BehindEntry(NamedTuple):
+class BehindHappening(NamedTuple):
     """Where a page goes on: behind this entry."""
 
     at: datetime
@@ -175,7 +175,7 @@ def time_line(
     *,
     limit: int,
     until: datetime | None = None,
-    behind: BehindEntry | None = None,
+    behind: BehindHappening | None = None,
 ) -> list[Happened]:
     """Return what happened, the newest first: before *until*, and *behind* an entry."""
     at, kind, ref = behind or (until or _BEGINNING[0], *_BEGINNING[1:])

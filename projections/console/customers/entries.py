@@ -14,8 +14,8 @@ from ledger.sessions.states import PRICED, SessionState
 from projections.console.links import invoice_link, session_link
 from projections.console.listing import Cell
 from projections.console.page import ConsolePage
+from projections.console.parts.within import WithinReach
 from projections.console.sentences import code_words
-from projections.console.within import Within
 from projections.customers.time_line import Happened
 
 KINDS: Final[Mapping[str, str]] = {
@@ -59,14 +59,14 @@ SELECT session_id, reasons || flags FROM session WHERE session_id = ANY (%s)
 _CODES_SHOWN: Final = 2
 
 
-class Said(NamedTuple):
+class SaidBeside(NamedTuple):
     """What else is said of a page's sessions: ratings by revision, and codes by session."""
 
     ratings: Mapping[SessionRevision, SessionRated]
     codes: Mapping[str, Sequence[str]]
 
 
-def said_of(connection: Connection[Any], happened: Sequence[Happened]) -> Said:
+def said_of(connection: Connection[Any], happened: Sequence[Happened]) -> SaidBeside:
     """Return the ratings and codes of the sessions among some entries: two statements."""
     wanted = {
         _revision(each)
@@ -76,17 +76,17 @@ def said_of(connection: Connection[Any], happened: Sequence[Happened]) -> Said:
     rated = rated_sessions(connection, sorted(wanted))
     sessions = [each.ref for each in happened if each.kind == "session"]
     codes = dict(connection.execute(_CODES, (sessions,)).fetchall())
-    return Said({each.decides: each for each in rated}, codes)
+    return SaidBeside({each.decides: each for each in rated}, codes)
 
 
 def entry_rows(
-    page: ConsolePage, inside: Within, happened: Sequence[Happened], said: Said
+    page: ConsolePage, inside: WithinReach, happened: Sequence[Happened], said: SaidBeside
 ) -> list[list[Cell]]:
     """Return a row for each entry."""
     return [_row(page, inside, each, said) for each in happened]
 
 
-def _row(page: ConsolePage, inside: Within, each: Happened, said: Said) -> list[Cell]:
+def _row(page: ConsolePage, inside: WithinReach, each: Happened, said: SaidBeside) -> list[Cell]:
     zone = inside.zone_at(each.place, each.at) if each.place else UTC
     if each.legal_entity:
         zone = inside.calendar(each.legal_entity)

@@ -17,7 +17,7 @@ from projections.console.entry import needs
 from projections.console.links import customer_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
-from projections.console.within import Within, within
+from projections.console.parts.within import WithinReach, within
 from projections.customers.balances import CustomerBalance, customer_balances
 from projections.customers.listing import KnownCustomer, is_within, list_customers
 from projections.customers.tokens_of import tokens_of
@@ -47,7 +47,7 @@ INVOICED: Final[Mapping[Invoicing, str]] = {
 }
 
 
-class CustomersController(Controller):
+class CustomerPages(Controller):
     """Customers, and one of them."""
 
     path = "/customers"
@@ -72,7 +72,7 @@ class CustomersController(Controller):
 
 
 def _found(
-    page: ConsolePage, connection: Connection[Any], inside: Within, asked: str
+    page: ConsolePage, connection: Connection[Any], inside: WithinReach, asked: str
 ) -> tuple[Sequence[KnownCustomer], str]:
     """Return customers of a page, and behind which the next ones are."""
     after, found = page.address.of(AFTER), list[KnownCustomer]()
@@ -89,7 +89,7 @@ def _found(
     return found, after
 
 
-def _is_seen(connection: Connection[Any], inside: Within, each: KnownCustomer) -> bool:
+def _is_seen(connection: Connection[Any], inside: WithinReach, each: KnownCustomer) -> bool:
     tokens = tokens_of(inside.declarations, each.subject)
     return is_within(
         connection,

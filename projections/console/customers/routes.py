@@ -7,6 +7,6 @@ from typing import Final
 
 from litestar import Controller
 
-from projections.console.customers.listed import CustomersController
+from projections.console.customers.listed import CustomerPages
 
-ROUTES: Final[Sequence[type[Controller]]] = (CustomersController,)
+ROUTES: Final[Sequence[type[Controller]]] = (CustomerPages,)

@@ -12,13 +12,13 @@ from psycopg import Connection
 
 from ledger.declared.declarations import Kind
 from projections.console.addresses import AFTER
-from projections.console.customers.entries import Said, entry_rows, said_of
+from projections.console.customers.entries import SaidBeside, entry_rows, said_of
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
-from projections.console.within import Within, within
+from projections.console.parts.within import WithinReach, within
 from projections.customers.balances import CustomerBalance, customer_balances
 from projections.customers.listing import KnownCustomer, find_customer, is_within
-from projections.customers.time_line import BehindEntry, Happened, WhoseTimeLine, time_line
+from projections.customers.time_line import BehindHappening, Happened, WhoseTimeLine, time_line
 from projections.customers.tokens_of import tokens_of
 from tariffs.zones import zone
 
@@ -85,7 +85,7 @@ def shown_customer(page: ConsolePage, named: str) -> Response[str]:
 
 
 def _customer(
-    page: ConsolePage, connection: Connection[Any], inside: Within, named: str
+    page: ConsolePage, connection: Connection[Any], inside: WithinReach, named: str
 ) -> KnownCustomer:
     found = find_customer(connection, inside.declarations, page.now, named)
     if found is None or not is_within(
@@ -100,7 +100,7 @@ def _customer(
     return found
 
 
-def _clock(inside: Within) -> tzinfo:
+def _clock(inside: WithinReach) -> tzinfo:
     """Return by which clock days end here: the legal entities', where they have one, else UTC."""
     zones = {
         getattr(row.entity, "time_zone", "UTC")
@@ -111,7 +111,7 @@ def _clock(inside: Within) -> tzinfo:
     return zone(zones.pop()) if len(zones) == 1 else UTC
 
 
-def _as_of(page: ConsolePage, inside: Within) -> AsOf | None:
+def _as_of(page: ConsolePage, inside: WithinReach) -> AsOf | None:
     text = page.address.of(_AS_OF)
     if not text:
         return None
@@ -124,7 +124,7 @@ def _as_of(page: ConsolePage, inside: Within) -> AsOf | None:
     return AsOf(day, datetime.combine(ends, time(0), _clock(inside)))
 
 
-def _behind(page: ConsolePage) -> BehindEntry | None:
+def _behind(page: ConsolePage) -> BehindHappening | None:
     text = page.address.of(AFTER)
     if not text:
         return None
@@ -136,7 +136,7 @@ def _behind(page: ConsolePage) -> BehindEntry | None:
     if at is None or at.tzinfo is None or len(parts) != _KEY_PARTS:
         message = f"{AFTER}: {text!r} was not made here"
         raise ValidationException(message)
-    return BehindEntry(at, parts[1], parts[2])
+    return BehindHappening(at, parts[1], parts[2])
 
 
 def _facts(page: ConsolePage, customer: KnownCustomer) -> list[tuple[str, Cell]]:
@@ -179,7 +179,9 @@ def _balances(page: ConsolePage, balances: Sequence[CustomerBalance], *, is_past
     return Listing(page.text("Balance"), _BALANCE_COLUMNS, rows, page.address, empty)
 
 
-def _line(page: ConsolePage, inside: Within, happened: Sequence[Happened], said: Said) -> Listing:
+def _line(
+    page: ConsolePage, inside: WithinReach, happened: Sequence[Happened], said: SaidBeside
+) -> Listing:
     shown = happened[:PAGE]
     last = shown[-1] if len(happened) > PAGE else None
     return Listing(

@@ -19,9 +19,9 @@ from projections.console.entry import needs
 from projections.console.links import session_link, sessions_link, station_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.within import WithinReach, within
 from projections.console.sentences import code_words
 from projections.console.sessions.words_of_sessions import kwh
-from projections.console.within import Within, within
 from projections.energy.kept_balance import DAYS_LISTED, KeptBalance, kept_balance
 from projections.energy.leakage import (
     MEANINGS,
@@ -63,7 +63,7 @@ _ROW_COLUMNS: Final = (
 )
 
 
-class EnergyController(Controller):
+class EnergyPages(Controller):
     """A day's energy, and what of it was not billed."""
 
     path = "/energy"
@@ -120,7 +120,7 @@ def _day(connection: Connection[Any], text: str) -> date:
 
 
 def _stations(
-    page: ConsolePage, connection: Connection[Any], inside: Within, day: date
+    page: ConsolePage, connection: Connection[Any], inside: WithinReach, day: date
 ) -> list[str] | None:
     """Return which stations are meant; None: all there are.
 

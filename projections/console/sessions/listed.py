@@ -17,9 +17,10 @@ from projections.console.entry import needs
 from projections.console.links import session_link, sessions_link, station_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.within import WithinReach, within
 from projections.console.sentences import HOLDING, code_words
 from projections.console.sessions.filters import (
-    FoundSessions,
+    LookedSessions,
     SessionFilters,
     filters_of,
     find_filtered,
@@ -29,7 +30,6 @@ from projections.console.sessions.filters import (
 )
 from projections.console.sessions.shown import shown_session
 from projections.console.sessions.words_of_sessions import STATES, cost_cell, kwh
-from projections.console.within import Within, within
 from projections.session_costs import with_costs
 from projections.sessions import SessionSummary
 from tariffs.zones import zone
@@ -50,7 +50,7 @@ _SHOWN_FLAGS: Final = 2
 """Of a session with many flags the list says so many; its page has all."""
 
 
-class SessionsController(Controller):
+class SessionPages(Controller):
     """Sessions by filters, and one of them."""
 
     path = "/sessions"
@@ -90,7 +90,7 @@ class SessionsController(Controller):
         return shown_session(page, session.removeprefix("/"))
 
 
-def zone_of(inside: Within, asked: SessionFilters) -> tzinfo:
+def zone_of(inside: WithinReach, asked: SessionFilters) -> tzinfo:
     """Return by which clock days and months are meant: the place's that is asked for, else UTC.
 
     Where all sites have one, by that.
@@ -143,8 +143,8 @@ def _code_choices(page: ConsolePage, codes: Iterable[str]) -> list[tuple[str, st
 
 def _listing(
     page: ConsolePage,
-    inside: Within,
-    found: FoundSessions,
+    inside: WithinReach,
+    found: LookedSessions,
     shown: Sequence[SessionSummary],
 ) -> Listing:
     since = found.since
@@ -158,7 +158,7 @@ def _listing(
     )
 
 
-def _row(page: ConsolePage, inside: Within, session: SessionSummary) -> list[Cell]:
+def _row(page: ConsolePage, inside: WithinReach, session: SessionSummary) -> list[Cell]:
     at = session.begun_at
     state = SessionState(session.state)
     return [

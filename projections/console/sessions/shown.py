@@ -26,6 +26,7 @@ from projections.console.links import (
 )
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
+from projections.console.parts.within import WithinReach, within
 from projections.console.sentences import code_words, flag_words, reason_words
 from projections.console.sessions.found import (
     FoundSession,
@@ -50,7 +51,6 @@ from projections.console.sessions.words_of_sessions import (
     kwh,
     money,
 )
-from projections.console.within import Within, within
 from projections.deciding.fold import folded_session
 from projections.deciding.preview import possible_choices
 from projections.finding.documents import DocumentWish, find_documents
@@ -158,7 +158,7 @@ def _place(session: SessionSummary) -> str:
     )
 
 
-def _site(inside: Within, session: SessionSummary) -> Cell:
+def _site(inside: WithinReach, session: SessionSummary) -> Cell:
     station = inside.declarations.station(session.station_id, session.begun_at)
     return Cell(station.site, sessions_link(site=station.site)) if station else Cell("")
 

@@ -13,10 +13,10 @@ from ledger.log.event_log import Position
 from ledger.rating.decisions import SessionRated
 from ledger.sessions.session import ChargingSession
 from projections.audit.raw_frames import RawFrame, read_frames
-from projections.console.curve import Curve, CurvePoint, CurveWindow, curve_of
 from projections.console.links import frame_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
+from projections.console.parts.curve import Curve, CurvePoint, CurveWindow, curve_of
 from projections.console.sentences import code_words
 from projections.console.sessions.words_of_sessions import kwh
 from projections.finding.heard import HeardFact, HeardPage
