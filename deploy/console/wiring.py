@@ -21,6 +21,7 @@ from ledger.desk.recording import WorkOff
 from ledger.log.event_log import EventLog
 from projections.console.access.routes import ROUTES as ACCESS
 from projections.console.closing.routes import ROUTES as CLOSING
+from projections.console.customers.routes import ROUTES as CUSTOMERS
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.integrity.routes import ROUTES as INTEGRITY
 from projections.console.routes import console_router
@@ -33,6 +34,7 @@ from projections.console.work_list.routes import ROUTES as WORK_LIST
 ROOMS: Final[Sequence[type[Controller]]] = (
     *ACCESS,
     *CLOSING,
+    *CUSTOMERS,
     *FLEET,
     *INTEGRITY,
     *SEARCHING,

@@ -26,6 +26,16 @@ UNTOLD: Final[Mapping[str, str]] = {
 }
 """By code what the console has to say and documents have not, in English."""
 
+_WAITS: Final = "why a session waits or is held: such a session stands on no document"
+HOLDING: Final = tuple(
+    sorted(
+        code
+        for code in (*NOT_TOLD[_WAITS], "pricing_refused", "rating_failed", "rating_inconsistent")
+        if code in UNTOLD and "." not in code
+    )
+)
+"""The codes for which sessions are held, as lists are filtered by them."""
+
 
 def sentences() -> frozenset[str]:
     """Return every English text that `flag_words` and `reason_words` may have to translate."""

@@ -61,7 +61,8 @@ FROM unnest(%(partners)s::text[]) AS partner CROSS JOIN {TOKENS} CROSS JOIN LATE
 """  # noqa: S608 - our own
 _CORRECTIONS: LiteralString = f"""
 SELECT at, kind, ref, '', station_id, NULL, NULL, '', revision FROM (
-    SELECT decided_at AS at, 'correction' AS kind, decision.session_id AS ref,
+    SELECT decided_at AS at, 'correction' AS kind,
+        decision.session_id || '#' || decision.revision AS ref,
         station_id, decision.revision
     FROM {TOKENS} JOIN session ON token_uid = token AND session.revision > 1
     JOIN session_decision AS decision USING (session_id, station_id)
@@ -92,13 +93,13 @@ SELECT * FROM (
 ) AS prepaid WHERE {_OF_ENTITIES}
 """  # noqa: S608 - our own
 _MOVED: LiteralString = """
-    SELECT number, sum(minor)::bigint AS minor FROM allotment
+    SELECT number, sum(minor)::bigint AS minor, max(document) AS document FROM allotment
     WHERE party = %(customer)s AND party <> '' GROUP BY number
 """
 _PAYMENTS: LiteralString = f"""
 SELECT * FROM (
     SELECT happened_at AS at, 'payment' AS kind, number::text AS ref, legal_entity, source,
-        currency, moved.minor, movement.kind AS what, 0
+        currency, moved.minor, movement.kind || '/' || document AS what, 0
     FROM ({_MOVED}) AS moved JOIN movement USING (number)
 ) AS paid WHERE {_OF_ENTITIES}
 """  # noqa: S608 - our own
@@ -128,11 +129,12 @@ _BEGINNING: Final = ("infinity", "", "")
 
 
 class Happened(NamedTuple):
-    """An entry. `ref`: what it is about, as its `kind` names it.
+    """An entry. `ref`: what it is about, as its `kind` names it; a correction is SESSION#REVISION.
 
     `minor`: what it moves in minor units of `currency`; None: others know. `place`: its station,
-    partner or source; `what`: a session's state, an invoice that is credited or reminded of, the
-    kind of a movement, who recorded it; `number`: a session's revision, a reminder's level.
+    partner or source; `what`: a session's state, an invoice that is credited or reminded of, a
+    movement's kind and (one) document, who recorded it; `number`: a session's revision, a
+    reminder's level.
     """
 
     at: datetime
@@ -159,7 +161,7 @@ class WhoseTimeLine(NamedTuple):
     stays: Stays | None = None
 
 
-class BehindEntry(NamedTuple):
+class BehindHappening(NamedTuple):
     """Where a page goes on: behind this entry."""
 
     at: datetime
@@ -173,7 +175,7 @@ def time_line(
     *,
     limit: int,
     until: datetime | None = None,
-    behind: BehindEntry | None = None,
+    behind: BehindHappening | None = None,
 ) -> list[Happened]:
     """Return what happened, the newest first: before *until*, and *behind* an entry."""
     at, kind, ref = behind or (until or _BEGINNING[0], *_BEGINNING[1:])

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
 from litestar import Controller, Response, get, post
-from litestar.di import Provide
 from litestar.exceptions import NotFoundException, ValidationException
 from litestar.params import QueryParameter
 from psycopg import Connection
@@ -35,7 +34,7 @@ from projections.console.sentences import reason_words
 from projections.console.sessions.found import FoundSession, find_session, rating_of
 from projections.console.sessions.rated_lines import lines_listing
 from projections.console.sessions.words_of_sessions import CHOICES, MEANT, STATES, money
-from projections.console.typed_form import ThisForm, TypedForm, form_of
+from projections.console.typed_form import ThisForm, TypedForm
 from projections.deciding.preview import ChoicePreview, possible_choices, preview
 
 REASON_MAX: Final = 500
@@ -44,7 +43,7 @@ _LINES_MAX: Final = 1_000
 Lines = Annotated[list[int] | None, QueryParameter(name="line")]
 
 
-class Wanted(NamedTuple):
+class WantedChoice(NamedTuple):
     """What is to be decided: a choice about a session, of these lines of its rating (none: all)."""
 
     found: FoundSession
@@ -52,13 +51,12 @@ class Wanted(NamedTuple):
     lines: Sequence[int]
 
 
-class DecidingController(Controller):
+class DecidingPages(Controller):
     """A choice about a session: looked at, made, proposed and withdrawn."""
 
     path = "/decide"
-    dependencies = {"form": Provide(form_of)}  # noqa: RUF012 - as the framework reads it
 
-    @get("/", opt=needs(Permission.DECIDE_SESSIONS), dependencies={}, sync_to_thread=True)
+    @get("/", opt=needs(Permission.DECIDE_SESSIONS), sync_to_thread=True)
     def looked_at(self, page: ThisPage, lines: Lines = None) -> Response[str]:
         """Show what a choice would come to."""
         asked = page.address.of
@@ -134,7 +132,7 @@ def _wanted(
     session_id: str,
     choice: str,
     lines: Sequence[int],
-) -> Wanted:
+) -> WantedChoice:
     """Return what is to be decided, by who may.
 
     Raises:
@@ -164,7 +162,7 @@ def _wanted(
         if kind not in {"credit", "dispute"} or not known.issuperset(lines):
             message = page.text("Its price has no such line.")
             raise ValidationException(message)
-    return Wanted(found, kind, sorted(set(lines)))
+    return WantedChoice(found, kind, sorted(set(lines)))
 
 
 def _typed_lines(form: TypedForm) -> list[int]:
@@ -175,7 +173,7 @@ def _typed_lines(form: TypedForm) -> list[int]:
     return sorted({int(each) for each in texts})
 
 
-def _would(page: ConsolePage, connection: Connection[Any], wanted: Wanted) -> ChoicePreview:
+def _would(page: ConsolePage, connection: Connection[Any], wanted: WantedChoice) -> ChoicePreview:
     inside, session = wanted.found
     return preview(
         connection, inside.declarations, session, wanted.choice, wanted.lines, at=page.now
@@ -183,7 +181,7 @@ def _would(page: ConsolePage, connection: Connection[Any], wanted: Wanted) -> Ch
 
 
 def _shown(
-    page: ConsolePage, connection: Connection[Any], wanted: Wanted, trouble: str = ""
+    page: ConsolePage, connection: Connection[Any], wanted: WantedChoice, trouble: str = ""
 ) -> Response[str]:
     inside, session = wanted.found
     would = _would(page, connection, wanted)
@@ -221,7 +219,9 @@ def _gross(page: ConsolePage, minor: int | None, currency: str) -> str:
     return page.text("nothing") if minor is None or not currency else money(page, minor, currency)
 
 
-def _said(page: ConsolePage, wanted: Wanted, done: Chosen | ProposedChoice, revision: int) -> str:
+def _said(
+    page: ConsolePage, wanted: WantedChoice, done: Chosen | ProposedChoice, revision: int
+) -> str:
     """Return what became of a choice."""
     what = page.text(CHOICES[wanted.choice])
     if isinstance(done, ProposedChoice):

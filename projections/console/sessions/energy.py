@@ -6,6 +6,7 @@ metered = billed + free by rule + held + unattributed + dropped, to the Wh
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, Final, LiteralString
 
 from litestar import Controller, Response, get
@@ -18,9 +19,9 @@ from projections.console.entry import needs
 from projections.console.links import session_link, sessions_link, station_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.within import WithinReach, within
 from projections.console.sentences import code_words
 from projections.console.sessions.words_of_sessions import kwh
-from projections.console.within import Within, within
 from projections.energy.kept_balance import DAYS_LISTED, KeptBalance, kept_balance
 from projections.energy.leakage import (
     MEANINGS,
@@ -62,7 +63,7 @@ _ROW_COLUMNS: Final = (
 )
 
 
-class EnergyController(Controller):
+class EnergyPages(Controller):
     """A day's energy, and what of it was not billed."""
 
     path = "/energy"
@@ -98,7 +99,7 @@ class EnergyController(Controller):
             sites=[("", page.text("All")), *((each, each) for each in sites)],
             balance=_balance(page, energy, day),
             reasons=_reasons(page, found),
-            rows=_rows(page, inside, found, wanted),
+            rows=_rows(page, found, wanted),
             wanted=wanted,
             is_balanced=energy.is_balanced,
             uncounted=uncounted,
@@ -119,7 +120,7 @@ def _day(connection: Connection[Any], text: str) -> date:
 
 
 def _stations(
-    page: ConsolePage, connection: Connection[Any], inside: Within, day: date
+    page: ConsolePage, connection: Connection[Any], inside: WithinReach, day: date
 ) -> list[str] | None:
     """Return which stations are meant; None: all there are.
 
@@ -215,7 +216,7 @@ def _reasons(page: ConsolePage, found: Leakage) -> Listing:
     return Listing(page.text("Not billed, by reason"), _REASON_COLUMNS, rows, page.address, empty)
 
 
-def _rows(page: ConsolePage, inside: Within, found: Leakage, wanted: str) -> Listing:
+def _rows(page: ConsolePage, found: Leakage, wanted: str) -> Listing:
     shown = [each for each in found.rows if _is_wanted(each.reason, wanted)]
     left_out = found.rows_left_out
     total = (
@@ -256,7 +257,7 @@ def _leak_row(page: ConsolePage, each: UnbilledEnergy) -> list[Cell]:
     ]
 
 
-def _value(page: ConsolePage, value: Any, currency: str) -> str:
+def _value(page: ConsolePage, value: Decimal, currency: str) -> str:
     numerator, denominator = value.scaleb(currency_exponent(currency)).as_integer_ratio()
     return page.words.language.money(round_ratio(numerator, denominator), currency)
 

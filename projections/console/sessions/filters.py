@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from ledger.sessions.states import SessionState
 from projections.console.addresses import AFTER, PageAddress
-from projections.console.within import Within
+from projections.console.parts.within import WithinReach
 from projections.finding.sessions import SessionWish, find_sessions
 from projections.sessions import SessionSummary, Since
 
@@ -41,7 +41,7 @@ class SessionFilters(NamedTuple):
         return not self.reason or self.reason in session.reasons
 
 
-class FoundSessions(NamedTuple):
+class LookedSessions(NamedTuple):
     """Sessions of a page, and behind which the next ones are; `looked_until`: if it ended early."""
 
     sessions: Sequence[SessionSummary]
@@ -67,7 +67,7 @@ def filters_of(address: PageAddress) -> SessionFilters:
     return asked
 
 
-def wish_of(asked: SessionFilters, inside: Within, zone: tzinfo) -> SessionWish:
+def wish_of(asked: SessionFilters, inside: WithinReach, zone: tzinfo) -> SessionWish:
     """Return which sessions are meant, their days and months by the clock of *zone*."""
     begins, ends = _span(asked, zone)
     return SessionWish(
@@ -86,7 +86,7 @@ def find_filtered(
     *,
     limit: int,
     since: Since | None,
-) -> FoundSessions:
+) -> LookedSessions:
     """Return a page of sessions; where a flag is rare it may end before it is full."""
     is_looked_for = bool(asked.flag or asked.reason)
     at_once = LOOKED_AT_ONCE if is_looked_for else limit + 1
@@ -95,11 +95,11 @@ def find_filtered(
         looked = find_sessions(connection, wish, limit=at_once, since=since)
         found += filter(asked.has, looked)
         if len(found) > limit:
-            return FoundSessions(found[:limit], key_of(found[limit - 1]))
+            return LookedSessions(found[:limit], key_of(found[limit - 1]))
         if len(looked) < at_once:
-            return FoundSessions(found, None)
+            return LookedSessions(found, None)
         since = key_of(looked[-1])
-    return FoundSessions(found, since, since.begun_at if since else None)
+    return LookedSessions(found, since, since.begun_at if since else None)
 
 
 def key_of(session: SessionSummary) -> Since:

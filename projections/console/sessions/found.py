@@ -21,7 +21,7 @@ from ledger.rating.stored import unpack_decision
 from ledger.sessions.states import PRICED
 from ledger.users.roles import Permission
 from projections.console.page import ConsolePage
-from projections.console.within import Within, within
+from projections.console.parts.within import WithinReach, within
 from projections.sessions import SessionSummary, list_sessions
 from tariffs.phrases.phrase import Phrase
 
@@ -36,7 +36,7 @@ DECISIONS_MAX = 50
 class FoundSession(NamedTuple):
     """A session within reach."""
 
-    inside: Within
+    inside: WithinReach
     session: SessionSummary
 
 

@@ -15,14 +15,14 @@ from projections.console.entry import needs
 from projections.console.links import frame_link, station_link
 from projections.console.listing import Cell
 from projections.console.page import ThisPage
-from projections.console.within import Within, within
+from projections.console.parts.within import WithinReach, within
 from projections.log_reading import LoggedLine, as_they_came, describe, read_position
 
 Number = Annotated[int, PathParameter(ge=0, le=2**31 - 1)]
 Record = Annotated[int, PathParameter(ge=0, le=2**63 - 1)]
 
 
-class FramesController(Controller):
+class FramePages(Controller):
     """Lines of the log, one a page."""
 
     path = "/frames"
@@ -62,7 +62,7 @@ class FramesController(Controller):
         )
 
 
-def _is_seen(inside: Within, logged: LoggedLine) -> bool:
+def _is_seen(inside: WithinReach, logged: LoggedLine) -> bool:
     """Say whether a line is within: a station's by where it stood, any other of who sees all."""
     station = getattr(logged.line, "station", "")
     if inside.stays is None or not station:
@@ -75,7 +75,7 @@ def _hash_of(opened: LoggedLine) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _facts(inside: Within, opened: LoggedLine) -> list[tuple[str, Cell]]:
+def _facts(inside: WithinReach, opened: LoggedLine) -> list[tuple[str, Cell]]:
     line = opened.line
     station = getattr(line, "station", "")
     zone = inside.zone_at(station, line.received_at)

@@ -11,16 +11,16 @@ from psycopg import Connection
 
 from ledger.declared.declarations import Kind
 from ledger.facts.flags import RULES
-from ledger.persons.store import names_in
 from ledger.sessions.states import SessionState
 from ledger.users.roles import Permission
 from projections.console.entry import needs
 from projections.console.links import session_link, sessions_link, station_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
-from projections.console.sentences import UNTOLD, code_words
+from projections.console.parts.within import WithinReach, within
+from projections.console.sentences import HOLDING, code_words
 from projections.console.sessions.filters import (
-    FoundSessions,
+    LookedSessions,
     SessionFilters,
     filters_of,
     find_filtered,
@@ -30,7 +30,6 @@ from projections.console.sessions.filters import (
 )
 from projections.console.sessions.shown import shown_session
 from projections.console.sessions.words_of_sessions import STATES, cost_cell, kwh
-from projections.console.within import Within, within
 from projections.session_costs import with_costs
 from projections.sessions import SessionSummary
 from tariffs.zones import zone
@@ -51,7 +50,7 @@ _SHOWN_FLAGS: Final = 2
 """Of a session with many flags the list says so many; its page has all."""
 
 
-class SessionsController(Controller):
+class SessionPages(Controller):
     """Sessions by filters, and one of them."""
 
     path = "/sessions"
@@ -70,17 +69,16 @@ class SessionsController(Controller):
             since = since_of(page.address)
             found = find_filtered(connection, asked, wish, limit=PAGE, since=since)
             shown = with_costs(connection, found.sessions, page.console.newest)
-            names = names_in(connection, [each.reasons for each in shown])
             counts = _counts(connection) if inside.stays is None else {}
         return page.show(
             "sessions/list.html.j2",
-            listing=_listing(page, inside, found, shown, names),
+            listing=_listing(page, inside, found, shown),
             asked=asked,
-            tiles=_tiles(page, counts),
+            tiles=_tiles(counts),
             states=_choices(page),
             sites=[("", page.text("All")), *((each, each) for each in sites)],
             flags=_code_choices(page, RULES),
-            reasons=_code_choices(page, UNTOLD),
+            reasons=_code_choices(page, HOLDING),
             looked_until=found.looked_until,
             zone=clock,
             clock=str(clock),
@@ -92,7 +90,7 @@ class SessionsController(Controller):
         return shown_session(page, session.removeprefix("/"))
 
 
-def zone_of(inside: Within, asked: SessionFilters) -> tzinfo:
+def zone_of(inside: WithinReach, asked: SessionFilters) -> tzinfo:
     """Return by which clock days and months are meant: the place's that is asked for, else UTC.
 
     Where all sites have one, by that.
@@ -116,7 +114,7 @@ def _counts(connection: Connection[Any]) -> dict[str, int]:
     return dict(connection.execute(_COUNTS).fetchall())
 
 
-def _tiles(page: ConsolePage, counts: dict[str, int]) -> list[tuple[str, str, str, str]]:
+def _tiles(counts: dict[str, int]) -> list[tuple[str, str, str, str]]:
     """Return how many sessions are in each state that somebody may have to look at."""
     shown = (SessionState.HELD, SessionState.WAITING, SessionState.OPEN)
     return [
@@ -137,15 +135,17 @@ def _choices(page: ConsolePage) -> list[tuple[str, str]]:
 
 
 def _code_choices(page: ConsolePage, codes: Iterable[str]) -> list[tuple[str, str]]:
-    return [("", page.text("All")), *((str(each), str(each)) for each in sorted(codes))]
+    return [
+        ("", page.text("All")),
+        *((str(each), str(each).replace("_", " ")) for each in sorted(codes)),
+    ]
 
 
 def _listing(
     page: ConsolePage,
-    inside: Within,
-    found: FoundSessions,
+    inside: WithinReach,
+    found: LookedSessions,
     shown: Sequence[SessionSummary],
-    names: dict[str, str],
 ) -> Listing:
     since = found.since
     return Listing(
@@ -158,7 +158,7 @@ def _listing(
     )
 
 
-def _row(page: ConsolePage, inside: Within, session: SessionSummary) -> list[Cell]:
+def _row(page: ConsolePage, inside: WithinReach, session: SessionSummary) -> list[Cell]:
     at = session.begun_at
     state = SessionState(session.state)
     return [

@@ -7,14 +7,14 @@ from typing import Final
 
 from litestar import Controller
 
-from projections.console.sessions.deciding import DecidingController
-from projections.console.sessions.energy import EnergyController
-from projections.console.sessions.frames import FramesController
-from projections.console.sessions.listed import SessionsController
+from projections.console.sessions.deciding import DecidingPages
+from projections.console.sessions.energy import EnergyPages
+from projections.console.sessions.frames import FramePages
+from projections.console.sessions.listed import SessionPages
 
 ROUTES: Final[Sequence[type[Controller]]] = (
-    SessionsController,
-    DecidingController,
-    FramesController,
-    EnergyController,
+    SessionPages,
+    DecidingPages,
+    FramePages,
+    EnergyPages,
 )

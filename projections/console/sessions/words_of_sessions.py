@@ -1,4 +1,4 @@
-"""How far sessions are, what they drew and cost, and what can be chosen about them, as pages say."""
+"""How far sessions are, what they drew and cost, and what is chosen about them, as pages say it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from projections.finding.stays import Stays, stays_within
 from tariffs.zones import zone
 
 
-class Within(NamedTuple):
+class WithinReach(NamedTuple):
     """What is within; `stays` and `legal_entities` None: all of them."""
 
     declarations: Declarations
@@ -68,9 +68,9 @@ def within(
     permission: Permission = Permission.SEE_BOOKS,
     *,
     site: str | None = None,
-) -> Within:
+) -> WithinReach:
     """Return what of the books who asks has a permission for, at *site* alone if one is named."""
     declarations = page.console.newest.of(connection)
     reach = page.user.reach(permission)
     entities = None if reach.is_everywhere else sorted(reach.legal_entities)
-    return Within(declarations, stays_within(declarations, reach, site=site), entities)
+    return WithinReach(declarations, stays_within(declarations, reach, site=site), entities)

@@ -1,0 +1,142 @@
+"""The list of customers: by the beginning of their key, with how each stands."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from litestar import Controller, Response, get
+from psycopg import Connection
+
+from ledger.master_data.customers import CustomerKind, Invoicing
+from ledger.users.roles import Permission
+from projections.console.addresses import AFTER
+from projections.console.customers.shown import shown_customer
+from projections.console.entry import needs
+from projections.console.links import customer_link
+from projections.console.listing import Cell, Column, Listing
+from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.within import WithinReach, within
+from projections.customers.balances import CustomerBalance, customer_balances
+from projections.customers.listing import KnownCustomer, is_within, list_customers
+from projections.customers.tokens_of import tokens_of
+
+PAGE: Final = 50
+_LOOKS_MAX: Final = 4
+"""Who reaches some places sees the customers of those: so many pages are looked through for one."""
+_COLUMNS: Final = (
+    Column("customer", "Customer"),
+    Column("name", "Name"),
+    Column("kind", "Kind"),
+    Column("invoicing", "Invoiced"),
+    Column("prepaid", "Prepaid", is_figure=True),
+    Column("open", "Open", is_figure=True),
+    Column("to_invoice", "Not invoiced yet", is_figure=True),
+)
+KINDS: Final[Mapping[CustomerKind, str]] = {
+    CustomerKind.PRIVATE: "Private",
+    CustomerKind.BUSINESS: "Business",
+    CustomerKind.FLEET: "Fleet",
+    CustomerKind.AD_HOC: "Ad hoc",
+}
+INVOICED: Final[Mapping[Invoicing, str]] = {
+    Invoicing.PER_SESSION: "Each session",
+    Invoicing.PER_MONTH: "Each month",
+    Invoicing.ON_THRESHOLD: "From an amount on",
+}
+
+
+class CustomerPages(Controller):
+    """Customers, and one of them."""
+
+    path = "/customers"
+
+    @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
+    def listed(self, page: ThisPage) -> Response[str]:
+        """Show customers by their key."""
+        asked = page.address.of("q")
+        with page.console.reading() as connection:
+            inside = within(page, connection)
+            found, more = _found(page, connection, inside, asked)
+            subjects = [each.subject for each in found]
+            balances = customer_balances(connection, subjects, legal_entities=inside.legal_entities)
+        return page.show(
+            "customers/list.html.j2", listing=_listing(page, found, balances, more), asked=asked
+        )
+
+    @get("/{customer:str}", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
+    def one(self, page: ThisPage, customer: str) -> Response[str]:
+        """Show one customer, by its key or its subject id."""
+        return shown_customer(page, customer)
+
+
+def _found(
+    page: ConsolePage, connection: Connection[Any], inside: WithinReach, asked: str
+) -> tuple[Sequence[KnownCustomer], str]:
+    """Return customers of a page, and behind which the next ones are."""
+    after, found = page.address.of(AFTER), list[KnownCustomer]()
+    for _ in range(_LOOKS_MAX):
+        looked = list_customers(
+            connection, inside.declarations, page.now, prefix=asked, after=after, limit=PAGE + 1
+        )
+        found += [each for each in looked if _is_seen(connection, inside, each)]
+        if len(found) > PAGE:
+            return found[:PAGE], found[PAGE - 1].name
+        if len(looked) <= PAGE:
+            return found, ""
+        after = looked[-1].name
+    return found, after
+
+
+def _is_seen(connection: Connection[Any], inside: WithinReach, each: KnownCustomer) -> bool:
+    tokens = tokens_of(inside.declarations, each.subject)
+    return is_within(
+        connection,
+        each.subject,
+        tokens,
+        legal_entities=inside.legal_entities,
+        stays=inside.stays,
+    )
+
+
+def _listing(
+    page: ConsolePage,
+    found: Sequence[KnownCustomer],
+    balances: Sequence[CustomerBalance],
+    more: str,
+) -> Listing:
+    by_customer: defaultdict[str, list[CustomerBalance]] = defaultdict(list)
+    for balance in balances:
+        by_customer[balance.customer].append(balance)
+    return Listing(
+        caption=page.text("Customers"),
+        columns=_COLUMNS,
+        rows=[_row(page, each, by_customer[each.subject]) for each in found],
+        address=page.address,
+        empty=page.text("No customer's key begins like that."),
+        next_after=more,
+    )
+
+
+def _row(page: ConsolePage, each: KnownCustomer, balances: Sequence[CustomerBalance]) -> list[Cell]:
+    href = customer_link(each.name)
+    customer = each.declared
+    kind = page.text(KINDS[customer.kind]) if customer and customer.kind else ""
+
+    def sums(column: str) -> str:
+        found = defaultdict[str, int](int)
+        for balance in balances:
+            found[balance.currency] += getattr(balance, column)
+        language = page.words.language
+        return " + ".join(language.money(minor, unit) for unit, minor in found.items() if minor)
+
+    return [
+        Cell(each.name, href),
+        Cell(each.details.name if each.details else ""),
+        Cell(kind),
+        Cell(page.text(INVOICED[customer.invoicing]) if customer else ""),
+        Cell(sums("prepaid_minor"), href),
+        Cell(sums("open_minor"), href),
+        Cell(sums("to_invoice_minor"), href),
+    ]
