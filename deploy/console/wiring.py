@@ -26,6 +26,7 @@ from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.integrity.routes import ROUTES as INTEGRITY
 from projections.console.routes import console_router
 from projections.console.searching.routes import ROUTES as SEARCHING
+from projections.console.sessions.routes import ROUTES as SESSIONS
 from projections.console.side import ConsoleSide
 from projections.console.tariffs.routes import ROUTES as TARIFFS
 from projections.console.what_if.routes import ROUTES as WHAT_IF
@@ -38,6 +39,7 @@ ROOMS: Final[Sequence[type[Controller]]] = (
     *FLEET,
     *INTEGRITY,
     *SEARCHING,
+    *SESSIONS,
     *TARIFFS,
     *WHAT_IF,
     *WORK_LIST,
