@@ -49,10 +49,11 @@ def add(
         by: Who makes it (default: your login).
         folder: Where.
     """
+    from deploy.clock import SystemClock
     from ledger.users.access_tokens import make_token
 
     with opened(folder.settings()) as connection:
-        token = make_token(connection, name, scope, by=acting(by))
+        token = make_token(connection, name, scope, by=acting(by), at=SystemClock().now())
     if folder.json:
         print_json({"name": name, "scopes": sorted(set(scope)), "token": token})
     else:

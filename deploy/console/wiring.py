@@ -12,6 +12,7 @@ from litestar import Controller, Router
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from deploy.interface.access import Scope
 from deploy.interface.app import FOR_ANYBODY
 from deploy.running.turns import turn_beside
 from deploy.settings import Settings
@@ -114,7 +115,7 @@ def console_side(
     desk: OpenedDesk,
 ) -> ConsoleSide:
     """Return what pages have at hand."""
-    return ConsoleSide(dsn, pool, newest, now, desk)
+    return ConsoleSide(dsn, pool, newest, now, desk, scopes=tuple(Scope))
 
 
 def console_routes() -> Router:

@@ -25,6 +25,7 @@ from ledger.declared.store import load_declarations
 from ledger.desk.apply import declare_all
 from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
+from ledger.master_data.hours import WeeklyHours
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.partners.tokens import LOOK_UP, ToldToken, asked_about, told_token
 from ledger.persons.holders import token_holder
@@ -69,6 +70,13 @@ class PartnerGroupError(LedgerError):
     def __init__(self, party: str) -> None:
         self.party = party
         super().__init__(f"it is a token of {party}: by its word it charges, and it has no group")
+
+
+class UndeclaredTokenError(LedgerError):
+    """A token that nobody declared has no places and hours of its own."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody declared this token: let it charge, or block it, first")
 
 
 def let_token(
@@ -121,6 +129,36 @@ def let_token(
     if changes:
         declare_all(connection, changes, log=log, by=by, at=at, known=known)
     return _spelt(connection, entity.parent if entity else None)
+
+
+def place_token(
+    connection: Connection[Any],
+    subject: str,
+    sites: tuple[str, ...],
+    hours: tuple[WeeklyHours, ...],
+    *,
+    log: EventLog,
+    by: str,
+    at: datetime,
+    known: Declarations | None = None,
+) -> None:
+    """Let a declared token charge at *sites* alone (none: at all), within *hours* (none: always).
+
+    `subject`: its id; `known`: as of `let_token`.
+
+    Raises:
+        UndeclaredTokenError: If nobody declared it.
+        InvalidDeclarationError: If there is no such site.
+        NotCarriedError: If it is declared, and the log cannot take the markers now.
+    """
+    known = load_declarations(connection, known=known)
+    token = known.token(subject, at)
+    if token is None:
+        raise UndeclaredTokenError
+    entity = replace(token, sites=sites, hours=hours)
+    if entity != token:
+        change = Change(kind=Kind.TOKEN, key=subject, entity=entity, valid_from=at)
+        declare_all(connection, [change], log=log, by=by, at=at, known=known)
 
 
 def _subject(connection: Connection[Any], uid: str) -> str:

@@ -43,6 +43,7 @@ UPDATE subject SET spelt = asked.spelt
 FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (kind, name, spelt)
 WHERE (subject.kind, subject.name) = (asked.kind, asked.name) AND subject.spelt <> asked.spelt
 """
+_SPELT: LiteralString = "SELECT subject, spelt FROM subject WHERE subject = ANY (%s)"
 _NAMES: LiteralString = "SELECT subject, name FROM subject WHERE subject = ANY (%s)"
 # A secret is opened for the station that it is sent to, and never shown.
 KEYS: LiteralString = """
@@ -115,6 +116,11 @@ def find_or_make(
 def names_of(connection: Connection[Any], subjects: Iterable[str]) -> dict[str, str]:
     """Return the name behind each of *subjects* that was not erased."""
     return dict(connection.execute(_NAMES, (sorted(set(subjects)),)).fetchall())
+
+
+def spelt_names(connection: Connection[Any], subjects: Iterable[str]) -> dict[str, str]:
+    """Return how each of *subjects* that was not erased was first written, or declared."""
+    return dict(connection.execute(_SPELT, (sorted(set(subjects)),)).fetchall())
 
 
 def keys_of(connection: Connection[Any], subjects: Iterable[str]) -> dict[str, bytes]:

@@ -104,8 +104,8 @@ def make_token(
     with connection.transaction():
         if not connection.execute(_ADD, values).rowcount:
             raise AccessTokenExistsError(name)
-        if person is not None and at is not None:
-            note_change(connection, person, "token_made", {"token": name}, by=by, at=at)
+        if at is not None:
+            note_change(connection, person or by, "token_made", {"token": name}, by=by, at=at)
     return token
 
 
@@ -140,8 +140,8 @@ def revoke_token(
         row = connection.execute(_REVOKE, asked).fetchone()
         if row is None:
             raise NoAccessTokenError(name)
-        if row[0] is not None and at is not None:
-            note_change(connection, row[0], "token_revoked", {"token": name}, by=by, at=at)
+        if at is not None:
+            note_change(connection, row[0] or by, "token_revoked", {"token": name}, by=by, at=at)
 
 
 def end_token(connection: Connection[Any], token: str, at: datetime) -> None:

@@ -6,7 +6,7 @@ further than he does; the last administrator stays one. Changes come one after a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
@@ -31,6 +31,7 @@ from ledger.users.store import (
 from ledger.users.user import User
 
 FULL_NAME_MAX: Final = 120
+_ADMINISTRATOR: Final = Grant(Role.ADMINISTRATOR)
 EVERYWHERE: Final = Reach(is_everywhere=True)
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('wattledger users'))"
 _BLOCK: LiteralString = """
@@ -113,23 +114,52 @@ def change_grants(
     """Let *name* have these roles and no other, from the next page on.
 
     Raises:
+        LedgerError: As `give_and_take` does.
+    """
+    _regrant(connection, name, lambda _before: set(grants), giver, at)
+
+
+def give_and_take(
+    connection: Connection[Any],
+    name: str,
+    giver: Giver,
+    at: datetime,
+    *,
+    given: Collection[Grant] = (),
+    taken: Collection[Grant] = (),
+) -> None:
+    """Give *name* some roles and take others, whatever else somebody changes at this moment.
+
+    Raises:
         UnknownUserError: If there is no such account.
         OwnAccountError: If it is the giver's.
         OutOfReachError: If a role that is given or taken reaches further than the giver.
         UnfitGrantError: If a role is given at a site without its legal entity.
         LastAdministratorError: If nobody would be left.
     """
+    _regrant(connection, name, lambda before: (before | {*given}) - {*taken}, giver, at)
+
+
+def _regrant(
+    connection: Connection[Any],
+    name: str,
+    change: Callable[[set[Grant]], set[Grant]],
+    giver: Giver,
+    at: datetime,
+) -> None:
     with _in_turn(connection):
         standing = _governed(connection, name, giver, whole=False)
-        before, after = set(standing.user.grants), set(grants)
+        before = set(standing.user.grants)
+        after = change(before)
         _check_reach(giver, before ^ after)
         if before == after:
             return
         replace_grants(connection, name, after)
         connection.execute(_NEXT, (name,))
-        _check_somebody_left(connection)
-        change = {"before": sorted(before), "after": sorted(after)}
-        note_change(connection, name, "granted", change, by=giver.name, at=at)
+        if _ADMINISTRATOR in before - after:
+            _check_somebody_left(connection)
+        said = {"before": sorted(before), "after": sorted(after)}
+        note_change(connection, name, "granted", said, by=giver.name, at=at)
 
 
 def block_account(connection: Connection[Any], name: str, giver: Giver, at: datetime) -> None:
@@ -147,7 +177,8 @@ def block_account(connection: Connection[Any], name: str, giver: Giver, at: date
             return
         connection.execute(_BLOCK, (at, name))
         put_out(connection, name, at)
-        _check_somebody_left(connection)
+        if _ADMINISTRATOR in standing.user.grants:
+            _check_somebody_left(connection)
         note_change(connection, name, "blocked", {}, by=giver.name, at=at)
 
 

@@ -48,7 +48,7 @@ SELECT number, name, kind, change, changed_by, changed_at FROM user_change
 WHERE number < %(before)s AND (%(name)s::text IS NULL OR name = %(name)s)
 ORDER BY number DESC LIMIT %(limit)s
 """
-_NEWEST: Final = 2**63 - 1
+NEWEST: Final = 2**63 - 1
 
 
 class UserStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +159,7 @@ def list_changes(
     connection: Connection[Any],
     *,
     name: str | None = None,
-    before: int = _NEWEST,
+    before: int = NEWEST,
     limit: int = 50,
 ) -> list[UserChange]:
     """Return changes of accounts, the newest first, those before the number *before*."""

@@ -46,6 +46,8 @@ class ConsolePage(NamedTuple):
     signed_in: SignedIn | None
     is_part: bool
     said: str = ""
+    origin: str = ""
+    """Scheme and host by which this browser came, for links that are handed over."""
 
     @property
     def user(self) -> User:
@@ -127,6 +129,7 @@ def page_of(request: Request[Any, Any, Any]) -> ConsolePage:
         signed_in=signed_in,
         is_part=request.headers.get("hx-request") == "true",
         said=_said(request.cookies.get(_SAID, "")),
+        origin=f"{request.url.scheme}://{request.headers.get('host', '')}",
     )
 
 

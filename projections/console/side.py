@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,7 +73,7 @@ class IdentityProvider(Protocol):
 class ConsoleSide:
     """What pages have at hand. `is_secure`: browsers come by https, so cookies go that way alone.
 
-    `dsn`: for what opens connections of its own.
+    `dsn`: for what opens connections of its own; `scopes`: what a machine's token may be used for.
     """
 
     dsn: str
@@ -84,6 +84,7 @@ class ConsoleSide:
     is_secure: bool = False
     records: NewestRecords = field(default_factory=NewestRecords)
     provider: IdentityProvider | None = None
+    scopes: Sequence[str] = ()
 
     @contextmanager
     def reading(self) -> Iterator[Connection[Any]]:

@@ -8,7 +8,17 @@ from typing import Final
 from litestar import Controller
 
 from projections.console.access.coming import ComingController
+from projections.console.access.drivers import DriversController
+from projections.console.access.keys import KeysController
 from projections.console.access.linked import LinkedController
 from projections.console.access.me import MeController
+from projections.console.access.people import PeopleController
 
-ROUTES: Final[Sequence[type[Controller]]] = (ComingController, LinkedController, MeController)
+ROUTES: Final[Sequence[type[Controller]]] = (
+    ComingController,
+    LinkedController,
+    MeController,
+    PeopleController,
+    KeysController,
+    DriversController,
+)

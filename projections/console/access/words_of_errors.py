@@ -26,7 +26,13 @@ from ledger.users.own_account import FactorRequiredError, NotYourPasswordError
 from ledger.users.passwords import BusyError, WeakPasswordError
 from ledger.users.refusals import TooManyGuessesError
 from ledger.users.store import UserExistsError
+from projections.console.access.typed_hours import UnreadableHoursError
 from projections.console.page import ConsolePage
+
+
+class UnknownPremisesError(LedgerError):
+    """A role would hold where nothing is declared."""
+
 
 WORDS: Final[Mapping[type[LedgerError], str]] = {
     NotLetInError: "This name and this password do not belong together.",
@@ -45,6 +51,8 @@ WORDS: Final[Mapping[type[LedgerError], str]] = {
     UnfitGrantError: "A role at a site names the site's legal entity too.",
     UnfitNameError: "A name has 1 to 60 characters, a letter or digit among them.",
     UnknownRoleError: "This is no role.",
+    UnknownPremisesError: "There is no such legal entity, or no such site of it.",
+    UnreadableHoursError: "“{line}” says no hours: 06:00-22:00 MONDAY FRIDAY does.",
     UserExistsError: "There is an account of that name already, or one written nearly so.",
     BlockedAccountError: "This account is blocked. Unblock it first.",
     AccessTokenExistsError: "There is a token of that name already. Choose another name.",
@@ -58,4 +66,5 @@ def in_words(page: ConsolePage, error: LedgerError) -> str:
     words = WORDS.get(type(error))
     if words is None:
         return str(error)
-    return page.text(words, seconds=getattr(error, "seconds", 0))
+    parameters = {name: getattr(error, name, "") for name in ("line", "seconds")}
+    return page.text(words, **parameters)

@@ -17,7 +17,6 @@ from ledger.users.coming_in import (
     try_password,
 )
 from ledger.users.giving import (
-    Giver,
     add_account,
     block_account,
     link_account,
@@ -82,8 +81,7 @@ def test_whoever_is_refused_is_told_the_same(
     add_account(connection, User(name="bert", full_name="Bert"), GIVER, NOW)
     link = add_account(connection, User(name="carl", full_name="Carl"), GIVER, NOW)
     choose_password(connection, link, PASSWORD, NOW)
-    # Not the giver's last administrator: it is none.
-    connection.execute("UPDATE user_account SET blocked_at = now() WHERE name = 'carl'")
+    block_account(connection, "carl", GIVER, NOW)
 
     with pytest.raises(NotLetInError) as told:
         try_password(connection, name, password, HERE, NOW)
@@ -245,14 +243,7 @@ def test_what_changed_of_an_account_is_kept_with_its_person(
 ) -> None:
     key_of(connection)
     drop_factor(connection, anna, PASSWORD, HERE, NOW)
-    root = Giver("root")
-    with connection.transaction():
-        connection.execute(
-            "INSERT INTO user_account (name, letters, full_name, made_by, made_at)"
-            " VALUES ('chief', 'chief', 'Chief', 'x', now());"
-            "INSERT INTO user_grant (name, role) VALUES ('chief', 'administrator')"
-        )
-    block_account(connection, anna, root, NOW)
+    block_account(connection, anna, GIVER, NOW)
 
     assert [(each.kind, each.changed_by) for each in list_changes(connection, name=anna)] == [
         ("blocked", "root"),
