@@ -35,7 +35,14 @@ from projections.crediting.chosen import choices_of, credited_sessions, parts_of
 from projections.finding.documents import Behind, DocumentWish, find_document, find_documents
 from projections.invoice_list import ListedInvoice
 
-CREDITS: Final = wants(Scope.CREDIT)
+CREDITS: Final = wants(Scope.CREDIT) | {
+    "example": {
+        "invoice": "WL-2026-000017",
+        "lines": [3],
+        "reason": "the barrier was down",
+        "preview": True,
+    }
+}
 CHOSEN_MAX: Final = 1_000
 Number = Annotated[
     str,
@@ -121,12 +128,8 @@ class CreditWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     invoice: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
-    lines: Annotated[
-        list[Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]], msgspec.Meta(max_length=CHOSEN_MAX)
-    ] = []
-    sessions: Annotated[
-        list[Annotated[str, msgspec.Meta(max_length=1_000)]], msgspec.Meta(max_length=CHOSEN_MAX)
-    ] = []
+    lines: Annotated[list[int], msgspec.Meta(max_length=CHOSEN_MAX)] = []
+    sessions: Annotated[list[str], msgspec.Meta(max_length=CHOSEN_MAX)] = []
     preview: bool = False
 
 

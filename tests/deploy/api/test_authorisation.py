@@ -47,6 +47,7 @@ read GET /reservations/{}
 read GET /stations
 read GET /stations/{}
 read GET /stations/{}/files
+read GET /live/sessions/{}
 read GET /transactions
 read GET /transactions/{}
 command POST /stations/{}/calls
