@@ -215,19 +215,15 @@ class DocumentsController(Controller):
         )
         return _page(pool, wish, limit, cursor)
 
-    @get(
-        ["/invoices/{number:str}", "/credit-notes/{number:str}"],
-        opt=READS_BOOKS,
-        sync_to_thread=True,
-    )
-    def one(self, request: Asked, pool: Pool, number: Number) -> Document:
-        """Return an invoice or a credit note with its lines."""
-        with pool.connection() as connection:
-            found = find_document(connection, number)
-            missing = f"there is no document {number}"
-            check_reach(request, None if found is None else found.legal_entity, missing)
-            assert found is not None
-            return _document(found, show_invoice(connection, number))
+    @get("/invoices/{number:str}", opt=READS_BOOKS, sync_to_thread=True)
+    def invoice(self, request: Asked, pool: Pool, number: Number) -> Document:
+        """Return an invoice with its lines; a credit note has a number of the same kind."""
+        return _one(request, pool, number)
+
+    @get("/credit-notes/{number:str}", opt=READS_BOOKS, sync_to_thread=True)
+    def credit_note(self, request: Asked, pool: Pool, number: Number) -> Document:
+        """Return a credit note with its lines."""
+        return _one(request, pool, number)
 
     @post("/credit-notes", opt=CREDITS, status_code=HTTPStatus.OK, sync_to_thread=True)
     def credit(
@@ -255,6 +251,15 @@ class DocumentsController(Controller):
 
 
 ROUTES: Final[Sequence[type[Controller]]] = (DocumentsController,)
+
+
+def _one(request: Asked, pool: ConnectionPool[Any], number: str) -> Document:
+    with pool.connection() as connection:
+        found = find_document(connection, number)
+        missing = f"there is no document {number}"
+        check_reach(request, None if found is None else found.legal_entity, missing)
+        assert found is not None
+        return _document(found, show_invoice(connection, number))
 
 
 def _page(

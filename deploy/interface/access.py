@@ -51,7 +51,7 @@ class Scope(StrEnum):
     """Sessions with their prices, invoices, payments, customers, journal, reports."""
     CREDIT = "credit"
     """Giving back what stands on an invoice."""
-    MASTER_DATA = "master-data"
+    MASTER_DATA = "master_data"
     """What is declared of legal entities, sites, stations, customers and tokens."""
     DECLARE = "declare"
     """Declaring it."""

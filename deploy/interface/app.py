@@ -156,6 +156,7 @@ def _described() -> OpenAPIConfig:
             "and master data. docs/api.md has the conventions."
         ),
         path=_DOCUMENTS,
+        use_handler_docstrings=True,
         operation_id_creator=name_operation,
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         components=Components(

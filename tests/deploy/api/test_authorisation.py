@@ -34,7 +34,7 @@ MAY = {
     "tariffs": {F, P, R, A, X},
     "books": {F, A},
     "credit": {F},
-    "master-data": {O, A, X},
+    "master_data": {O, A, X},
     "declare": {X},
     "webhooks": {X},
 }
@@ -81,8 +81,8 @@ books GET /customers/{}/statement
 books GET /reports/trial-balance
 books GET /reports/energy-balance
 books GET /reports/months/{}
-master-data GET /master-data/{}
-master-data GET /master-data/{}/{}
+master_data GET /master-data/{}
+master_data GET /master-data/{}/{}
 declare PUT /master-data/{}/{}
 """
 ANYBODYS = {"/documents/{}", "/payments/stripe", "/schema", "/schema/{}", "/schema/openapi.json"}
