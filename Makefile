@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FOREIGN := .venv-ocpi
-SOURCES := tariffs ledger ingest projections roaming_ocpi deploy tests bench conftest.py
+SOURCES := tariffs ledger ingest projections roaming_ocpi deploy wattledger_client examples/app tests bench conftest.py
 DATA ?= data
 # Tests and `up` start hundreds of processes: each would compile again what none may keep.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test check fuzz faults outside mutants bench format lock clean help
+.PHONY: client demo up test check fuzz faults outside mutants bench format lock clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -66,6 +66,9 @@ bench: $(VENV)/.dev ## the measures; JSON=FILE also writes them
 format: $(VENV)/.dev ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+client: $(VENV)/.dev ## write the typed client anew, from the OpenAPI document
+	$(BIN)/python -m deploy.api.client_source
 
 lock: $(VENV)/.dev ## pin every dependency by hash
 	$(BIN)/python -m pip install --quiet uv

@@ -2,7 +2,15 @@
 
 from setuptools import find_packages, setup
 
-PACKAGES = ("tariffs", "ledger", "ingest", "projections", "roaming_ocpi", "deploy")
+PACKAGES = (
+    "tariffs",
+    "ledger",
+    "ingest",
+    "projections",
+    "roaming_ocpi",
+    "deploy",
+    "wattledger_client",
+)
 
 setup(
     packages=[

@@ -35,7 +35,14 @@ from projections.crediting.chosen import choices_of, credited_sessions, parts_of
 from projections.finding.documents import Behind, DocumentWish, find_document, find_documents
 from projections.invoice_list import ListedInvoice
 
-CREDITS: Final = wants(Scope.CREDIT)
+CREDITS: Final = wants(Scope.CREDIT) | {
+    "example": {
+        "invoice": "WL-2026-000017",
+        "lines": [3],
+        "reason": "the barrier was down",
+        "preview": True,
+    }
+}
 CHOSEN_MAX: Final = 1_000
 Number = Annotated[
     str,
@@ -121,12 +128,8 @@ class CreditWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     invoice: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
-    lines: Annotated[
-        list[Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]], msgspec.Meta(max_length=CHOSEN_MAX)
-    ] = []
-    sessions: Annotated[
-        list[Annotated[str, msgspec.Meta(max_length=1_000)]], msgspec.Meta(max_length=CHOSEN_MAX)
-    ] = []
+    lines: Annotated[list[int], msgspec.Meta(max_length=CHOSEN_MAX)] = []
+    sessions: Annotated[list[str], msgspec.Meta(max_length=CHOSEN_MAX)] = []
     preview: bool = False
 
 
@@ -212,19 +215,15 @@ class DocumentsController(Controller):
         )
         return _page(pool, wish, limit, cursor)
 
-    @get(
-        ["/invoices/{number:str}", "/credit-notes/{number:str}"],
-        opt=READS_BOOKS,
-        sync_to_thread=True,
-    )
-    def one(self, request: Asked, pool: Pool, number: Number) -> Document:
-        """Return an invoice or a credit note with its lines."""
-        with pool.connection() as connection:
-            found = find_document(connection, number)
-            missing = f"there is no document {number}"
-            check_reach(request, None if found is None else found.legal_entity, missing)
-            assert found is not None
-            return _document(found, show_invoice(connection, number))
+    @get("/invoices/{number:str}", opt=READS_BOOKS, sync_to_thread=True)
+    def invoice(self, request: Asked, pool: Pool, number: Number) -> Document:
+        """Return an invoice with its lines; a credit note has a number of the same kind."""
+        return _one(request, pool, number)
+
+    @get("/credit-notes/{number:str}", opt=READS_BOOKS, sync_to_thread=True)
+    def credit_note(self, request: Asked, pool: Pool, number: Number) -> Document:
+        """Return a credit note with its lines."""
+        return _one(request, pool, number)
 
     @post("/credit-notes", opt=CREDITS, status_code=HTTPStatus.OK, sync_to_thread=True)
     def credit(
@@ -252,6 +251,15 @@ class DocumentsController(Controller):
 
 
 ROUTES: Final[Sequence[type[Controller]]] = (DocumentsController,)
+
+
+def _one(request: Asked, pool: ConnectionPool[Any], number: str) -> Document:
+    with pool.connection() as connection:
+        found = find_document(connection, number)
+        missing = f"there is no document {number}"
+        check_reach(request, None if found is None else found.legal_entity, missing)
+        assert found is not None
+        return _document(found, show_invoice(connection, number))
 
 
 def _page(

@@ -20,7 +20,7 @@ from ledger.desk.closing.legal_entity import the_legal_entity
 from projections.finding.entries import BehindEntry, EntryWish, find_entries
 from projections.journal.entries import BookedEntry
 
-MONTH: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+MONTH: Final = r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])$"
 Month = Annotated[
     str | None,
     QueryParameter(pattern=MONTH, description="In whose books it stands: 2026-03"),

@@ -18,7 +18,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, PathParameter
 from psycopg import Connection
 
 from deploy.api.conventions.entity_tags import is_known
-from deploy.api.conventions.moments import Moment, with_zone
+from deploy.api.conventions.moments import Moment, moment_in
 from deploy.api.conventions.within import Asked
 from deploy.document_means import InstalledMeans
 from deploy.interface.access import Scope
@@ -33,7 +33,15 @@ from ledger.log.event_log import EventLog
 from projections.finding.declared import DeclaredThing, declared_thing, declared_things
 
 READS: Final = {"scope": Scope.MASTER_DATA.value}
-DECLARES: Final = {"scope": Scope.DECLARE.value}
+DECLARES: Final = {
+    "scope": Scope.DECLARE.value,
+    "example": {
+        "time_zone": "Europe/Berlin",
+        "country": "DE",
+        "legal_entity": "watt",
+        "currency": "EUR",
+    },
+}
 Section = Literal[
     "legal_entities", "sites", "stations", "customers", "tokens", "partners", "policy"
 ]
@@ -80,7 +88,12 @@ class MasterDataController(Controller):
 
     tags = ("master data",)
 
-    @get("/master-data/{section:str}", opt=READS, sync_to_thread=True)
+    @get(
+        "/master-data/{section:str}",
+        opt=READS,
+        operation_id="list_master_data",
+        sync_to_thread=True,
+    )
     def listed(
         self,
         pool: Pool,
@@ -135,10 +148,10 @@ class MasterDataController(Controller):
 
         What is declared already is changed only under its tag.
         """
-        with_zone(valid_from)
         assert data is not None
         by, body = request.user.name, await request.body()
-        file = _file(section, key, body, valid_from)
+        since = moment_in(valid_from)
+        file = _file(section, key, body, since)
 
         def done(connection: Connection[Any], log: EventLog, at: datetime) -> DeclaredThing | None:
             # Until the end: of two who change the same version, the second one sees the first's.
@@ -151,7 +164,7 @@ class MasterDataController(Controller):
                     connection, [(file, "body")], log=log, by=by, at=at, means=InstalledMeans()
                 )
                 known = load_declarations(connection, known=known)
-                holds_at = max(at, valid_from or at)
+                holds_at = max(at, since or at)
                 return declared_thing(connection, known, SECTIONS[section], key, holds_at)
             finally:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

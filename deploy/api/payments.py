@@ -13,7 +13,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 
 from deploy.api.conventions.amounts import amount_text
-from deploy.api.conventions.moments import Moment, with_zone
+from deploy.api.conventions.moments import Moment, moment_in
 from deploy.api.conventions.within import READS_BOOKS, Asked, check_reach, one_legal_entity
 from deploy.api.documents import customer_subject
 from deploy.interface.books import Pool, Text
@@ -112,14 +112,13 @@ def payment_filter(
     is_unmatched: Annotated[bool, QueryParameter(name="unmatched")] = False,  # noqa: FBT002 - a query's
 ) -> MovementFilter:
     """Return which payments a query asks for; the customer by its key."""
-    with_zone(happened_from, happened_until)
     return MovementFilter(
         party=customer,
         document=document,
         kind=None if kind is None else kind.value,
         source=source,
-        since=happened_from,
-        until=happened_until,
+        since=moment_in(happened_from),
+        until=moment_in(happened_until),
         is_unmatched=is_unmatched,
     )
 

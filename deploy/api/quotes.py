@@ -128,6 +128,14 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     explanation: str
 
 
+EXAMPLE: Final = {
+    "station": "CS-001",
+    "starts_at": "2026-03-02T17:00:00Z",
+    "ends_at": "2026-03-02T18:00:00Z",
+    "energy_wh": "10000",
+}
+
+
 class QuotesController(Controller):
     """What a charge would cost."""
 
@@ -135,7 +143,7 @@ class QuotesController(Controller):
 
     @post(
         "/price-quotes",
-        opt=wants(Scope.TARIFFS) | {"changes": False},
+        opt=wants(Scope.TARIFFS) | {"changes": False, "example": EXAMPLE},
         status_code=HTTPStatus.OK,
         sync_to_thread=True,
     )

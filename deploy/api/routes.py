@@ -10,6 +10,7 @@ from litestar import Controller
 from deploy.api.customers import ROUTES as CUSTOMER_ROUTES
 from deploy.api.documents import ROUTES as DOCUMENT_ROUTES
 from deploy.api.journal import ROUTES as JOURNAL_ROUTES
+from deploy.api.live import ROUTES as LIVE_ROUTES
 from deploy.api.master_data import ROUTES as MASTER_DATA_ROUTES
 from deploy.api.payments import ROUTES as PAYMENT_ROUTES
 from deploy.api.quotes import ROUTES as QUOTE_ROUTES
@@ -19,6 +20,7 @@ from deploy.api.tariffs import ROUTES as TARIFF_ROUTES
 
 API_ROUTES: Final[Sequence[type[Controller]]] = (
     *SESSION_ROUTES,
+    *LIVE_ROUTES,
     *DOCUMENT_ROUTES,
     *TARIFF_ROUTES,
     *QUOTE_ROUTES,

@@ -15,7 +15,7 @@ from litestar.params import PathParameter, QueryParameter
 from psycopg import Connection
 
 from deploy.api.conventions.amounts import TaxedAmount, amounts_of
-from deploy.api.conventions.moments import Moment, with_zone
+from deploy.api.conventions.moments import Moment, moment_in
 from deploy.api.conventions.within import READS_BOOKS, Asked, reach_in
 from deploy.interface.books import Newest, Pool, Text, subject_of
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
@@ -140,9 +140,11 @@ def session_filter(
     begun_until: Moment = None,
 ) -> SessionFilter:
     """Return which sessions a query asks for."""
-    with_zone(begun_from, begun_until)
     wish = SessionWish(
-        state=is_in, station_id=station, begun_from=begun_from, begun_until=begun_until
+        state=is_in,
+        station_id=station,
+        begun_from=moment_in(begun_from),
+        begun_until=moment_in(begun_until),
     )
     return SessionFilter(wish, token, site)
 
@@ -228,11 +230,12 @@ def _columns(session: SessionSummary) -> dict[str, Any]:
         "ended_at": session.ended_at,
         "stop_reason": session.stop_reason,
         "energy_wh": session.energy_wh,
-        "cost": _cost(cost),
+        "cost": session_amounts(cost),
     }
 
 
-def _cost(cost: SessionCost | None) -> SessionAmounts | None:
+def session_amounts(cost: SessionCost | None) -> SessionAmounts | None:
+    """Return what a session costs as texts; None where it has no price."""
     if cost is None or cost.currency is None:
         return None
     amounts = amounts_of(cost.net_minor or 0, cost.tax_minor or 0, cost.currency)

@@ -16,6 +16,10 @@ import psycopg
 from ledger.users.roles import Grant, Permission, Reach, Role
 from ledger.users.user import User
 
+SCHEME: Final = "Bearer"
+"""The scheme of HTTP by which a token comes."""
+ANYBODY: Final = "anybody"
+"""The scope of a route that wants no token: what it gives away, its address guards."""
 _FIND: LiteralString = """
 SELECT digest, token.name, scopes, person, full_name, language, theme
 FROM access_token AS token LEFT JOIN user_account AS account ON account.name = person
@@ -47,7 +51,7 @@ class Scope(StrEnum):
     """Sessions with their prices, invoices, payments, customers, journal, reports."""
     CREDIT = "credit"
     """Giving back what stands on an invoice."""
-    MASTER_DATA = "master-data"
+    MASTER_DATA = "master_data"
     """What is declared of legal entities, sites, stations, customers and tokens."""
     DECLARE = "declare"
     """Declaring it."""

@@ -27,8 +27,13 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from deploy.interface.access import PERMISSION_OF, Bearer, Scope
-from deploy.interface.description import complete, describe_partners
+from deploy.interface.access import ANYBODY, PERMISSION_OF, SCHEME, Bearer, Scope
+from deploy.interface.description import (
+    complete,
+    describe_access,
+    describe_partners,
+    name_operation,
+)
 from deploy.interface.problems import answer_problem
 from ledger.shapes import build_shapes
 from ledger.users.access_tokens import digest_of
@@ -40,12 +45,9 @@ _DOCUMENTS: Final = "/schema"
 DOCUMENT: Final = f"{_DOCUMENTS}/openapi.json"
 """Where the interface describes itself; whoever asks for that needs no token."""
 BODY_MAX: Final = 1 << 20
-ANYBODY: Final = "anybody"
-"""The scope of a route that wants no token: what it gives away, its address guards."""
 _OPEN: Final = "exclude_from_auth"
 FOR_ANYBODY: Final = {"scope": ANYBODY, _OPEN: True}
-_SCHEME: Final = "Bearer"
-_AUTHENTICATE: Final = {"WWW-Authenticate": _SCHEME}
+_AUTHENTICATE: Final = {"WWW-Authenticate": SCHEME}
 
 
 class BearerMiddleware(AbstractAuthenticationMiddleware):
@@ -64,7 +66,7 @@ class BearerMiddleware(AbstractAuthenticationMiddleware):
             NotAuthorizedException: If no token came, or one of nobody.
         """
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-        if scheme.casefold() != _SCHEME.casefold() or not token:
+        if scheme.casefold() != SCHEME.casefold() or not token:
             message = "a token is wanted: Authorization: Bearer TOKEN (wattledger access add)"
             raise NotAuthorizedException(message, headers=_AUTHENTICATE)
         bearer = await self._find(digest_of(token.strip()))
@@ -83,14 +85,18 @@ def check_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     wanted = handler.opt.get("scope")
     if wanted == ANYBODY:
         return
-    bearer: Bearer = connection.user
-    if wanted not in list(Scope) or not bearer.may(Scope(wanted)):
-        permission = PERMISSION_OF[Scope(wanted)] if wanted in list(Scope) else None
-        message = f"this token has not the scope {wanted}"
-        if bearer.person is not None:
-            message = f"your roles do not include {permission}: an administrator gives roles"
+    if wanted not in list(Scope):
+        # Also where nobody was asked who he is (OPTIONS).
+        message = "no token opens this"
         raise PermissionDeniedException(message)
-    if not bearer.reach(Scope(wanted)).is_everywhere and not handler.opt.get("is_cut"):
+    scope, bearer = Scope(wanted), connection.user
+    if not bearer.may(scope):
+        message = f"this token has not the scope {scope}"
+        if bearer.person is not None:
+            needed = PERMISSION_OF[scope]
+            message = f"your roles do not include {needed}: an administrator gives roles"
+        raise PermissionDeniedException(message)
+    if not bearer.reach(scope).is_everywhere and not handler.opt.get("is_cut"):
         message = "your role holds at some legal entities or sites, and this is about all of them"
         raise PermissionDeniedException(message)
 
@@ -135,6 +141,7 @@ def build_app(
     )
     build_shapes()  # routes read in threads
     complete(app.openapi_schema)
+    describe_access(app)
     if partners is not None:
         describe_partners(app.openapi_schema, partners)
     return app
@@ -144,13 +151,18 @@ def _described() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Wattledger",
         version="1",
-        description="Stations, calls to them, and what was charged.",
+        description=(
+            "Stations, calls to them, what was charged and what it cost, documents, money, books "
+            "and master data. docs/api.md has the conventions."
+        ),
         path=_DOCUMENTS,
+        use_handler_docstrings=True,
+        operation_id_creator=name_operation,
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         components=Components(
-            security_schemes={_SCHEME: SecurityScheme(type="http", scheme=_SCHEME.lower())}
+            security_schemes={SCHEME: SecurityScheme(type="http", scheme=SCHEME.lower())}
         ),
-        security=[{_SCHEME: []}],
+        security=[{SCHEME: []}],
     )
 
 

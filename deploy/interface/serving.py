@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from deploy.api.conventions.entity_tags import EntityTags
 from deploy.api.conventions.once import OnceMiddleware
+from deploy.api.live import LiveSessions
 from deploy.api.routes import API_ROUTES
 from deploy.console.jobs import running_jobs
 from deploy.console.wiring import OpenedDesk, console_routes, console_side
@@ -186,8 +187,8 @@ def interface_app(
     console_desk = OpenedDesk(dsn, open_log, payments.settings)
     side = console_side(dsn, pages_pool, newest, clock.now, console_desk)
     ends = [each.close for each in (directory, subjects, commands, desk, profiles, bearers)]
-    closes = (pool.close, pages_pool.close, declaring.close, console_desk.close, visit_desk.close)
-
+    live = LiveSessions(pool, newest)
+    closes = [e.close for e in (*pools, declaring, console_desk, visit_desk, live)]
     return build_app(
         CONTROLLERS,
         find=bearers.ask,
@@ -196,6 +197,7 @@ def interface_app(
             "commands": commands,
             "declaring": declaring,
             "desk": desk,
+            "live": live,
             "newest": newest,
             "payments": payments,
             "pool": pool,

@@ -27,15 +27,13 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from psycopg_pool import ConnectionPool
 
 from deploy.interface.access import Bearer
+from deploy.interface.description import CHANGES, KEY_HEADER, KEY_PATTERN
 from deploy.interface.problems import MEDIA_TYPE, HttpProblem
 from ledger.persons.sealing import Subject, seal_bytes, unseal_bytes
 
-HEADER: Final = "Idempotency-Key"
-KEY_PATTERN: Final = "^[!-~]{1,200}$"
 WAIT_SECONDS: Final = 10.0
 BEING_DONE: Final = timedelta(minutes=2)
 """Who began longer ago than that, and has no answer, was cut off."""
-_CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NOT_KEPT: Final = frozenset({401, 403, 408, 413, 429})
 _LOOK_SECONDS: Final = 0.1
 _FAILED: Final = 500
@@ -87,7 +85,7 @@ class OnceMiddleware:
             await self._app(scope, receive, send)
             return
         if not re.match(KEY_PATTERN, key):
-            why = f"{HEADER} has 1 to 200 visible ASCII characters"
+            why = f"{KEY_HEADER} has 1 to 200 visible ASCII characters"
             await _send(send, _problem(HTTPStatus.BAD_REQUEST, "bad_idempotency_key", why))
             return
         body = await _whole(receive, self._body_max)
@@ -173,9 +171,9 @@ class OnceMiddleware:
 
 def _key_in(scope: HTTPScope) -> str | None:
     """Return the key that a request to change something brings."""
-    if scope["method"] not in _CHANGES or not isinstance(scope.get("user"), Bearer):
+    if scope["method"] not in CHANGES or not isinstance(scope.get("user"), Bearer):
         return None
-    wanted = HEADER.lower().encode()
+    wanted = KEY_HEADER.lower().encode()
     found = [value for name, value in scope["headers"] if name.lower() == wanted]
     return b",".join(found).decode("latin-1") if found else None
 

@@ -34,7 +34,7 @@ MAY = {
     "tariffs": {F, P, R, A, X},
     "books": {F, A},
     "credit": {F},
-    "master-data": {O, A, X},
+    "master_data": {O, A, X},
     "declare": {X},
     "webhooks": {X},
 }
@@ -47,6 +47,7 @@ read GET /reservations/{}
 read GET /stations
 read GET /stations/{}
 read GET /stations/{}/files
+read GET /live/sessions/{}
 read GET /transactions
 read GET /transactions/{}
 command POST /stations/{}/calls
@@ -80,8 +81,8 @@ books GET /customers/{}/statement
 books GET /reports/trial-balance
 books GET /reports/energy-balance
 books GET /reports/months/{}
-master-data GET /master-data/{}
-master-data GET /master-data/{}/{}
+master_data GET /master-data/{}
+master_data GET /master-data/{}/{}
 declare PUT /master-data/{}/{}
 """
 ANYBODYS = {"/documents/{}", "/payments/stripe", "/schema", "/schema/{}", "/schema/openapi.json"}

@@ -12,7 +12,15 @@ import pytest
 
 from tests.tree import ROOT
 
-PACKAGES = ("tariffs", "ledger", "ingest", "projections", "roaming_ocpi", "deploy")
+PACKAGES = (
+    "tariffs",
+    "ledger",
+    "ingest",
+    "projections",
+    "roaming_ocpi",
+    "deploy",
+    "wattledger_client",
+)
 SOURCES = (*PACKAGES, "examples", "pyproject.toml", "setup.py", "README.md", "LICENSE")
 DEMO = ("demo", "--stations", "9", "--days", "2")
 SHOW_ORIGINS = """

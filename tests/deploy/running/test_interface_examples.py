@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -18,7 +17,8 @@ from websockets.typing import Subprotocol
 
 from deploy.interface.access import Scope
 from tests.deploy.observing.free_ports import free_base
-from tests.deploy.running_wattledger import PROGRAM, Wattledger
+from tests.deploy.running.interface_process import interface
+from tests.deploy.running_wattledger import Wattledger
 from tests.tree import ROOT
 
 DOCUMENT = (ROOT / "docs/api.md").read_text("utf-8")
@@ -51,26 +51,6 @@ vat: 19 %
 elements:
   - energy: 0.40 per kWh
 """
-
-
-@contextmanager
-def interface(wattledger: Wattledger) -> Iterator[str]:
-    """Run the interface on a free port; yield its address, and end it as Ctrl-C does."""
-    process = subprocess.Popen(
-        [*PROGRAM, "run", "interface", "--port", "0", "--data", str(wattledger.data)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**wattledger.environment, "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    try:
-        found = re.search(r"http://[\w.]+:\d+", process.stdout.readline())
-        assert found is not None
-        yield found[0]
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-    assert process.returncode == 0
 
 
 @contextmanager
