@@ -39,7 +39,7 @@ _PAY_LESS: Final = {
 }
 
 
-class Bar(NamedTuple):
+class SpreadBar(NamedTuple):
     """One step of the spread, in the picture and in its table."""
 
     x: int
@@ -66,7 +66,7 @@ class AnswerView(NamedTuple):
     before_taxes: tuple[str, str]
     energy: str
     tone: str
-    bars: Sequence[Bar]
+    bars: Sequence[SpreadBar]
     spread: Listing
     months: Listing
     signs: Listing
@@ -146,14 +146,14 @@ class _Shown:
         kwh = decimal_of_ratio(change.energy_milli_wh, _MILLI_WH_PER_KWH)
         return f"{self._language.number(kwh, digits_max=1)} kWh"
 
-    def bars(self, spread: Sequence[BilledChange]) -> Sequence[Bar]:
+    def bars(self, spread: Sequence[BilledChange]) -> Sequence[SpreadBar]:
         most = max((each.sessions for each in spread), default=0) or 1
         width = (WIDTH - 2 * _LEFT) // len(STEPS)
         found = []
         for number, (step, change) in enumerate(zip(STEPS, spread, strict=True)):
             height = -(-change.sessions * _TALL // most)
             found.append(
-                Bar(
+                SpreadBar(
                     x=_LEFT + number * width + _GAP // 2,
                     y=_FLOOR - height,
                     width=width - _GAP,
@@ -190,7 +190,7 @@ class _Shown:
         """Return an amount without its currency: below a bar there is no more room."""
         return self._language.number(money_of_minor(minor, self._currency).amount)
 
-    def spread(self, bars: Sequence[Bar]) -> Listing:
+    def spread(self, bars: Sequence[SpreadBar]) -> Listing:
         rows = [
             (Cell(each.text), *self._figures(each.change)) for each in bars if each.change.sessions
         ]

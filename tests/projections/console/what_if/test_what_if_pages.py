@@ -15,6 +15,9 @@ import httpx
 import pytest
 
 from ledger.database import connect
+from ledger.declared.store import load_declarations
+from ledger.desk.apply import apply_files
+from ledger.log.postgres import PostgresEventLog
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.users.roles import Grant, Role
