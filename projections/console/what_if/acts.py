@@ -42,7 +42,7 @@ class StartDayError(LedgerError):
         super().__init__(f"{given!r} is no day: write it as 2026-04-01, with one of the time zones")
 
 
-class LongReasonError(LedgerError):
+class ApprovalReasonError(LedgerError):
     """A reason is for people to read."""
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ def _proposed(
 def _reason(data: dict[str, str]) -> str:
     reason = data.get("reason", "").strip()
     if len(reason) > REASON_MAX:
-        raise LongReasonError
+        raise ApprovalReasonError
     return reason
 
 

@@ -14,7 +14,7 @@ from ledger.users.roles import Permission
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.what_if.seen import SeenJob
-from projections.what_if.answer import RankedChanges, WhatIfAnswer
+from projections.what_if.answer import TOP, RankedChanges, WhatIfAnswer
 from tariffs.quantities import decimal_of_ratio, money_of_minor, round_ratio
 from tariffs.simulate.simulation import BilledChange, SessionChange
 from tariffs.simulate.spread import STEPS, SpreadStep
@@ -26,9 +26,20 @@ _FLOOR: Final = 190
 _TALL: Final = 165
 _GAP: Final = 4
 _MILLI_WH_PER_KWH: Final = 1_000_000
+_FEW: Final = 12
+_PAY_MORE: Final = {
+    "Customer": "Customers who pay more",
+    "Station": "Stations that become dearer",
+    "Site": "Sites that become dearer",
+}
+_PAY_LESS: Final = {
+    "Customer": "Customers who pay less",
+    "Station": "Stations that become cheaper",
+    "Site": "Sites that become cheaper",
+}
 
 
-class Bar(NamedTuple):
+class SpreadBar(NamedTuple):
     """One step of the spread, in the picture and in its table."""
 
     x: int
@@ -42,7 +53,11 @@ class Bar(NamedTuple):
 
 
 class AnswerView(NamedTuple):
-    """What the template shows; `lists` are the winners and losers, each pair side by side."""
+    """What the template shows.
+
+    `lists` are the losers and winners of each kind; `more`: the address of this page with longer
+    ones, "" where they are as long as they are kept.
+    """
 
     old: str
     new: str
@@ -51,11 +66,12 @@ class AnswerView(NamedTuple):
     before_taxes: tuple[str, str]
     energy: str
     tone: str
-    bars: Sequence[Bar]
+    bars: Sequence[SpreadBar]
     spread: Listing
     months: Listing
     signs: Listing
-    lists: Sequence[tuple[Listing, Listing]]
+    lists: Sequence[Listing]
+    more: str
     unread: Listing
 
 
@@ -67,9 +83,9 @@ def answer_view(
     total = answer.total
     bars = shown.bars(answer.spread)
     kinds = (
-        ("customer", "Customers", answer.customers),
-        ("station", "Stations", answer.stations),
-        ("site", "Sites", answer.sites),
+        ("Customer", answer.customers),
+        ("Station", answer.stations),
+        ("Site", answer.sites),
     )
     return AnswerView(
         old=shown.money(total.old_minor),
@@ -84,12 +100,11 @@ def answer_view(
         months=shown.changes("By month", "Month (UTC)", answer.months),
         signs=shown.signs(answer),
         lists=(
-            (
-                shown.sessions(seen, "Sessions that become cheaper", answer.cheaper_sessions),
-                shown.sessions(seen, "Sessions that become dearer", answer.dearer_sessions),
-            ),
-            *(shown.ranked(kind, title, ranked) for kind, title, ranked in kinds),
+            shown.sessions(seen, "Sessions that become dearer", answer.dearer_sessions),
+            shown.sessions(seen, "Sessions that become cheaper", answer.cheaper_sessions),
+            *(each for kind, ranked in kinds for each in shown.ranked(kind, ranked)),
         ),
+        more="" if shown.top >= TOP else page.address.with_(top=str(TOP)) + "#losers",
         unread=shown.unread(answer),
     )
 
@@ -111,6 +126,7 @@ class _Shown:
     def __init__(self, page: ConsolePage, currency: str, names: Mapping[str, str]) -> None:
         self._page, self._currency, self._names = page, currency, names
         self._language = page.words.language
+        self.top = TOP if page.address.of("top") == str(TOP) else _FEW
 
     def money(self, minor: int) -> str:
         return self._language.money(minor, self._currency)
@@ -130,14 +146,14 @@ class _Shown:
         kwh = decimal_of_ratio(change.energy_milli_wh, _MILLI_WH_PER_KWH)
         return f"{self._language.number(kwh, digits_max=1)} kWh"
 
-    def bars(self, spread: Sequence[BilledChange]) -> Sequence[Bar]:
+    def bars(self, spread: Sequence[BilledChange]) -> Sequence[SpreadBar]:
         most = max((each.sessions for each in spread), default=0) or 1
         width = (WIDTH - 2 * _LEFT) // len(STEPS)
         found = []
         for number, (step, change) in enumerate(zip(STEPS, spread, strict=True)):
             height = -(-change.sessions * _TALL // most)
             found.append(
-                Bar(
+                SpreadBar(
                     x=_LEFT + number * width + _GAP // 2,
                     y=_FLOOR - height,
                     width=width - _GAP,
@@ -174,7 +190,7 @@ class _Shown:
         """Return an amount without its currency: below a bar there is no more room."""
         return self._language.number(money_of_minor(minor, self._currency).amount)
 
-    def spread(self, bars: Sequence[Bar]) -> Listing:
+    def spread(self, bars: Sequence[SpreadBar]) -> Listing:
         rows = [
             (Cell(each.text), *self._figures(each.change)) for each in bars if each.change.sessions
         ]
@@ -193,21 +209,15 @@ class _Shown:
         rows = [(Cell(name), *self._figures(each)) for name, each in named if each.sessions]
         return self._listing("Free before or after", "Sessions that", rows)
 
-    def ranked(self, kind: str, title: str, ranked: RankedChanges) -> tuple[Listing, Listing]:
-        captions = {
-            "Customers": ("Customers who pay less", "Customers who pay more"),
-            "Stations": ("Stations that become cheaper", "Stations that become dearer"),
-            "Sites": ("Sites that become cheaper", "Sites that become dearer"),
-        }[title]
-        cheaper, dearer = (
-            self._listing(
-                caption,
-                kind.title(),
-                [(self._named(each.name), *self._figures(each)) for each in changes],
-            )
-            for caption, changes in zip(captions, (ranked.winners, ranked.losers), strict=True)
+    def ranked(self, kind: str, ranked: RankedChanges) -> tuple[Listing, Listing]:
+        return (
+            self._ranked(kind, _PAY_MORE[kind], ranked.losers),
+            self._ranked(kind, _PAY_LESS[kind], ranked.winners),
         )
-        return cheaper, dearer
+
+    def _ranked(self, kind: str, caption: str, changes: Sequence[BilledChange]) -> Listing:
+        rows = [(self._named(each.name), *self._figures(each)) for each in changes[: self.top]]
+        return self._listing(caption, kind, rows)
 
     def _named(self, name: str) -> Cell:
         said = self._names.get(name, name) or self._page.text("(nobody)")
@@ -225,7 +235,7 @@ class _Shown:
                 Cell(self.money(each.new_minor)),
                 Cell(self.signed(each.difference_minor), tone=_tone(each.difference_minor)),
             )
-            for each in changes
+            for each in changes[: self.top]
         ]
         columns = (
             Column("session", "Session"),

@@ -15,6 +15,9 @@ import httpx
 import pytest
 
 from ledger.database import connect
+from ledger.declared.store import load_declarations
+from ledger.desk.apply import apply_files
+from ledger.log.postgres import PostgresEventLog
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.users.roles import Grant, Role
@@ -120,3 +123,179 @@ def test_totals_before_are_what_the_books_say_and_each_session_is_in_the_file(
     assert f"{new // 100:,}.{new % 100:02}" in page
     assert "0.59 EUR/kWh" in drill
     assert "0.69 EUR/kWh" in drill
+
+
+def declare(dsn: str, at: datetime, text: str) -> None:
+    with connect(dsn) as connection, PostgresEventLog(dsn) as log:
+        apply_files(connection, [(text, "policy.yaml")], log=log, by="root", at=at)
+
+
+def test_a_price_that_moves_too_much_is_approved_by_a_second_person_with_a_reason(
+    console: ServedConsole, at: datetime
+) -> None:
+    month = month_of(console.dsn)
+    declare(console.dsn, at, f"{GATE} variance_percent: 2, variance_session: 0.50}}\n")
+    with console.client("mara", MARA) as mara, console.client("theo", MARA) as theo:
+        draft = kept(mara, DEARER)
+        place = tried(mara, draft, (month, month))
+        said = mara.get(place).text
+        answer = send(
+            mara, f"/console/what-if/drafts/{draft}/propose", day="2026-12-01", zone="Europe/Berlin"
+        )
+        assert answer.status_code == 303, answer.text
+        record = re.search(r'name="record" value="(\d+)"', theo.get(place).text)
+        assert record is not None
+        asked = {"record": record[1], "job": place.rpartition("/")[2]}
+        approve = f"/console/what-if/drafts/{draft}/approve"
+        own = send(mara, approve, **asked, reason="because")
+        silent = send(theo, approve, **asked)
+        other = send(theo, approve, **{**asked, "record": "999"}, reason="because")
+        done = send(theo, approve, **asked, reason="energy became dearer")
+        shown = theo.get(done.headers["location"]).text
+
+    assert "revenue moves by +" in said
+    assert "a session becomes dearer by" in said
+    assert (own.status_code, silent.status_code, other.status_code) == (409, 409, 409)
+    assert "was asked for by mara" in own.text
+    assert "is approved only with a reason: revenue moves by" in silent.text
+    assert "somebody else has just changed the record" in other.text
+    assert "Proposed by mara, approved by theo." in shown
+    assert "energy became dearer" in shown
+    with connect(console.dsn) as connection:
+        known = load_declarations(connection)
+    starts = datetime.fromisoformat("2026-11-30T23:00:00+00:00")
+    held = known.tariff("time-of-use", starts)
+    assert held is not None
+    prices = [each.price_components[0].price for each in held.tariff.elements]
+    assert "0.69" in map(str, prices)
+
+
+def test_a_price_nobody_tried_out_needs_a_reason_too(console: ServedConsole, at: datetime) -> None:
+    declare(console.dsn, at, f"{GATE} variance_percent: 50}}\n")
+    month = month_of(console.dsn)
+    with console.client("mara", MARA) as mara, console.client("theo", MARA) as theo:
+        draft = kept(mara, DEARER)
+        page = f"/console/what-if/drafts/{draft}"
+        send(mara, f"{page}/propose", day="2026-12-01", zone="Europe/Berlin")
+        record = re.search(r'name="record" value="(\d+)"', theo.get(page).text)
+        assert record is not None
+        refused = send(theo, f"{page}/approve", record=record[1])
+        # A month, or a site, at which nothing was charged says nothing.
+        quiet = theo.get(tried(theo, draft, ("2020-01", "2020-02"))).text
+        still = send(theo, f"{page}/approve", record=record[1])
+        tried(theo, draft, (month, month))
+        done = send(theo, f"{page}/approve", record=record[1])
+
+    assert "nobody tried out" in refused.text
+    assert "No session of these months took part" in quiet
+    assert still.status_code == 409
+    assert done.status_code == 303, done.text
+
+
+REFUSED = (
+    ({"first_month": "2026-13", "last_month": "2026-13"}, "are no months"),
+    ({"first_month": "2026-03", "last_month": "2026-01"}, "are no months"),
+    ({"first_month": "2001-01", "last_month": "2026-01"}, "at most 36"),
+    ({"first_month": "", "last_month": "x" * 5000}, "are no months"),
+    ({"draft": "0"}, "no such draft"),
+    ({"draft": "9" * 40}, "no such draft"),
+    ({"draft": "-1"}, "no such draft"),
+    ({"tariff": "nosuch", "against": "in_force"}, ""),
+    ({"tariff": "\0", "site": "\0"}, ""),
+)
+
+
+def test_what_cannot_be_tried_is_refused_in_words(console: ServedConsole) -> None:
+    with console.client("mara", MARA) as mara:
+        given = {"draft": kept(mara, DEARER), "first_month": "2026-01", "last_month": "2026-01"}
+        answers = [
+            (send(mara, "/console/what-if", **{**given, **fields}), why) for fields, why in REFUSED
+        ]
+        for path in ("0", f"{10**30}", "drafts/0", "?after=x&draft=y", "x"):
+            assert mara.get(f"/console/what-if/{path}").status_code in (200, 404), path
+
+    for answer, why in answers:
+        assert answer.status_code in ((404, 409) if why else (303, 404)), answer.text
+        assert why in answer.text
+
+
+def test_a_draft_with_problems_is_kept_shown_and_not_tried(console: ServedConsole) -> None:
+    hostile = "tariff: <script>alert(1)</script>\ncurrency: EUR\n  bad: ['\n"
+    with console.client("mara", MARA) as mara:
+        draft = kept(mara, hostile)
+        page = mara.get(f"/console/what-if/drafts/{draft}").text
+        answer = send(
+            mara, "/console/what-if", draft=draft, first_month="2026-01", last_month="2026-01"
+        )
+        empty = send(mara, "/console/what-if/drafts", text="  ")
+
+    assert "It cannot be tried out before this is mended" in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+    assert answer.status_code == 409
+    assert "cannot be tried out before it is mended" in answer.text
+    assert "<script>alert" not in answer.text
+    assert empty.status_code == 409
+
+
+def test_ten_thousand_elements_are_priced_or_refused_and_hold_nobody_up(
+    console: ServedConsole,
+) -> None:
+    element = "  - {name: e%d, energy: 0.%02d per kWh, restrictions: {start_time: %02d:%02d}}\n"
+    many = "".join(element % (n, n % 90 + 10, n % 24, n % 60) for n in range(10_000))
+    text = f"tariff: big\ncurrency: EUR\nvat: 19 %\nelements:\n{many}  - energy: 0.40 per kWh\n"
+    month = month_of(console.dsn)
+    with console.client("mara", MARA) as mara:
+        refused = mara.get(f"/console/what-if/drafts/{kept(mara, text)}").text
+        fits = text.replace(many, many[: many.index("  - {name: e999,")])
+        page = mara.get(tried(mara, kept(mara, fits), (month, month), tariff="time-of-use")).text
+
+    assert "10,001 entries" in refused
+    assert "It cannot be tried out before this is mended" in refused
+    assert "With the draft" in page
+
+
+def test_nobody_sees_or_changes_beyond_their_reach(console: ServedConsole) -> None:
+    month = month_of(console.dsn)
+    here, there = (
+        Grant(Role.PRICING, "harbour-charging", "harbour"),
+        Grant(Role.PRICING, "harbour-charging", "linden-court"),
+    )
+    with console.client("mara", MARA) as mara, console.client("harald", here) as harald:
+        draft = kept(mara, DEARER)
+        place = tried(mara, draft, (month, month))
+        mine = harald.get(tried(harald, draft, (month, month))).text
+        assert harald.get(place).status_code == 404
+        assert place not in harald.get("/console/what-if").text
+        assert harald.get(f"{place}/sessions.csv.gz").status_code == 404
+        assert send(harald, f"{place}/cancel").status_code == 404
+    assert "With the draft" in mine
+    with console.client("lina", there) as lina:
+        assert lina.get(f"/console/what-if/drafts/{draft}").status_code == 404
+        answer = send(
+            lina, f"/console/what-if/drafts/{draft}/propose", day="2026-12-01", zone="UTC"
+        )
+        assert answer.status_code == 404
+        # Named by a draft of her own, the tariff is still not hers to change.
+        own = kept(lina, DEARER + "# mine\n")
+        answer = send(lina, f"/console/what-if/drafts/{own}/propose", day="2026-12-01", zone="UTC")
+        assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.FINANCE, Role.OPERATIONS])
+def test_who_may_not_change_tariffs_changes_none(console: ServedConsole, role: Role) -> None:
+    with console.client("mara", MARA) as mara:
+        draft = kept(mara, DEARER)
+    with console.client(role.value, role) as client:
+        form = re.search(rf'name="{FORM_KEY}" value="([^"]+)"', client.get("/console/").text)
+        key = {FORM_KEY: form[1] if form else ""}
+        answers = [
+            client.post(f"/console/what-if{path}", data=key)
+            for path in ("", "/drafts", f"/drafts/{draft}/propose", f"/drafts/{draft}/approve",
+                         f"/drafts/{draft}/reject", "/1/cancel")
+        ]  # fmt: skip
+        seen = client.get(f"/console/what-if/drafts/{draft}")
+
+    assert {each.status_code for each in answers} == {403}
+    assert seen.status_code == (403 if role is Role.OPERATIONS else 200)
+    assert "Propose it" not in seen.text
