@@ -111,7 +111,12 @@ async def serve_interface(
 ) -> None:
     """Answer requests on *listener* until *stopping* is set."""
     app = interface_app(dsn, clock, open_log, payments, partners)
-    config = uvicorn.Config(
+    await serve_app(served(app), listener, stopping=stopping, ready=ready)
+
+
+def served(app: Litestar) -> uvicorn.Config:
+    """Return how people and programs are answered by *app*."""
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -121,7 +126,6 @@ async def serve_interface(
         ws="none",
         h11_max_incomplete_event_size=64 << 10,
     )
-    await serve_app(config, listener, stopping=stopping, ready=ready)
 
 
 async def serve_app(
@@ -178,7 +182,7 @@ def interface_app(
     desk, profiles = StationDesk(connect, directory), ChargingProfiles(connect)
     declaring = DeclaringDesk(dsn, open_log, clock)
     bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
-    pool = _pool_of(dsn)
+    pool = pool_of(dsn)
     payments = payments or PaymentSide(Settings(), clock)
     visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
 
@@ -236,7 +240,8 @@ async def _living(
         yield
 
 
-def _pool_of(dsn: str) -> ConnectionPool[Any]:
+def pool_of(dsn: str) -> ConnectionPool[Any]:
+    """Return the connections of whoever reads, still to be opened."""
     return ConnectionPool(
         dsn,
         kwargs={"options": connect_options(dsn), "autocommit": True},
