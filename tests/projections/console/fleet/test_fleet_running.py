@@ -41,7 +41,7 @@ UNDER_WAY: list[Timed] = [
     meter16(ONE, 60, 1, 6_000),
     meter16(ONE, 62, 2, 8_000, 2),
     event201(TWO, 63, "Updated", "3", 1, 4_000),
-    status16(TWO, 64, "Faulted", 1),
+    status16(ONE, 64, "Faulted", 2),
 ]
 
 
@@ -90,20 +90,22 @@ def test_a_fault_and_a_connection_are_counted_where_they_are(charging: str) -> N
     with connect(charging) as connection:
         connection.execute(
             "INSERT INTO connection_epoch (station_id, epoch, protocol, process, opened_at)"
-            " VALUES (%s, 7, 'ocpp1.6', 4242, %s)",
-            (ONE, at(0)),
+            " VALUES (%s, 7, 'ocpp2.0.1', 4242, %s)",
+            (TWO, at(0)),
         )
-        with psycopg.connect(charging) as process:
-            # A process of the edge holds this lock while it lives.
-            process.execute("SELECT pg_advisory_lock(20226, 4242)")
-            with served_console(charging, at(65)) as served:
-                with served.client("omar", Role.OPERATIONS) as client:
-                    found = tiles(client.get("/console/fleet").text)
-                    connected = client.get(found["Connected"][1]).text
-                    faulted = client.get(found["Faulted"][1]).text
+    with (
+        psycopg.connect(charging) as process,
+        served_console(charging, at(65)) as served,
+        served.client("omar", Role.OPERATIONS) as client,
+    ):
+        # A process of the edge holds this lock while it lives.
+        process.execute("SELECT pg_advisory_lock(20226, 4242)")
+        found = tiles(client.get("/console/fleet").text)
+        connected = client.get(found["Connected"][1]).text
+        faulted = client.get(found["Faulted"][1]).text
 
     assert (found["Connected"][0], found["Faulted"][0]) == ("1", "1")
-    assert f"/console/fleet/stations/{ONE}" in connected
-    assert f"/console/fleet/stations/{TWO}" not in connected
-    assert f"/console/fleet/stations/{TWO}" in faulted
-    assert f"/console/fleet/stations/{ONE}" not in faulted
+    assert f"/console/fleet/stations/{TWO}" in connected
+    assert f"/console/fleet/stations/{ONE}" not in connected
+    assert f"/console/fleet/stations/{ONE}" in faulted
+    assert f"/console/fleet/stations/{TWO}" not in faulted
