@@ -31,8 +31,8 @@ $(FOREIGN)/.made: requirements/extrawest.txt
 	$(FOREIGN)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/extrawest.txt
 	@touch $@
 
-demo: $(VENV)/.run ## a simulated month end to end; JSON=FILE also writes the figures, LOG=kafka keeps the log there
-	$(BIN)/wattledger demo $(if $(LOG),--log $(LOG)) $(if $(JSON),--json $(JSON)) $(ARGS)
+demo: $(VENV)/.run ## a simulated month end to end; JSON=FILE also writes the figures, LOG=kafka keeps the log there; KEEP=1 leaves its console running, at PORT=8080
+	$(BIN)/wattledger demo $(if $(LOG),--log $(LOG)) $(if $(JSON),--json $(JSON)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 up: $(VENV)/.run ## serve for real until stopped; DATA=folder
 	$(BIN)/wattledger up --data $(DATA) $(ARGS)

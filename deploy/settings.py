@@ -198,7 +198,7 @@ class Settings:
     metrics_host: str = _setting("127.0.0.1", "address on which health and metrics are told")
     metrics_port: int = _setting(
         METRICS_PORT,
-        "port for those of `up`; its parts have the next eight; 0 picks free ones, -1 none",
+        "port for those of `up`; its parts have the next nine; 0 picks free ones, -1 none",
     )
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
 
@@ -217,7 +217,7 @@ class Settings:
             ("station_files_mb", self.file_mb_max, 1 << 20),
             ("files_kept_days", 1, 3650),
             ("roaming_port", -1, 65535),
-            ("metrics_port", -1, 65527),
+            ("metrics_port", -1, 65526),
             ("smtp_port", 1, 65535),
             ("link_days", 1, 3650),
             ("partitions", 1, 256),

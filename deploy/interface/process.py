@@ -1,7 +1,8 @@
 """The process that answers over HTTP: people at the interface, stations where files are.
 
 Two applications on two ports. What one can do the other cannot; where `http_port` is -1 only files
-are served. Libraries are imported when it runs, as in deploy/running/processes.py.
+are served. Another process serves the console alone. Libraries are imported when one runs, as in
+deploy/running/processes.py.
 """
 
 from __future__ import annotations
@@ -33,11 +34,25 @@ def serve_http(context: PartContext, stop: threading.Event, ready: Ready, watch:
     import uvloop  # noqa: PLC0415 - only this process needs it
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_http(context, ready, watch))
+        runner.run(_serve_http(context, ready, watch, _servers))
     stop.set()
 
 
-async def _serve_http(context: PartContext, ready: Ready, watch: Watch) -> None:
+def serve_console(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
+    """Serve the console and nothing else."""
+    import uvloop  # noqa: PLC0415 - only this process needs it
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve_http(context, ready, watch, _console))
+    stop.set()
+
+
+async def _serve_http(
+    context: PartContext,
+    ready: Ready,
+    watch: Watch,
+    open_servers: Callable[[PartContext, asyncio.Event], list[_Server]],
+) -> None:
     from deploy.observing.interface_condition import InterfaceCondition  # noqa: PLC0415
 
     stopping = asyncio.Event()
@@ -45,7 +60,7 @@ async def _serve_http(context: PartContext, ready: Ready, watch: Watch) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     watch.begin(InterfaceCondition(context.dsn))
     beating = asyncio.create_task(beat(watch))
-    servers = _servers(context, stopping)
+    servers = open_servers(context, stopping)
     silent = {each.name for each in servers}
 
     def began(name: str) -> None:
@@ -90,6 +105,16 @@ def _servers(context: PartContext, stopping: asyncio.Event) -> list[_Server]:
         address = f"{settings.files_scheme}://{_place(listener)}"
         found.append(_Server("files", address, _said(serve)))
     return found
+
+
+def _console(context: PartContext, stopping: asyncio.Event) -> list[_Server]:
+    """Open the interface's port for the console alone."""
+    from deploy.console.alone import serve_console_alone  # noqa: PLC0415
+    from deploy.interface.serving import open_http  # noqa: PLC0415
+
+    listener = open_http(context.settings.http_host, max(context.settings.http_port, 0))
+    serve = partial(serve_console_alone, context, listener, stopping=stopping)
+    return [_Server("interface", f"http://{_place(listener)}", _said(serve))]
 
 
 def _said(

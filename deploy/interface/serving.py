@@ -112,7 +112,12 @@ async def serve_interface(
 ) -> None:
     """Answer requests on *listener* until *stopping* is set."""
     app = interface_app(dsn, clock, open_log, payments, partners)
-    config = uvicorn.Config(
+    await serve_app(served(app), listener, stopping=stopping, ready=ready)
+
+
+def served(app: Litestar) -> uvicorn.Config:
+    """Return how people and programs are answered by *app*."""
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -122,7 +127,6 @@ async def serve_interface(
         ws="none",
         h11_max_incomplete_event_size=64 << 10,
     )
-    await serve_app(config, listener, stopping=stopping, ready=ready)
 
 
 async def serve_app(
@@ -180,7 +184,7 @@ def interface_app(
     declaring = DeclaringDesk(dsn, open_log, clock)
     bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
     # Each its own: who looks at pages holds up no machine, nor the other way round.
-    pool, pages_pool = pools = _pool_of(dsn), _pool_of(dsn)
+    pool, pages_pool = pools = pool_of(dsn), pool_of(dsn)
     payments = payments or PaymentSide(Settings(), clock)
     visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
     running = partial(running_jobs, dsn, clock.now)
@@ -237,7 +241,8 @@ async def _living(
         yield
 
 
-def _pool_of(dsn: str) -> ConnectionPool[Any]:
+def pool_of(dsn: str) -> ConnectionPool[Any]:
+    """Return the connections of whoever reads, still to be opened."""
     return ConnectionPool(
         dsn,
         kwargs={"options": connect_options(dsn), "autocommit": True},

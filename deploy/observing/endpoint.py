@@ -45,7 +45,7 @@ PORT_SECONDS_MAX: Final = 3.0
 PORT_LOOK_SECONDS: Final = 0.1
 PARTS: Final = (
     *("up", "stations", "worker", "invoicing"),
-    *("publishing", "interface", "documents", "roaming", "payments"),
+    *("publishing", "interface", "documents", "roaming", "payments", "console"),
 )
 """In the order of their ports from `metrics_port` on."""
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -60,7 +60,7 @@ class MetricsPortError(DeployError):
     def __init__(self, host: str, port: int, error: OSError) -> None:
         super().__init__(
             f"cannot listen on {host}, port {port} for health and metrics: "
-            f"{error.strerror or error}; choose eight other ones (WATTLEDGER_METRICS_PORT=9110), "
+            f"{error.strerror or error}; choose ten other ones (WATTLEDGER_METRICS_PORT=9110), "
             "any free ones (0) or none (-1)"
         )
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Self
 
 from deploy.documents.process import make_documents
-from deploy.interface.process import HttpAddresses, serve_http
+from deploy.interface.process import HttpAddresses, serve_console, serve_http
 from deploy.observing.endpoint import Endpoint, address_of, open_listeners
 from deploy.observing.system_condition import SystemCondition
 from deploy.observing.watch import Watch
@@ -38,6 +38,9 @@ PAYMENTS = Part("payments", run_payments)
 """Where a payment provider's key is set."""
 INTERFACE = Part("interface", serve_http)
 """The first to end. Further ones may run beside it (`wattledger run interface`)."""
+
+CONSOLE = Part("console", serve_console)
+"""Of the interface its pages alone; `up` has them in the interface."""
 
 
 def parts_for(settings: Settings) -> Sequence[Part]:

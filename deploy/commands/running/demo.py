@@ -21,6 +21,8 @@ def demo(
     stations: Annotated[int, Parameter(validator=Number(gte=9, lte=24))] = 24,
     days: Annotated[int, Parameter(validator=Number(gte=2, lte=30))] = 30,
     log: Literal["postgres", "kafka"] = "postgres",
+    keep: Annotated[bool, Parameter(negative="")] = False,
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8080,
 ) -> int:
     """Drive a simulated fleet through a month, and check that everything reconciles.
 
@@ -35,6 +37,9 @@ def demo(
         days: How many days of history come before the last one.
         log: Where the event log is. `kafka` starts a broker (Java and Maven), or uses the cluster
             that WATTLEDGER_KAFKA_BOOTSTRAP names.
+        keep: Serve the console over the month until Ctrl-C, and print a link for each of two people
+            who may look around.
+        port: Where the console is; taken or 0: a free port, which is printed.
     """
     # The fleet's libraries take as long to load as everything else: only the demo pays for them.
     from deploy.demo.figures import collect_figures, explain_one_line
@@ -49,11 +54,15 @@ def demo(
 
             settings = exits.enter_context(log_in_kafka(settings))
         month = play_month(settings, stations_max=stations, history_days=days)
-        connection, event_log = exits.enter_context(opened_with_log(settings))
-        figures = collect_figures(connection, event_log, month)
-        explained = explain_one_line(connection, event_log)
-    print_report(figures, explained)
-    if json is not None:
-        encoded = msgspec.json.Encoder(decimal_format="number").encode(figures)
-        json.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
+        with opened_with_log(settings) as (connection, event_log):
+            figures = collect_figures(connection, event_log, month)
+            explained = explain_one_line(connection, event_log)
+        print_report(figures, explained)
+        if json is not None:
+            encoded = msgspec.json.Encoder(decimal_format="number").encode(figures)
+            json.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
+        if keep:
+            from deploy.demo.kept_console import keep_console
+
+            keep_console(settings, port, lambda lines: say("", *lines))
     return 1 if figures.problems else 0

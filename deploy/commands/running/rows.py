@@ -31,6 +31,12 @@ RUNNING_COMMANDS: Final = (
         examples=("run interface", "run interface --port 8080 --config /etc/wattledger.toml"),
     ),
     Command(
+        words="run console",
+        function="deploy.commands.running.run:console",
+        summary="Serve the console alone, for people with a browser; the interface serves it too.",
+        examples=("run console", "run console --port 8080 --config /etc/wattledger.toml"),
+    ),
+    Command(
         words="run worker",
         function="deploy.commands.running.run:worker",
         summary=(
@@ -125,6 +131,7 @@ RUNNING_COMMANDS: Final = (
         examples=(
             "demo",
             "demo --json figures.json",
+            "demo --keep --port 8081",
         ),
     ),
 )

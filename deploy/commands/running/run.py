@@ -58,6 +58,27 @@ def interface(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
     return _run("interface", settings, tell)
 
 
+def console(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
+    """Serve the console alone, for people with a browser; the interface serves it too.
+
+    Any number of these processes may run.
+
+    Args:
+        port: Its port (setting `http_port`); taken or 0: a free one, which is printed.
+        folder: Where its settings and its small files are.
+    """
+    from deploy.interface.process import HttpAddresses
+
+    settings = folder.settings(http_port=port)
+
+    def tell(news: object) -> None:
+        assert isinstance(news, HttpAddresses)
+        say(f"the console is at {news.interface}/console")
+        _say_how_to_begin(settings, news.interface)
+
+    return _run("console", settings, tell)
+
+
 def _say_how_to_begin(settings: Settings, address: str) -> None:
     from deploy.clock import SystemClock
     from deploy.console.first_start import first_address, first_words
@@ -145,10 +166,10 @@ def _say_ready(name: str) -> Callable[[object], None]:
 
 def _run(name: str, settings: Settings, ready: Callable[[object], None]) -> int:
     from deploy.running.alone import run_alone
-    from deploy.running.wiring import INTERFACE, PAYMENTS, parts_for
+    from deploy.running.wiring import CONSOLE, INTERFACE, PAYMENTS, parts_for
 
     # Also where `up` starts none.
-    parts = (*parts_for(settings), INTERFACE, PAYMENTS)
+    parts = (*parts_for(settings), INTERFACE, CONSOLE, PAYMENTS)
     part = next((part for part in parts if part.name == name), None)
     if part is None:
         message = 'there is nothing to do: decisions are published where log = "kafka"'

@@ -220,6 +220,7 @@ RUNS: Final = frozenset(
         "log copy",
         "login",
         "logout",
+        "run console",
         "run documents",
         "run interface",
         "run invoicing",

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from decimal import Decimal
-from urllib.parse import quote
 
 from ledger.users.roles import Permission
+from projections.console.links import session_link, station_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.sentences import code_words
@@ -27,11 +27,6 @@ _KILO = 3
 def kilo(page: ConsolePage, value: Decimal, unit: str) -> str:
     """Return Wh or W as kWh or kW, rounded to a thousandth."""
     return f"{page.words.language.number(value.scaleb(-_KILO), digits_max=3)} {unit}"
-
-
-def station_address(station_id: str) -> str:
-    """Return where a station's page is."""
-    return f"/console/fleet/stations/{quote(station_id, safe='')}"
 
 
 def cost_sums(page: ConsolePage, sessions: Sequence[SessionSummary]) -> str:
@@ -72,10 +67,10 @@ def running_list(
 
 
 def _row(page: ConsolePage, session: SessionSummary, zone: tzinfo) -> Sequence[Cell]:
-    station = station_address(session.station_id)
+    station = station_link(session.station_id)
     sees_books = page.user.may(Permission.SEE_BOOKS)
     ref = session.session_id
-    where = f"/console/sessions/{quote(ref)}" if sees_books else station
+    where = session_link(ref) if sees_books else station
     cost = session.cost
     told = Cell(page.text("No price yet"), tone="warn")
     if cost is not None and cost.currency is not None and cost.gross_minor is not None:

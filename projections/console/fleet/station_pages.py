@@ -9,8 +9,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from ledger.users.roles import Permission
-from projections.console.fleet.running_list import kilo, station_address
+from projections.console.fleet.running_list import kilo
 from projections.console.fleet.words_of_states import status_words
+from projections.console.links import frame_link, session_link, station_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.sentences import code_words
@@ -92,7 +93,7 @@ def _station_row(page: ConsolePage, station: RegisteredStation, names: Names) ->
     if station.last_frame_at is not None:
         heard = Cell(at=station.last_frame_at, zone=zone)
     return (
-        Cell(station.id, station_address(station.id)),
+        Cell(station.id, station_link(station.id)),
         Cell(name, page.address.with_(site=station.site)),
         _connection(page, station),
         Cell(states or page.text("none told"), tone="bad" if is_faulted else ""),
@@ -173,7 +174,7 @@ def _running_row(page: ConsolePage, each: RunningSession, zone: tzinfo) -> Seque
     if each.started_at is not None:
         begun = Cell(at=each.started_at, zone=zone)
     return (
-        Cell(each.ref, f"/console/sessions/{quote(each.ref)}" if sees_books else ""),
+        Cell(each.ref, session_link(each.ref) if sees_books else ""),
         begun,
         Cell(energy),
         cost,
@@ -200,7 +201,7 @@ def _events(page: ConsolePage, detail: StationDetail, zone: tzinfo) -> Listing:
         (
             Cell(each.type),
             Cell(at=each.told_at or each.received_at, zone=zone),
-            Cell(each.spot, f"/console/frames/{each.spot}" if sees_books else ""),
+            Cell(each.spot, frame_link(each.spot) if sees_books else ""),
         )
         for each in detail.security_events
     ]

@@ -6,13 +6,19 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import quote
 
 from litestar import Controller, Response, get
 
 from ledger.declared.declarations import Declarations
 from ledger.users.roles import Permission
 from projections.console.entry import ANY_USER
+from projections.console.links import (
+    customer_link,
+    frame_link,
+    invoice_link,
+    session_link,
+    station_link,
+)
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.finding.anything import NAMES_LOOKED_AT, Hit, Sight, find_anything
@@ -36,13 +42,13 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 _ADDRESSES: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
     {
-        "invoice": lambda key: f"/console/invoices/{quote(key, safe='')}",
-        "credit_note": lambda key: f"/console/invoices/{quote(key, safe='')}",
-        "session": lambda key: f"/console/sessions/{quote(key)}",
-        "station": lambda key: f"/console/fleet/stations/{quote(key, safe='')}",
-        "customer": lambda key: f"/console/customers/{quote(key, safe='')}",
-        "token": lambda key: f"/console/customers/{quote(key, safe='')}",
-        "frame": lambda key: f"/console/frames/{key}",
+        "invoice": invoice_link,
+        "credit_note": invoice_link,
+        "session": session_link,
+        "station": station_link,
+        "customer": customer_link,
+        "token": customer_link,
+        "frame": frame_link,
     }
 )
 _COLUMNS: Final[Sequence[Column]] = (

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from ledger.persons.store import readable
+from projections.console.links import customer_link, frame_link, invoice_link, session_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.work_list.words_of_codes import codes_in_words
@@ -143,11 +144,7 @@ def _item_row(
 
 
 def _session(item: WaitingItem) -> str:
-    return f"/console/sessions/{quote(item.key)}"
-
-
-def _document(number: str) -> str:
-    return f"/console/invoices/{quote(number, safe='')}" if number else ""
+    return session_link(item.key)
 
 
 def _energy(item: WaitingItem) -> str:
@@ -160,13 +157,13 @@ _ADDRESSES: Final[Mapping[str, Callable[[WaitingItem], str]]] = {
     "gaps": _session,
     "late": _session,
     "contested": _session,
-    SET_ASIDE: lambda item: f"/console/frames/{item.key}",
-    "overdue": lambda item: _document(item.key),
-    "numbers": lambda item: _document(item.key),
-    "disputes": lambda item: _document(item.about),
+    SET_ASIDE: lambda item: frame_link(item.key),
+    "overdue": lambda item: invoice_link(item.key),
+    "numbers": lambda item: invoice_link(item.key),
+    "disputes": lambda item: invoice_link(item.about) if item.about else "",
     "energy": _energy,
     "unbalanced": lambda _: "/console/integrity",
-    "second": lambda item: _document(item.key) if item.codes == ["refund"] else "",
+    "second": lambda item: invoice_link(item.key) if item.codes == ["refund"] else "",
 }
 
 
@@ -182,9 +179,8 @@ def _refused_address(cause: str, names: Mapping[str, str]) -> str:
     if what == "month":
         # month:2026-03:EUR:seller:customer
         customer = rest.split(":", 3)[-1]
-        return f"/console/customers/{quote(names.get(customer, customer), safe='')}"
+        return customer_link(names.get(customer, customer))
     if what == "credit":
-        return f"/console/invoices/{quote(rest.partition(':')[2], safe='')}"
+        return invoice_link(rest.partition(":")[2])
     head, _, revision = rest.rpartition("/")
-    session = head if revision.isdecimal() else rest
-    return f"/console/sessions/{quote(session)}"
+    return session_link(head if revision.isdecimal() else rest)

@@ -6,11 +6,11 @@ import random
 import socket
 from contextlib import ExitStack
 
-COUNT = 9
+COUNT = 10
 
 
 def free_base() -> int:
-    """Return a port that is free, as are the eight after it."""
+    """Return a port that is free, as are the nine after it."""
     while True:
         base = random.randrange(20_000, 30_000)
         try:

@@ -240,6 +240,7 @@ def test_each_part_has_the_next_port() -> None:
         "documents": ("127.0.0.1", base + 6),
         "roaming": ("127.0.0.1", base + 7),
         "payments": ("127.0.0.1", base + 8),
+        "console": ("127.0.0.1", base + 9),
     }
 
 
