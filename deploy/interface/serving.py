@@ -203,7 +203,7 @@ def interface_app(
         },
         lifespan=[
             partial(_living, pool, commands, ends, closes),
-            partial(running_jobs, dsn, clock.now),
+            partial(running_jobs, dsn, clock.now, payments.settings),
         ],
         partners=partners,
         around=_around(pool, clock),
