@@ -16,23 +16,30 @@ from datetime import datetime
 from secrets import token_hex
 from typing import Final
 
+from deploy.console.closing_jobs import closing_kinds
+from deploy.settings import Settings
 from ledger.desk.drafting.variance import TRY_KIND
 from ledger.jobs.running import JobRunner
 from ledger.jobs.working import JobKind, Workplace
 from projections.what_if.answering import WHAT_IF
 
-KINDS: Final[Mapping[str, JobKind]] = {TRY_KIND: WHAT_IF}
-"""What is done for each kind of job."""
 _END_SECONDS: Final = 10.0
 
 
+def job_kinds(settings: Settings, now: Callable[[], datetime]) -> Mapping[str, JobKind]:
+    """Return what is done for each kind of job; both arguments go to their processes."""
+    return {TRY_KIND: WHAT_IF, **closing_kinds(settings, now)}
+
+
 @asynccontextmanager
-async def running_jobs(dsn: str, now: Callable[[], datetime], _app: object) -> AsyncIterator[None]:
+async def running_jobs(
+    dsn: str, now: Callable[[], datetime], settings: Settings, _app: object
+) -> AsyncIterator[None]:
     """Run jobs meanwhile; what is at work at the end is given back, to be begun again."""
     # Another interface may run beside it, on this machine too.
     name = f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
     stop = threading.Event()
-    runner = JobRunner(KINDS, Workplace(dsn, now), name=name)
+    runner = JobRunner(job_kinds(settings, now), Workplace(dsn, now), name=name)
     thread = threading.Thread(target=runner.run, args=(stop,), name="jobs", daemon=True)
     thread.start()
     try:

@@ -187,7 +187,7 @@ def interface_app(
     pool, pages_pool = pools = pool_of(dsn), pool_of(dsn)
     payments = payments or PaymentSide(Settings(), clock)
     visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
-    running = partial(running_jobs, dsn, clock.now)
+    running = partial(running_jobs, dsn, clock.now, payments.settings)
     console_desk = OpenedDesk(dsn, open_log, payments.settings)
     side = console_side(dsn, pages_pool, newest, clock.now, console_desk)
     ends = [each.close for each in (directory, subjects, commands, desk, profiles, bearers)]

@@ -66,7 +66,8 @@ def show_month(
     view = month_view(page, asked)
     may_close = page.user.may(Permission.CLOSE_MONTHS, asked.legal_entity)
     here = month_address(asked.legal_entity, asked.month)
-    closes = [kept_close(page, each) for each in reversed(view.period.closes)]
+    closes = [kept_close(page, each, number) for number, each in enumerate(view.period.closes, 1)]
+    closes.reverse()
     return page.show(
         "closing/month.html.j2",
         status=409 if trouble else 200,

@@ -82,25 +82,28 @@ def sums_table(page: ConsolePage, title: str, sums: Sequence[AccountSum]) -> Lis
     return Listing(page.text(title), columns, rows, page.address, page.text("Nothing."))
 
 
-def kept_close(page: ConsolePage, close: PeriodClose) -> KeptClose:
-    """Return what was kept at a close."""
+def kept_close(page: ConsolePage, close: PeriodClose, number: int) -> KeptClose:
+    """Return what was kept at a month's close of that *number*, from 1."""
     reports: MonthReports = msgspec.json.decode(close.reports, type=MonthReports)
-    number = page.words.language.number
     kept_wh = reports.held.energy_wh
     return KeptClose(
         close=close,
-        tables=(
-            _checklist(page, close),
-            _balance(page, close),
-            sums_table(page, "Revenue of the month", reports.revenue),
-            sums_table(page, "Taxes of the month", reports.taxes),
-            _energy_days(page, reports),
+        tables=tuple(
+            # Readers that jump from table to table tell those of two closes apart.
+            each._replace(caption=f"{each.caption} ({number})") if number > 1 else each
+            for each in (
+                _checklist(page, close),
+                _balance(page, close),
+                sums_table(page, "Revenue of the month", reports.revenue),
+                sums_table(page, "Taxes of the month", reports.taxes),
+                _energy_days(page, reports),
+            )
         ),
         summary=page.text(
             "{unbilled} sessions were unbilled, {held} held with {energy} kWh.",
             unbilled=sum(each.sessions for each in reports.unbilled),
             held=reports.held.sessions,
-            energy=number(kept_wh.scaleb(-3)),
+            energy=page.words.language.number(kept_wh.scaleb(-3)),
         ),
     )
 
@@ -123,7 +126,9 @@ def _checklist(page: ConsolePage, close: PeriodClose) -> Listing:
         left = f"{each.count:,}" if each.is_checked else page.text("not looked at")
         title = page.text(ITEMS[each.item].title) if each.item in ITEMS else each.item
         rows.append([Cell(title), Cell(left), settled])
-    return Listing(page.text("Checklist"), columns, rows, page.address, page.text("Nothing."))
+    return Listing(
+        page.text("Checklist at the close"), columns, rows, page.address, page.text("Nothing.")
+    )
 
 
 def _balance(page: ConsolePage, close: PeriodClose) -> Listing:
