@@ -1,1 +1,1 @@
-"""Terms: which tariff holds where, as of a moment: its versions, and what assigns it."""
+"""Which tariff holds where, as of a moment: its versions, and what assigns it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -26,7 +28,7 @@ from projections.console.tariffs.look import Asked, Looked
 from projections.console.tariffs.looking import DRAFTS
 from projections.console.tariffs.terms import (
     WHAT_IF,
-    Terms,
+    SeenTerms,
     change_address,
     country_and_party,
     same_choices,
@@ -64,6 +66,9 @@ examples:
 AROUND: Final = 20
 LINE_SHOWN: Final = 200
 _TEXT: Final = "text"
+# A form has three signs for a byte that is no letter.
+_SENT_MAX: Final = 3 * SIZE_MAX + 10_000
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 
 class Editing(NamedTuple):
@@ -76,6 +81,9 @@ class Editing(NamedTuple):
     zone_name: str
     country: str | None
     party: str
+    week: date
+    waits: str
+    """Who proposed what waits of it, "" where nothing does."""
     is_typed: bool = False
     """Whether the text is another one than what is kept."""
 
@@ -94,7 +102,13 @@ class EditController(Controller):
             editing = _editing(page, connection, terms, page.address.query)
         return _show(page, terms, editing)
 
-    @post("/check", opt=needs(Permission.CHANGE_TARIFFS), status_code=200, sync_to_thread=True)
+    @post(
+        "/check",
+        opt=needs(Permission.CHANGE_TARIFFS),
+        status_code=200,
+        request_max_body_size=_SENT_MAX,
+        sync_to_thread=True,
+    )
     def check(self, page: ThisPage, form: ThisForm) -> Response[str]:
         """Say what is found in a text; nothing is kept."""
         with page.console.reading() as connection:
@@ -102,7 +116,12 @@ class EditController(Controller):
             editing = _editing(page, connection, terms, _query(form))
         return _show(page, terms, editing._replace(text=_typed(form), is_typed=True))
 
-    @post("/drafts", opt=needs(Permission.CHANGE_TARIFFS), sync_to_thread=True)
+    @post(
+        "/drafts",
+        opt=needs(Permission.CHANGE_TARIFFS),
+        request_max_body_size=_SENT_MAX,
+        sync_to_thread=True,
+    )
     def save(self, page: ThisPage, form: ThisForm) -> Response[Any]:
         """Keep a text as a draft, whatever it says."""
         with page.console.reading() as connection:
@@ -137,11 +156,11 @@ def _typed(form: TypedForm) -> str:
 
 
 def _query(form: TypedForm) -> Mapping[str, str]:
-    return {name: form.of(name) for name in ("id", "draft", "zone", "week")}
+    return {name: form.of(name) for name in ("id", "draft", "version", "zone", "week")}
 
 
 def _editing(
-    page: ConsolePage, connection: Connection[Any], terms: Terms, said: Mapping[str, str]
+    page: ConsolePage, connection: Connection[Any], terms: SeenTerms, said: Mapping[str, str]
 ) -> Editing:
     """Return what is edited.
 
@@ -149,39 +168,44 @@ def _editing(
         NotFoundException: If there is no such tariff or draft, or none that this person sees.
     """
     tariff_id, number = said.get("id", ""), said.get("draft", "")
-    draft = find_draft(connection, int(number)) if number.isdecimal() else None
+    draft = draft_said(connection, number)
     if number and (draft is None or not _may_read(draft, page, terms)):
         raise NotFoundException(detail="there is no such draft")
     tariff_id = tariff_id or (draft.tariff_id if draft else "")
-    versions = declared_versions(connection, tariff_id) if tariff_id else ()
-    if tariff_id and not terms.sees(tariff_id):
+    if not terms.sees(tariff_id):
         raise NotFoundException(detail="there is no such tariff")
+    versions, records = declared_versions(connection, tariff_id), terms.records_of(tariff_id)
     held = held_at(versions, page.now) or next(iter(versions), None)
     tariff = held.tariff if held else None
     if draft is not None:
         text = draft_text(connection, draft)
     else:
-        text = text_to_edit(connection, tariff) if tariff else NEW
-    around = (
-        [
-            each.assignment
-            for each in held_assignments(connection, at=page.now, tariff=tariff_id, limit=AROUND)
-        ]
-        if tariff_id
-        else []
-    )
+        known = {each.sha256: each.tariff for each in versions}
+        known |= {each.sha256: each.tariff for each in records}
+        chosen = known.get(said.get("version", ""), tariff)
+        text = text_to_edit(connection, chosen) if chosen else NEW
+    found = held_assignments(connection, at=page.now, tariff=tariff_id, limit=AROUND)
+    around = [each.assignment for each in found] if tariff_id else []
     zones = zone_names_of(terms.known, around)
     zone_name = said.get("zone", "") if said.get("zone") in zone_names() else zones[0]
     country, party = country_and_party(terms.known, around)
-    return Editing(tariff_id, draft, text, tariff, zone_name, country, party)
+    week = week_of(said.get("week", ""), page.now, zone_name)
+    waits = next((each.asked_by for each in records if each.is_pending), "")
+    return Editing(tariff_id, draft, text, tariff, zone_name, country, party, week, waits)
 
 
-def _may_read(draft: Draft, page: ConsolePage, terms: Terms) -> bool:
+def draft_said(connection: Connection[Any], said: str) -> Draft | None:
+    """Return the draft whose number somebody says, None where it is none."""
+    return find_draft(connection, int(said)) if _NUMBER.fullmatch(said) else None
+
+
+def _may_read(draft: Draft, page: ConsolePage, terms: SeenTerms) -> bool:
     return is_same_person(draft.by, page.user.name) or terms.sees(draft.tariff_id)
 
 
-def _show(page: ConsolePage, terms: Terms, editing: Editing, *, trouble: str = "") -> Response[str]:
-    first_day = week_of(page, page.now, editing.zone_name)
+def _show(
+    page: ConsolePage, terms: SeenTerms, editing: Editing, *, trouble: str = ""
+) -> Response[str]:
     looked = DRAFTS.look(
         Asked(
             text=editing.text,
@@ -189,7 +213,7 @@ def _show(page: ConsolePage, terms: Terms, editing: Editing, *, trouble: str = "
             if editing.draft and not editing.is_typed
             else "draft",
             time_zone=editing.zone_name,
-            first_day=first_day,
+            first_day=editing.week,
             before=editing.held,
             country=editing.country,
             party=editing.party,
@@ -205,7 +229,7 @@ def _show(page: ConsolePage, terms: Terms, editing: Editing, *, trouble: str = "
         trouble=trouble,
         zone=zone(editing.zone_name),
         zone_choices=same_choices({*zone_names_of(terms.known), editing.zone_name}),
-        week=first_day,
+        week=editing.week,
         size_max=SIZE_MAX,
         what_if=f"{WHAT_IF}?{urlencode({'draft': editing.draft.number})}" if editing.draft else "",
         back=tariff_address(editing.tariff_id) if editing.held else "/console/tariffs",

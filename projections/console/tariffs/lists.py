@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from litestar import Controller, Response, get
 from psycopg import Connection
 
 from ledger.approvals.record import TariffRecord, TariffState
+from ledger.declared.declarations import Declarations
 from ledger.facts.token_uid import canonical_token
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find, names_in, readable
@@ -22,7 +23,7 @@ from projections.console.tariffs.terms import (
     AS_OF,
     HASH_SHOWN,
     WAITING,
-    Terms,
+    SeenTerms,
     approved_by,
     as_of,
     assignments_address,
@@ -126,7 +127,7 @@ class TariffListController(Controller):
         listing = Listing(
             caption=page.text("Assignments"),
             columns=_ASSIGNMENTS,
-            rows=[assignment_row(page, each, names, zone_name) for each in found[:PAGE]],
+            rows=[assignment_row(page, each, names, terms.known) for each in found[:PAGE]],
             address=page.address,
             empty=page.text(
                 "No assignment fits: take a filter away, or assign a tariff on its own page."
@@ -164,10 +165,11 @@ def side_titles() -> Mapping[str, str]:
 
 
 def assignment_row(
-    page: ConsolePage, held: HeldAssignment, names: Mapping[str, str], zone_name: str
+    page: ConsolePage, held: HeldAssignment, names: Mapping[str, str], known: Declarations
 ) -> list[Cell]:
-    """Return an assignment as a row; *names* say whose a token is."""
-    each, titles, local = held.assignment, side_titles(), zone(zone_name)
+    """Return an assignment as a row, in the zone of its site; *names* say whose a token is."""
+    each, titles = held.assignment, side_titles()
+    local = zone(zone_names_of(known, [each])[0])
     place, driver = (
         next(
             (
@@ -192,19 +194,21 @@ def assignment_row(
         Cell(each.tariff, tariff_address(each.tariff)),
         Cell(at=held.valid_from, zone=local),
         Cell(held.declared_by),
-        _next_cell(page, held, zone_name),
+        _next_cell(page, held, local),
     ]
 
 
-def _next_cell(page: ConsolePage, held: HeldAssignment, zone_name: str) -> Cell:
+def _next_cell(page: ConsolePage, held: HeldAssignment, local: tzinfo) -> Cell:
     if held.next_from is None:
         return Cell()
     said = page.text("then {tariff}", tariff=held.next_tariff or page.text("nothing"))
     href = tariff_address(held.next_tariff) if held.next_tariff else ""
-    return Cell(at=held.next_from, zone=zone(zone_name), note=said, href=href)
+    return Cell(at=held.next_from, zone=local, note=said, href=href)
 
 
-def _tariff_row(page: ConsolePage, each: HeldTariff, terms: Terms, zone_name: str) -> list[Cell]:
+def _tariff_row(
+    page: ConsolePage, each: HeldTariff, terms: SeenTerms, zone_name: str
+) -> list[Cell]:
     local, held, records = zone(zone_name), each.held, terms.records_of(each.tariff_id)
     day = page.address.of(AS_OF)
     here = tariff_address(each.tariff_id, as_of=day)

@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from ledger.approvals.record import TariffRecord
 from ledger.desk.approvals import tariff_desk
-from ledger.desk.drafting.drafts import Draft, draft_text, find_draft
+from ledger.desk.drafting.drafts import Draft, draft_text
 from ledger.desk.drafting.places import places_of
 from ledger.desk.forgetting.person_exchange import exchange_assignments
 from ledger.errors import LedgerError
@@ -21,8 +21,9 @@ from ledger.master_data.assignments import Assignment
 from ledger.users.roles import Permission, Reach
 from projections.console.entry import needs
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.tariffs.editing import draft_said
 from projections.console.tariffs.terms import (
-    Terms,
+    SeenTerms,
     midnight,
     tariff_address,
     terms_of,
@@ -40,7 +41,7 @@ class BadProposalError(LedgerError):
     """What a form asks for is nothing that can be proposed."""
 
 
-class OutOfReachError(PermissionDeniedException):
+class BeyondReachError(PermissionDeniedException):
     """A tariff also prices what is out of somebody's reach."""
 
     def __init__(self) -> None:
@@ -87,6 +88,11 @@ class ProposingController(Controller):
         held = held_at(versions, holds_from or page.now)
         if held is None or held.version is None or not terms.sees(tariff_id):
             raise BadProposalError(page.text("No version of this tariff holds on that day."))
+        if any(each.is_pending for each in terms.records_of(tariff_id)):
+            # A proposal takes the place of one that waits: not unseen, and not for an assignment.
+            raise BadProposalError(
+                page.text("Something of this tariff waits already: have that decided first.")
+            )
         assigned = _assignments(form, tariff_id)
         if not assigned:
             raise BadProposalError(page.text("Name a site, a station, or who charges."))
@@ -133,9 +139,8 @@ class ProposingController(Controller):
         return page.go(tariff_address(record.tariff_id), page.text("Turned down; nothing changes."))
 
 
-def _draft(connection: Connection[Any], form: TypedForm, terms: Terms) -> tuple[Draft, str]:
-    said = form.of("draft")
-    draft = find_draft(connection, int(said)) if said.isdecimal() else None
+def _draft(connection: Connection[Any], form: TypedForm, terms: SeenTerms) -> tuple[Draft, str]:
+    draft = draft_said(connection, form.of("draft"))
     if draft is None or not draft.is_readable or not terms.sees(draft.tariff_id):
         raise NotFoundException(detail="there is no such draft, or it has errors still")
     return draft, draft_text(connection, draft)
@@ -156,7 +161,7 @@ def _pending(page: ConsolePage, form: TypedForm) -> TariffRecord:
 
 
 def _check_reach(
-    page: ConsolePage, terms: Terms, tariff_id: str, assigned: Sequence[Assignment]
+    page: ConsolePage, terms: SeenTerms, tariff_id: str, assigned: Sequence[Assignment]
 ) -> None:
     """Check that who changes a price may do so wherever it holds."""
     reach: Reach = page.user.reach(Permission.CHANGE_TARIFFS)
@@ -164,7 +169,7 @@ def _check_reach(
     if not is_within or not all(
         may_assign(each, known=terms.known, reach=reach) for each in assigned
     ):
-        raise OutOfReachError
+        raise BeyondReachError
 
 
 def _assignments(form: TypedForm, tariff_id: str) -> list[Assignment]:

@@ -29,7 +29,7 @@ from projections.console.tariffs.look import Asked, Looked
 from projections.console.tariffs.looking import PUBLISHED
 from projections.console.tariffs.terms import (
     HASH_SHOWN,
-    Terms,
+    SeenTerms,
     approved_by,
     as_of,
     change_address,
@@ -138,17 +138,17 @@ def _page(page: ConsolePage, tariff_id: str) -> Response[str]:
         gate=gate,
         pending_assigned=[readable(each, names) for each in asked],
         listed=_versions(page, shown),
-        assigned=_assigned(page, assigned, names, shown),
+        assigned=_assigned(page, assigned, names, terms),
         retail=_retail(terms, tariff_id),
         drafts=written,
-        edit=change_address(tariff_id),
+        edit=change_address(tariff_id, version=shown.shown.sha256 if shown.shown else ""),
         change_address=change_address,
         lines=shown.text.splitlines()[:LINES_MAX],
         is_cut=shown.text.count("\n") > LINES_MAX,
         text_at=_text_address(shown),
         zone=local,
         zone_choices=same_choices({*zone_names_of(terms.known), shown.zone_name}),
-        week=week_of(page, shown.at, shown.zone_name),
+        week=week_of(page.address.of("week"), shown.at, shown.zone_name),
         ocpi_choices=same_choices(each.value for each in OcpiVersion),
         may_change=page.user.may(Permission.CHANGE_TARIFFS),
         hash_shown=HASH_SHOWN,
@@ -156,7 +156,7 @@ def _page(page: ConsolePage, tariff_id: str) -> Response[str]:
 
 
 def _read(
-    page: ConsolePage, connection: Connection[Any], terms: Terms, tariff_id: str
+    page: ConsolePage, connection: Connection[Any], terms: SeenTerms, tariff_id: str
 ) -> ShownTariff:
     around = held_assignments(connection, at=page.now, tariff=tariff_id, limit=ASSIGNED_SHOWN)
     zone_name = chosen_zone(page, zone_names_of(terms.known, [e.assignment for e in around]))
@@ -172,7 +172,7 @@ def _read(
 
 
 def _looked(
-    page: ConsolePage, terms: Terms, shown: ShownTariff, assigned: Sequence[HeldAssignment]
+    page: ConsolePage, terms: SeenTerms, shown: ShownTariff, assigned: Sequence[HeldAssignment]
 ) -> Looked | None:
     if shown.shown is None:
         return None
@@ -183,7 +183,7 @@ def _looked(
             text=shown.text,
             source=shown.versions.tariff_id,
             time_zone=shown.zone_name,
-            first_day=week_of(page, shown.at, shown.zone_name),
+            first_day=week_of(page.address.of("week"), shown.at, shown.zone_name),
             tariff=shown.shown.tariff,
             before=shown.compared.tariff if shown.compared else None,
             country=country,
@@ -204,7 +204,7 @@ def _pending(page: ConsolePage, shown: ShownTariff, record: TariffRecord) -> dic
                 text=write_tariff_file(record.tariff)[0],
                 source=record.tariff_id,
                 time_zone=shown.zone_name,
-                first_day=week_of(page, record.holds_from or page.now, shown.zone_name),
+                first_day=week_of("", record.holds_from or page.now, shown.zone_name),
                 tariff=record.tariff,
                 before=held.tariff if held else None,
             )
@@ -221,7 +221,7 @@ def _pending(page: ConsolePage, shown: ShownTariff, record: TariffRecord) -> dic
 
 
 def _gate(
-    connection: Connection[Any], terms: Terms, now: datetime, pending: TariffRecord | None
+    connection: Connection[Any], terms: SeenTerms, now: datetime, pending: TariffRecord | None
 ) -> Sequence[VarianceFinding]:
     """Return why who approves has to say why."""
     if pending is None or pending.state != TariffState.PROPOSED.value:
@@ -235,7 +235,8 @@ def _versions(page: ConsolePage, shown: ShownTariff) -> Listing:
     held = versions.held(page.now)
     for each in versions.declared:
         record = approved_by(versions.records, each.sha256, each.valid_from)
-        state = "holds" if each == held else "to come" if each.valid_from > page.now else "held"
+        is_next = each.valid_from > page.now
+        state = "holds now" if each == held else "to come" if is_next else "held before"
         here = tariff_address(versions.tariff_id, version=each.sha256)
         by = record.approved_by if record else ""
         rows.append(
@@ -268,14 +269,12 @@ def _versions(page: ConsolePage, shown: ShownTariff) -> Listing:
 
 
 def _assigned(
-    page: ConsolePage, found: Sequence[HeldAssignment], names: dict[str, str], shown: ShownTariff
+    page: ConsolePage, found: Sequence[HeldAssignment], names: dict[str, str], terms: SeenTerms
 ) -> Listing:
     return Listing(
         caption=page.text("Assignments"),
         columns=_ASSIGNED,
-        rows=[
-            assignment_row(page, each, names, shown.zone_name) for each in found[:ASSIGNED_SHOWN]
-        ],
+        rows=[assignment_row(page, each, names, terms.known) for each in found[:ASSIGNED_SHOWN]],
         address=page.address,
         empty=page.text("It prices nobody's sessions yet: assign it to a site below."),
         total=page.text("only the first ones") if len(found) > ASSIGNED_SHOWN else "",
@@ -287,7 +286,7 @@ def _text_address(shown: ShownTariff) -> str:
     return f"{TEXT}?{urlencode({'id': shown.versions.tariff_id, 'version': sha256})}"
 
 
-def _retail(terms: Terms, tariff_id: str) -> list[str]:
+def _retail(terms: SeenTerms, tariff_id: str) -> list[str]:
     """Return the partners where our customers pay by this tariff."""
     found = (
         (key, terms.known.history(Kind.PARTNER, key)) for key in terms.known.keys(Kind.PARTNER)

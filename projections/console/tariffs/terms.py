@@ -35,7 +35,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*")
 _MIDNIGHT: Final = time(0)
 
 
-class Terms(NamedTuple):
+class SeenTerms(NamedTuple):
     """What is declared, what is on record, and where somebody sees and changes it."""
 
     known: Declarations
@@ -55,11 +55,11 @@ class Terms(NamedTuple):
         return [each for each in self.records if each.is_pending and self.sees(each.tariff_id)]
 
 
-def terms_of(page: ConsolePage, connection: Connection[Any]) -> Terms:
+def terms_of(page: ConsolePage, connection: Connection[Any]) -> SeenTerms:
     """Return what who asks for *page* sees."""
     known = page.console.newest.of(connection)
     records = page.console.records.of(page.console.dsn)
-    return Terms(known, records, page.user.reach(Permission.SEE_TARIFFS))
+    return SeenTerms(known, records, page.user.reach(Permission.SEE_TARIFFS))
 
 
 def tariff_address(tariff_id: str, **more: str) -> str:
@@ -150,9 +150,12 @@ def midnight(day: date, zone_name: str) -> datetime:
     return instant_of(day, _MIDNIGHT, zone(zone_name))
 
 
-def week_of(page: ConsolePage, at: datetime, zone_name: str) -> date:
-    """Return the Monday of the week that the address names, else of *at*."""
-    said = page.address.of("week")
+def week_of(said: str, at: datetime, zone_name: str) -> date:
+    """Return the Monday of the week of a day that was *said*, else of *at*.
+
+    Raises:
+        NotFoundException: If it is no day.
+    """
     day = day_of(said) if said else at.astimezone(zone(zone_name)).date()
     return day - timedelta(days=day.weekday())
 

@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from ledger.approvals.record import TariffRecord
 from projections.console.page import ConsolePage
-from projections.console.tariffs.terms import HASH_SHOWN, Terms
+from projections.console.tariffs.terms import HASH_SHOWN, SeenTerms
 from projections.terms.held_tariffs import DeclaredTariff, declared_versions, held_at
 from tariffs.model.tariff import Tariff
 from tariffs.zones import zone
@@ -82,7 +82,7 @@ class TariffVersions(NamedTuple):
 
 
 def versions_of(
-    page: ConsolePage, connection: Connection[Any], terms: Terms, tariff_id: str, zone_name: str
+    page: ConsolePage, connection: Connection[Any], terms: SeenTerms, tariff_id: str, zone_name: str
 ) -> TariffVersions:
     """Return what is known of a tariff.
 
