@@ -19,7 +19,7 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import ResponseSpec
-from litestar.response import Stream
+from litestar.response.streaming import ASGIStreamingResponse
 from psycopg_pool import ConnectionPool
 
 from deploy.api.conventions.within import Asked, reach_in, wants
@@ -87,7 +87,7 @@ class _Followed:
             self.changed = asyncio.Event()
 
 
-class LiveSessions:
+class FollowedSessions:
     """Looks at the sessions that are followed."""
 
     def __init__(self, pool: ConnectionPool[Any], newest: NewestDeclarations) -> None:
@@ -172,7 +172,7 @@ class LiveSessions:
         return _live(shown[0]) if shown else None
 
 
-Live = NamedDependency[LiveSessions]
+Live = NamedDependency[FollowedSessions]
 
 
 class LiveController(Controller):
@@ -194,7 +194,7 @@ class LiveController(Controller):
             )
         },
     )
-    async def follow(self, request: Asked, live: Live, ref: SessionRef) -> Stream:
+    async def follow(self, request: Asked, live: Live, ref: SessionRef) -> ASGIStreamingResponse:
         """Return server-sent events of a session: one at once, one at each change, to its end.
 
         The last one is over: rated, held, or written off. After ten minutes the events end before
@@ -203,7 +203,7 @@ class LiveController(Controller):
         reach = reach_in(request, Scope.READ)
         events = await live.follow(ref.removeprefix("/"), request.user.name, reach)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Stream(events, media_type=EVENTS, headers=headers)
+        return ASGIStreamingResponse(iterator=events, media_type=EVENTS, headers=headers)
 
 
 ROUTES: Final[Sequence[type[Controller]]] = (LiveController,)

@@ -17,7 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from deploy.api.conventions.entity_tags import EntityTags
 from deploy.api.conventions.once import OnceMiddleware
-from deploy.api.live import LiveSessions
+from deploy.api.live import FollowedSessions
 from deploy.api.routes import API_ROUTES
 from deploy.console.jobs import running_jobs
 from deploy.console.wiring import OpenedDesk, console_routes, console_side
@@ -191,7 +191,7 @@ def interface_app(
     console_desk = OpenedDesk(dsn, open_log, payments.settings)
     side = console_side(dsn, pages_pool, newest, clock.now, console_desk)
     ends = [each.close for each in (directory, subjects, commands, desk, profiles, bearers)]
-    live = LiveSessions(pool, newest)
+    live = FollowedSessions(pool, newest)
     closes = [e.close for e in (*pools, declaring, console_desk, visit_desk, live)]
     return build_app(
         CONTROLLERS,

@@ -41,10 +41,9 @@ def demo(
             who may look around.
         port: Where the console is; taken or 0: a free port, which is printed.
     """
-    # The fleet's libraries take as long to load as everything else: only the demo pays for them.
+    from deploy.demo.endings.report import print_report
     from deploy.demo.figures import collect_figures, explain_one_line
     from deploy.demo.play import demo_settings, play_month
-    from deploy.demo.report import print_report
 
     settings = demo_settings(data)
     say(f"A fleet of {stations} stations charges for a month; the data goes to {settings.data}")
@@ -59,10 +58,14 @@ def demo(
             explained = explain_one_line(connection, event_log)
         print_report(figures, explained)
         if json is not None:
-            encoded = msgspec.json.Encoder(decimal_format="number").encode(figures)
-            json.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
+            _write(json, figures)
         if keep:
-            from deploy.demo.kept_console import keep_console
+            from deploy.demo.endings.kept_console import keep_console
 
             keep_console(settings, port, lambda lines: say("", *lines))
     return 1 if figures.problems else 0
+
+
+def _write(file: Path, figures: object) -> None:
+    encoded = msgspec.json.Encoder(decimal_format="number").encode(figures)
+    file.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")

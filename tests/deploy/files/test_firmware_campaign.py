@@ -11,7 +11,7 @@ import pytest
 from tests.certificates import Authority
 from tests.deploy.files.test_station_files import IMAGE, fetching, until
 from tests.deploy.observing.free_ports import free_base
-from tests.deploy.running.test_interface_examples import MASTER
+from tests.deploy.running.examples.test_interface_examples import MASTER
 from tests.deploy.running_wattledger import Wattledger
 
 CREATE = ("firmware", "campaign", "create")

@@ -20,7 +20,8 @@ from websockets.typing import Subprotocol
 from deploy.interface.access import Scope
 from tests.certificates import Authority
 from tests.deploy.observing.free_ports import free_base
-from tests.deploy.running.test_interface_examples import MASTER, interface
+from tests.deploy.running.examples.interface_process import interface
+from tests.deploy.running.examples.test_interface_examples import MASTER
 from tests.deploy.running_wattledger import Wattledger
 
 IMAGE = b"firmware of V1 " * 60_000

@@ -28,8 +28,9 @@ def said_in_code() -> Iterator[str]:
             if isinstance(node, ast.Call) and node.args:
                 name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
                 index = {"text": 0, "Column": 1}.get(name)
-                if index is not None and isinstance(node.args[index], ast.Constant):
-                    yield str(node.args[index].value)
+                said = None if index is None else node.args[index]
+                if isinstance(said, ast.Constant):
+                    yield str(said.value)
 
 
 @pytest.mark.parametrize("tag", [each for each in SPOKEN if each != "en"])

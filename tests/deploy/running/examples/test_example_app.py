@@ -15,8 +15,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.deploy.running.interface_process import interface
-from tests.deploy.running.test_interface_examples import MASTER, TARIFF
+from tests.deploy.running.examples.interface_process import interface
+from tests.deploy.running.examples.test_interface_examples import MASTER, TARIFF
 from tests.deploy.running_wattledger import Wattledger
 from tests.tree import ROOT
 

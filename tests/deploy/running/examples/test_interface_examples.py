@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 
 from deploy.interface.access import Scope
 from tests.deploy.observing.free_ports import free_base
-from tests.deploy.running.interface_process import interface
+from tests.deploy.running.examples.interface_process import interface
 from tests.deploy.running_wattledger import Wattledger
 from tests.tree import ROOT
 
