@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.users.token_file import forget_token, keep_token, kept_token
 from deploy.errors import DeployError
-from deploy.output import print_json, say
+from deploy.output import complain, print_json, say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
@@ -124,6 +124,5 @@ def _asked_for(connection: Connection[Any], name: str | None, clock: Any) -> str
 
 
 def _ask(question: str) -> str:
-    sys.stderr.write(question)
-    sys.stderr.flush()
+    complain(question)
     return sys.stdin.readline(_TOKEN_CHARACTERS_MAX).strip()
