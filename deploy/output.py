@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RIGHT = "right"
 # An energy's value up to its last digit that is none of the idle zeros, and those.
+ANSWER_MAX: Final = 1_000
 _ENERGY: Final = re.compile(rb'("(?:\w+_)?k?wh":"-?\d+(?:\.\d*[1-9])?)\.?0*(?=")')
 
 
@@ -106,6 +107,13 @@ def say_styled(parts: Iterable[tuple[str, str]]) -> None:
 
     line = Text.assemble(*((printable(text), style) for text, style in parts))
     console().print(line, soft_wrap=True)
+
+
+def ask(question: str) -> str:
+    """Return what somebody at the terminal answers, at most a thousand characters of it."""
+    sys.stderr.write(printable(question))
+    sys.stderr.flush()
+    return sys.stdin.readline(ANSWER_MAX).strip()
 
 
 def complain(text: str) -> None:

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.users.token_file import forget_token, keep_token, kept_token
 from deploy.errors import DeployError
-from deploy.output import complain, print_json, say
+from deploy.output import ask, print_json, say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
@@ -110,19 +110,14 @@ def _asked_for(connection: Connection[Any], name: str | None, clock: Any) -> str
         raise DeployError(message)
     if not sys.stdin.isatty():
         raise NobodyAskedError
-    name = name or _ask("Name: ")
+    name = name or ask("Name: ")
     comer = Comer(_TERMINAL)
     came = try_password(connection, name, getpass.getpass("Password: "), comer, clock.now())
     if isinstance(came, Halfway):
         if came.is_new:
             message = "a second factor is asked of you: set it first, at /console/login"
             raise DeployError(message)
-        came = try_code(connection, came, _ask("Code: "), comer, clock.now())
+        came = try_code(connection, came, ask("Code: "), comer, clock.now())
     now = clock.now()
     what_for = f"{socket.gethostname()[:40]} {now:%Y-%m-%d %H:%M:%S}"
     return make_personal_token(connection, came, what_for, now)
-
-
-def _ask(question: str) -> str:
-    complain(question)
-    return sys.stdin.readline(_TOKEN_CHARACTERS_MAX).strip()
