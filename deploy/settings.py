@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import DeployError
+from deploy.setting_rules import CHOICES, SECRETS, TOGETHER, is_guarded
 
 PREFIX = "WATTLEDGER_"
 ENVIRONMENT = "the environment"
@@ -39,46 +40,12 @@ class BadSettingError(DeployError):
 
     def __init__(self, source: str, name: str, value: object, wanted: str) -> None:
         self.source, self.name, self.value = source, name, value
-        found = "what it is" if name in _SECRETS else repr(value)
+        found = "what it is" if name in SECRETS else repr(value)
         super().__init__(f"{source}: {name} must be {wanted}, not {found}")
 
 
 def _setting(default: Any, meaning: str, *, is_shown: bool = True) -> Any:  # noqa: ANN401 - as dataclasses.field itself
     return field(default=default, metadata={"meaning": meaning}, repr=is_shown)
-
-
-_SECRETS = (
-    "database_url",
-    "kafka_sasl_password",
-    "smtp_password",
-    "stripe_key",
-    "stripe_publishable_key",
-    "stripe_webhook_secret",
-    "webhook_secret",
-)
-"""Those that no message and no trace shows."""
-_TOGETHER = (
-    ("kafka_certificate_file", "kafka_ca_file"),
-    ("kafka_certificate_file", "kafka_key_file"),
-    ("kafka_key_file", "kafka_certificate_file"),
-    ("kafka_sasl_mechanism", "kafka_sasl_user"),
-    ("kafka_sasl_mechanism", "kafka_sasl_password"),
-    ("kafka_sasl_user", "kafka_sasl_mechanism"),
-    ("kafka_sasl_password", "kafka_sasl_mechanism"),
-    ("smtp_host", "mail_sender"),
-    ("smtp_user", "smtp_password"),
-    ("webhook_url", "webhook_secret"),
-    ("stripe_webhook_secret", "stripe_key"),
-    ("stripe_publishable_key", "stripe_key"),
-)
-"""Who has the first but not the second would connect otherwise than he means."""
-_CHOICES = {
-    "log_level": ("debug", "info", "warning", "error"),
-    "log": ("postgres", "kafka"),
-    "kafka_profile": ("production", "development"),
-    "kafka_sasl_mechanism": ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
-    "smtp_encryption": ("starttls", "tls", "none"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +167,13 @@ class Settings:
         METRICS_PORT,
         "port for those of `up`; its parts have the next nine; 0 picks free ones, -1 none",
     )
+    oidc_issuer: str = _setting(
+        "", "the OpenID provider by whom people may sign in to the console; empty: none"
+    )
+    oidc_client_id: str = _setting("", "our name for it; people come back to `/console/oidc/back`")
+    oidc_client_secret_file: str = _setting(
+        "", "file with what proves to it that we are we; empty: nothing does (a public client)"
+    )
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
 
     def __post_init__(self) -> None:
@@ -232,14 +206,14 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise BadSettingError(SETTINGS, name, value, f"between {low} and {high}")
-        for name, choices in _CHOICES.items():
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 wanted = f"{', '.join(filter(None, choices[:-1]))} or {choices[-1]}"
                 raise BadSettingError(SETTINGS, name, getattr(self, name), wanted)
         if self.log == "kafka" and not self.kafka_bootstrap:
             wanted = "host:port of a broker where the log is in Kafka"
             raise BadSettingError(SETTINGS, "kafka_bootstrap", self.kafka_bootstrap, wanted)
-        for name, needed in _TOGETHER:
+        for name, needed in TOGETHER:
             if getattr(self, name) and not getattr(self, needed):
                 raise BadSettingError(SETTINGS, needed, "", f"set where {name} is")
         if self.kafka_decisions_topic == self.kafka_topic:
@@ -248,6 +222,9 @@ class Settings:
             raise BadSettingError(SETTINGS, "kafka_decisions_topic", topic, wanted)
         self._check_addresses()
         self._check_stripe()
+        if self.oidc_issuer and not is_guarded(self.oidc_issuer):
+            wanted = "an address that begins with https:// (http:// on this machine alone)"
+            raise BadSettingError(SETTINGS, "oidc_issuer", self.oidc_issuer, wanted)
 
     def _check_addresses(self) -> None:
         for name in ("files_url", "documents_url", "webhook_url", "roaming_url"):

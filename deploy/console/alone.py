@@ -38,13 +38,17 @@ def console_app(context: PartContext) -> Litestar:
     dsn, clock = context.dsn, context.clock
     pool = pool_of(dsn)
     desk = OpenedDesk(dsn, partial(open_event_log, dsn, context.settings), context.settings)
+    side = console_side(dsn, pool, NewestDeclarations(), clock.now, desk, context.settings)
     return build_app(
         (),
         find=_nobody,
         parts={},
-        lifespan=[partial(_living, pool, desk), partial(running_jobs, dsn, clock.now)],
+        lifespan=[
+            partial(_living, pool, desk),
+            partial(running_jobs, dsn, clock.now, context.settings),
+        ],
         pages=console_routes(),
-        state={"console": console_side(dsn, pool, NewestDeclarations(), clock.now, desk)},
+        state={"console": side},
     )
 
 

@@ -12,6 +12,7 @@ from litestar import Controller, Router
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from deploy.console.oidc import provider_of
 from deploy.interface.access import Scope
 from deploy.interface.app import FOR_ANYBODY
 from deploy.running.turns import turn_beside
@@ -113,9 +114,19 @@ def console_side(
     newest: NewestDeclarations,
     now: Callable[[], datetime],
     desk: OpenedDesk,
+    settings: Settings,
 ) -> ConsoleSide:
     """Return what pages have at hand."""
-    return ConsoleSide(dsn, pool, newest, now, desk, scopes=tuple(Scope))
+    return ConsoleSide(
+        dsn,
+        pool,
+        newest,
+        now,
+        desk,
+        is_secure=settings.documents_url.startswith("https://"),
+        provider=provider_of(settings, now),
+        scopes=tuple(Scope),
+    )
 
 
 def console_routes() -> Router:

@@ -189,7 +189,7 @@ def interface_app(
     visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
     running = partial(running_jobs, dsn, clock.now, payments.settings)
     console_desk = OpenedDesk(dsn, open_log, payments.settings)
-    side = console_side(dsn, pages_pool, newest, clock.now, console_desk)
+    side = console_side(dsn, pages_pool, newest, clock.now, console_desk, payments.settings)
     ends = [each.close for each in (directory, subjects, commands, desk, profiles, bearers)]
     live = FollowedSessions(pool, newest)
     closes = [e.close for e in (*pools, declaring, console_desk, visit_desk, live)]

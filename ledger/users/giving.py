@@ -265,6 +265,19 @@ def check_names(user: User) -> None:
 
 
 @contextmanager
+def invited_account(connection: Connection[Any], name: str, giver: Giver) -> Iterator[None]:
+    """Hold an account that *giver* may invite somebody to, in a transaction.
+
+    Raises:
+        LedgerError: As `link_account` does.
+    """
+    with _in_turn(connection):
+        if _governed(connection, name, giver).blocked_at is not None:
+            raise BlockedAccountError(name)
+        yield
+
+
+@contextmanager
 def _in_turn(connection: Connection[Any]) -> Iterator[None]:
     with connection.transaction():
         connection.execute(_LOCK)

@@ -129,8 +129,14 @@ def page_of(request: Request[Any, Any, Any]) -> ConsolePage:
         signed_in=signed_in,
         is_part=request.headers.get("hx-request") == "true",
         said=_said(request.cookies.get(_SAID, "")),
-        origin=f"{request.url.scheme}://{request.headers.get('host', '')}",
+        origin=_origin(request),
     )
+
+
+def _origin(request: Request[Any, Any, Any]) -> str:
+    is_secure = request.app.state["console"].is_secure
+    scheme = "https" if is_secure else request.url.scheme
+    return f"{scheme}://{request.headers.get('host', '')}"
 
 
 def _query(request: Request[Any, Any, Any]) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol
 
 from psycopg import Connection
@@ -14,6 +15,7 @@ from psycopg_pool import ConnectionPool
 from ledger.approvals.newest import NewestRecords
 from ledger.declared.store import NewestDeclarations
 from ledger.desk.recording import WorkOff
+from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
 
 PAGE_SECONDS_MAX: Final = 15
@@ -34,6 +36,29 @@ class ConsoleDesk(Protocol):
     def reading_log(self) -> AbstractContextManager[EventLog]:
         """Yield the log, for who reads raw frames of it: nobody waits for acts."""
         ...
+
+
+class Unproven(StrEnum):
+    """Why nobody is proven to be anybody by a provider: for the log."""
+
+    NO_WAY = "this browser was not on its way"
+    OTHER_WAY = "this is another browser's way"
+    OTHER_PROVIDER = "another provider answered"
+    REFUSED = "the provider let nobody in"
+    NO_TOKEN = "the provider gave no ID token"  # noqa: S105 - a sentence
+    UNFIT_TOKEN = "the ID token is none for us, or not of now"  # noqa: S105 - a sentence
+    NOBODY = "the ID token names nobody"
+    OTHER_NAME = "the provider calls itself otherwise"
+    UNREADABLE = "the provider says nothing of itself"
+    AWAY = "the provider does not answer"
+
+
+class NotProvenError(LedgerError):
+    """Nobody is proven to be anybody by a provider."""
+
+    def __init__(self, why: Unproven) -> None:
+        self.why = why
+        super().__init__(why.value)
 
 
 class Departure(NamedTuple):
@@ -57,14 +82,18 @@ class IdentityProvider(Protocol):
     name: str
 
     def depart(self, back: str) -> Departure:
-        """Return the way to the provider, from which browsers come back to *back*."""
+        """Return the way to the provider, from which browsers come back to *back*.
+
+        Raises:
+            NotProvenError: If the provider is away.
+        """
         ...
 
     def arrive(self, back: str, query: str, kept: str) -> ProvenIdentity:
         """Return who came back with *query* to a browser that *kept* something.
 
         Raises:
-            LedgerError: If nobody is proven by that.
+            NotProvenError: If nobody is proven by that.
         """
         ...
 

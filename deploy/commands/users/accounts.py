@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.users.acting import acting
+from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
@@ -133,6 +134,41 @@ def link(name: str, /, *, by: str | None = None, folder: ReadingFolder = READ_FO
         made = link_account(connection, name, Giver(acting(by)), SystemClock().now())
     _show_link(settings, name, made, is_json=folder.json)
     return 0
+
+
+def invite(
+    name: str,
+    /,
+    *,
+    email: str | None = None,
+    subject: str | None = None,
+    by: str | None = None,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """Let a person come in by the OpenID provider, by an address it verified or by its subject.
+
+    Whoever comes with it first is this account's from then on. Only a keyed digest of it is kept.
+
+    Args:
+        name: The account.
+        email: Their address with the provider.
+        subject: What the provider calls them (the claim `sub`).
+        by: Who invites (default: your login).
+        folder: Where.
+    """
+    from deploy.clock import SystemClock
+    from ledger.users.giving import Giver
+    from ledger.users.identities import InvitedBy
+    from ledger.users.identities import invite as invite_by
+
+    if (email is None) == (subject is None):
+        message = "say --email or --subject, one of the two"
+        raise DeployError(message)
+    kind = InvitedBy.SUBJECT if email is None else InvitedBy.EMAIL
+    with opened(folder.settings()) as connection:
+        giver, at = Giver(acting(by)), SystemClock().now()
+        invite_by(connection, name, email or subject or "", kind, giver, at)
+    return _show_account(name, folder)
 
 
 def grant(

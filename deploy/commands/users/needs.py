@@ -130,6 +130,7 @@ NEEDS: Final[Mapping[str, Permission]] = MappingProxyType(
                     "user add",
                     "user block",
                     "user grant",
+                    "user invite",
                     "user link",
                     "user require-factor",
                     "user unblock",

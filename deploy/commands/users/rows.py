@@ -52,6 +52,18 @@ USER_COMMANDS: Final = (
         examples=("user link anna", "user link anna --json"),
     ),
     Command(
+        words="user invite",
+        function="deploy.commands.users.accounts:invite",
+        summary=(
+            "Let a person come in by the OpenID provider, by an address it verified or by its "
+            "subject."
+        ),
+        examples=(
+            "user invite anna --email anna@example.com",
+            "user invite anna --subject 7f9c2ba4 --json",
+        ),
+    ),
+    Command(
         words="user grant",
         function="deploy.commands.users.accounts:grant",
         summary="Give a person these roles, and no other, from the next page on.",

@@ -27,6 +27,7 @@ from ledger.users.giving import (
     require_factor,
     unblock_account,
 )
+from ledger.users.identities import InvitedBy, invite
 from ledger.users.roles import Grant, Permission, Role
 from ledger.users.store import NEWEST, UserStanding, list_changes, list_users
 from ledger.users.user import User
@@ -278,6 +279,14 @@ def _require(
     return ""
 
 
+def _invite(
+    page: ConsolePage, connection: Connection[Any], of: UserStanding, fields: Mapping[str, str]
+) -> str:
+    what = fields.get("invited", "")
+    invite(connection, of.user.name, what, InvitedBy.EMAIL, _giver(page), page.now)
+    return ""
+
+
 _ACTS: Final[Mapping[str, Act]] = {
     "give": _give,
     "take": _take,
@@ -285,4 +294,5 @@ _ACTS: Final[Mapping[str, Act]] = {
     "block": _block,
     "unblock": _unblock,
     "factor": _require,
+    "invite": _invite,
 }

@@ -13,12 +13,14 @@ from projections.console.access.keys import KeysController
 from projections.console.access.linked import LinkedController
 from projections.console.access.me import MeController
 from projections.console.access.people import PeopleController
+from projections.console.access.provider import ProviderController
 
 ROUTES: Final[Sequence[type[Controller]]] = (
     ComingController,
     LinkedController,
     MeController,
     PeopleController,
+    ProviderController,
     KeysController,
     DriversController,
 )

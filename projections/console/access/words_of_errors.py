@@ -21,6 +21,7 @@ from ledger.users.giving import (
     UnfitNameError,
     UnknownRoleError,
 )
+from ledger.users.identities import NotInvitedError, UnfitInvitationError
 from ledger.users.links import DeadLinkError
 from ledger.users.own_account import FactorRequiredError, NotYourPasswordError
 from ledger.users.passwords import BusyError, WeakPasswordError
@@ -28,6 +29,7 @@ from ledger.users.refusals import TooManyGuessesError
 from ledger.users.store import UserExistsError
 from projections.console.access.typed_hours import UnreadableHoursError
 from projections.console.page import ConsolePage
+from projections.console.side import NotProvenError
 
 
 class UnknownPremisesError(LedgerError):
@@ -45,6 +47,9 @@ WORDS: Final[Mapping[type[LedgerError], str]] = {
     ),
     NotYourPasswordError: "This is not your present password.",
     FactorRequiredError: "A second factor is asked of you: set another one instead.",
+    NotProvenError: "The provider did not say who you are. Try again, or ask an administrator.",
+    NotInvitedError: "Nobody invited you here. Ask an administrator for an account.",
+    UnfitInvitationError: "This invites nobody, or invites somebody else already.",
     OwnAccountError: "Nobody changes what they themselves may. Ask another administrator.",
     OutOfReachError: "This reaches further than you do. Ask an administrator of all.",
     LastAdministratorError: "This is the last administrator. Make another one first.",

@@ -72,17 +72,17 @@ class ServedConsole(NamedTuple):
 
 
 @contextmanager
-def served_console(dsn: str, at: datetime) -> Iterator[ServedConsole]:
+def served_console(dsn: str, at: datetime, **given: str) -> Iterator[ServedConsole]:
     """Serve the interface with its console, in a thread, at a moment that stands.
 
-    No system is up beside it: acts take the worker's turn themselves.
+    No system is up beside it: acts take the worker's turn themselves. *given*: settings.
     """
     listener = open_http("127.0.0.1", 0)
     began, ends = threading.Event(), list[asyncio.AbstractEventLoop]()
     stopping = asyncio.Event()
     troubles = list[BaseException]()
     folder = TemporaryDirectory()
-    payments = PaymentSide(Settings(data=Path(folder.name)), StandingClock(at))
+    payments = PaymentSide(Settings(data=Path(folder.name), **given), StandingClock(at))
 
     async def serve() -> None:
         ends.append(asyncio.get_running_loop())

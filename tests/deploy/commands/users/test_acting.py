@@ -299,6 +299,8 @@ def test_roles_and_ways_in_are_shown_and_changed(
     assert run(["user", "grant", "anna", "--role", "auditor"]) == 0
     assert run(["user", "grant", "chief", "--role", "auditor"]) == WRONG
     assert run(["user", "grant", "anna", "--role", "king"]) == WRONG
+    assert run(["user", "invite", "anna", "--email", "anna@example.com"]) == 0
+    assert run(["user", "invite", "anna"]) == WRONG
     assert run(["user", "link", "anna"]) == 0
     assert run(["user", "block", "anna"]) == 0
     assert run(["user", "link", "anna"]) == WRONG
@@ -310,13 +312,22 @@ def test_roles_and_ways_in_are_shown_and_changed(
 
     assert anna["roles"] == ["auditor"]
     assert anna["blocked_at"] is not None
-    assert anna["comes_in_by"] == ["second factor asked for"]
+    assert anna["comes_in_by"] == ["second factor asked for", "invited by OIDC"]
     assert chief["roles"] == ["administrator"]
     assert [(each["kind"], each["changed_by"]) for each in changes] == [
         (kind, "chief")
-        for kind in ("blocked", "linked", "granted", "factor_required", "linked", "added")
+        for kind in (
+            "blocked",
+            "linked",
+            "invited",
+            "granted",
+            "factor_required",
+            "linked",
+            "added",
+        )
     ]
     assert link not in str(changes)
+    assert "example.com" not in str(changes)
     assert (
         run(["user", "list"]) == run(["user", "changes"]) == run(["user", "unblock", "anna"]) == 0
     )
