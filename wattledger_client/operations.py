@@ -17,12 +17,15 @@ from wattledger_client.shapes import (
     CustomerStatement,
     DeclaredPage,
     DeclaredThing,
+    DeliveryDetail,
+    DeliveryPage,
     Document,
     DocumentPage,
     EnergyReport,
     JournalPage,
     ListedDocument,
     LiveSession,
+    MadeWebhook,
     MoneyKind,
     MonthReport,
     NamedProfile,
@@ -33,6 +36,7 @@ from wattledger_client.shapes import (
     ProfileRequest,
     Quote,
     QuoteWish,
+    ReplayWish,
     Reservation,
     ReservationPage,
     ReservationState,
@@ -55,6 +59,9 @@ from wattledger_client.shapes import (
     TransactionPage,
     TrialBalanceReport,
     VisitWish,
+    WebhookList,
+    WebhookSubscription,
+    WebhookWish,
 )
 
 
@@ -169,6 +176,55 @@ class Operations:
             "/visits",
             StartedVisit,
             body=body,
+        )
+
+    def create_webhook(
+        self,
+        body: WebhookWish,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MadeWebhook:
+        """Make a webhook; the answer has its secret, which is not shown again.
+
+        Scope `webhooks`; a person's permission `give_access`.
+        """
+        return self._calling.ask(
+            "POST",
+            "/webhooks",
+            MadeWebhook,
+            headers={"Idempotency-Key": idempotency_key},
+            body=body,
+        )
+
+    def create_webhook_replay(
+        self,
+        webhook: str,
+        body: ReplayWish,
+        *,
+        idempotency_key: str | None = None,
+    ) -> WebhookSubscription:
+        """Tell an event again, or everything from a number of the feed on.
+
+        Scope `webhooks`; a person's permission `give_access`.
+        """
+        return self._calling.ask(
+            "POST",
+            f"/webhooks/{place(webhook)}/replays",
+            WebhookSubscription,
+            headers={"Idempotency-Key": idempotency_key},
+            body=body,
+        )
+
+    def delete_webhook(self, webhook: str, *, idempotency_key: str | None = None) -> bytes:
+        """End a webhook: it is told nothing any more, also nothing that waits.
+
+        Scope `webhooks`; a person's permission `give_access`.
+        """
+        return self._calling.ask(
+            "DELETE",
+            f"/webhooks/{place(webhook)}",
+            bytes,
+            headers={"Idempotency-Key": idempotency_key},
         )
 
     def follow_session(self, ref: str) -> Iterator[LiveSession]:
@@ -508,6 +564,28 @@ class Operations:
             headers={"Visit-Secret": visit_secret},
         )
 
+    def get_webhook(self, webhook: str) -> WebhookSubscription:
+        """Return a webhook.
+
+        Scope `webhooks`; a person's permission `give_access`.
+        """
+        return self._calling.ask(
+            "GET",
+            f"/webhooks/{place(webhook)}",
+            WebhookSubscription,
+        )
+
+    def get_webhook_deliverie(self, webhook: str, number: int) -> DeliveryDetail:
+        """Return one delivery with what came of each attempt.
+
+        Scope `webhooks`; a person's permission `give_access`.
+        """
+        return self._calling.ask(
+            "GET",
+            f"/webhooks/{place(webhook)}/deliveries/{place(number)}",
+            DeliveryDetail,
+        )
+
     def list_charging_profiles(self) -> list[NamedProfile]:
         """Return all of them, by their names.
 
@@ -803,6 +881,36 @@ class Operations:
                 "limit": limit,
                 "cursor": cursor,
             },
+        )
+
+    def list_webhook_deliveries(
+        self,
+        webhook: str,
+        *,
+        state: Literal["waiting", "delivered", "failed", None] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> DeliveryPage:
+        """Return what a webhook was told, the last one first; what was taken is kept a month.
+
+        Scope `webhooks`; a person's permission `give_access`.
+        """
+        return self._calling.ask(
+            "GET",
+            f"/webhooks/{place(webhook)}/deliveries",
+            DeliveryPage,
+            query={"state": state, "limit": limit, "cursor": cursor},
+        )
+
+    def list_webhooks(self) -> WebhookList:
+        """Return every webhook, also those that have ended.
+
+        Scope `webhooks`; a person's permission `give_access`.
+        """
+        return self._calling.ask(
+            "GET",
+            "/webhooks",
+            WebhookList,
         )
 
     def put_charging_profile(

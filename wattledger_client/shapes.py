@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -189,6 +189,27 @@ class Delivery(StrEnum):
     LINK = "link"
     FOLDER = "folder"
     WEBHOOK = "webhook"
+
+
+class DeliveryDetail(Struct, frozen=True, kw_only=True):
+    """`DeliveryDetail`, as the interface has it."""
+
+    number: int
+    event: str
+    kind: str
+    state: str
+    attempts: int
+    made_at: datetime
+    ended_at: datetime | None
+    next_at: datetime | None
+    log: list[WebhookAttempt]
+
+
+class DeliveryPage(Struct, frozen=True, kw_only=True):
+    """`DeliveryPage`, as the interface has it."""
+
+    items: list[WebhookDelivery]
+    next: str | None
 
 
 class Document(Struct, frozen=True, kw_only=True):
@@ -432,6 +453,19 @@ class LiveSession(Struct, frozen=True, kw_only=True):
     energy_wh: str | None
     cost: SessionAmounts | None
     reasons: list[str]
+
+
+class MadeWebhook(Struct, frozen=True, kw_only=True):
+    """`MadeWebhook`, as the interface has it."""
+
+    id: str
+    url: str
+    kinds: list[str]
+    made_by: str
+    made_at: datetime
+    ended_by: str | None
+    ended_at: datetime | None
+    secret: str
 
 
 class MoneyKind(StrEnum):
@@ -731,6 +765,14 @@ class Registration(StrEnum):
     ACCEPTED = "Accepted"
     PENDING = "Pending"
     REJECTED = "Rejected"
+
+
+class ReplayWish(Struct, frozen=True, kw_only=True):
+    """`ReplayWish`, as the interface has it."""
+
+    event: str | UnsetType | None = UNSET
+    partition: int | UnsetType | None = UNSET
+    number: int | UnsetType = UNSET
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
@@ -1144,3 +1186,51 @@ class WantedCertificate(Struct, frozen=True, kw_only=True):
 
     csr: str
     received_at: datetime
+
+
+class WebhookAttempt(Struct, frozen=True, kw_only=True):
+    """`WebhookAttempt`, as the interface has it."""
+
+    attempt: int
+    at: datetime
+    status: int | None
+    why: str
+
+
+class WebhookDelivery(Struct, frozen=True, kw_only=True):
+    """`WebhookDelivery`, as the interface has it."""
+
+    number: int
+    event: str
+    kind: str
+    state: str
+    attempts: int
+    made_at: datetime
+    ended_at: datetime | None
+    next_at: datetime | None
+
+
+class WebhookList(Struct, frozen=True, kw_only=True):
+    """`WebhookList`, as the interface has it."""
+
+    items: list[WebhookSubscription]
+
+
+class WebhookSubscription(Struct, frozen=True, kw_only=True):
+    """`WebhookSubscription`, as the interface has it."""
+
+    id: str
+    url: str
+    kinds: list[str]
+    made_by: str
+    made_at: datetime
+    ended_by: str | None
+    ended_at: datetime | None
+
+
+class WebhookWish(Struct, frozen=True, kw_only=True):
+    """`WebhookWish`, as the interface has it."""
+
+    url: str
+    kinds: list[str] | UnsetType = UNSET
+    since: Literal["now", "start"] | UnsetType = UNSET

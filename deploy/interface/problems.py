@@ -37,6 +37,8 @@ from projections.documents.keeping.kept import ErasedDocumentError, NotRenderedE
 from projections.errors import UnknownInvoiceError, UnknownLineError
 from projections.finding.quotes import UnpricedQuoteError
 from projections.journal.days import UnknownLegalEntityError
+from projections.webhooks.deliveries import UnknownEventError
+from projections.webhooks.subscriptions import NoWebhookError, UnfitWebhookError
 from tariffs.errors import TariffError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -80,6 +82,9 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     UndeclaredEntityError: (HTTPStatus.NOT_FOUND, "unknown_legal_entity"),
     UnknownLegalEntityError: (HTTPStatus.NOT_FOUND, "unknown_legal_entity"),
     ProblemsError: (HTTPStatus.BAD_REQUEST, "not_declared"),
+    NoWebhookError: (HTTPStatus.NOT_FOUND, "unknown_webhook"),
+    UnknownEventError: (HTTPStatus.NOT_FOUND, "unknown_event"),
+    UnfitWebhookError: (HTTPStatus.BAD_REQUEST, "unfit_webhook"),
     TariffError: (HTTPStatus.BAD_REQUEST, "not_priced"),
     # A body that is nested deeper than anybody's.
     RecursionError: (HTTPStatus.BAD_REQUEST, "bad_request"),

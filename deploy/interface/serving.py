@@ -35,6 +35,8 @@ from deploy.payments.side import PaymentSide
 from deploy.settings import Settings
 from deploy.visits.desk import VisitDesk
 from deploy.visits.routes import ROUTES as VISIT_ROUTES
+from deploy.webhooks.routes import ROUTES as WEBHOOK_ROUTES
+from deploy.webhooks.running import telling_webhooks
 from ingest.clock import Clock
 from ingest.commands.asking import StationCommands
 from ingest.commands.profiles import ChargingProfiles
@@ -68,6 +70,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     *VISIT_ROUTES,
     *ROUTES,
     *API_ROUTES,
+    *WEBHOOK_ROUTES,
 )
 """What every edge brings."""
 
@@ -188,6 +191,7 @@ def interface_app(
     payments = payments or PaymentSide(Settings(), clock)
     visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
     running = partial(running_jobs, dsn, clock.now, payments.settings)
+    telling = partial(telling_webhooks, dsn, clock.now, payments.settings.webhook_networks)
     console_desk = OpenedDesk(dsn, open_log, payments.settings)
     side = console_side(dsn, pages_pool, newest, clock.now, console_desk, payments.settings)
     ends = [each.close for each in (directory, subjects, commands, desk, profiles, bearers)]
@@ -208,7 +212,7 @@ def interface_app(
             "profiles": profiles,
             "visit_desk": visit_desk,
         },
-        lifespan=[partial(_living, pools, commands, ends, closes), running],
+        lifespan=[partial(_living, pools, commands, ends, closes), running, telling],
         partners=partners,
         around=_around(pool, clock),
         pages=console_routes(),

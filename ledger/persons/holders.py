@@ -83,6 +83,11 @@ def user_holder(name: str) -> Holder:
     return _holder(HolderKind.SECRET, f"user {name}", f"user {name}")
 
 
+def webhook_holder(webhook: str) -> Holder:
+    """Return the holder of what signs a webhook's messages."""
+    return _holder(HolderKind.SECRET, f"webhook {webhook}", f"webhook {webhook}")
+
+
 def partner_holder(party: str) -> Holder:
     """Return the holder of what a partner says in words that no rule understands."""
     return _holder(HolderKind.PARTNER, party, party)

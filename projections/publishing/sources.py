@@ -105,36 +105,39 @@ def decisions_waiting(connection: Connection[Any]) -> int:
 
 
 class FeedSource:
-    """The feed: decisions about sessions, invoices and money."""
+    """The feed: decisions about sessions, invoices and money, for one who follows them."""
+
+    def __init__(self, follower: str = FEED_FOLLOWER) -> None:
+        self._follower = follower
 
     def pages(self, connection: Connection[Any]) -> Iterator[EventPage]:
         """Yield a page of each partition where something new was decided."""
-        asked = {"first": FIRST_NUMBER, "follower": FEED_FOLLOWER}
+        asked = {"first": FIRST_NUMBER, "follower": self._follower}
         for partition, start in connection.execute(_BEHIND, asked).fetchall():
             entries = read_feed(connection, partition, start=start, limit=PAGE)
             if entries:
                 end = start + len(entries)
                 told = _desk if partition == DESK_PARTITION else _sessions
                 events = told(connection, partition, entries)
-                yield EventPage(FEED_FOLLOWER, partition, start, end, events)
+                yield EventPage(self._follower, partition, start, end, events)
 
 
 class TariffSource:
-    """The record of tariff versions: proposals, approvals, retirements."""
+    """The record of tariff versions: proposals, approvals, retirements, for one who follows it."""
 
-    def __init__(self, approvals: TariffApprovals) -> None:
-        self._approvals = approvals
+    def __init__(self, approvals: TariffApprovals, follower: str = TARIFF_FOLLOWER) -> None:
+        self._approvals, self._follower = approvals, follower
 
     def pages(self, connection: Connection[Any]) -> Iterator[EventPage]:
         """Yield a page if something new became of a tariff."""
-        row = connection.execute(_POSITION, (TARIFF_FOLLOWER, DESK_PARTITION)).fetchone()
+        row = connection.execute(_POSITION, (self._follower, DESK_PARTITION)).fetchone()
         start = row[0] if row else FIRST_NUMBER
         found = list(recorded_moves(self._approvals, after=start - 1, limit=TARIFF_PAGE))
         if found:
             told = (tariff_event(each, source="tariffs") for each in found)
             events = [event for event in told if event is not None]
             end = found[-1].number + 1
-            yield EventPage(TARIFF_FOLLOWER, DESK_PARTITION, start, end, events)
+            yield EventPage(self._follower, DESK_PARTITION, start, end, events)
 
 
 def _source(partition: int) -> str:

@@ -84,6 +84,13 @@ books GET /reports/months/{}
 master_data GET /master-data/{}
 master_data GET /master-data/{}/{}
 declare PUT /master-data/{}/{}
+webhooks GET /webhooks
+webhooks POST /webhooks
+webhooks GET /webhooks/{}
+webhooks DELETE /webhooks/{}
+webhooks GET /webhooks/{}/deliveries
+webhooks GET /webhooks/{}/deliveries/{}
+webhooks POST /webhooks/{}/replays
 """
 ANYBODYS = {"/documents/{}", "/payments/stripe", "/schema", "/schema/{}", "/schema/openapi.json"}
 """What its address or its body guards."""

@@ -46,6 +46,15 @@ checks.positive_data_acceptance.expected-statuses = {UNFIT}
 include-path = "/stations/{{station_id}}/password"
 checks.positive_data_acceptance.expected-statuses = {UNFIT}
 
+# Which addresses can be posted to, and what there is to tell again.
+[[operations]]
+include-path = "/webhooks"
+checks.positive_data_acceptance.expected-statuses = {UNFIT}
+
+[[operations]]
+include-path = "/webhooks/{{webhook}}/replays"
+checks.positive_data_acceptance.expected-statuses = {UNFIT}
+
 # Which usage and which master data make sense, no schema says.
 [[operations]]
 include-path = "/price-quotes"

@@ -151,7 +151,7 @@ async def test_every_example_of_the_document_is_what_happens(wattledger: Wattled
             await asyncio.to_thread(wattledger.until, "sessions")
             await asyncio.to_thread(wattledger.done, "station", "logs", "CS-001")
             await asyncio.to_thread(wattledger.until, "station", "files", "CS-001")
-            assert len(EXAMPLES) == 10
+            assert len(EXAMPLES) == 11
             for method, path, body, status, answer in EXAMPLES:
                 content = body.strip() or None
                 headers = {"Content-Type": "application/json"}

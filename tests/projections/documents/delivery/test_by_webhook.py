@@ -16,11 +16,11 @@ import pytest
 from ledger.database import connect
 from ledger.master_data.customers import Delivery
 from ledger.network import networks_of
-from projections.documents.delivery import webhook
 from projections.documents.delivery.deliverer import Deliverer
 from projections.documents.delivery.webhook import SIGNATURE, Webhook, WebhookWay, signature
 from projections.documents.keeping.keeper import DocumentKeeper
 from projections.documents.keeping.kept import read_kept
+from projections.posting import guarded
 from tests.projections.documents.delivery.mail_server import free_port
 from tests.projections.documents.issued_documents import (
     issue,
@@ -142,7 +142,7 @@ def test_no_redirect_is_followed(database: str, number: str) -> None:
 def test_a_receiver_that_never_comes_to_an_end_holds_nobody_up(
     database: str, number: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook, "SECONDS_MAX", 0.5)
+    monkeypatch.setattr(guarded, "SECONDS_MAX", 0.5)
     with receiver() as told:
         told.silent_seconds = 20.0
         began = time.monotonic()

@@ -1,0 +1,190 @@
+"""Whoever tells webhooks: one process at a time, each event at least once.
+
+    what is due of a webhook -> posted, outside any transaction -> the attempt is put down
+    2xx: delivered; else it waits, longer each time; after the last wait it has failed
+
+One webhook that takes nothing keeps no other from its news: each has some of every turn, and of one
+that does not answer one event is tried a turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, LiteralString, NamedTuple
+
+import psycopg
+from psycopg import Connection
+
+from ledger.approvals.approvals import TariffApprovals
+from ledger.database import connect
+from ledger.leases import Lease, LeaseLostError, hold_lease, leave, take_lease
+from ledger.network import Network
+from projections.posting.guarded import NotPostedError, post_guarded
+from projections.webhooks.following import follow_feed
+from projections.webhooks.signing import headers_of
+from projections.webhooks.subscriptions import (
+    NoWebhookError,
+    WebhookSubscription,
+    secret_of,
+    webhooks,
+)
+
+LEASE: Final = "webhooks"
+LEASE_SECONDS: Final = 60.0
+"""Longer than a post may take."""
+LOOK_SECONDS: Final = 1.0
+AT_ONCE: Final = 50
+WAITS: Final = tuple(
+    timedelta(seconds=each) for each in (5, 30, 120, 600, 3_600, 4 * 3_600, 12 * 3_600, 24 * 3_600)
+)
+"""How long an event waits after each attempt; after the last one it has failed."""
+KEPT: Final = timedelta(days=30)
+_GONE: Final = 410
+_LOGGER: Final = logging.getLogger(__name__)
+_DUE: LiteralString = """
+SELECT number, event, body, attempts, tries FROM webhook_delivery
+WHERE webhook = %s AND state = 'waiting' AND next_at <= %s ORDER BY next_at, number LIMIT %s
+"""
+_TRIED: LiteralString = """
+INSERT INTO webhook_attempt (delivery, attempt, at, status, why) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT DO NOTHING
+"""
+_NOTED: LiteralString = """
+UPDATE webhook_delivery SET state = %(state)s, attempts = %(attempt)s, tries = %(tries)s,
+    next_at = %(next_at)s, ended_at = %(ended_at)s
+WHERE number = %(number)s AND attempts = %(attempt)s - 1 AND state = 'waiting'
+"""
+_FORGET: LiteralString = """
+DELETE FROM webhook_delivery WHERE number IN (
+    SELECT number FROM webhook_delivery WHERE state = 'delivered' AND ended_at < %s LIMIT 1000)
+"""
+
+
+class _Due(NamedTuple):
+    """An event that is to be posted now."""
+
+    number: int
+    event: str
+    body: bytes
+    attempts: int
+    tries: int
+
+
+class _Came(NamedTuple):
+    """What came of posting it."""
+
+    status: int | None
+    why: str = ""
+
+    @property
+    def is_taken(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own
+
+
+class WebhookDeliverer:
+    """Tells webhooks, while it holds the lease. After a database error, make a new one."""
+
+    def __init__(
+        self,
+        dsn: str,
+        now: Callable[[], datetime],
+        *,
+        holder: str,
+        networks: Sequence[Network] = (),
+    ) -> None:
+        self._connection: Connection[Any] = connect(dsn)
+        self._approvals = TariffApprovals(dsn)
+        self._now, self._holder, self._networks = now, holder, networks
+        self._lease: Lease | None = None
+
+    def run_once(self) -> int:
+        """Take a turn; return how many events were put down or posted."""
+        self._lease = take_lease(
+            self._connection, LEASE, holder=self._holder, seconds=LEASE_SECONDS
+        )
+        if self._lease is None:
+            return 0
+        done = 0
+        for each in webhooks(self._connection):
+            if each.ended_at is None:
+                done += follow_feed(self._connection, self._approvals, each, self._now())
+                done += self._deliver(each)
+        self._connection.execute(_FORGET, (self._now() - KEPT,))
+        return done
+
+    def close(self) -> None:
+        """Let another process tell them at once."""
+        self._approvals.close()
+        leave(self._connection, self._lease)
+
+    def _deliver(self, webhook: WebhookSubscription) -> int:
+        """Post what is due of a webhook, until it does not take one."""
+        try:
+            secret = secret_of(self._connection, webhook.id)
+        except NoWebhookError:
+            return 0
+        rows = self._connection.execute(_DUE, (webhook.id, self._now(), AT_ONCE)).fetchall()
+        done = 0
+        for due in map(_Due._make, rows):
+            at = self._now()
+            came = self._posted(webhook, secret, due, at)
+            self._note(due, came, at)
+            done += 1
+            if not came.is_taken:
+                break
+        return done
+
+    def _posted(self, webhook: WebhookSubscription, secret: str, due: _Due, at: datetime) -> _Came:
+        headers = headers_of(secret, due.event, int(at.timestamp()), due.body)
+        try:
+            return _Came(post_guarded(webhook.url, due.body, headers, self._networks))
+        except NotPostedError as error:
+            return _Came(None, error.why)
+
+    def _note(self, due: _Due, came: _Came, at: datetime) -> None:
+        tries, now = due.tries + 1, self._now()
+        is_over = came.is_taken or tries > len(WAITS) or came.status == _GONE
+        state = "delivered" if came.is_taken else "failed" if is_over else "waiting"
+        noted = {
+            "number": due.number,
+            "state": state,
+            "attempt": due.attempts + 1,
+            "tries": tries,
+            "next_at": now if is_over else now + WAITS[tries - 1],
+            "ended_at": now if is_over else None,
+        }
+        with self._connection.transaction():
+            assert self._lease is not None
+            hold_lease(self._connection, self._lease, seconds=LEASE_SECONDS)
+            row = (due.number, due.attempts + 1, at, came.status, came.why)
+            self._connection.execute(_TRIED, row)
+            self._connection.execute(_NOTED, noted)
+
+
+def deliver_webhooks(
+    dsn: str,
+    now: Callable[[], datetime],
+    stop: threading.Event,
+    *,
+    holder: str,
+    networks: Sequence[Network] = (),
+) -> None:
+    """Tell webhooks until *stop* is set, whatever happens to the database meanwhile."""
+    deliverer: WebhookDeliverer | None = None
+    while not stop.is_set():
+        try:
+            if deliverer is None:
+                deliverer = WebhookDeliverer(dsn, now, holder=holder, networks=networks)
+            done = deliverer.run_once()
+        except (psycopg.Error, LeaseLostError) as error:
+            _LOGGER.warning("webhooks wait: %s", type(error).__name__)
+            if deliverer is not None:
+                deliverer.close()
+            deliverer, done = None, 0
+        if not done:
+            stop.wait(LOOK_SECONDS)
+    if deliverer is not None:
+        deliverer.close()
