@@ -59,12 +59,18 @@ class JobFile(io.RawIOBase):
         self._pieces += 1
 
 
+def read_piece(connection: Connection[Any], job: int, name: str, number: int) -> bytes | None:
+    """Return a piece of a file of a job that is done, counted from 0; None beyond its end."""
+    row = connection.execute(_PIECE, (job, name, number)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
 def read_file(connection: Connection[Any], job: int, name: str) -> Iterator[bytes]:
     """Yield the pieces of a file of a job that is done; nothing where it has none (any more)."""
     number = 0
     while True:
-        row = connection.execute(_PIECE, (job, name, number)).fetchone()
-        if row is None:
+        piece = read_piece(connection, job, name, number)
+        if piece is None:
             return
-        yield bytes(row[0])
+        yield piece
         number += 1

@@ -95,6 +95,10 @@ class JobRunner:
         except psycopg.OperationalError as error:
             _LOGGER.warning("jobs wait for the database: %s", error)
             self._disconnect()
+        except Exception:
+            # Whatever it was: the next turn looks again, for nobody else would take the jobs.
+            _LOGGER.exception("a turn over the jobs failed")
+            self._disconnect()
 
     def close(self) -> None:
         """End what is at work and give it back."""

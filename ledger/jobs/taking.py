@@ -9,6 +9,7 @@ over; where that happens too often, it failed.
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -107,7 +108,8 @@ def take_job(
         if lost < LOST_MAX:
             return taken
         error = f"the process that worked at it ended {lost} times before it was done"
-        fail_job(connection, taken, error, at=at)
+        with suppress(JobTakenError):  # cancelled meanwhile
+            fail_job(connection, taken, error, at=at)
 
 
 def hold_job(connection: Connection[Any], taken: TakenJob, *, seconds: float) -> bool:

@@ -23,6 +23,7 @@ from tariffs.phrases.english import ENGLISH
 from tariffs.problems import Problem
 from tariffs.zones import zone
 
+_LINES_TOLD: Final = 20
 NO_ENERGY: Final = "an example needs kwh or readings; if nothing was drawn, say kwh: 0"
 
 
@@ -61,15 +62,27 @@ class ExampleOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def example_outcomes(
-    tariff: Tariff, text: str, source: str
+    tariff: Tariff, text: str, source: str, *, work_max: int | None = None
 ) -> tuple[list[ExampleOutcome], list[Problem]]:
-    """Return what *tariff* makes of each example in the file *text*, and what is no example."""
+    """Return what *tariff* makes of each example in the file *text*, and what is no example.
+
+    Examples that are more work together than *work_max* (elements times days) are a problem, and
+    none of them is priced: a text may come from anybody.
+    """
     root, problems = read_yaml(text, source)
     if not isinstance(root, Mapping) or "examples" not in root.entries:
         return [], []
     notebook = Notebook(source, problems)
     fields = Fields(root, notebook, "the tariff")
     examples = read_examples(fields.items("examples"), notebook)
+    work = len(tariff.elements) * sum(map(_days, examples))
+    if work_max is not None and work > work_max:
+        why = (
+            f"the examples are too much work: {len(tariff.elements):,} elements times their days "
+            f"are {work:,}, at most {work_max:,}; take fewer or shorter ones"
+        )
+        spot = examples[0]
+        return [], [*problems, Problem(source, spot.line, spot.column, why)]
     compiled = compile_tariff(tariff)
     outcomes = [
         ExampleOutcome(example=each, why=_failure(each, compiled) or "") for each in examples
@@ -77,14 +90,21 @@ def example_outcomes(
     return outcomes, problems
 
 
-def failing_examples(tariff: Tariff, text: str, source: str) -> list[Problem]:
+def failing_examples(
+    tariff: Tariff, text: str, source: str, *, work_max: int | None = None
+) -> list[Problem]:
     """Return a problem for each example in the file *text* that *tariff* prices otherwise."""
-    outcomes, problems = example_outcomes(tariff, text, source)
+    outcomes, problems = example_outcomes(tariff, text, source, work_max=work_max)
     return problems + [
         Problem(source, each.example.line, each.example.column, each.why)
         for each in outcomes
         if each.why
     ]
+
+
+def _days(example: Example) -> int:
+    """Return how many days an example lasts, one that is begun among them."""
+    return max((example.usage.ends_at - example.usage.starts_at).days, 0) + 1
 
 
 def _failure(example: Example, compiled: CompiledTariff) -> str | None:
@@ -99,11 +119,13 @@ def _failure(example: Example, compiled: CompiledTariff) -> str | None:
         if expected is not None and expected != found:
             currency = priced.currency
             wanted, got = amount_text(expected, currency), amount_text(found, currency)
-            parts = ", ".join(
+            owed = [line for line in priced.lines if line.before_minor or line.tax_minor]
+            told = [
                 f"{line.dimension.lower()} {line.before_minor + line.tax_minor}"
-                for line in priced.lines
-                if line.before_minor or line.tax_minor
-            )
+                for line in owed[:_LINES_TOLD]
+            ]
+            more = [f"and {len(owed) - _LINES_TOLD} more"] if len(owed) > _LINES_TOLD else []
+            parts = ", ".join([*told, *more])
             return (
                 f"example {example.name!r} costs {got} {what}, not {wanted} "
                 f"(its lines in minor units, with tax: {parts or 'none'})"

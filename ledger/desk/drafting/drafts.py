@@ -37,6 +37,8 @@ _OF_TARIFF: LiteralString = f"""
 {_DRAFT} WHERE tariff_id = %(tariff_id)s AND number < %(before)s
 ORDER BY number DESC LIMIT %(limit)s
 """
+EXAMPLES_WORK_MAX: Final = 5_000
+"""Elements times days: about a second; a browser waits for it, and nobody else is to."""
 _NUMBER_MAX: Final = 2**63 - 1
 
 
@@ -93,7 +95,7 @@ def read_draft(text: str, source: str = "draft") -> tuple[Tariff | None, list[Pr
     """
     tariff, problems = read_tariff_file(text, source, is_alone=True)
     if tariff is not None:
-        problems = failing_examples(tariff, text, source)
+        problems = failing_examples(tariff, text, source, work_max=EXAMPLES_WORK_MAX)
     return (None if problems else tariff), problems
 
 

@@ -29,6 +29,7 @@ from projections.console.what_if.seen import (
     seen_draft,
     seen_job,
 )
+from projections.what_if.answering import readable_draft
 
 REASON_MAX: Final = 500
 
@@ -66,15 +67,19 @@ class WhatIfActsController(Controller):
     @post("/drafts/{number:int}/propose", sync_to_thread=True)
     def propose(self, page: ThisPage, number: FromPath[int], data: Form) -> Response[Any]:
         """Propose a draft: it holds from a day once somebody else approved it."""
-        with page.console.desk.opened() as (connection, log):
+        with page.console.pool.connection() as connection:
             draft = seen_draft(page, connection, number)
             check_change(page, connection, draft.tariff_id)
-            known = page.console.newest.of(connection)
-            zones = zones_of(known, draft.tariff_id, page.now)
+            # Others wait for the desk: it gets nothing that takes long to read, and is refused.
+            readable_draft(connection, draft.number)
+            zones = zones_of(page.console.newest.of(connection), draft.tariff_id, page.now)
             holds_from = _start(data.get("day", ""), data.get("zone", ""), zones)
             files = [(draft_text(connection, draft), draft.source)]
-            with tariff_desk(connection, log) as desk:
-                done = desk.propose(files, by=page.user.name, at=page.now, holds_from=holds_from)
+        with (
+            page.console.desk.opened() as (connection, log),
+            tariff_desk(connection, log) as desk,
+        ):
+            done = desk.propose(files, by=page.user.name, at=page.now, holds_from=holds_from)
         said = page.text("It is proposed: somebody else approves it.")
         if not done:
             said = page.text("There is nothing to propose: this holds already.")

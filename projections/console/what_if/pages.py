@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from ledger.declared.declarations import Kind
 from ledger.desk.drafting.drafts import Draft
 from ledger.desk.drafting.variance import TRY_KIND
 from ledger.jobs.asking import ask_for, moves_of, result_of
-from ledger.jobs.files import read_file
+from ledger.jobs.files import read_piece
 from ledger.jobs.job import JobState
 from ledger.users.roles import Permission
 from projections.console.addresses import AFTER
@@ -59,12 +60,6 @@ class WhatIfController(Controller):
             if chosen and not any(each.number == chosen for each in drafts.rows):
                 drafts = drafts._replace(rows=[seen_draft(page, connection, chosen), *drafts.rows])
             known = page.console.newest.of(connection)
-            sites = [
-                each
-                for each in known.keys(Kind.SITE)
-                if (site := known.site(each, page.now)) is not None
-                and seeing(page).covers(site.legal_entity, each)
-            ]
             return page.show(
                 "what_if/list.html.j2",
                 jobs=job_listing(page, seen_jobs(page, connection, before)),
@@ -73,7 +68,7 @@ class WhatIfController(Controller):
                          if each.is_readable],
                 chosen=str(chosen or ""),
                 tariffs=known.keys(Kind.TARIFF),
-                sites=sites,
+                sites=_sites(page, connection),
                 month=_month_before(page.now),
                 may_change=page.user.may(Permission.CHANGE_TARIFFS),
             )  # fmt: skip
@@ -84,16 +79,21 @@ class WhatIfController(Controller):
         first, last = data.get("first_month", "").strip(), data.get("last_month", "").strip()
         check_months(first, last)
         against = Against.IN_FORCE if data.get("against") == "in_force" else Against.BILLED
-        tariff = data.get("tariff", "")
+        tariff, site = data.get("tariff", ""), data.get("site", "")
         with page.console.pool.connection() as connection:
             draft = seen_draft(page, connection, number_of(data.get("draft", "")))
             readable_draft(connection, draft.number)
+            known = page.console.newest.of(connection)
+            if tariff not in ("", ANY_TARIFF, *known.keys(Kind.TARIFF)):
+                raise NotFoundException(detail=page.text("There is no such tariff."))
+            if site and site not in _sites(page, connection):
+                raise NotFoundException(detail=page.text("There is no such site."))
             asked = WhatIf(
                 draft=draft.number,
                 first_month=first,
                 last_month=last,
                 tariff="" if tariff == ANY_TARIFF else tariff or draft.tariff_id,
-                site=data.get("site", ""),
+                site=site,
                 against=against,
                 reach=AskedReach.of(seeing(page)),
             )
@@ -122,16 +122,17 @@ class WhatIfController(Controller):
     def sessions(self, page: ThisPage, number: FromPath[int]) -> ASGIStreamingResponse:
         """Return a row for each session, old and new."""
         with page.console.reading() as connection:
-            seen = seen_job(page, connection, number)
-            # A file of a year is some megabytes, packed.
-            pieces = [*read_file(connection, seen.job.number, FILE)]
-        if not pieces:
+            seen_job(page, connection, number)
+            first = read_piece(connection, number, FILE, 0)
+        if first is None:
             message = page.text("Its sessions are not kept any more: try the draft out again.")
             raise NotFoundException(detail=message)
         name = f'attachment; filename="what-if-{number}.csv.gz"'
         headers = {**HEADERS, "Content-Disposition": name}
         return ASGIStreamingResponse(
-            iterator=iter(pieces), media_type="application/gzip", headers=headers
+            iterator=_pieces(page, number, first),
+            media_type="application/gzip",
+            headers=headers,
         )
 
 
@@ -157,6 +158,25 @@ def show_job(page: ConsolePage, connection: Connection[Any], seen: SeenJob) -> R
         may_change=page.user.may(Permission.CHANGE_TARIFFS),
         **content,
     )
+
+
+def _pieces(page: ConsolePage, number: int, first: bytes) -> Iterator[bytes]:
+    """Yield a file piece by piece: who reads slowly keeps no connection from others."""
+    piece: bytes | None = first
+    count = 0
+    while piece is not None:
+        yield piece
+        count += 1
+        with page.console.pool.connection() as connection:
+            piece = read_piece(connection, number, FILE, count)
+
+
+def _sites(page: ConsolePage, connection: Connection[Any]) -> list[str]:
+    """Return the sites within this person's reach."""
+    known = page.console.newest.of(connection)
+    found = ((each, known.site(each, page.now)) for each in known.keys(Kind.SITE))
+    reach = seeing(page)
+    return [each for each, site in found if site and reach.covers(site.legal_entity, each)]
 
 
 def _named(draft: Draft) -> str:

@@ -67,6 +67,17 @@ def test_an_example_that_costs_otherwise_is_a_problem_of_the_draft() -> None:
     assert "costs 14.64" in str(problems[0])
 
 
+def test_examples_are_so_much_work_and_no_more() -> None:
+    example = "  - {time_zone: UTC, starts: 2026-03-01 10:00, ends: %s, kwh: 1, total: 0.40}\n"
+    day, years = example % "2026-03-01 11:00", 14 * (example % "2027-03-01 11:00")
+
+    assert read_draft(PLAIN + "examples:\n" + day)[1] == []
+    tariff, problems = read_draft(PLAIN + "examples:\n" + years)
+
+    assert tariff is None
+    assert "the examples are too much work: 1 elements times" in str(problems[0])
+
+
 def test_sending_a_form_twice_keeps_one_draft(connection: Connection[Any]) -> None:
     first = keep_draft(connection, PLAIN, by="anna", at=NOW)
     again = keep_draft(connection, PLAIN.replace("\n", "\r\n"), by="anna", at=NOW)
