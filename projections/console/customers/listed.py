@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from litestar import Controller, Response, get
+from litestar.params import FromPath
 from psycopg import Connection
 
 from ledger.master_data.customers import CustomerKind, Invoicing
@@ -66,7 +67,7 @@ class CustomerPages(Controller):
         )
 
     @get("/{customer:str}", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
-    def one(self, page: ThisPage, customer: str) -> Response[str]:
+    def one(self, page: ThisPage, customer: FromPath[str]) -> Response[str]:
         """Show one customer, by its key or its subject id."""
         return shown_customer(page, customer)
 

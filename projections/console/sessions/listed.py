@@ -7,6 +7,7 @@ from datetime import UTC, tzinfo
 from typing import Any, Final, LiteralString
 
 from litestar import Controller, Response, get
+from litestar.params import FromPath
 from psycopg import Connection
 
 from ledger.declared.declarations import Kind
@@ -85,7 +86,7 @@ class SessionPages(Controller):
         )
 
     @get("/{session:path}", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
-    def one(self, page: ThisPage, session: str) -> Response[str]:
+    def one(self, page: ThisPage, session: FromPath[str]) -> Response[str]:
         """Show one session."""
         return shown_session(page, session.removeprefix("/"))
 
