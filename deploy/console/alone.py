@@ -42,7 +42,10 @@ def console_app(context: PartContext) -> Litestar:
         (),
         find=_nobody,
         parts={},
-        lifespan=[partial(_living, pool, desk), partial(running_jobs, dsn, clock.now)],
+        lifespan=[
+            partial(_living, pool, desk),
+            partial(running_jobs, dsn, clock.now, context.settings),
+        ],
         pages=console_routes(),
         state={"console": console_side(dsn, pool, NewestDeclarations(), clock.now, desk)},
     )
