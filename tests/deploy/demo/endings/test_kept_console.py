@@ -19,7 +19,7 @@ KEPT = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from deploy.console.kept_demo import keep_console
+from deploy.demo.endings.kept_console import keep_console
 from deploy.demo.play import demo_settings
 
 settings = replace(demo_settings(None), data=Path(sys.argv[1]))
