@@ -30,7 +30,7 @@ _COLUMNS: Final[Sequence[Column]] = (
 Names = Mapping[str, tuple[str, tzinfo]]
 
 
-class Bar(NamedTuple):
+class LoadBar(NamedTuple):
     """A bar of the picture, in its units; `words` stand beside it."""
 
     name: str
@@ -42,7 +42,7 @@ class Bar(NamedTuple):
 class LoadChart(NamedTuple):
     """Bars from the top, and how high that makes the picture."""
 
-    bars: Sequence[Bar]
+    bars: Sequence[LoadBar]
     height: int
     width: int = _WIDE
     left: int = _TEXT
@@ -68,7 +68,7 @@ def load_chart(page: ConsolePage, sites: Mapping[str, SiteNow], names: Names) ->
         return None
     most = drawn[0][1].power_w
     bars = [
-        Bar(
+        LoadBar(
             name=_name(key, names)[:24],
             words=kilo(page, each.power_w.quantize(Decimal(100)), "kW"),
             top=place * _BAR,

@@ -29,7 +29,7 @@ from projections.stations.within import stations_within
 SHOWN_MAX: Final = 200
 """Characters of what is searched for."""
 _POSITION: Final = re.compile(r"\d{1,9}/\d{1,18}(/\d{1,9})?")
-_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "invoice": "Invoice",
         "credit_note": "Credit note",
@@ -128,7 +128,7 @@ def _listing(page: ConsolePage, text: str, found: Sequence[Hit]) -> Listing:
         columns=_COLUMNS,
         rows=[
             (
-                Cell(page.text(_WORDS[each.kind])),
+                Cell(page.text(KIND_WORDS[each.kind])),
                 Cell(each.text, _ADDRESSES[each.kind](each.key)),
                 Cell(each.note),
             )
