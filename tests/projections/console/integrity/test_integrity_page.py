@@ -144,8 +144,7 @@ def test_what_was_changed_behind_the_back_of_the_books_is_found(
         clean = said(client.get(PAGE))
         tamper(
             dsn,
-            "UPDATE issued_invoice SET sha256 = repeat('0', 64)"
-            " WHERE number = 'HC-2026-000030'",
+            "UPDATE issued_invoice SET sha256 = repeat('0', 64) WHERE number = 'HC-2026-000030'",
         )
         tamper(dsn, "UPDATE issued_invoice SET place = 999 WHERE number = 'QE-2026-000043'")
         send(client, f"{PAGE}/books", PAGE)
