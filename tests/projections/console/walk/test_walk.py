@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from ledger.users.roles import Role
 from tests.projections.console.browser import Tab, tab
 from tests.projections.console.demo_month import demo_now
 from tests.projections.console.served_console import ServedConsole, served_console
+from tests.projections.console.tariffs.test_peak_price_story import FIRST, peak_at
 
 pytestmark = pytest.mark.timeout(900)
 PATIENCE_MS = 240_000
@@ -96,6 +99,40 @@ def close_march(anna: Tab, bert: Tab) -> None:
     bert.assert_is_fit("month-closed")
 
 
+def change_the_peak_price(mara: Tab, dsn: str) -> None:
+    """Change the peak price from next month on, and see whom it costs what."""
+    page = mara.page
+    mara.open("/console/tariffs/time-of-use")
+    page.get_by_role("link", name="Change it").click()
+    page.locator("#text").fill(page.input_value("#text").replace("0.59", "0.64", 1))
+    press(page, "Keep as a draft")
+    page.get_by_role("link", name="What would change?").click()
+    page.locator("form.filters button").last.click()
+    expect(page.locator("#spread")).to_be_visible(timeout=PATIENCE_MS)
+    with connect(dsn) as connection:
+        [(dearer,)] = connection.execute(
+            "SELECT count(DISTINCT session_id) FROM rated_line WHERE unit_price = 0.59"
+        ).fetchall()
+    assert mara.text("a.tile:has-text('Dearer') strong") == f"{dearer:,}"
+    assert mara.text("a.tile:has-text('Cheaper') strong") == "0"
+    assert page.locator("#losers ~ .wide tbody tr").count() > 0
+    mara.open("/console/tariffs/-/change?draft=1")
+    page.get_by_label("From the day on").fill("2026-05-01")
+    press(page, "Propose")
+    expect(page.locator(".said")).to_contain_text("once somebody else approves it")
+
+
+def approve_the_peak_price(theo: Tab, dsn: str) -> None:
+    """Have it approved by a second person, which publishes it from that day on."""
+    assert peak_at(dsn, FIRST) == Decimal("0.59")
+    theo.open("/console/tariffs/-/waiting")
+    theo.page.locator("main").get_by_role("link", name="time-of-use").first.click()
+    press(theo.page, "Approve")
+    expect(theo.page.locator(".said")).to_be_visible()
+    assert peak_at(dsn, FIRST) == Decimal("0.64")
+    assert peak_at(dsn, FIRST - timedelta(seconds=1)) == Decimal("0.59")
+
+
 def test_a_month_is_walked_through(console: ServedConsole, chromium: Browser) -> None:
     cookies = [console.cookie(name, Role.FINANCE) for name in ("anna", "bert")]
     with (
@@ -107,6 +144,14 @@ def test_a_month_is_walked_through(console: ServedConsole, chromium: Browser) ->
         open_march_again(anna, bert)
         close_march(anna, bert)
         assert anna.troubles == bert.troubles == []
+    cookies = [console.cookie(name, Role.PRICING) for name in ("mara", "theo")]
+    with (
+        tab(chromium, console.url, cookies[0]) as mara,
+        tab(chromium, console.url, cookies[1]) as theo,
+    ):
+        change_the_peak_price(mara, console.dsn)
+        approve_the_peak_price(theo, console.dsn)
+        assert mara.troubles == theo.troubles == []
     with AccountingPeriods(console.dsn) as periods:
         period = periods.find("quayside-energy", "2026-03")
     assert [(each.soft_closed_by, each.by) for each in period.closes] == [
