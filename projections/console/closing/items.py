@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from ledger.periods.record import AccountingPeriod, ChecklistItem, SignOff
+from projections.console.links import frame_link, session_link, sessions_link
 
 
 class ItemWords(NamedTuple):
@@ -36,32 +37,30 @@ ITEMS: Final[Mapping[str, ItemWords]] = {
     "replay": ItemWords("Replay", "What comes out of the log otherwise than it was recorded"),
 }
 _SESSION_ITEMS: Final = {"held", "waiting", "unbilled"}
-_FRAME: Final = re.compile(r"(\d+)/(\d+)/(\d+) ")
+_FRAME: Final = re.compile(r"(\d+/\d+/\d+) ")
 
 
 def item_list(item: str, month: str) -> str:
     """Return the list that an item opens."""
     match item:
         case "held" | "waiting":
-            return _address("/console/sessions", state=item)
+            return sessions_link(state=item)
         case "set_aside":
             return "/console/work/set_aside"
         case "energy":
             return _address("/console/integrity", month=month) + "#energy"
         case "numbers" | "replay":
             return f"/console/integrity#{item}"
-        case "money":
-            return "/console/work"
         case _:
-            return ""
+            return "/console/work"
 
 
 def line_address(item: str, line: str) -> str:
     """Return where a line of an item leads, "" where nowhere."""
     if item in _SESSION_ITEMS:
-        return f"/console/sessions/{quote(line.split(' ', maxsplit=1)[0])}"
+        return session_link(line.split(" ", maxsplit=1)[0])
     if item == "set_aside" and (frame := _FRAME.match(line)):
-        return "/console/frames/{}/{}/{}".format(*frame.groups())
+        return frame_link(frame[1])
     if item == "energy":
         station, _, rest = line.partition(" ")
         return _address("/console/energy", station=station, day=rest.partition(" ")[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -13,6 +12,7 @@ from projections.closing.month_balance import read_balance
 from projections.closing.month_reports import AccountSum, MonthReports
 from projections.console.closing.items import ITEMS
 from projections.console.closing.month_view import MonthView
+from projections.console.links import invoice_link, session_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 
@@ -65,10 +65,10 @@ def entry_address(entry: str) -> str:
     """Return where the cause of an entry is shown: its session or its document; "" elsewhere."""
     kind, _, cause = entry.partition(":")
     if kind in {"invoice", "credit"}:
-        return f"/console/invoices/{quote(cause)}"
+        return invoice_link(cause)
     if kind in {"rated", "reversed"}:
         session, _, revision = cause.rpartition("/")
-        return f"/console/sessions/{quote(session if revision.isdigit() else cause)}"
+        return session_link(session if revision.isdigit() else cause)
     return ""
 
 

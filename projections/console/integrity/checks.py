@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote
 
 import msgspec
 from psycopg import Connection
@@ -20,6 +19,7 @@ from projections.closing.books_work import (
     ReplayedOtherwise,
     last_work,
 )
+from projections.console.links import invoice_link, session_link
 from projections.documents.keeping.verifying import WrongDocument
 
 COMPARED: Final = {
@@ -94,7 +94,7 @@ def checks_of(connection: Connection[Any], reach: Reach) -> Checks:
 def difference_address(each: ReplayedOtherwise) -> str:
     """Return where what differs is shown, "" where nowhere."""
     if each.what in _SESSIONS:
-        return f"/console/sessions/{quote(each.key.split(' ', maxsplit=1)[0])}"
+        return session_link(each.key.split(" ", maxsplit=1)[0])
     if each.what.startswith("invoice"):
-        return f"/console/invoices/{quote(each.key)}"
+        return invoice_link(each.key)
     return ""
