@@ -39,6 +39,7 @@ from tariffs.zones import zone_names
 
 _THRESHOLD_MAX: Final = Decimal(10) ** 12
 _MARGIN_MAX_S: Final = 3600
+_KEY_MAX: Final = 1_000
 
 
 class DeclarationProblem(NamedTuple):
@@ -311,6 +312,8 @@ def _token(token: Token, after: _Known) -> Iterator[str]:
 def _assignment(key: str, assignment: Assignment, after: _Known) -> Iterator[str]:
     if assignment.key() != key:
         yield f"the key must be {assignment.key()!r}"
+    if len(key) > _KEY_MAX:
+        yield f"its names have {len(key):,} characters; together they have at most {_KEY_MAX:,}"
     yield from _named(after, Kind.TARIFF, assignment.tariff)
     yield from _named(after, Kind.STATION, assignment.station)
     yield from _named(after, Kind.SITE, assignment.site)

@@ -12,7 +12,7 @@ from ledger.declared.declarations import Kind, decode_entity
 from ledger.master_data.assignments import Assignment
 
 SIDES: Final = ("site", "station", "token_group", "partner", "token")
-"""What an assignment may name beside its tariff; its key has them as "name=value"."""
+"""What an assignment may name beside its tariff; `sides` of `held_assignments`."""
 _LIST: LiteralString = """
 SELECT one.key, one.valid_from, one.declared_at, one.declared_by, one.body, later.valid_from,
     later.body
@@ -24,15 +24,24 @@ LEFT JOIN LATERAL (
 ) AS later ON true
 WHERE one.kind = 'assignment' AND one.key > %(after)s AND one.valid_from <= %(at)s
   AND one.body <> 'null'
-  AND (%(of)s::text[] IS NULL OR one.key = ANY (%(of)s))
-  AND (%(tariff)s = '' OR one.body::jsonb ->> 'tariff' = %(tariff)s)
-  AND (%(sides)s::text[] = '{}' OR string_to_array(one.key, ',') @> %(sides)s::text[])
+"""
+_NEWEST: LiteralString = """
   AND NOT EXISTS (
     SELECT FROM declaration AS newer
     WHERE newer.kind = 'assignment' AND newer.key = one.key AND newer.valid_from <= %(at)s
       AND (newer.valid_from, newer.version) > (one.valid_from, one.version))
 ORDER BY one.key LIMIT %(limit)s
 """
+# Only what is asked for stands in the statement: each condition has an index of its own.
+_OF: LiteralString = " AND one.key = ANY (%(of)s::text[])"
+_BY: Final[Mapping[str, LiteralString]] = {
+    "tariff": " AND one.body::jsonb ->> 'tariff' = %(tariff)s",
+    "site": " AND one.body::jsonb ->> 'site' = %(site)s",
+    "station": " AND one.body::jsonb ->> 'station' = %(station)s",
+    "token_group": " AND lower(one.body::jsonb ->> 'token_group') = lower(%(token_group)s)",
+    "partner": " AND one.body::jsonb ->> 'partner' = %(partner)s",
+    "token": " AND one.body::jsonb ->> 'token' = %(token)s",
+}
 
 
 class HeldAssignment(NamedTuple):
@@ -72,25 +81,22 @@ def held_assignments(
         after: The key of the last one of the page before.
         limit: How many at most.
     """
+    filters = {name: value for name, value in {"tariff": tariff, **(sides or {})}.items() if value}
     given = {
         "at": at,
-        "tariff": tariff,
-        "sides": _parts(sides or {}),
         "of": None if of is None else sorted(of),
         "after": after,
         "limit": limit,
+        **filters,
     }
-    return [_held(*row) for row in connection.execute(_LIST, given)]
-
-
-def _parts(sides: Mapping[str, str]) -> list[str]:
-    """Return what stands in the key; a name with a comma is in several parts there, and here."""
-    said = (
-        f"{side}={value.casefold() if side == 'token_group' else value}"
-        for side, value in sides.items()
-        if value
-    )
-    return [part for each in said for part in each.split(",")]
+    statement = _LIST
+    if of is not None:
+        statement += _OF
+    for name in filters:
+        statement += _BY[name]
+    # Planned for what is asked for each time: a site may have one assignment, or a million.
+    rows = connection.execute(statement + _NEWEST, given, prepare=False)
+    return [_held(*row) for row in rows]
 
 
 def _held(

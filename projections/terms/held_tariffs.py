@@ -12,8 +12,8 @@ from ledger.declared.declarations import Kind, decode_entity
 from ledger.master_data.tariff_versions import TariffVersion
 from tariffs.model.tariff import Tariff
 
-ASSIGNED_MAX: Final = 1_000
-"""Assignments of a tariff are counted up to here: beyond it a page says "1,000+"."""
+ASSIGNED_MAX: Final = 100
+"""Assignments of a tariff are counted up to here: beyond it a page says "100+"."""
 _KEYS: LiteralString = """
 SELECT DISTINCT key FROM declaration
 WHERE kind = 'tariff' AND key > %(after)s

@@ -15,7 +15,7 @@ from tariffs.files.adjustments import read_adjustment
 from tariffs.files.elements import read_element
 from tariffs.files.series import read_price_series
 from tariffs.files.taxes import read_holidays, read_taxes, read_vat
-from tariffs.files.yaml.fields import Fields, Notebook, amount_of, read_scalar
+from tariffs.files.yaml.fields import Fields, Notebook, amount_of, read_scalar, text_of
 from tariffs.files.yaml.reader import Node, Scalar, read_yaml
 from tariffs.model.checking import UnpriceableTariffError, check_tariff
 from tariffs.model.policy import FlatPolicy, RoundingUnit, StepPolicy
@@ -25,6 +25,8 @@ from tariffs.quantities import RoundingMode
 
 ITEMS_MAX: Final = 1_000
 """How many elements, adjustments and examples a text may have that *is_alone*."""
+
+ID_MAX: Final = 255
 
 
 def read_tariff_file(
@@ -46,7 +48,7 @@ def read_tariff_file(
 def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
     """Read a tariff from its node; problems go to *notebook*."""
     fields = Fields(root, notebook, "the tariff")
-    identity = fields.text("tariff", required=True)
+    identity = fields.read("tariff", _id_of, required=True)
     currency = fields.choice("currency", CURRENCY_EXPONENTS.keys(), required=True)
     sales_taxes, quantity_taxes = read_taxes(fields, notebook)
     vat = read_vat(fields, notebook, sales_taxes)
@@ -132,6 +134,14 @@ def _elements(fields: Fields) -> list[Node]:
     if fields.has("elements") and not nodes:
         fields.notebook.complain(fields.key_node("elements"), "there must be an element")
     return nodes
+
+
+def _id_of(text: str) -> str:
+    """Read what a tariff is called, of which addresses and indexes are made."""
+    if len(text_of(text)) > ID_MAX:
+        message = f"has {len(text):,} characters; an id has at most {ID_MAX}"
+        raise ValueError(message)
+    return text
 
 
 def _items(fields: Fields, key: str, *, required: bool = False) -> list[Node]:

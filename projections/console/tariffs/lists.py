@@ -29,6 +29,7 @@ from projections.console.tariffs.terms import (
     assignments_address,
     chosen_zone,
     tariff_address,
+    tariff_zone,
     terms_of,
     zone_names_of,
 )
@@ -142,7 +143,10 @@ class TariffListController(Controller):
         with page.console.reading() as connection:
             terms = terms_of(page, connection)
         zone_name = chosen_zone(page, zone_names_of(terms.known))
-        rows = [_waiting_row(page, each, zone_name) for each in terms.waiting()]
+        rows = [
+            _waiting_row(page, each, tariff_zone(terms.known, each.tariff_id, zone_name))
+            for each in terms.waiting()
+        ]
         listing = Listing(
             caption=page.text("What waits for a second person"),
             columns=_WAITING,
@@ -209,7 +213,8 @@ def _next_cell(page: ConsolePage, held: HeldAssignment, local: tzinfo) -> Cell:
 def _tariff_row(
     page: ConsolePage, each: HeldTariff, terms: SeenTerms, zone_name: str
 ) -> list[Cell]:
-    local, held, records = zone(zone_name), each.held, terms.records_of(each.tariff_id)
+    local = zone(tariff_zone(terms.known, each.tariff_id, zone_name))
+    held, records = each.held, terms.records_of(each.tariff_id)
     day = page.address.of(AS_OF)
     here = tariff_address(each.tariff_id, as_of=day)
     tariff = held.tariff if held else None

@@ -31,6 +31,9 @@ from tariffs.ocpi.versions import version_named
 SHOWN_MAX: Final = 200
 """Of findings, sentences and examples; how many there are besides is said."""
 
+OCPI_SHOWN: Final = 50_000
+"""Of a tariff in OCPI's words, in characters."""
+
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What to look at.
@@ -88,6 +91,8 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     more_changes: int = 0
     hours_changed: int = 0
     ocpi: str = ""
+    ocpi_left_out: int = 0
+    """How many characters of it there are besides."""
     ocpi_notes: tuple[str, ...] = ()
     is_given_up: bool = False
     """It took too long, or too much memory."""
@@ -137,7 +142,8 @@ def look(asked: Asked) -> Looked:
         changes=changes[:SHOWN_MAX],
         more_changes=max(0, len(changes) - SHOWN_MAX),
         hours_changed=hours,
-        ocpi=ocpi,
+        ocpi=ocpi[:OCPI_SHOWN],
+        ocpi_left_out=max(0, len(ocpi) - OCPI_SHOWN),
         ocpi_notes=ocpi_notes,
     )
 

@@ -14,7 +14,7 @@ from psycopg import Connection
 from ledger.approvals.english import reason_of
 from ledger.approvals.record import TariffRecord, TariffState
 from ledger.declared.declarations import Kind
-from ledger.desk.drafting.drafts import drafts
+from ledger.desk.drafting.drafts import draft_of_version, drafts
 from ledger.desk.drafting.texts import kept_text
 from ledger.desk.drafting.variance import VarianceFinding, findings_of, variances_of
 from ledger.four_eyes import is_same_person
@@ -50,6 +50,7 @@ from tariffs.zones import zone
 
 TEXT: Final = "/console/tariffs/-/text"
 LINES_MAX: Final = 400
+LINE_MAX: Final = 300
 ASSIGNED_SHOWN: Final = 20
 DRAFTS_SHOWN: Final = 10
 _VERSIONS: Final = (
@@ -126,8 +127,9 @@ def _page(page: ConsolePage, tariff_id: str) -> Response[str]:
         asked = [each.key() for each in pending.assigned] if pending else []
         names = names_in(connection, [*(each.key for each in assigned), *asked])
         gate = _gate(connection, terms, page.now, pending)
+        tried = draft_of_version(connection, pending.sha256) if pending else None
         written = drafts(connection, tariff_id=tariff_id, limit=DRAFTS_SHOWN)
-    looked = _looked(page, terms, shown, assigned)
+    looked, lines = _looked(page, terms, shown, assigned), shown.text.splitlines()
     local = zone(shown.zone_name)
     return page.show(
         "tariffs/tariff.html.j2",
@@ -136,6 +138,7 @@ def _page(page: ConsolePage, tariff_id: str) -> Response[str]:
         looked=looked,
         pending=pending and _pending(page, shown, pending),
         gate=gate,
+        tried=tried,
         pending_assigned=[readable(each, names) for each in asked],
         listed=_versions(page, shown),
         assigned=_assigned(page, assigned, names, terms),
@@ -143,8 +146,8 @@ def _page(page: ConsolePage, tariff_id: str) -> Response[str]:
         drafts=written,
         edit=change_address(tariff_id, version=shown.shown.sha256 if shown.shown else ""),
         change_address=change_address,
-        lines=shown.text.splitlines()[:LINES_MAX],
-        is_cut=shown.text.count("\n") > LINES_MAX,
+        lines=[each[:LINE_MAX] for each in lines[:LINES_MAX]],
+        is_cut=len(lines) > LINES_MAX or any(len(each) > LINE_MAX for each in lines),
         text_at=_text_address(shown),
         zone=local,
         zone_choices=same_choices({*zone_names_of(terms.known), shown.zone_name}),

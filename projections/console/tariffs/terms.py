@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from ledger.approvals.record import TariffRecord, TariffState
 from ledger.declared.declarations import Declarations, Kind
+from ledger.desk.drafting.places import places_of
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.sites import Site
@@ -98,6 +99,15 @@ def zone_names_of(known: Declarations, assignments: Iterable[Assignment] = ()) -
     places = [_newest(known, Kind.SITE, key) for key in sorted(named) or known.keys(Kind.SITE)]
     found = dict.fromkeys(each.time_zone for each in places if isinstance(each, Site))
     return [*found] or ["UTC"]
+
+
+def tariff_zone(known: Declarations, tariff_id: str, otherwise: str) -> str:
+    """Return the zone of the first site that a tariff was ever assigned to."""
+    for _, site_id in sorted(places_of(known, tariff_id).sites):
+        site = _newest(known, Kind.SITE, site_id)
+        if isinstance(site, Site):
+            return site.time_zone
+    return otherwise
 
 
 def country_and_party(

@@ -176,6 +176,12 @@ SITE = Site(time_zone="Europe/Berlin", country="DE", legal_entity="depot", curre
             Assignment(tariff="none", site="harbour"),
             "there is no tariff 'none'",
         ),
+        (
+            Kind.ASSIGNMENT,
+            f"token_group={'g' * 3000}",
+            Assignment(tariff=ENERGY_ONLY.id, token_group="g" * 3000),
+            "its names have 3,012 characters; together they have at most 1,000",
+        ),
         (Kind.SITE, "harbour", None, "there is no site 'harbour'"),
         (Kind.TARIFF, "other", published(ENERGY_ONLY), "the key must be the tariff's id"),
     ],

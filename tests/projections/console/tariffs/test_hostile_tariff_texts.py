@@ -42,8 +42,9 @@ BIG = "tariff: t # " + "x" * (1 << 20) + "\ncurrency: EUR\n"
         ("tariff: <script>alert(1)</script>\ncurrency: E\n", "draft:2:11"),
         ("tariff: a\0b\n", "not YAML"),
         ("", "the file is empty"),
+        (FILE.replace("time-of-use", "t" * 300, 1), "an id has at most 255"),
     ],
-    ids=["nested", "aliases", "many", "big", "script", "null", "empty"],
+    ids=["nested", "aliases", "many", "big", "script", "null", "empty", "long id"],
 )
 def test_a_hostile_text_is_told_what_is_wrong_and_where(
     console: ServedConsole, text: str, said: str

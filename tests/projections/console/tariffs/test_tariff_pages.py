@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
 from ledger.master_data.tariff_versions import TariffVersion
 from ledger.users.roles import Grant, Role
+from projections.terms.held_assignments import held_assignments
 from tests.projections.console.browser import tab
 from tests.projections.console.demo_month import demo_now
 from tests.projections.console.served_console import ServedConsole, served_console
@@ -39,6 +41,55 @@ def test_each_tariff_stands_with_the_version_that_the_books_hold(console: Served
         assert isinstance(held.entity, TariffVersion)
         assert key in answer.text
         assert held.entity.sha256[:12] in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/console/tariffs?as_of=2026-02-01", 200),
+        ("/console/tariffs?as_of=never", 404),
+        ("/console/tariffs?as_of=9999-12-31", 404),
+        ("/console/tariffs?q=%25&after=%00", 404),
+        ("/console/tariffs/nothing", 404),
+        ("/console/tariffs/-/of?id=..%2F..%2Fetc", 404),
+        ("/console/tariffs/time-of-use?version=zz", 404),
+        ("/console/tariffs/time-of-use?zone=Mars&ocpi=9", 200),
+        ("/console/tariffs/time-of-use?as_of=2020-01-01&week=2026-10-25", 200),
+        ("/console/tariffs/-/assignments?site=harbour&token=%27%20OR%201", 200),
+        ("/console/tariffs/-/change?draft=99999999999999999999999", 404),
+        ("/console/tariffs/-/change?draft=7", 404),
+    ],
+)
+def test_an_odd_address_is_answered_in_its_words(
+    console: ServedConsole, path: str, status: int
+) -> None:
+    with console.client("petra", Role.PRICING) as client:
+        answer = client.get(path)
+
+    assert answer.status_code == status, answer.text
+    assert len(answer.content) < 150_000
+
+
+@pytest.mark.parametrize("day", ["", "2026-03-10", "2020-01-01"])
+def test_assignments_are_those_that_hold_on_the_day(console: ServedConsole, day: str) -> None:
+    at = datetime.fromisoformat(f"{day}T00:00+01:00") if day else console.at
+    with connect(console.dsn) as connection:
+        known = load_declarations(connection)
+        held = {
+            key: found.entity
+            for key in known.keys(Kind.ASSIGNMENT)
+            if (found := known.in_force(Kind.ASSIGNMENT, key, at)) and found.entity
+        }
+        of_harbour = [
+            each.key for each in held_assignments(connection, at=at, sides={"site": "harbour"})
+        ]
+        listed = {each.key: each.assignment for each in held_assignments(connection, at=at)}
+    with console.client("petra", Role.PRICING) as client:
+        page = client.get(f"/console/tariffs/-/assignments?as_of={day}").text
+
+    assert listed == held
+    assert of_harbour == [key for key in sorted(held) if "site=harbour" in key.split(",")]
+    assert page.count("<tr>") == (len(held) + 1 if held else 0)
 
 
 def test_the_pages_are_fit_in_a_browser(console: ServedConsole, chromium: Browser) -> None:
