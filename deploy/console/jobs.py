@@ -19,9 +19,10 @@ from typing import Final
 from ledger.desk.drafting.variance import TRY_KIND
 from ledger.jobs.running import JobRunner
 from ledger.jobs.working import JobKind, Workplace
+from projections.replay.made_again import AGAIN_KIND, MAKE_AGAIN
 from projections.what_if.answering import WHAT_IF
 
-KINDS: Final[Mapping[str, JobKind]] = {TRY_KIND: WHAT_IF}
+KINDS: Final[Mapping[str, JobKind]] = {TRY_KIND: WHAT_IF, AGAIN_KIND: MAKE_AGAIN}
 """What is done for each kind of job."""
 _END_SECONDS: Final = 10.0
 

@@ -34,7 +34,7 @@ from projections.console.invoices.showing import LINE_COLUMNS, document_within, 
 from projections.console.links import invoice_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
-from projections.console.typed_form import ThisForm, TypedForm
+from projections.console.parts.typed_form import ThisForm, TypedForm
 from projections.crediting.chosen import choices_of, parts_of
 from projections.errors import ProjectionError
 

@@ -24,7 +24,7 @@ from projections.console.invoices.filters import (
 from projections.console.links import customer_link, invoice_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
-from projections.console.typed_form import ThisForm
+from projections.console.parts.typed_form import ThisForm
 from projections.errors import ProjectionError
 from projections.finding.document_sums import (
     SUMMED_MAX,

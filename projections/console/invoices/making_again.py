@@ -1,62 +1,28 @@
-"""Make it again: a document rendered and its sessions priced anew, compared byte by byte."""
+"""The screen "Make it again": a document made anew by a job, and what came of comparing it."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from contextlib import closing
-from functools import cache
-from hashlib import sha256
-from itertools import islice
-from typing import Any, Final, NamedTuple
+from datetime import UTC
+from typing import Any, Final
 
-from litestar import Controller, Response, post
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
-from psycopg import Connection
 
-from ledger.books.decisions_store import rated_sessions
-from ledger.invoices.issuer import InvoiceIssuer
-from ledger.rating.decisions import SessionRevision
+from ledger.jobs.asking import ask_for, find_job, jobs_of, result_of
+from ledger.jobs.job import Job, JobState
+from ledger.persons.store import names_in, readable
 from ledger.users.roles import Permission
-from projections.audit.trail import show_invoice
 from projections.console.entry import needs
 from projections.console.invoices.showing import document_within
-from projections.console.page import ThisPage
-from projections.documents.keeping.checking import check_document
-from projections.documents.keeping.kept import NotRenderedError
-from projections.documents.keeping.rendering import DocumentRenderer
-from projections.errors import ProjectionError
-from projections.replay.comparison import Comparison
-from projections.replay.one_document import NotComparedError, document_again, ratings_again
+from projections.console.links import invoice_link
+from projections.console.listing import Cell, Column, Listing
+from projections.console.page import ConsolePage, ThisPage
+from projections.replay.made_again import AGAIN_KIND, AgainAnswer, AgainWish
 
-RATINGS_MAX: Final = 200
-"""Sessions of a document that are priced again while somebody waits."""
-_AROUND: Final = 60
-_TURN: Final = threading.Lock()
-
-
-class BusyMakingError(ProjectionError):
-    """A document is being made again already; pages would wait for two."""
-
-    def __init__(self) -> None:
-        super().__init__("another document is being made again at this moment: try in a minute")
-
-
-class MadeAgain(NamedTuple):
-    """Something that was made again. `spot`: the first byte that differs, and both around it."""
-
-    what: str
-    key: str
-    kept_sha256: str
-    again_sha256: str
-    spot: int | None = None
-    kept_there: str = ""
-    again_there: str = ""
-
-    @property
-    def is_same(self) -> bool:
-        """Whether it is what it was, to the byte."""
-        return self.kept_sha256 == self.again_sha256
+HISTORY_MAX: Final = 20
 
 
 class AgainPage(Controller):
@@ -64,72 +30,67 @@ class AgainPage(Controller):
 
     path = "/invoices/{number:str}/again"
 
-    @post("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True, status_code=200)
-    def made(self, page: ThisPage, number: FromPath[str]) -> Response[str]:
-        """Make a document again and show what came of it; nothing is kept."""
-        if not _TURN.acquire(blocking=False):
-            raise BusyMakingError
-        try:
-            with (
-                page.console.reading() as connection,
-                closing(InvoiceIssuer(page.console.dsn)) as issuer,
-            ):
-                document_within(connection, page, number)
-                content = _made(connection, issuer, number)
-        finally:
-            _TURN.release()
-        return page.show("invoices/again.html.j2", number=number, **content)
+    @post("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
+    def asked(self, page: ThisPage, number: FromPath[str]) -> Response[Any]:
+        """Ask for it to be made again; nothing of the books changes by that."""
+        with page.console.pool.connection() as connection:
+            document_within(connection, page, number)
+            job = ask_for(
+                connection,
+                AGAIN_KIND,
+                AgainWish(number),
+                subject=number,
+                by=page.user.name,
+                at=page.now,
+            )
+        return page.go(f"{invoice_link(number)}/again/{job}")
+
+    @get("/{job:int}", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
+    def shown(self, page: ThisPage, number: FromPath[str], job: FromPath[int]) -> Response[str]:
+        """Show how far it is, or what came of it."""
+        with page.console.reading() as connection:
+            document_within(connection, page, number)
+            found = find_job(connection, job)
+            if found is None or (found.kind, found.subject) != (AGAIN_KIND, number):
+                raise NotFoundException(page.text("There is no document {number}.", number=number))
+            result = result_of(connection, job) if found.state is JobState.DONE else None
+            answer = None if result is None else msgspec.json.decode(result, type=AgainAnswer)
+            names = names_in(connection, answer)
+            history = jobs_of(connection, AGAIN_KIND, subject=number, limit=HISTORY_MAX)
+            return page.show(
+                "invoices/again.html.j2",
+                number=number,
+                here=invoice_link(number),
+                job=found,
+                answer=answer,
+                left=[readable(each, names) for each in answer.left] if answer else [],
+                history=_history(page, number, history),
+            )
 
 
-def _made(connection: Connection[Any], issuer: InvoiceIssuer, number: str) -> dict[str, Any]:
-    shown = show_invoice(connection, number)
-    named = [SessionRevision(each.session_id, each.revision) for each in shown.sessions]
-    decisions = rated_sessions(connection, named[:RATINGS_MAX])
-    ratings, left = list[MadeAgain](), list[str]()
-    for each in islice(ratings_again(connection, decisions), RATINGS_MAX):
-        if isinstance(each, NotComparedError):
-            left.append(str(each))
-        else:
-            ratings.append(made_of(each))
-    try:
-        files = check_document(connection, issuer, _renderer(), number)
-        not_rendered = ""
-    except NotRenderedError as error:
-        files, not_rendered = None, str(error)
-    document = made_of(document_again(connection, issuer, number))
-    is_right = document.is_same and all(each.is_same for each in ratings)
-    return {
-        "document": document,
-        "ratings": ratings,
-        "differing": [each for each in ratings if not each.is_same],
-        "left": left,
-        "more": len(named) - len(decisions),
-        "files": files,
-        "not_rendered": not_rendered,
-        "is_right": is_right and (files is None or files.is_right),
+def _history(page: ConsolePage, number: str, jobs: Sequence[Job]) -> Listing:
+    words = {
+        JobState.WAITING: "waiting",
+        JobState.RUNNING: "running",
+        JobState.DONE: "done",
+        JobState.FAILED: "failed",
+        JobState.CANCELLED: "cancelled",
     }
-
-
-def made_of(compared: Comparison) -> MadeAgain:
-    """Return what came of making something again, as a page says it."""
-    kept, again = (each or "" for each in (compared.kept, compared.again))
-    made = MadeAgain(compared.what, compared.key, _sha256(kept), _sha256(again))
-    if kept == again:
-        return made
-    first = _first_difference(kept, again)
-    there = slice(max(0, first - _AROUND), first + _AROUND)
-    return made._replace(spot=first, kept_there=kept[there], again_there=again[there])
-
-
-def _sha256(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
-
-
-def _first_difference(kept: Sequence[str], again: Sequence[str]) -> int:
-    pairs = enumerate(zip(kept, again, strict=False))
-    return next((at for at, (one, other) in pairs if one != other), min(len(kept), len(again)))
-
-
-@cache
-def _renderer() -> DocumentRenderer:
-    return DocumentRenderer()
+    return Listing(
+        caption=page.text("When it was made again"),
+        columns=(
+            Column("at", "When"),
+            Column("by", "Asked by"),
+            Column("state", "State"),
+        ),
+        rows=[
+            (
+                Cell(at=each.asked_at, zone=UTC),
+                Cell(each.asked_by),
+                Cell(page.text(words[each.state]), f"{invoice_link(number)}/again/{each.number}"),
+            )
+            for each in jobs
+        ],
+        address=page.address,
+        empty="",
+    )
