@@ -27,12 +27,16 @@ from ledger.desk.corrections import correct_all
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
 from ledger.desk.recording import NotTakenYetError
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
-from ledger.persons.holders import customer_holder
-from ledger.persons.store import find
 from projections.audit.trail import show_invoice
 from projections.console.side import ConsoleSide
 from projections.crediting.chosen import choices_of, credited_sessions, parts_of
-from projections.finding.documents import Behind, DocumentWish, find_document, find_documents
+from projections.finding.documents import (
+    Behind,
+    DocumentWish,
+    customer_subject,
+    find_document,
+    find_documents,
+)
 from projections.invoice_list import ListedInvoice
 
 CREDITS: Final = wants(Scope.CREDIT) | {
@@ -272,13 +276,6 @@ def _page(
         found = find_documents(connection, wish, limit=limit + 1, behind=behind)
     shown, more = cut(found, limit, lambda each: (each.issued_on, each.number))
     return DocumentPage([ListedDocumentOf(**_columns(each)) for each in shown], more)
-
-
-def customer_subject(connection: Connection[Any], customer: str) -> str:
-    """Return the subject id of a customer's key; what is no key is taken for a subject id."""
-    holder = customer_holder(customer)
-    found = find(connection, [holder]).get((holder.kind, holder.name))
-    return customer if found is None else found.id
 
 
 def _columns(each: ListedInvoice) -> dict[str, Any]:

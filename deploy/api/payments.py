@@ -15,11 +15,11 @@ from litestar.params import FromPath, QueryParameter
 from deploy.api.conventions.amounts import amount_text
 from deploy.api.conventions.moments import Moment, moment_in
 from deploy.api.conventions.within import READS_BOOKS, Asked, check_reach, one_legal_entity
-from deploy.api.documents import customer_subject
 from deploy.interface.books import Pool, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
 from ledger.payments.movement import MoneyKind
 from ledger.payments.recording import movements
+from projections.finding.documents import customer_subject
 from projections.payments.movement_list import (
     ListedMovement,
     MovementFilter,

@@ -21,6 +21,7 @@ from deploy.settings import Settings
 from ledger.desk.drafting.variance import TRY_KIND
 from ledger.jobs.running import JobRunner
 from ledger.jobs.working import JobKind, Workplace
+from projections.replay.made_again import AGAIN_KIND, MAKE_AGAIN
 from projections.what_if.answering import WHAT_IF
 
 _END_SECONDS: Final = 10.0
@@ -28,7 +29,7 @@ _END_SECONDS: Final = 10.0
 
 def job_kinds(settings: Settings, now: Callable[[], datetime]) -> Mapping[str, JobKind]:
     """Return what is done for each kind of job; both arguments go to their processes."""
-    return {TRY_KIND: WHAT_IF, **closing_kinds(settings, now)}
+    return {TRY_KIND: WHAT_IF, AGAIN_KIND: MAKE_AGAIN, **closing_kinds(settings, now)}
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ from projections.console.closing.routes import ROUTES as CLOSING
 from projections.console.customers.routes import ROUTES as CUSTOMERS
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.integrity.routes import ROUTES as INTEGRITY
+from projections.console.invoices.routes import ROUTES as INVOICES
 from projections.console.routes import console_router
 from projections.console.searching.routes import ROUTES as SEARCHING
 from projections.console.sessions.routes import ROUTES as SESSIONS
@@ -40,6 +41,7 @@ ROOMS: Final[Sequence[type[Controller]]] = (
     *CUSTOMERS,
     *FLEET,
     *INTEGRITY,
+    *INVOICES,
     *SEARCHING,
     *SESSIONS,
     *TARIFFS,

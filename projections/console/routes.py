@@ -19,8 +19,8 @@ from ledger.errors import LedgerError
 from projections.console.entry import ANY_USER, EVERYBODY, NobodyInError, check_entry
 from projections.console.navigation import HOME, screens_of
 from projections.console.page import HEADERS, ThisPage, page_of
+from projections.console.parts.typed_form import form_of
 from projections.console.statics import static_file
-from projections.console.typed_form import form_of
 from projections.errors import ProjectionError
 
 _KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable"}

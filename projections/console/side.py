@@ -7,16 +7,23 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Protocol
+from threading import BoundedSemaphore
+from typing import Any, Final, LiteralString, NamedTuple, Protocol
 
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from ledger.approvals.newest import NewestRecords
+from ledger.database import connect
 from ledger.declared.store import NewestDeclarations
 from ledger.desk.recording import WorkOff
 from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
+from projections.errors import ProjectionError
+
+EXPORTS_MAX: Final = 4
+"""So many exports are made at once, each on a connection of its own."""
+_OF_ONE_MOMENT: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 PAGE_SECONDS_MAX: Final = 15
 
@@ -114,12 +121,36 @@ class ConsoleSide:
     records: NewestRecords = field(default_factory=NewestRecords)
     provider: IdentityProvider | None = None
     scopes: Sequence[str] = ()
+    exports: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(EXPORTS_MAX))
 
     @contextmanager
     def reading(self) -> Iterator[Connection[Any]]:
         """Yield a connection on which all that is read is of one moment."""
         with self.pool.connection() as connection, connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            connection.execute(_OF_ONE_MOMENT)
             # What takes longer is work for a job: a page holds nobody's connection for long.
             connection.execute(f"SET LOCAL statement_timeout = '{PAGE_SECONDS_MAX}s'")
             yield connection
+
+    @contextmanager
+    def exporting(self) -> Iterator[Connection[Any]]:
+        """Yield a connection of its own, as `reading` does, for who reads much and slowly.
+
+        Raises:
+            ExportsBusyError: If as many as may do so do.
+        """
+        if not self.exports.acquire(blocking=False):
+            raise ExportsBusyError
+        try:
+            with connect(self.dsn) as connection, connection.transaction():
+                connection.execute(_OF_ONE_MOMENT)
+                yield connection
+        finally:
+            self.exports.release()
+
+
+class ExportsBusyError(ProjectionError):
+    """Others take so much away already that pages would wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__("others export at this moment: try again in a minute")

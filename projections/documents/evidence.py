@@ -107,6 +107,14 @@ def gather_evidence(connection: Connection[Any], shown: ShownInvoice) -> Documen
     return DocumentEvidence(sessions=found, names=names_in(connection, shown))
 
 
+def session_evidence(
+    connection: Connection[Any], decision: SessionRated, borders: Collection[datetime]
+) -> SessionEvidence:
+    """Return what led to one session, as it was known when it was rated; *borders*: its lines'."""
+    declarations = load_declarations(connection, decision.declared_version)
+    return _evidence(connection, declarations, decision, borders, READINGS_MAX)
+
+
 def _evidence(
     connection: Connection[Any],
     declarations: Declarations,

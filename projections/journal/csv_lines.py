@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
 from projections.journal.chart import NO_CHART, Chart
-from projections.journal.columns import COLUMNS, Row, rows_of
+from projections.journal.columns import COLUMNS, rows_of
 from projections.journal.entries import BookedEntry
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -21,12 +21,13 @@ def csv_lines(entries: Iterable[BookedEntry], chart: Chart = NO_CHART) -> Iterat
 
     A text that a spreadsheet would compute has an apostrophe before it.
     """
-    yield _line(COLUMNS)
+    yield csv_line(COLUMNS)
     for entry in entries:
-        yield "".join(map(_line, rows_of(entry, chart)))
+        yield "".join(map(csv_line, rows_of(entry, chart)))
 
 
-def _line(cells: Row) -> str:
+def csv_line(cells: Sequence[str | Decimal]) -> str:
+    """Return a line with its end; what a spreadsheet would compute has an apostrophe before it."""
     written = io.StringIO()
     csv.writer(written).writerow(map(_cell, cells))
     return written.getvalue()

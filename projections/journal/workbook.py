@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from projections.errors import ProjectionError
 from projections.journal.chart import NO_CHART, Chart
@@ -21,8 +21,14 @@ _MADE: Final = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _WIDTHS: Final = (11, 25, 40, 8, 14, 36, 8, 24, 14, 24, 9, 20, 9, 14, 14)
 
 
-def write_workbook(path: Path, entries: Iterable[BookedEntry], chart: Chart = NO_CHART) -> None:
-    """Write *entries* to *path*, a row for each posting.
+def write_workbook(
+    path: Path,
+    entries: Iterable[BookedEntry],
+    chart: Chart = NO_CHART,
+    *,
+    rows_max: int = ROWS_MAX,
+) -> None:
+    """Write *entries* to *path*, a row for each posting, with the heading at most *rows_max*.
 
     An amount of more digits than a spreadsheet keeps is written as text.
 
@@ -30,35 +36,57 @@ def write_workbook(path: Path, entries: Iterable[BookedEntry], chart: Chart = NO
         TooManyRowsError: If a sheet cannot hold them.
         OSError: If *path* cannot be written.
     """
+    rows = (cells for entry in entries for cells in rows_of(entry, chart))
+    write_sheet(path, Sheet("Journal", COLUMNS, _WIDTHS, max(AMOUNTS), rows_max), rows)
+
+
+class Sheet(NamedTuple):
+    """A sheet: its title and heading, how wide its columns are, up to which of them one filters."""
+
+    title: str
+    heading: Sequence[str]
+    widths: Sequence[int]
+    last_filter: int
+    rows_max: int = ROWS_MAX
+
+
+def write_sheet(path: Path, sheet: Sheet, rows: Iterable[Sequence[str | Decimal]]) -> None:
+    """Write *rows* to *path*: texts as texts, whatever they say, and amounts as numbers.
+
+    An amount of more digits than a spreadsheet keeps is written as text.
+
+    Raises:
+        TooManyRowsError: If the sheet cannot hold them.
+        OSError: If *path* cannot be written.
+    """
     import xlsxwriter  # noqa: PLC0415 - only who wants one waits for it
 
     options = {"constant_memory": True, "tmpdir": str(path.parent)}
     book = xlsxwriter.Workbook(str(path), options)
-    book.set_properties({"title": "Journal", "created": _MADE})
-    sheet = book.add_worksheet("Journal")
+    book.set_properties({"title": sheet.title, "created": _MADE})
+    made = book.add_worksheet(sheet.title)
     money = {places: book.add_format({"num_format": _places(places)}) for places in range(5)}
-    for column, width in enumerate(_WIDTHS):
-        sheet.set_column(column, column, width)
-    sheet.freeze_panes(1, 0)
-    sheet.write_row(0, 0, COLUMNS, book.add_format({"bold": True}))
+    for column, width in enumerate(sheet.widths):
+        made.set_column(column, column, width)
+    made.freeze_panes(1, 0)
+    made.write_row(0, 0, sheet.heading, book.add_format({"bold": True}))
     row = 0
     try:
-        for entry in entries:
-            for cells in rows_of(entry, chart):
-                row += 1
-                if row >= ROWS_MAX:
-                    raise TooManyRowsError
-                for column, cell in enumerate(cells):
-                    if not isinstance(cell, Decimal):
-                        # No formula and no link, whatever it says; cut where a cell ends.
-                        sheet.write_string(row, column, cell)
-                    elif len(cell.as_tuple().digits) > DIGITS_MAX:
-                        sheet.write_string(row, column, f"{cell:f}")
-                    else:
-                        places = max(0, -int(cell.as_tuple().exponent))
-                        sheet.write_number(row, column, cell, money.get(places))
+        for cells in rows:
+            row += 1
+            if row >= sheet.rows_max:
+                raise TooManyRowsError(sheet.rows_max)
+            for column, cell in enumerate(cells):
+                if not isinstance(cell, Decimal):
+                    # No formula and no link, whatever it says; cut where a cell ends.
+                    made.write_string(row, column, cell)
+                elif len(cell.as_tuple().digits) > DIGITS_MAX:
+                    made.write_string(row, column, f"{cell:f}")
+                else:
+                    places = max(0, -int(cell.as_tuple().exponent))
+                    made.write_number(row, column, cell, money.get(places))
     finally:
-        sheet.autofilter(0, 0, max(row, 1), max(AMOUNTS))
+        made.autofilter(0, 0, max(row, 1), sheet.last_filter)
         try:
             book.close()
         except xlsxwriter.exceptions.FileCreateError as error:
@@ -70,9 +98,10 @@ def _places(places: int) -> str:
 
 
 class TooManyRowsError(ProjectionError):
-    """A sheet cannot hold the journal."""
+    """A sheet cannot hold all that is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows_max: int = ROWS_MAX) -> None:
         super().__init__(
-            f"a sheet holds {ROWS_MAX:,} rows: choose fewer days with --from and --to, or csv"
+            f"a sheet holds {rows_max:,} rows: choose fewer days (--from and --to), or csv"
         )
+        self.rows_max = rows_max

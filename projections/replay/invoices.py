@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from hashlib import sha256
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import psycopg
@@ -95,7 +95,7 @@ class InvoiceComparison:
             order = self._order(invoice)
             again = None
             if order is not None:
-                again = _rendered_again(invoice, order)
+                again = rendered_again(invoice, order)
             self._issued[number] = invoice.issued_on, invoice.cause
             yield Comparison("invoice document", number, invoice.document, again)
             hashed = None if again is None else sha256(again.encode()).hexdigest()
@@ -145,24 +145,9 @@ class InvoiceComparison:
         """
         issued_on, cause = self._issued[number]
         invoice = self._issuer.find(cause)
-        parts = {s.session_id: s.credited for s in read_document(note.document).sessions}
-        named = [parts[each.session_id] for each in sessions]
-        if invoice is None or None in named:
-            return None
-        known = [part for part in named if part is not None]
-        replaced_by = [
-            SessionRevision(each.session_id, part.replaced_by)
-            for each, part in zip(sessions, known, strict=True)
-        ]
-        before = lines_before(read_document(invoice.document))
-        again = {
-            was.session_id: credited_part(was, part.rated_lines, now, before[was.decides])
-            for was, part, now in zip(
-                sessions, known, rated_sessions(self._connection, replaced_by), strict=True
-            )
-        }
         earlier = tuple(sorted(self._credited[number], key=attrgetter("session_id")))
-        return Credited(number=number, issued_on=issued_on, parts=again, before=earlier)
+        about = None if invoice is None else CreditedAbout(number, issued_on, invoice)
+        return credited_again(self._connection, note, sessions, about, earlier)
 
     def _row(self, invoice: Invoice, order: InvoiceOrder | None, again: str | None) -> Comparison:
         kept = self._connection.execute(ISSUED, (invoice.number,)).fetchone()
@@ -199,7 +184,45 @@ class InvoiceComparison:
         )
 
 
-def _rendered_again(invoice: Invoice, order: InvoiceOrder) -> str:
+class CreditedAbout(NamedTuple):
+    """Which invoice a note is about, when it was issued, and as it was."""
+
+    number: str
+    issued_on: date
+    invoice: Invoice
+
+
+def credited_again(
+    connection: Connection[Any],
+    note: Invoice,
+    sessions: Sequence[SessionRated],
+    about: CreditedAbout | None,
+    before: tuple[SessionRated, ...],
+) -> Credited | None:
+    """Return what *note* credits, by the lines and revisions that it names; None: it names none.
+
+    *before*: what earlier notes over the same invoice credited, by session id.
+    """
+    parts = {s.session_id: s.credited for s in read_document(note.document).sessions}
+    named = [parts[each.session_id] for each in sessions]
+    if about is None or None in named:
+        return None
+    known = [part for part in named if part is not None]
+    replaced_by = [
+        SessionRevision(each.session_id, part.replaced_by)
+        for each, part in zip(sessions, known, strict=True)
+    ]
+    first = lines_before(read_document(about.invoice.document))
+    again = {
+        was.session_id: credited_part(was, part.rated_lines, now, first[was.decides])
+        for was, part, now in zip(
+            sessions, known, rated_sessions(connection, replaced_by), strict=True
+        )
+    }
+    return Credited(number=about.number, issued_on=about.issued_on, parts=again, before=before)
+
+
+def rendered_again(invoice: Invoice, order: InvoiceOrder) -> str:
     """Return the document as it should be, in the schema that the issued one says it has."""
     try:
         schema = read_document(invoice.document).schema

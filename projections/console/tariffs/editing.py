@@ -24,6 +24,7 @@ from ledger.four_eyes import is_same_person
 from ledger.users.roles import Permission
 from projections.console.entry import needs
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.typed_form import ThisForm, TypedForm
 from projections.console.tariffs.look import Asked, Looked
 from projections.console.tariffs.looking import DRAFTS
 from projections.console.tariffs.terms import (
@@ -37,7 +38,6 @@ from projections.console.tariffs.terms import (
     week_of,
     zone_names_of,
 )
-from projections.console.typed_form import ThisForm, TypedForm
 from projections.terms.held_assignments import held_assignments
 from projections.terms.held_tariffs import declared_versions, held_at
 from tariffs.files.yaml.reader import SIZE_MAX

@@ -21,6 +21,7 @@ from ledger.master_data.assignments import Assignment
 from ledger.users.roles import Permission, Reach
 from projections.console.entry import needs
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.typed_form import ThisForm, TypedForm
 from projections.console.tariffs.editing import draft_said
 from projections.console.tariffs.terms import (
     SeenTerms,
@@ -28,7 +29,6 @@ from projections.console.tariffs.terms import (
     tariff_address,
     terms_of,
 )
-from projections.console.typed_form import ThisForm, TypedForm
 from projections.terms.held_assignments import SIDES
 from projections.terms.held_tariffs import declared_versions, held_at
 from projections.terms.reach import may_assign

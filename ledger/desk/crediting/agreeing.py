@@ -1,0 +1,171 @@
+"""Giving back of an invoice: by one person, and above an amount by two.
+
+    the invoice asks for at most the policy's `payment_approval_above` -> given back at once
+    more, and nobody proposed the same                                 -> proposed, and waits
+    more, and another person proposed the same                         -> given back, by both
+
+Of a part as of the whole: who gives an invoice back line by line is no other person. The same are
+the same lines of the same revisions; a later proposal about an invoice takes the earlier's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from ledger.declared.store import load_declarations
+from ledger.desk.corrections import correct_all
+from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
+from ledger.desk.recording import WorkOff
+from ledger.desk.second_person import Moved, takes_two
+from ledger.errors import LedgerError
+from ledger.four_eyes import is_same_person
+from ledger.log.envelope import Choice
+from ledger.log.event_log import EventLog
+from tariffs.model.canonical import canonical_json
+
+_PROPOSED: LiteralString = """
+SELECT invoice, parts, reason, currency, due_minor, proposed_by, proposed_at
+FROM credit_proposal WHERE invoice = %s
+"""
+_PROPOSE: LiteralString = """
+INSERT INTO credit_proposal (invoice, parts, reason, currency, due_minor, proposed_by, proposed_at)
+VALUES (%(invoice)s, %(parts)s, %(reason)s, %(currency)s, %(due_minor)s, %(proposed_by)s,
+    %(proposed_at)s)
+ON CONFLICT (invoice) DO UPDATE SET parts = excluded.parts, reason = excluded.reason,
+    currency = excluded.currency, due_minor = excluded.due_minor,
+    proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at
+"""
+_SETTLE: LiteralString = "DELETE FROM credit_proposal WHERE invoice = %s"
+_DUE: LiteralString = "SELECT currency, due_minor FROM issued_invoice WHERE number = %s"
+
+
+class GivenBackOf(msgspec.Struct, frozen=True, array_like=True):
+    """What of a session is meant; `lines` of its rating of that revision, none: all of it."""
+
+    session_id: str
+    revision: int
+    lines: tuple[int, ...]
+
+
+class ProposedCredit(NamedTuple):
+    """What one person wants given back of an invoice, until another says the same."""
+
+    invoice: str
+    parts: bytes
+    reason: str
+    currency: str
+    due_minor: int
+    proposed_by: str
+    proposed_at: datetime
+
+    @property
+    def sessions(self) -> tuple[GivenBackOf, ...]:
+        """Return what of which session."""
+        return msgspec.json.decode(self.parts, type=tuple[GivenBackOf, ...])
+
+
+class SameCrediterError(LedgerError):
+    """Who proposed to give something back said so again: it takes somebody else."""
+
+    def __init__(self, invoice: str, proposed_by: str) -> None:
+        super().__init__(
+            f"{proposed_by} proposed this about invoice {invoice}: it asks for more than "
+            "payment_approval_above, so another person says the same"
+        )
+        self.invoice, self.proposed_by = invoice, proposed_by
+
+
+def proposed_credit(connection: Connection[Any], invoice: str) -> ProposedCredit | None:
+    """Return what of an invoice waits for a second person."""
+    with connection.cursor(row_factory=class_row(ProposedCredit)) as cursor:
+        return cursor.execute(_PROPOSED, (invoice,)).fetchone()
+
+
+def credit_takes_two(connection: Connection[Any], invoice: str, at: datetime) -> bool:
+    """Say whether what is given back of an invoice takes a second person."""
+    row = connection.execute(_DUE, (invoice,)).fetchone()
+    return row is not None and takes_two(load_declarations(connection).policy(at), Moved(*row))
+
+
+def credit_or_propose(
+    connection: Connection[Any],
+    invoice: str,
+    parts: Sequence[BilledPart],
+    choices: Sequence[Choice],
+    *,
+    log: EventLog,
+    work_off: WorkOff | None,
+    told: Callable[[int, int], None] = lambda _done, _total: None,
+) -> ProposedCredit | None:
+    """Give *parts* of an invoice back; or return what is proposed where that takes a second person.
+
+    Args:
+        connection: To the books, in no transaction.
+        invoice: Its number.
+        parts: At least one, as `billed_parts` found them.
+        choices: What one person says about each of them, at one moment, for one reason.
+        log: Where they are to stand.
+        work_off: As for `correct_all`.
+        told: Told how many of how many are done.
+
+    Raises:
+        SameCrediterError: If who proposed it says so again.
+        LedgerError: As `correct_all` does.
+    """
+    said = choices[0]
+    if not credit_takes_two(connection, invoice, said.received_at):
+        correct_all(connection, choices, log=log, work_off=work_off, told=told)
+        return None
+    wanted = _parts(choices)
+    first = proposed_credit(connection, invoice)
+    if first is None or bytes(first.parts) != wanted:
+        return _propose(connection, invoice, parts, wanted, said)
+    if is_same_person(first.proposed_by, said.by):
+        raise SameCrediterError(invoice, first.proposed_by)
+    both = f"{first.proposed_by}, {said.by}"
+    correct_all(
+        connection,
+        [replace(each, by=both) for each in choices],
+        log=log,
+        work_off=work_off,
+        told=told,
+    )
+    connection.execute(_SETTLE, (invoice,))
+    return None
+
+
+def withdraw_credit(connection: Connection[Any], invoice: str) -> bool:
+    """Take back what was proposed about an invoice; say whether anything was."""
+    return connection.execute(_SETTLE, (invoice,)).rowcount > 0
+
+
+def _propose(
+    connection: Connection[Any],
+    invoice: str,
+    parts: Sequence[BilledPart],
+    wanted: bytes,
+    said: Choice,
+) -> ProposedCredit:
+    proposed = ProposedCredit(
+        invoice=invoice,
+        parts=wanted,
+        reason=said.reason,
+        currency=parts[0].was.currency,
+        due_minor=owed_no_more(connection, invoice, parts).due_minor,
+        proposed_by=said.by,
+        proposed_at=said.received_at,
+    )
+    connection.execute(_PROPOSE, proposed._asdict())
+    return proposed
+
+
+def _parts(choices: Sequence[Choice]) -> bytes:
+    said = sorted((each.session_id, each.revision or 1, tuple(each.lines)) for each in choices)
+    return canonical_json(tuple(GivenBackOf(*each) for each in said))

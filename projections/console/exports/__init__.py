@@ -1,0 +1,1 @@
+"""Lists as files: what every screen hands out of what it has filtered."""
