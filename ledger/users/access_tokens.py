@@ -17,7 +17,8 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.errors import LedgerError
-from ledger.users.store import find_user, note_change
+from ledger.four_eyes import letters_of
+from ledger.users.store import LOCK_NAMES, find_user, note_change
 from ledger.users.user import User
 
 TOKEN_BYTES: Final = 32
@@ -27,6 +28,7 @@ _ADD: LiteralString = """
 INSERT INTO access_token (name, digest, scopes, made_by, made_at, person)
 VALUES (%s, %s, %s, %s, coalesce(%s, now()), %s) ON CONFLICT (name) DO NOTHING
 """
+_IS_PERSON: LiteralString = "SELECT FROM user_account WHERE letters = %s"
 _REVOKE: LiteralString = """
 UPDATE access_token SET revoked_at = coalesce(%(at)s, now())
 WHERE name = %(name)s AND revoked_at IS NULL
@@ -67,6 +69,14 @@ class AccessTokenExistsError(LedgerError):
         super().__init__(f"there is a token {name} already: choose another name")
 
 
+class NameOfPersonError(LedgerError):
+    """A machine's token would act under the name of a person."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name} is a person here, or written nearly so: choose another name")
+
+
 class NoAccessTokenError(LedgerError):
     """No token of that name is in force."""
 
@@ -96,17 +106,26 @@ def make_token(
     Raises:
         AccessTokenExistsError: If the name is taken.
         UnfitTokenNameError: If no token can be called so.
+        NameOfPersonError: If it is a machine's, and a person's name.
     """
     if not name.strip() or not name.isprintable() or len(name) > NAME_MAX:
         raise UnfitTokenNameError
     token = _BEGINS + secrets.token_urlsafe(TOKEN_BYTES)
     values = (name, digest_of(token), sorted(set(scopes)), by, at, person)
     with connection.transaction():
+        connection.execute(LOCK_NAMES)
+        # What a token does stands under its name.
+        if person is None and _is_person(connection, name):
+            raise NameOfPersonError(name)
         if not connection.execute(_ADD, values).rowcount:
             raise AccessTokenExistsError(name)
         if at is not None:
             note_change(connection, person or by, "token_made", {"token": name}, by=by, at=at)
     return token
+
+
+def _is_person(connection: Connection[Any], name: str) -> bool:
+    return connection.execute(_IS_PERSON, (letters_of(name),)).fetchone() is not None
 
 
 def make_personal_token(

@@ -22,6 +22,7 @@ from ledger.users.links import INVITATION_LASTS, end_links, make_link
 from ledger.users.refusals import forget_browsers
 from ledger.users.roles import Grant, Reach, Role
 from ledger.users.store import (
+    LOCK_NAMES,
     UserStanding,
     add_user,
     note_change,
@@ -31,9 +32,10 @@ from ledger.users.store import (
 from ledger.users.user import User
 
 FULL_NAME_MAX: Final = 120
+RESERVED: Final = frozenset({"disputes", "payouts", "policy", "refunding", "visits"})
+"""Under these names the system itself decides."""
 _ADMINISTRATOR: Final = Grant(Role.ADMINISTRATOR)
 EVERYWHERE: Final = Reach(is_everywhere=True)
-_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('wattledger users'))"
 _BLOCK: LiteralString = """
 UPDATE user_account SET blocked_at = %s, version = version + 1 WHERE name = %s
 """
@@ -60,7 +62,7 @@ class UnfitNameError(LedgerError):
     def __init__(self) -> None:
         super().__init__(
             f"an account's name has 1 to {NAME_MAX} printable characters, a letter or digit among "
-            f"them, a full name up to {FULL_NAME_MAX}"
+            f"them, and is none of the system's own; a full name has up to {FULL_NAME_MAX}"
         )
 
 
@@ -260,6 +262,7 @@ def check_names(user: User) -> None:
     name, full_name = user.name, user.full_name
     fits = name == name.strip() and full_name.strip() and name.isprintable()
     fits = fits and len(name) <= NAME_MAX and len(full_name) <= FULL_NAME_MAX
+    fits = fits and letters_of(name) not in RESERVED
     if not fits or not full_name.isprintable() or not letters_of(name):
         raise UnfitNameError
 
@@ -280,7 +283,7 @@ def invited_account(connection: Connection[Any], name: str, giver: Giver) -> Ite
 @contextmanager
 def _in_turn(connection: Connection[Any]) -> Iterator[None]:
     with connection.transaction():
-        connection.execute(_LOCK)
+        connection.execute(LOCK_NAMES)
         yield
 
 

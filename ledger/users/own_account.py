@@ -15,12 +15,11 @@ from ledger.users.passwords import hash_password, is_password
 from ledger.users.refusals import Comer, clear_attempts, count_attempt
 from ledger.users.roles import Grant, Role
 from ledger.users.second_factor import offer_factor, remove_factor, set_factor
-from ledger.users.store import add_user, is_anybody, note_change
+from ledger.users.store import LOCK_NAMES, add_user, is_anybody, note_change
 from ledger.users.user import User
 
 FIRST: Final = ""
 """The name of who makes the first account, in its link."""
-_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('wattledger users'))"
 _SET: LiteralString = "UPDATE user_account SET password = %s, version = version + 1 WHERE name = %s"
 _KEPT: LiteralString = """
 SELECT password, second_factor IS NOT NULL, factor_required FROM user_account WHERE name = %s
@@ -83,7 +82,7 @@ def make_first(
         raise DeadLinkError
     kept = hash_password(password, user.name)
     with connection.transaction():
-        connection.execute(_LOCK)
+        connection.execute(LOCK_NAMES)
         use_link(connection, token, now)
         if is_anybody(connection):
             raise DeadLinkError

@@ -11,10 +11,13 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from ledger.errors import LedgerError
-from ledger.four_eyes import letters_of
+from ledger.four_eyes import is_same_person, letters_of
 from ledger.users.roles import Grant, Role
 from ledger.users.user import User
 
+LOCK_NAMES: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('wattledger users'))"
+"""Names, roles and who is an administrator change one after another."""
+_MACHINES: LiteralString = "SELECT name FROM access_token WHERE person IS NULL"
 _ADD: LiteralString = """
 INSERT INTO user_account (name, letters, full_name, made_by, made_at) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT DO NOTHING
@@ -102,8 +105,12 @@ def add_user(
     """Make an account with its grants, in the caller's transaction.
 
     Raises:
-        UserExistsError: If the name is taken; it stays its own for ever.
+        UserExistsError: If the name is taken, also by a machine's token; it stays its own for ever.
     """
+    connection.execute(LOCK_NAMES)
+    machines = connection.execute(_MACHINES).fetchall()
+    if any(is_same_person(user.name, machine) for (machine,) in machines):
+        raise UserExistsError(user.name)
     row = (user.name, letters_of(user.name), user.full_name, by, at)
     if not connection.execute(_ADD, row).rowcount:
         raise UserExistsError(user.name)

@@ -8,6 +8,7 @@ from typing import Final
 from ledger.errors import LedgerError
 from ledger.users.access_tokens import (
     AccessTokenExistsError,
+    NameOfPersonError,
     NoAccessTokenError,
     UnfitTokenNameError,
 )
@@ -61,6 +62,7 @@ WORDS: Final[Mapping[type[LedgerError], str]] = {
     UserExistsError: "There is an account of that name already, or one written nearly so.",
     BlockedAccountError: "This account is blocked. Unblock it first.",
     AccessTokenExistsError: "There is a token of that name already. Choose another name.",
+    NameOfPersonError: "This is a person’s name here. Choose another name for the token.",
     NoAccessTokenError: "No token of that name is in force.",
     UnfitTokenNameError: "A token's name has 1 to 120 characters.",
 }

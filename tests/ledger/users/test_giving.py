@@ -13,6 +13,7 @@ from psycopg import Connection
 from ledger.database import connect
 from ledger.errors import LedgerError
 from ledger.users.access_tokens import (
+    NameOfPersonError,
     NoAccessTokenError,
     list_tokens,
     make_personal_token,
@@ -281,6 +282,23 @@ def test_a_person_revokes_tokens_of_their_own_alone(connection: Connection[Any])
         "app",
         "bert: laptop",
     }
+
+
+@pytest.mark.parametrize("name", ["finn", "F-inn", " FINN."])
+def test_no_machine_acts_under_the_name_of_a_person(connection: Connection[Any], name: str) -> None:
+    with pytest.raises(NameOfPersonError):
+        make_token(connection, name, ["credit"], by="chief", at=NOW)
+    make_token(connection, "till-3", ["credit"], by="chief", at=NOW)
+    with pytest.raises(UserExistsError):
+        add_account(connection, user("Till 3"), CHIEF, NOW)
+
+
+@pytest.mark.parametrize("name", ["disputes", "Pay-outs", "visits"])
+def test_nobody_has_a_name_under_which_the_system_decides(
+    connection: Connection[Any], name: str
+) -> None:
+    with pytest.raises(UnfitNameError):
+        add_account(connection, user(name), CHIEF, NOW)
 
 
 def test_a_machine_s_token_is_nobody_s(connection: Connection[Any]) -> None:
