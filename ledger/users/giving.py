@@ -17,9 +17,9 @@ from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person, letters_of
 from ledger.users.access_tokens import revoke_tokens_of
 from ledger.users.browser_sessions import end_other_sessions
-from ledger.users.coming_in import NAME_MAX
-from ledger.users.links import INVITATION_LASTS, end_links, make_link
-from ledger.users.refusals import forget_browsers
+from ledger.users.proving.coming_in import NAME_MAX
+from ledger.users.proving.links import INVITATION_LASTS, end_links, make_link
+from ledger.users.proving.refusals import forget_browsers
 from ledger.users.roles import Grant, Reach, Role
 from ledger.users.store import (
     LOCK_NAMES,

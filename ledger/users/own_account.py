@@ -10,11 +10,11 @@ from psycopg import Connection
 from ledger.errors import LedgerError
 from ledger.users.browser_sessions import end_other_sessions
 from ledger.users.giving import check_names, put_out
-from ledger.users.links import FIRST_LASTS, DeadLinkError, linked_name, make_link, use_link
-from ledger.users.passwords import hash_password, is_password
-from ledger.users.refusals import Comer, clear_attempts, count_attempt
+from ledger.users.proving.links import FIRST_LASTS, DeadLinkError, linked_name, make_link, use_link
+from ledger.users.proving.passwords import hash_password, is_password
+from ledger.users.proving.refusals import Comer, clear_attempts, count_attempt
+from ledger.users.proving.second_factor import offer_factor, remove_factor, set_factor
 from ledger.users.roles import Grant, Role
-from ledger.users.second_factor import offer_factor, remove_factor, set_factor
 from ledger.users.store import LOCK_NAMES, add_user, is_anybody, note_change
 from ledger.users.user import User
 

@@ -101,8 +101,8 @@ def logout(*, folder: ReadingFolder = READ_FOLDER) -> int:
 def _asked_for(connection: Connection[Any], name: str | None, clock: Any) -> str:  # noqa: ANN401 - loaded late
     """Return a new token of who proves to be *name*."""
     from ledger.users.access_tokens import make_personal_token
-    from ledger.users.coming_in import Halfway, try_code, try_password
-    from ledger.users.refusals import Comer
+    from ledger.users.proving.coming_in import Halfway, try_code, try_password
+    from ledger.users.proving.refusals import Comer
     from ledger.users.store import is_anybody
 
     if not is_anybody(connection):

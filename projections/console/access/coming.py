@@ -13,9 +13,9 @@ from litestar import Controller, Response, get, post
 
 from ledger.errors import LedgerError
 from ledger.users.browser_sessions import LONGEST, begin_session, end_session
-from ledger.users.coming_in import Halfway, offered_in, try_code, try_password
-from ledger.users.refusals import BROWSER_KNOWN, TooManyGuessesError, know_browser
-from ledger.users.second_factor import typed_key
+from ledger.users.proving.coming_in import Halfway, offered_in, try_code, try_password
+from ledger.users.proving.refusals import BROWSER_KNOWN, TooManyGuessesError, know_browser
+from ledger.users.proving.second_factor import typed_key
 from ledger.users.store import is_anybody
 from projections.console.access.turns import in_turn
 from projections.console.access.typed import (

@@ -11,8 +11,8 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from ledger.errors import LedgerError
-from ledger.users.links import DeadLinkError, linked_name
 from ledger.users.own_account import FIRST, choose_password, make_first
+from ledger.users.proving.links import DeadLinkError, linked_name
 from ledger.users.store import user_standing
 from ledger.users.user import User
 from projections.console.access.coming import let_in

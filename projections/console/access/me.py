@@ -19,7 +19,7 @@ from ledger.users.own_account import (
     drop_factor,
     prove_password,
 )
-from ledger.users.second_factor import offered_address
+from ledger.users.proving.second_factor import offered_address
 from ledger.users.store import set_looks, user_standing
 from projections.console.access.coming import factor_picture
 from projections.console.access.turns import in_turn

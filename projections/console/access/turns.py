@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from ledger.users.passwords import BusyError
+from ledger.users.proving.passwords import BusyError
 from projections.console.access.typed import AnyRequest
 
 T = TypeVar("T")

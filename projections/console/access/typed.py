@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from litestar import Request
 
-from ledger.users.refusals import Comer
+from ledger.users.proving.refusals import Comer
 
 BROWSER_COOKIE: Final = "wattledger-browser"
 """Of a browser in which somebody came in before: guesses elsewhere do not hold it up."""

@@ -12,7 +12,6 @@ from ledger.users.access_tokens import (
     NoAccessTokenError,
     UnfitTokenNameError,
 )
-from ledger.users.coming_in import NotLetInError, WrongCodeError
 from ledger.users.giving import (
     BlockedAccountError,
     LastAdministratorError,
@@ -23,10 +22,11 @@ from ledger.users.giving import (
     UnknownRoleError,
 )
 from ledger.users.identities import NotInvitedError, UnfitInvitationError
-from ledger.users.links import DeadLinkError
 from ledger.users.own_account import FactorRequiredError, NotYourPasswordError
-from ledger.users.passwords import BusyError, WeakPasswordError
-from ledger.users.refusals import TooManyGuessesError
+from ledger.users.proving.coming_in import NotLetInError, WrongCodeError
+from ledger.users.proving.links import DeadLinkError
+from ledger.users.proving.passwords import BusyError, WeakPasswordError
+from ledger.users.proving.refusals import TooManyGuessesError
 from ledger.users.store import UserExistsError
 from projections.console.access.typed_hours import UnreadableHoursError
 from projections.console.page import ConsolePage

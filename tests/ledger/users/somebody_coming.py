@@ -9,8 +9,8 @@ from psycopg import Connection
 
 from ledger.users.giving import Giver
 from ledger.users.own_account import begin_factor, confirm_factor
-from ledger.users.refusals import Comer
-from ledger.users.second_factor import code_at, key_in, offered_address
+from ledger.users.proving.refusals import Comer
+from ledger.users.proving.second_factor import code_at, key_in, offered_address
 
 NOW = datetime(2026, 4, 1, 8, tzinfo=UTC)
 PASSWORD = "four words in a row"

@@ -12,10 +12,6 @@ from psycopg import Connection
 
 from ledger.database import connect
 from ledger.errors import LedgerError
-from ledger.users.coming_in import (
-    NotLetInError,
-    try_password,
-)
 from ledger.users.giving import (
     add_account,
     block_account,
@@ -28,8 +24,12 @@ from ledger.users.own_account import (
     choose_password,
     drop_factor,
 )
-from ledger.users.passwords import WeakPasswordError, hash_password
-from ledger.users.refusals import (
+from ledger.users.proving.coming_in import (
+    NotLetInError,
+    try_password,
+)
+from ledger.users.proving.passwords import WeakPasswordError, hash_password
+from ledger.users.proving.refusals import (
     ACCOUNT_SECONDS_MAX,
     ADDRESS_FREE,
     FREE,
@@ -37,7 +37,7 @@ from ledger.users.refusals import (
     TooManyGuessesError,
     know_browser,
 )
-from ledger.users.second_factor import key_in, offered_address
+from ledger.users.proving.second_factor import key_in, offered_address
 from ledger.users.store import list_changes
 from ledger.users.user import User
 from tests.ledger.users.somebody_coming import GIVER, HERE, NOW, PASSWORD, key_of

@@ -39,8 +39,8 @@ from ledger.users.giving import (
     require_factor,
     unblock_account,
 )
-from ledger.users.links import FIRST_LASTS, INVITATION_LASTS, DeadLinkError
 from ledger.users.own_account import choose_password, first_link, make_first
+from ledger.users.proving.links import FIRST_LASTS, INVITATION_LASTS, DeadLinkError
 from ledger.users.roles import Grant, Permission, Reach, Role
 from ledger.users.store import UnknownUserError, UserExistsError, find_user, list_users
 from ledger.users.user import User

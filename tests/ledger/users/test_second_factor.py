@@ -11,31 +11,31 @@ import pytest
 from psycopg import Connection
 
 from ledger.database import connect
-from ledger.users.coming_in import (
+from ledger.users.giving import (
+    add_account,
+    link_account,
+    require_factor,
+)
+from ledger.users.own_account import (
+    FactorRequiredError,
+    choose_password,
+    drop_factor,
+)
+from ledger.users.proving.coming_in import (
     Halfway,
     WrongCodeError,
     offered_in,
     try_code,
     try_password,
 )
-from ledger.users.giving import (
-    add_account,
-    link_account,
-    require_factor,
-)
-from ledger.users.links import DeadLinkError
-from ledger.users.own_account import (
-    FactorRequiredError,
-    choose_password,
-    drop_factor,
-)
-from ledger.users.refusals import (
+from ledger.users.proving.links import DeadLinkError
+from ledger.users.proving.refusals import (
     FREE,
     Comer,
     TooManyGuessesError,
     know_browser,
 )
-from ledger.users.second_factor import code_at, key_in
+from ledger.users.proving.second_factor import code_at, key_in
 from ledger.users.user import User
 from tests.ledger.users.somebody_coming import GIVER, HERE, NOW, PASSWORD, key_of
 

@@ -28,8 +28,14 @@ from ledger.database import connect
 from ledger.users.access_tokens import make_personal_token, make_token
 from ledger.users.giving import Giver, block_account
 from ledger.users.own_account import choose_password
+from ledger.users.proving.second_factor import (
+    code_at,
+    key_in,
+    offer_factor,
+    offered_address,
+    set_factor,
+)
 from ledger.users.roles import PERMISSIONS, Permission, Role
-from ledger.users.second_factor import code_at, key_in, offer_factor, offered_address, set_factor
 from tests.tree import ROOT
 
 PASSWORD = "four words in a row"

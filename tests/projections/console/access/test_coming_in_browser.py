@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from ledger.database import connect
 from ledger.users.own_account import first_link
-from ledger.users.second_factor import code_at, key_in
+from ledger.users.proving.second_factor import code_at, key_in
 from ledger.users.store import find_user
 from tests.projections.console.browser import Tab, tab
 from tests.projections.console.served_console import ServedConsole, served_console

@@ -17,9 +17,15 @@ from ledger.database import connect
 from ledger.users.access_tokens import list_tokens, token_user
 from ledger.users.giving import Giver, add_account, block_account, link_account, require_factor
 from ledger.users.own_account import choose_password, first_link
-from ledger.users.refusals import FREE
+from ledger.users.proving.refusals import FREE
+from ledger.users.proving.second_factor import (
+    code_at,
+    key_in,
+    offer_factor,
+    offered_address,
+    set_factor,
+)
 from ledger.users.roles import Grant, Role
-from ledger.users.second_factor import code_at, key_in, offer_factor, offered_address, set_factor
 from ledger.users.store import find_user
 from ledger.users.user import User
 from projections.console.access.typed import BROWSER_COOKIE

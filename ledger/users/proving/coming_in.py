@@ -16,10 +16,10 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 
 from ledger.errors import LedgerError
-from ledger.users.links import STEP_LASTS, LinkPurpose, linked_name, make_link, use_link
-from ledger.users.passwords import is_password
-from ledger.users.refusals import Comer, clear_attempts, count_attempt
-from ledger.users.second_factor import offer_factor, offered_address, set_factor, take_code
+from ledger.users.proving.links import STEP_LASTS, LinkPurpose, linked_name, make_link, use_link
+from ledger.users.proving.passwords import is_password
+from ledger.users.proving.refusals import Comer, clear_attempts, count_attempt
+from ledger.users.proving.second_factor import offer_factor, offered_address, set_factor, take_code
 from ledger.users.store import note_change
 
 NAME_MAX: Final = 60

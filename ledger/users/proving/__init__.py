@@ -1,0 +1,1 @@
+"""How somebody proves to be who they are: passwords, second factors, links; guesses are slowed."""
