@@ -48,8 +48,11 @@ FROM user_account WHERE (%(name)s::text IS NULL OR name = %(name)s) ORDER BY nam
 """
 _CHANGES: LiteralString = """
 SELECT number, name, kind, change, changed_by, changed_at FROM user_change
-WHERE number < %(before)s AND (%(name)s::text IS NULL OR name = %(name)s)
-ORDER BY number DESC LIMIT %(limit)s
+WHERE number < %(before)s ORDER BY number DESC LIMIT %(limit)s
+"""
+_CHANGES_OF: LiteralString = """
+SELECT number, name, kind, change, changed_by, changed_at FROM user_change
+WHERE name = %(name)s AND number < %(before)s ORDER BY number DESC LIMIT %(limit)s
 """
 NEWEST: Final = 2**63 - 1
 
@@ -171,12 +174,13 @@ def list_changes(
 ) -> list[UserChange]:
     """Return changes of accounts, the newest first, those before the number *before*."""
     asked = {"name": name, "before": before, "limit": limit}
+    statement = _CHANGES if name is None else _CHANGES_OF
     return [
         UserChange(
             number=number, name=whose, kind=kind, change=msgspec.json.decode(change),
             changed_by=by, changed_at=at,
         )
-        for number, whose, kind, change, by, at in connection.execute(_CHANGES, asked)
+        for number, whose, kind, change, by, at in connection.execute(statement, asked)
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from psycopg import Connection
 
 from ledger.database import connect
@@ -24,6 +25,7 @@ from ledger.users.own_account import (
     choose_password,
     drop_factor,
 )
+from ledger.users.proving import passwords
 from ledger.users.proving.coming_in import (
     NotLetInError,
     try_password,
@@ -87,6 +89,32 @@ def test_whoever_is_refused_is_told_the_same(
         try_password(connection, name, password, HERE, NOW)
 
     assert str(told.value) == str(NotLetInError())
+
+
+class Counted:
+    """What looks at passwords, and how often it did."""
+
+    times = 0
+
+    @classmethod
+    def verify_phc_encoded(cls, raw: bytes, kept: str) -> None:
+        cls.times += 1
+        Argon2id.verify_phc_encoded(raw, kept)
+
+
+@pytest.mark.usefixtures("anna")
+def test_a_name_that_nobody_has_costs_as_much_as_one_that_somebody_has(
+    connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "Argon2id", Counted)
+    costs = []
+    for name, password in (("anna", "wrong words"), ("nobody", PASSWORD), ("anna", "x" * 9_000)):
+        before = Counted.times
+        with pytest.raises(NotLetInError):
+            try_password(connection, name, password, HERE, NOW)
+        costs.append(Counted.times - before)
+
+    assert costs == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
