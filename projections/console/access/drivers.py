@@ -168,9 +168,11 @@ def _found(page: ConsolePage, uid: str) -> Response[Any]:
     holder = token_holder(uid)
     with page.console.reading() as connection:
         found = {} if holder is None else find(connection, [holder])
-    if found:
-        [subject] = found.values()
-        return page.go(f"{DRIVERS}/{subject.id}")
+        declared = page.console.newest.of(connection)
+    for subject in found.values():
+        token = declared.token(subject.id, page.now)
+        if covers_token(page.user.reach(Permission.SEE_ACCESS), declared, token, page.now):
+            return page.go(f"{DRIVERS}/{subject.id}")
     return _show_list(page, unknown=uid)
 
 

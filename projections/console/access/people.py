@@ -18,6 +18,7 @@ from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.users.giving import (
     Giver,
+    OutOfReachError,
     add_account,
     block_account,
     give_and_take,
@@ -205,6 +206,9 @@ def _added(page: ConsolePage, fields: Mapping[str, str]) -> Response[Any]:
     name, full_name = fields.get("name", "").strip(), fields.get("full_name", "").strip()
     try:
         grants = _typed_grants(fields)
+        if not grants and not _giver(page).reach.is_everywhere:
+            # Whom nobody of a part could see would be nobody's to govern.
+            raise OutOfReachError
         with page.console.pool.connection() as connection:
             for each in grants:
                 _check_place(page.console.newest.of(connection), each)

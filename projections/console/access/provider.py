@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -15,6 +14,7 @@ from litestar.response import Redirect
 from ledger.errors import LedgerError
 from ledger.users.identities import come_by_identity
 from projections.console.access.coming import let_in, next_of
+from projections.console.access.turns import in_turn
 from projections.console.access.typed import AnyRequest, is_secure
 from projections.console.access.words_of_errors import in_words
 from projections.console.entry import EVERYBODY
@@ -26,6 +26,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 _PATH: Final = f"{HOME}/oidc"
 _WAY: Final = "wattledger-way"
 _NEXT: Final = "wattledger-next"
+_TURNS: Final = "providers"
 _SECONDS: Final = 600
 _COOKIE_MAX: Final = 2000
 
@@ -41,8 +42,8 @@ class ProviderController(Controller):
         """Send the browser to the provider; it keeps what proves that it was sent."""
         provider = _provider(page)
         try:
-            way = await asyncio.to_thread(provider.depart, _back(page))
-        except NotProvenError as error:
+            way = await in_turn(request, lambda: provider.depart(_back(page)), _TURNS)
+        except LedgerError as error:
             return _refused(page, error)
         # Not by a form: its policy lets forms go nowhere else.
         answer = Redirect(way.address, status_code=303, headers=HEADERS)
@@ -62,7 +63,10 @@ class ProviderController(Controller):
     async def back(self, page: ThisPage, request: AnyRequest) -> Response[Any]:
         """Let in who comes back, if they are somebody here."""
         provider = _provider(page)
-        answer = await asyncio.to_thread(_arrived, page, request, provider)
+        try:
+            answer = await in_turn(request, lambda: _arrived(page, request, provider), _TURNS)
+        except LedgerError as error:
+            return _refused(page, error)
         for key in (_WAY, _NEXT):
             answer.delete_cookie(key, path=_PATH)
         return answer

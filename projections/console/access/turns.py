@@ -15,7 +15,6 @@ from projections.console.access.typed import AnyRequest
 T = TypeVar("T")
 AT_A_TIME: Final = 2
 WAITING_MAX: Final = 40
-_STATE: Final = "login_turns"
 
 
 class _Turns:
@@ -26,13 +25,15 @@ class _Turns:
         self.waiting = 0
 
 
-async def in_turn(request: AnyRequest, work: Callable[[], T]) -> T:
+async def in_turn(request: AnyRequest, work: Callable[[], T], of: str = "passwords") -> T:
     """Do *work*, which looks at a password, in a thread when it is its turn.
+
+    `of`: what waits for what: who asks a provider holds up nobody with a password.
 
     Raises:
         BusyError: If too many wait already.
     """
-    turns: _Turns = request.app.state.setdefault(_STATE, _Turns())
+    turns: _Turns = request.app.state.setdefault(f"turns_of_{of}", _Turns())
     if turns.waiting >= WAITING_MAX:
         raise BusyError
     turns.waiting += 1

@@ -128,6 +128,8 @@ def test_who_reaches_a_part_sees_and_gives_there_alone(
             assert client.get(f"/console/access/{path}").status_code == 404
         assert send(client, "/access/tokens", name="app", scope=["read"]).status_code == 404
         assert send(client, "/access/tokens/revoke", token="app").status_code == 404
+        nobody = {"name": "fred", "full_name": "Fred", "role": ""}
+        assert send(client, "/access/people", **nobody).status_code == 400
         sent = {"name": "bert", "role": "administrator"}
         assert send(client, "/access/person/give", **sent).status_code == 400
         assert send(client, "/access/person/give", **sent, where="volt").status_code == 400
