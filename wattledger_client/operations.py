@@ -887,7 +887,7 @@ class Operations:
         self,
         webhook: str,
         *,
-        state: Literal["waiting", "delivered", "failed", None] | None = None,
+        state: Literal["waiting", "delivered", "failed"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> DeliveryPage:
