@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from deploy.api.conventions.entity_tags import EntityTags
 from deploy.api.conventions.once import OnceMiddleware
+from deploy.api.conventions.recent import RecentBearers, RecentDeclarations
 from deploy.api.live import FollowedSessions
 from deploy.api.routes import API_ROUTES
 from deploy.console.jobs import running_jobs
@@ -195,18 +196,19 @@ def interface_app(
     console_desk = OpenedDesk(dsn, open_log, payments.settings)
     side = console_side(dsn, pages_pool, newest, clock.now, console_desk, payments.settings)
     ends = [each.close for each in (directory, subjects, commands, desk, profiles, bearers)]
-    live = FollowedSessions(pool, newest)
+    recent = RecentDeclarations()
+    live = FollowedSessions(pool, recent)
     closes = [e.close for e in (*pools, declaring, console_desk, visit_desk, live)]
     return build_app(
         CONTROLLERS,
-        find=bearers.ask,
+        find=RecentBearers(bearers.ask).ask,
         parts={
             "acting": side,
             "commands": commands,
             "declaring": declaring,
             "desk": desk,
             "live": live,
-            "newest": newest,
+            "newest": recent,
             "payments": payments,
             "pool": pool,
             "profiles": profiles,
