@@ -46,6 +46,7 @@ MODULES: Final = (
     "bench.history.closing",
     "bench.pricing",
     "bench.ocpi",
+    "bench.interface.api_requests",
     "bench.roaming.cdr_out",
     "bench.roaming.cdr_pushed",
     "bench.roaming.incoming",

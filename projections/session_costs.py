@@ -89,7 +89,7 @@ def costs_so_far(
     connection: Connection[Any], stations: Sequence[str], newest: NewestDeclarations | None = None
 ) -> dict[str, SessionCost]:
     """Return what the unfinished sessions at *stations* cost so far, by id."""
-    heard = connection.execute(HEARD, (stations,)).fetchall()
+    heard = connection.execute(HEARD, (stations,)).fetchall() if stations else []
     if not heard:
         return {}
     declarations = (newest or NewestDeclarations()).of(connection)

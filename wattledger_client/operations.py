@@ -20,9 +20,9 @@ from wattledger_client.shapes import (
     DeliveryDetail,
     DeliveryPage,
     Document,
-    DocumentPage,
+    DocumentRows,
     EnergyReport,
-    JournalPage,
+    JournalRows,
     ListedDocument,
     LiveSession,
     MadeWebhook,
@@ -356,7 +356,7 @@ class Operations:
         period: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> JournalPage:
+    ) -> JournalRows:
         """Return entries of a legal entity, in the order in which they were booked.
 
         Scope `books`; a person's permission `see_books`.
@@ -364,7 +364,7 @@ class Operations:
         return self._calling.ask(
             "GET",
             "/journal",
-            JournalPage,
+            JournalRows,
             query={
                 "legal_entity": legal_entity,
                 "booked_from": booked_from,
@@ -607,7 +607,7 @@ class Operations:
         invoice: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> DocumentPage:
+    ) -> DocumentRows:
         """Return credit notes, the newest first; of one invoice, if it is named.
 
         Scope `books`; a person's permission `see_books`.
@@ -615,7 +615,7 @@ class Operations:
         return self._calling.ask(
             "GET",
             "/credit-notes",
-            DocumentPage,
+            DocumentRows,
             query={
                 "customer": customer,
                 "session": session,
@@ -655,7 +655,7 @@ class Operations:
         open_: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> DocumentPage:
+    ) -> DocumentRows:
         """Return invoices, the newest first; `open`: only those that are not paid.
 
         Scope `books`; a person's permission `see_books`.
@@ -663,7 +663,7 @@ class Operations:
         return self._calling.ask(
             "GET",
             "/invoices",
-            DocumentPage,
+            DocumentRows,
             query={
                 "customer": customer,
                 "session": session,
@@ -887,7 +887,7 @@ class Operations:
         self,
         webhook: str,
         *,
-        state: Literal["waiting", "delivered", "failed", None] | None = None,
+        state: Literal["waiting", "delivered", "failed"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> DeliveryPage:

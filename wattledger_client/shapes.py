@@ -256,8 +256,8 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     credits_line: int | None
 
 
-class DocumentPage(Struct, frozen=True, kw_only=True):
-    """`DocumentPage`, as the interface has it."""
+class DocumentRows(Struct, frozen=True, kw_only=True):
+    """`DocumentRows`, as the interface has it."""
 
     items: list[ListedDocumentOf]
     next: str | None
@@ -337,13 +337,6 @@ class Invoicing(StrEnum):
     ON_THRESHOLD = "on_threshold"
 
 
-class JournalPage(Struct, frozen=True, kw_only=True):
-    """`JournalPage`, as the interface has it."""
-
-    items: list[JournalRow]
-    next: str | None
-
-
 class JournalPosting(Struct, frozen=True, kw_only=True):
     """`JournalPosting`, as the interface has it."""
 
@@ -365,6 +358,13 @@ class JournalRow(Struct, frozen=True, kw_only=True):
     session: str | None
     revision: int | None
     postings: list[JournalPosting]
+
+
+class JournalRows(Struct, frozen=True, kw_only=True):
+    """`JournalRows`, as the interface has it."""
+
+    items: list[JournalRow]
+    next: str | None
 
 
 class ListedCustomer(Struct, frozen=True, kw_only=True):

@@ -82,7 +82,7 @@ class ListedDocumentOf(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
-class DocumentPage(msgspec.Struct, frozen=True):
+class DocumentRows(msgspec.Struct, frozen=True):
     """Some documents, and where the next ones begin; null: there are none."""
 
     items: list[ListedDocumentOf]
@@ -193,7 +193,7 @@ class DocumentsController(Controller):
         is_open: Annotated[bool | None, QueryParameter(name="open")] = None,
         limit: Limit = LIMIT,
         cursor: Cursor = None,
-    ) -> DocumentPage:
+    ) -> DocumentRows:
         """Return invoices, the newest first; `open`: only those that are not paid."""
         wish = wanted._replace(
             legal_entity=legal_entity,
@@ -212,7 +212,7 @@ class DocumentsController(Controller):
         invoice: Text = None,
         limit: Limit = LIMIT,
         cursor: Cursor = None,
-    ) -> DocumentPage:
+    ) -> DocumentRows:
         """Return credit notes, the newest first; of one invoice, if it is named."""
         wish = wanted._replace(
             legal_entities=legal_entities_in(request), credits=invoice, is_credit_note=True
@@ -268,14 +268,14 @@ def _one(request: Asked, pool: ConnectionPool[Any], number: str) -> Document:
 
 def _page(
     pool: ConnectionPool[Any], wish: DocumentWish, limit: int, cursor: str | None
-) -> DocumentPage:
+) -> DocumentRows:
     behind = None if cursor is None else Behind(*key_of(cursor, tuple[date, str]))
     with pool.connection() as connection:
         if wish.customer is not None:
             wish = wish._replace(customer=customer_subject(connection, wish.customer))
         found = find_documents(connection, wish, limit=limit + 1, behind=behind)
     shown, more = cut(found, limit, lambda each: (each.issued_on, each.number))
-    return DocumentPage([ListedDocumentOf(**_columns(each)) for each in shown], more)
+    return DocumentRows([ListedDocumentOf(**_columns(each)) for each in shown], more)
 
 
 def _columns(each: ListedInvoice) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
     postings: list[JournalPosting]
 
 
-class JournalPage(msgspec.Struct, frozen=True):
+class JournalRows(msgspec.Struct, frozen=True):
     """Some entries, and where the next ones begin; null: there are none."""
 
     items: list[JournalRow]
@@ -89,7 +89,7 @@ class JournalController(Controller):
         wanted: Wanted,
         limit: Limit = LIMIT,
         cursor: Cursor = None,
-    ) -> JournalPage:
+    ) -> JournalRows:
         """Return entries of a legal entity, in the order in which they were booked."""
         behind = None if cursor is None else BehindEntry(*key_of(cursor, tuple[datetime, str]))
         with pool.connection() as connection:
@@ -98,7 +98,7 @@ class JournalController(Controller):
             wish = wanted._replace(legal_entity=whose)
             found = find_entries(connection, declared, wish, limit=limit + 1, behind=behind)
         shown, more = cut(found, limit, lambda each: (each.booked_at, each.entry))
-        return JournalPage([_row(each) for each in shown], more)
+        return JournalRows([_row(each) for each in shown], more)
 
 
 ROUTES: Final[Sequence[type[Controller]]] = (JournalController,)

@@ -76,7 +76,9 @@ class BearerMiddleware(AbstractAuthenticationMiddleware):
         return AuthenticationResult(user=bearer, auth=None)
 
 
-def check_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def check_scope(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
     """Let a request pass whose token has the scope that its route wants.
 
     Raises:

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from deploy.api.conventions.entity_tags import EntityTags
 from deploy.api.conventions.once import OnceMiddleware
+from deploy.api.conventions.recent import RecentBearers, RecentDeclarations
 from deploy.api.live import FollowedSessions
 from deploy.api.routes import API_ROUTES
 from deploy.console.jobs import running_jobs
@@ -189,24 +190,24 @@ def interface_app(
     # Each its own: who looks at pages holds up no machine, nor the other way round.
     pool, pages_pool = pools = pool_of(dsn), pool_of(dsn)
     payments = payments or PaymentSide(Settings(), clock)
-    visit_desk, newest = VisitDesk(payments.settings, clock.now), NewestDeclarations()
+    visit_desk, recent = VisitDesk(payments.settings, clock.now), RecentDeclarations()
     running = partial(running_jobs, dsn, clock.now, payments.settings)
     telling = partial(telling_webhooks, dsn, clock.now, payments.settings.webhook_networks)
-    console_desk = OpenedDesk(dsn, open_log, payments.settings)
+    newest, console_desk = NewestDeclarations(), OpenedDesk(dsn, open_log, payments.settings)
     side = console_side(dsn, pages_pool, newest, clock.now, console_desk, payments.settings)
     ends = [each.close for each in (directory, subjects, commands, desk, profiles, bearers)]
-    live = FollowedSessions(pool, newest)
+    live = FollowedSessions(pool, recent)
     closes = [e.close for e in (*pools, declaring, console_desk, visit_desk, live)]
     return build_app(
         CONTROLLERS,
-        find=bearers.ask,
+        find=RecentBearers(bearers.ask).ask,
         parts={
             "acting": side,
             "commands": commands,
             "declaring": declaring,
             "desk": desk,
             "live": live,
-            "newest": newest,
+            "newest": recent,
             "payments": payments,
             "pool": pool,
             "profiles": profiles,

@@ -149,7 +149,7 @@ def revoke_token(
     at: datetime | None = None,
     person: str | None = None,
 ) -> None:
-    """Let a token hold no more, from the next request on; *person*: if it is that person's own.
+    """Let a token hold no more, within half a second; *person*: if it is that person's own.
 
     Raises:
         NoAccessTokenError: If none of that name is in force.

@@ -31,9 +31,10 @@ def type_of(schema: Schema) -> str:
         return name
     either = schema.get("oneOf") or schema.get("anyOf")
     if either:
-        return " | ".join(dict.fromkeys(map(type_of, either)))
+        kinds = dict.fromkeys(map(type_of, either))
+        return " | ".join(sorted(kinds, key=lambda each: each == "None"))
     if "enum" in schema:
-        return f"Literal[{', '.join(_quoted(each) for each in schema['enum'])}]"
+        return f"Literal[{', '.join(_quoted(each) for each in schema['enum'] if each is not None)}]"
     return _plain(schema)
 
 
