@@ -20,14 +20,13 @@ from projections.errors import ProjectionError
 from projections.history_reading import history_of_books
 from projections.what_if.answer import TOP, WhatIfAnswer, answer_of
 from projections.what_if.question import Against, WhatIf
-from tariffs.bulk.rating import bulk_tariff
-from tariffs.bulk.tariff import BulkTariff
 from tariffs.errors import TariffError
+from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import compile_tariff
-from tariffs.model.policy import PricingPolicy, policy_named
+from tariffs.model.policy import policy_named
 from tariffs.model.tariff import Tariff
 from tariffs.simulate.session_rows import SessionRows
-from tariffs.simulate.simulation import Simulation
+from tariffs.simulate.simulation import simulated
 
 FILE: Final = "sessions.csv.gz"
 """Of the job: a row for every session, old and new."""
@@ -80,25 +79,21 @@ def answer_what_if(
         draft, tariff = readable_draft(connection, asked.draft)
         declarations = load_declarations(connection)
         policy = policy_named(declarations.policy(asked.after).pricing)
-        old = _old_side(asked, tariff, declarations, policy)
+        old = _old_side(asked, tariff, declarations)
         with (
             progress.file(FILE) as file,
             # The time in its head would make two files of the same rows differ.
             gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6, mtime=0) as packed,
             closing(io.TextIOWrapper(packed, "utf-8", newline="")) as text,
         ):
-            simulation = Simulation(
-                bulk_tariff(compile_tariff(tariff), policy=policy),
-                old,
-                top=TOP,
-                rows=SessionRows(text, tariff.currency),
-            )
-            for chunk in history_of_books(
+            chunks = history_of_books(
                 connection, asked.since, asked.until, tariff.currency, progress, asked.choose
-            ):
-                simulation.add(chunk)
+            )
+            rows = SessionRows(text, tariff.currency)
+            new = compile_tariff(tariff)
+            result = simulated(chunks, new, old, policy=policy, top=TOP, rows=rows)
     is_whole = _is_whole(asked, tariff, declarations)
-    return answer_of(simulation.result, tariff.id, draft.version, is_whole=is_whole)
+    return answer_of(result, tariff.id, draft.version, is_whole=is_whole)
 
 
 def _is_whole(asked: WhatIf, tariff: Tariff, declarations: Declarations) -> bool:
@@ -112,16 +107,14 @@ def _is_whole(asked: WhatIf, tariff: Tariff, declarations: Declarations) -> bool
     )
 
 
-def _old_side(
-    asked: WhatIf, tariff: Tariff, declarations: Declarations, policy: PricingPolicy
-) -> BulkTariff | None:
+def _old_side(asked: WhatIf, tariff: Tariff, declarations: Declarations) -> CompiledTariff | None:
     if asked.against is Against.BILLED:
         return None
     known = asked.tariff or tariff.id
     version = declarations.tariff(known, asked.after)
     if version is None:
         raise NothingToHoldAgainstError(known, asked.last_month)
-    return bulk_tariff(compile_tariff(version.tariff), policy=policy)
+    return compile_tariff(version.tariff)
 
 
 WHAT_IF: Final = JobKind(answer_what_if, (LedgerError, ProjectionError, TariffError))

@@ -16,9 +16,11 @@ import numpy as np
 
 from tariffs.adjustments.shared import SharedGrant
 from tariffs.bulk.columns import Flags, Integers, SessionColumns
-from tariffs.bulk.rating import BulkTotals, rate_columns
+from tariffs.bulk.rating import BulkTotals, bulk_tariff, rate_columns
 from tariffs.bulk.tariff import BulkTariff
 from tariffs.errors import TariffError
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.model.policy import PricingPolicy
 from tariffs.model.tariff import Tariff
 from tariffs.model.usage import moment_of
 from tariffs.simulate.history import AMOUNT_MINOR_MAX, HistoryChunk, Unread
@@ -234,6 +236,32 @@ class Simulation:
         cheaper = [change for change in changes if change.difference_minor < 0]
         result.losers = heapq.nlargest(self._top, result.losers + dearer)
         result.winners = heapq.nsmallest(self._top, result.winners + cheaper)
+
+
+def simulated(
+    chunks: Iterable[HistoryChunk],
+    new: CompiledTariff,
+    old: CompiledTariff | None,
+    *,
+    policy: PricingPolicy,
+    top: int,
+    rows: SessionRows | None = None,
+) -> SimulationResult:
+    """Return what *new* would have made of the history in *chunks*.
+
+    Args:
+        chunks: The sessions; they may take long to come.
+        new: The tariff that is tried out.
+        old: What the old side is priced with; None: it is what was billed.
+        policy: What both are priced by.
+        top: How many sessions each list of the largest changes holds.
+        rows: Where a row for each session is written.
+    """
+    against = None if old is None else bulk_tariff(old, policy=policy)
+    simulation = Simulation(bulk_tariff(new, policy=policy), against, top=top, rows=rows)
+    for chunk in chunks:
+        simulation.add(chunk)
+    return simulation.result
 
 
 def extremes(

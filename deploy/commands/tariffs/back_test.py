@@ -21,12 +21,11 @@ from projections.history_reading import (
     save_history,
     with_names,
 )
-from tariffs.bulk.rating import bulk_tariff
 from tariffs.model.policy import policy_named
 from tariffs.simulate.history import HistoryChunk
 from tariffs.simulate.html import simulation_html
 from tariffs.simulate.session_rows import SessionRows
-from tariffs.simulate.simulation import Simulation, SimulationResult, extremes
+from tariffs.simulate.simulation import SimulationResult, extremes, simulated
 from tariffs.simulate.tables import result_csv, result_tables, sentences
 
 
@@ -42,16 +41,12 @@ def back_test(
     """Re-rate *past* with the tariff of *file*, print and write *reports*; return the exit code."""
     chosen = policy_named(policy)
     new = compiled_tariff(file)
-    old = None if against is None else bulk_tariff(compiled_tariff(against), policy=chosen)
+    old = None if against is None else compiled_tariff(against)
     with ExitStack() as exits:
         rows = _session_rows(exits, reports.session_csv, new.tariff.currency)
-        simulation = Simulation(
-            bulk_tariff(new, policy=chosen), old, top=max(reports.top, 0), rows=rows
-        )
         told = exits.enter_context(progress_bar("re-rating", is_shown=not folder.json))
-        for chunk in _chunks(exits, past, new.tariff.currency, told, folder):
-            simulation.add(chunk)
-    result = simulation.result
+        chunks = _chunks(exits, past, new.tariff.currency, told, folder)
+        result = simulated(chunks, new, old, policy=chosen, top=max(reports.top, 0), rows=rows)
     if reports.session_csv is not None and not folder.json:
         say(f"{reports.session_csv} is written.")
     if reports.csv is not None:

@@ -118,7 +118,13 @@ class ProposingController(Controller):
             page.console.desk.opened() as (connection, log),
             tariff_desk(connection, log) as desk,
         ):
-            desk.approve(record.tariff_id, by=page.user.name, at=page.now, sha256=form.of("sha256"))
+            desk.approve(
+                record.tariff_id,
+                by=page.user.name,
+                at=page.now,
+                sha256=form.of("sha256"),
+                reason=form.of("reason"),
+            )
         return page.go(
             tariff_address(record.tariff_id, version=record.sha256),
             page.text("Approved: it holds from the day that was proposed."),
