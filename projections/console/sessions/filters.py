@@ -14,12 +14,17 @@ from ledger.sessions.states import SessionState
 from projections.console.addresses import AFTER, PageAddress
 from projections.console.parts.within import WithinReach
 from projections.finding.sessions import SessionWish, find_sessions
+from projections.finding.stays import Stays
 from projections.sessions import SessionSummary, Since
 
 T = TypeVar("T")
 LOOKED_AT_ONCE: Final = 1_000
-LOOKS_MAX: Final = 8
+LOOKS_MAX: Final = 5
 """Flags and reasons have no index: so many sessions are looked through for a page, then it ends."""
+OF_PLACES_AT_ONCE: Final = 100
+LOOKS_AT_PLACES_MAX: Final = 15
+"""Of some stations alone each look asks at each of them, and of more PostgreSQL would sort all."""
+_NOWHERE: Final = Stays((), (), ())
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
@@ -75,7 +80,7 @@ def wish_of(asked: SessionFilters, inside: WithinReach, zone: tzinfo) -> Session
         station_id=asked.station or None,
         begun_from=begins,
         begun_until=ends,
-        stays=inside.stays,
+        stays=_stays_of(inside.stays, asked.station),
     )
 
 
@@ -88,10 +93,15 @@ def find_filtered(
     since: Since | None,
 ) -> LookedSessions:
     """Return a page of sessions; where a flag is rare it may end before it is full."""
-    is_looked_for = bool(asked.flag or asked.reason)
-    at_once = LOOKED_AT_ONCE if is_looked_for else limit + 1
+    if wish.stays is not None and not wish.stays.stations:
+        return LookedSessions([], None)
+    at_once, looks = limit + 1, 1
+    if asked.flag or asked.reason:
+        at_once, looks = LOOKED_AT_ONCE, LOOKS_MAX
+        if wish.stays is not None:
+            at_once, looks = OF_PLACES_AT_ONCE, LOOKS_AT_PLACES_MAX
     found: list[SessionSummary] = []
-    for _ in range(LOOKS_MAX if is_looked_for else 1):
+    for _ in range(looks):
         looked = find_sessions(connection, wish, limit=at_once, since=since)
         found += filter(asked.has, looked)
         if len(found) > limit:
@@ -133,6 +143,14 @@ def parsed_key(text: str) -> tuple[datetime, str]:
 def written_key(at: datetime, name: str) -> str:
     """Return where a page goes on as it stands in an address."""
     return f"{at.isoformat()}~{name}"
+
+
+def _stays_of(stays: Stays | None, station: str) -> Stays | None:
+    """Return what of *stays* is at a station, where one is named: none may be."""
+    if stays is None or not station:
+        return stays
+    rows = [row for row in zip(*stays, strict=True) if row[0] == station]
+    return Stays(*(tuple(column) for column in zip(*rows, strict=True))) if rows else _NOWHERE
 
 
 def _span(asked: SessionFilters, zone: tzinfo) -> tuple[datetime | None, datetime | None]:

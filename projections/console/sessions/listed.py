@@ -44,7 +44,6 @@ _COLUMNS: Final = (
     Column("state", "State"),
     Column("energy", "Energy", is_figure=True),
     Column("cost", "Price", is_figure=True),
-    Column("why", "What is to be known"),
 )
 _COUNTS: LiteralString = "SELECT state, sum(sessions)::bigint FROM session_count GROUP BY state"
 _SHOWN_FLAGS: Final = 2
@@ -167,17 +166,23 @@ def _row(page: ConsolePage, inside: WithinReach, session: SessionSummary) -> lis
         Cell(session.session_id, session_link(session.session_id)),
         Cell(session.station_id, station_link(session.station_id)),
         Cell(session.token_uid or ""),
-        Cell(page.text(STATES[state]), tone="warn" if state is SessionState.HELD else ""),
+        Cell(
+            page.text(STATES[state]),
+            note=_why(page, session),
+            tone="warn" if state is SessionState.HELD else "",
+        ),
         Cell(kwh(page, session.energy_wh)),
         cost_cell(page, session),
-        Cell(_why(page, session)),
     ]
 
 
 def _why(page: ConsolePage, session: SessionSummary) -> str:
+    """Return what holds a session in words; of one that is decided its flags by name."""
     codes = session.reasons or [*(session.cost.codes if session.cost else ())]
-    codes = codes or session.flags
     said = [code_words(page.words, each) for each in codes[:_SHOWN_FLAGS]]
+    if not codes:
+        codes = session.flags
+        said = [each.replace("_", " ") for each in codes[:_SHOWN_FLAGS]]
     if len(codes) > _SHOWN_FLAGS:
         said.append(page.text("and {count} more", count=len(codes) - _SHOWN_FLAGS))
-    return " ".join(said)
+    return (" " if session.reasons else ", ").join(said)

@@ -100,7 +100,7 @@ def test_a_list_has_each_session_of_its_filters_once(
     client: httpx.Client, books: Connection[Any], filters: str, where: str
 ) -> None:
     query = f"SELECT session_id FROM listed_session WHERE {where}"
-    expected = [session_id for (session_id,) in books.execute(query)]  # type: ignore[call-overload]
+    expected = [session_id for (session_id,) in books.execute(query)]
 
     found = listed(client, f"/console/sessions?{filters}")
 
