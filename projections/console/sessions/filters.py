@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, NamedTuple, TypeVar
 
 from litestar.exceptions import ValidationException
 from psycopg import Connection
 
+from ledger.declared.declarations import Kind
 from ledger.sessions.states import SessionState
 from projections.console.addresses import AFTER, PageAddress
 from projections.console.parts.within import WithinReach
 from projections.finding.sessions import SessionWish, find_sessions
 from projections.finding.stays import Stays
 from projections.sessions import SessionSummary, Since
+from tariffs.zones import zone
 
 T = TypeVar("T")
 LOOKED_AT_ONCE: Final = 1_000
@@ -72,9 +74,29 @@ def filters_of(address: PageAddress) -> SessionFilters:
     return asked
 
 
-def wish_of(asked: SessionFilters, inside: WithinReach, zone: tzinfo) -> SessionWish:
-    """Return which sessions are meant, their days and months by the clock of *zone*."""
-    begins, ends = _span(asked, zone)
+def clock_of(inside: WithinReach, asked: SessionFilters) -> tzinfo:
+    """Return by which clock days and months are meant: the place's that is asked for, else UTC.
+
+    Where all sites have one, by that.
+    """
+    declared = inside.declarations
+    sites = set(declared.keys(Kind.SITE))
+    if asked.station:
+        history = declared.history(Kind.STATION, asked.station)
+        sites &= {getattr(row.entity, "site", "") for row in history[-1:]}
+    elif asked.site:
+        sites &= {asked.site}
+    zones = {
+        getattr(row.entity, "time_zone", "UTC")
+        for each in sites
+        for row in declared.history(Kind.SITE, each)[-1:]
+    }
+    return zone(zones.pop()) if len(zones) == 1 else UTC
+
+
+def wish_of(asked: SessionFilters, inside: WithinReach, clock: tzinfo) -> SessionWish:
+    """Return which sessions are meant, their days and months by the clock of *clock*."""
+    begins, ends = _span(asked, clock)
     return SessionWish(
         state=SessionState(asked.state) if asked.state else None,
         station_id=asked.station or None,
@@ -153,7 +175,7 @@ def _stays_of(stays: Stays | None, station: str) -> Stays | None:
     return Stays(*(tuple(column) for column in zip(*rows, strict=True))) if rows else _NOWHERE
 
 
-def _span(asked: SessionFilters, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+def _span(asked: SessionFilters, clock: tzinfo) -> tuple[datetime | None, datetime | None]:
     if asked.day:
         first = _day(asked.day)
         last = first + timedelta(days=1) if first < date.max else first
@@ -162,7 +184,7 @@ def _span(asked: SessionFilters, zone: tzinfo) -> tuple[datetime | None, datetim
         last = (first + timedelta(days=31)).replace(day=1) if first.year < date.max.year else first
     else:
         return None, None
-    begins, ends = (datetime.combine(each, time(0), zone) for each in (first, last))
+    begins, ends = (datetime.combine(each, time(0), clock) for each in (first, last))
     return begins, ends
 
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, tzinfo
 from typing import Any, Final, LiteralString
 
 from litestar import Controller, Response, get
 from litestar.params import FromPath
 from psycopg import Connection
 
-from ledger.declared.declarations import Kind
 from ledger.facts.flags import RULES
 from ledger.sessions.states import SessionState
 from ledger.users.roles import Permission
+from projections.console.addresses import FORMAT
 from projections.console.entry import needs
 from projections.console.links import session_link, sessions_link, station_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.within import WithinReach, within
 from projections.console.sentences import HOLDING, code_words
+from projections.console.sessions.exported import exported_sessions
 from projections.console.sessions.filters import (
     LookedSessions,
-    SessionFilters,
+    clock_of,
     filters_of,
     find_filtered,
     since_of,
@@ -33,7 +33,6 @@ from projections.console.sessions.shown import shown_session
 from projections.console.sessions.words_of_sessions import STATES, cost_cell, kwh
 from projections.session_costs import with_costs
 from projections.sessions import SessionSummary
-from tariffs.zones import zone
 
 PAGE: Final = 50
 _COLUMNS: Final = (
@@ -56,15 +55,17 @@ class SessionPages(Controller):
     path = "/sessions"
 
     @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
-    def listed(self, page: ThisPage) -> Response[str]:
-        """Show the sessions of the filters in the address, the newest first."""
+    def listed(self, page: ThisPage) -> Response[Any]:
+        """Show the sessions of the filters in the address, or hand them out as a file."""
         if session_id := page.address.of("id"):
             return shown_session(page, session_id)
+        if kind := page.address.of(FORMAT):
+            return exported_sessions(page, kind)
         asked = filters_of(page.address)
         with page.console.reading() as connection:
             inside = within(page, connection, site=asked.site or None)
             sites = within(page, connection).sites()
-            clock = zone_of(inside, asked)
+            clock = clock_of(inside, asked)
             wish = wish_of(asked, inside, clock)
             since = since_of(page.address)
             found = find_filtered(connection, asked, wish, limit=PAGE, since=since)
@@ -88,26 +89,6 @@ class SessionPages(Controller):
     def one(self, page: ThisPage, session: FromPath[str]) -> Response[str]:
         """Show one session."""
         return shown_session(page, session.removeprefix("/"))
-
-
-def zone_of(inside: WithinReach, asked: SessionFilters) -> tzinfo:
-    """Return by which clock days and months are meant: the place's that is asked for, else UTC.
-
-    Where all sites have one, by that.
-    """
-    declared = inside.declarations
-    sites = set(declared.keys(Kind.SITE))
-    if asked.station:
-        history = declared.history(Kind.STATION, asked.station)
-        sites &= {getattr(row.entity, "site", "") for row in history[-1:]}
-    elif asked.site:
-        sites &= {asked.site}
-    zones = {
-        getattr(row.entity, "time_zone", "UTC")
-        for each in sites
-        for row in declared.history(Kind.SITE, each)[-1:]
-    }
-    return zone(zones.pop()) if len(zones) == 1 else UTC
 
 
 def _counts(connection: Connection[Any]) -> dict[str, int]:
@@ -155,6 +136,7 @@ def _listing(
         address=page.address,
         empty=page.text("No session is like that: leave a filter out, or choose another month."),
         next_after=written_key(*since) if since else "",
+        exports=bool(shown),
     )
 
 
