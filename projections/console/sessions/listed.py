@@ -9,6 +9,7 @@ from litestar import Controller, Response, get
 from litestar.params import FromPath
 from psycopg import Connection
 
+from ledger.desk.second_person import waiting_choices
 from ledger.facts.flags import RULES
 from ledger.sessions.states import SessionState
 from ledger.users.roles import Permission
@@ -30,9 +31,15 @@ from projections.console.sessions.filters import (
     written_key,
 )
 from projections.console.sessions.shown import shown_session
-from projections.console.sessions.words_of_sessions import STATES, cost_cell, kwh
+from projections.console.sessions.words_of_sessions import (
+    CHOICES,
+    STATES,
+    cost_cell,
+    kwh,
+    money,
+)
 from projections.session_costs import with_costs
-from projections.sessions import SessionSummary
+from projections.sessions import SessionSummary, list_sessions
 
 PAGE: Final = 50
 _COLUMNS: Final = (
@@ -45,6 +52,14 @@ _COLUMNS: Final = (
     Column("cost", "Price", is_figure=True),
 )
 _COUNTS: LiteralString = "SELECT state, sum(sessions)::bigint FROM session_count GROUP BY state"
+_WAITING_COLUMNS: Final = (
+    Column("at", "Proposed"),
+    Column("session", "Session"),
+    Column("choice", "What"),
+    Column("moves", "What moves", is_figure=True),
+    Column("by", "By whom and why"),
+)
+WAITING_MAX: Final = 20
 _SHOWN_FLAGS: Final = 2
 """Of a session with many flags the list says so many; its page has all."""
 
@@ -71,11 +86,13 @@ class SessionPages(Controller):
             found = find_filtered(connection, asked, wish, limit=PAGE, since=since)
             shown = with_costs(connection, found.sessions, page.console.newest)
             counts = _counts(connection) if inside.stays is None else {}
+            waiting = _waiting(page, connection, inside) if _is_bare(page) else None
         return page.show(
             "sessions/list.html.j2",
             listing=_listing(page, inside, found, shown),
             asked=asked,
             tiles=_tiles(counts),
+            waiting=waiting,
             states=_choices(page),
             sites=[("", page.text("All")), *((each, each) for each in sites)],
             flags=_code_choices(page, RULES),
@@ -89,6 +106,31 @@ class SessionPages(Controller):
     def one(self, page: ThisPage, session: FromPath[str]) -> Response[str]:
         """Show one session."""
         return shown_session(page, session.removeprefix("/"))
+
+
+def _is_bare(page: ConsolePage) -> bool:
+    return not any(page.address.query.values())
+
+
+def _waiting(page: ConsolePage, connection: Connection[Any], inside: WithinReach) -> Listing:
+    """Return what waits for a second person, the longest first."""
+    rows = []
+    for each in waiting_choices(connection, limit=WAITING_MAX):
+        found = list_sessions(connection, session_id=each.session_id, limit=1)
+        if not found or not inside.has_session(found[0].station_id, found[0].begun_at):
+            continue
+        zone = inside.zone_at(found[0].station_id, each.proposed_at)
+        rows.append(
+            [
+                Cell(at=each.proposed_at, zone=zone),
+                Cell(each.session_id, session_link(each.session_id)),
+                Cell(page.text(CHOICES[each.choice])),
+                Cell(money(page, each.moved_minor, each.currency)),
+                Cell(each.proposed_by, note=each.reason),
+            ]
+        )
+    caption = page.text("What waits for a second person")
+    return Listing(caption, _WAITING_COLUMNS, rows, page.address, "")
 
 
 def _counts(connection: Connection[Any]) -> dict[str, int]:
