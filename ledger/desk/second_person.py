@@ -19,7 +19,7 @@ from psycopg.rows import class_row
 
 from ledger.declared.store import load_declarations
 from ledger.desk.choices import Chosen, choose
-from ledger.desk.recording import WorkOff
+from ledger.desk.recording import NotTakenYetError, WorkOff
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Choice, ChoiceKind
@@ -32,6 +32,7 @@ SELECT session_id, choice, revision, lines, currency, moved_minor, reason, propo
 FROM choice_proposal
 """
 _PROPOSED: LiteralString = _COLUMNS + "WHERE session_id = ANY (%s)"
+_WAITING: LiteralString = _COLUMNS + "ORDER BY proposed_at, session_id LIMIT %s"
 _PROPOSE: LiteralString = """
 INSERT INTO choice_proposal (session_id, choice, revision, lines, currency, moved_minor, reason,
     proposed_by, proposed_at)
@@ -110,6 +111,12 @@ def proposed_choices(
     return {each.session_id: each for each in rows}
 
 
+def waiting_choices(connection: Connection[Any], *, limit: int) -> list[ProposedChoice]:
+    """Return what waits for a second person, the longest first."""
+    with connection.cursor(row_factory=class_row(ProposedChoice)) as cursor:
+        return cursor.execute(_WAITING, (limit,)).fetchall()
+
+
 def choose_or_propose(
     connection: Connection[Any],
     choice: Choice,
@@ -140,13 +147,13 @@ def choose_or_propose(
         if is_same_person(first.proposed_by, by):
             raise SameDeciderError(choice.session_id, first.proposed_by)
         by = f"{first.proposed_by}, {by}"
-    made = choose(
-        connection,
-        choice.session_id,
-        choice=_named(choice, by),
-        log=log,
-        work_off=work_off,
-    )
+    named = _named(choice, by)
+    try:
+        made = choose(connection, choice.session_id, choice=named, log=log, work_off=work_off)
+    except NotTakenYetError:
+        # It stands in the log, and nobody has to say it again.
+        connection.execute(_SETTLE, (choice.session_id,))
+        raise
     connection.execute(_SETTLE, (choice.session_id,))
     return made
 

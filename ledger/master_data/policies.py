@@ -112,8 +112,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     With `corrections_agreed` no late fact moves money until a person agrees.
     `collect_again_days`: after how many days an invoice is collected again whose payer's bank said
     no, each time; none: never.
-    `payment_approval_above`: what a person decides about money that came or is given back takes a
-    second person above it; in major units of its currency, 0: always.
+    `payment_approval_above`: what a person decides about money that came or is given back, or about
+    a session, takes a second person above it; in major units of its currency, 0: always.
     `reminder_days`: how many days after it was due the payer of an open invoice is reminded, each
     time; rising, none: never.
     With `visits` a driver without contract may pay by card at our stations: what a session of

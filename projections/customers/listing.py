@@ -13,8 +13,6 @@ from ledger.declared.declarations import Declarations
 from ledger.master_data.customers import Customer, PersonDetails
 from ledger.persons.holders import HolderKind
 from ledger.persons.store import names_of, read_blobs
-from projections.customers.tokens_of import TOKENS, HeldTokens
-from projections.finding.stays import STAYS, Stays
 
 # Those of a prefix follow each other in the index; nothing comes behind the highest sign.
 _KEYS: LiteralString = """
@@ -28,14 +26,9 @@ SELECT EXISTS (SELECT FROM issued_invoice
                WHERE customer = %(customer)s AND legal_entity = ANY (%(legal_entities)s))
     OR EXISTS (SELECT FROM prepayment
                WHERE customer = %(customer)s AND legal_entity = ANY (%(legal_entities)s))
+    OR EXISTS (SELECT FROM uninvoiced_session
+               WHERE customer = %(customer)s AND legal_entity = ANY (%(legal_entities)s))
 """
-_HAS_CHARGED: LiteralString = f"""
-SELECT EXISTS (SELECT FROM {TOKENS} JOIN listed_session ON token_uid = token JOIN {STAYS}
-    ON stands = station_id AND coalesce(started_at, first_fact_at) >= stay.begins
-    AND coalesce(started_at, first_fact_at) < stay.ends
-    WHERE coalesce(started_at, first_fact_at) >= held.begins
-    AND coalesce(started_at, first_fact_at) < held.ends)
-"""  # noqa: S608 - our own
 _WAS_ONE: LiteralString = """
 SELECT EXISTS (SELECT FROM issued_invoice WHERE customer = %(subject)s)
     OR EXISTS (SELECT FROM prepayment WHERE customer = %(subject)s)
@@ -95,23 +88,14 @@ def find_customer(
 
 
 def is_within(
-    connection: Connection[Any],
-    subject: str,
-    tokens: HeldTokens,
-    *,
-    legal_entities: Sequence[str] | None,
-    stays: Stays | None,
+    connection: Connection[Any], subject: str, legal_entities: Sequence[str] | None
 ) -> bool:
-    """Say whether anything of a customer is within a reach; None: it is everywhere."""
-    if legal_entities is None or stays is None:
+    """Say whether any of these legal entities has a customer in its books; None: all are within."""
+    if legal_entities is None:
         return True
     asked = {"customer": subject, "legal_entities": list(legal_entities)}
     [(has_books,)] = connection.execute(_HAS_BOOKS, asked).fetchall()
-    if has_books:
-        return True
-    places = {**tokens.asked(), **stays.asked()}
-    [(has_charged,)] = connection.execute(_HAS_CHARGED, places).fetchall()
-    return bool(has_charged)
+    return bool(has_books)
 
 
 def _was_one(connection: Connection[Any], subject: str) -> bool:

@@ -29,6 +29,11 @@ _WITHIN: LiteralString = (
     + STAYS
     + f" WHERE stands = station_id AND {_BEGUN} >= stay.begins AND {_BEGUN} < stay.ends))"
 )
+# As rows of one column more: PostgreSQL takes two bounds of one expression for a narrow span, and
+# would sort all that a token ever charged for the newest of it.
+_HELD_THEN: LiteralString = f"""
+({_BEGUN}, '') >= (held.begins, '') AND ({_BEGUN}, '') < (held.ends, '')
+"""
 _OF_ENTITIES: LiteralString = """
 (%(legal_entities)s::text[] IS NULL OR legal_entity = ANY (%(legal_entities)s))
 """
@@ -43,7 +48,7 @@ SELECT at, kind, ref, '' AS legal_entity, station_id, NULL::text AS currency,
 FROM {TOKENS} CROSS JOIN LATERAL (
     SELECT {_BEGUN} AS at, 'session' AS kind, session_id AS ref, station_id, state, revision
     FROM listed_session WHERE token_uid = token AND NOT is_refused
-      AND {_BEGUN} >= held.begins AND {_BEGUN} < held.ends AND {_BEGUN} <= %(at)s
+      AND {_HELD_THEN} AND {_BEGUN} <= %(at)s
       AND ({_BEGUN} < %(at)s OR ('session', session_id) > (%(kind)s, %(ref)s)) AND {_WITHIN}
     ORDER BY {_BEGUN} DESC, session_id LIMIT %(limit)s
 ) AS session WHERE true

@@ -24,6 +24,8 @@ SELECT fact.partition, fact.position, facts
 FROM session JOIN fact USING (station_id, transaction_ref)
 WHERE session_id = %(session_id)s AND received_until >= first_fact_at
   AND fact.position > %(after)s
+  -- What names no transaction is the whole station's: what came after the session is not its own.
+  AND (transaction_ref NOT IN ('', '-') OR received_until <= last_fact_at + interval '1 hour')
 ORDER BY position LIMIT %(limit)s
 """
 

@@ -211,31 +211,29 @@ def _choose(
 ) -> int:
     from deploy.clock import SystemClock
     from deploy.running.turns import work_off
-    from ledger.desk.choices import choose, station_of
-    from ledger.log.envelope import Choice
+    from ledger.declared.store import load_declarations
+    from ledger.desk.second_person import ProposedChoice
+    from projections.deciding.choosing import ChoiceWish, make_choice
 
     settings = folder.settings()
     with opened_with_log(settings) as (connection, log):
-        choice = Choice(
-            received_at=SystemClock().now(),
-            station=station_of(connection, session),
-            session_id=session,
-            choice=act,
-            by=acting(by),
-            reason=reason,
-        )
-        chosen = choose(
+        chosen = make_choice(
             connection,
-            session,
-            choice=choice,
+            load_declarations(connection),
+            ChoiceWish(session, act, acting(by), reason),
+            at=SystemClock().now(),
             log=log,
             work_off=None if is_up(settings) else work_off,
         )
     if folder.json:
         print_json(chosen)
+    elif isinstance(chosen, ProposedChoice):
+        say(f"session {session}: it waits for another person, who says the same")
     else:
         at = f"{chosen.at.partition}/{chosen.at.position}"
         why = f" ({', '.join(chosen.reasons)})" if chosen.reasons else ""
         say(f"session {session} is {chosen.state}{why}; the choice stands in the log at {at}")
+    if isinstance(chosen, ProposedChoice):
+        return 0
     is_undone = act == "take_back" and chosen.state == "written_off"
     return 1 if chosen.state == "held" or is_undone else 0

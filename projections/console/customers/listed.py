@@ -21,7 +21,6 @@ from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.within import WithinReach, within
 from projections.customers.balances import CustomerBalance, customer_balances
 from projections.customers.listing import KnownCustomer, is_within, list_customers
-from projections.customers.tokens_of import tokens_of
 
 PAGE: Final = 50
 _LOOKS_MAX: Final = 4
@@ -81,24 +80,15 @@ def _found(
         looked = list_customers(
             connection, inside.declarations, page.now, prefix=asked, after=after, limit=PAGE + 1
         )
-        found += [each for each in looked if _is_seen(connection, inside, each)]
+        found += [
+            each for each in looked if is_within(connection, each.subject, inside.legal_entities)
+        ]
         if len(found) > PAGE:
             return found[:PAGE], found[PAGE - 1].name
         if len(looked) <= PAGE:
             return found, ""
         after = looked[-1].name
     return found, after
-
-
-def _is_seen(connection: Connection[Any], inside: WithinReach, each: KnownCustomer) -> bool:
-    tokens = tokens_of(inside.declarations, each.subject)
-    return is_within(
-        connection,
-        each.subject,
-        tokens,
-        legal_entities=inside.legal_entities,
-        stays=inside.stays,
-    )
 
 
 def _listing(
@@ -115,7 +105,7 @@ def _listing(
         columns=_COLUMNS,
         rows=[_row(page, each, by_customer[each.subject]) for each in found],
         address=page.address,
-        empty=page.text("No customer's key begins like that."),
+        empty=page.text("No customer whose books you may see has a key that begins like that."),
         next_after=more,
     )
 

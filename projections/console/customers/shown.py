@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from litestar import Response
 from litestar.exceptions import NotFoundException, ValidationException
@@ -20,10 +20,12 @@ from projections.customers.balances import CustomerBalance, customer_balances
 from projections.customers.listing import KnownCustomer, find_customer, is_within
 from projections.customers.time_line import BehindHappening, Happened, WhoseTimeLine, time_line
 from projections.customers.tokens_of import tokens_of
-from tariffs.zones import zone
 
 PAGE: Final = 50
 _AS_OF: Final = "as_of"
+_LAST_SELLER: LiteralString = """
+SELECT legal_entity FROM issued_invoice WHERE customer = %s ORDER BY issued_at DESC LIMIT 1
+"""
 _COLUMNS: Final = (
     Column("at", "When"),
     Column("what", "What"),
@@ -56,7 +58,8 @@ def shown_customer(page: ConsolePage, named: str) -> Response[str]:
     with page.console.reading() as connection:
         inside = within(page, connection)
         customer = _customer(page, connection, inside, named)
-        as_of = _as_of(page, inside)
+        clock = _clock(connection, inside, customer.subject)
+        as_of = _as_of(page, clock)
         until = as_of.until if as_of else None
         whose = WhoseTimeLine(
             customer.subject,
@@ -79,8 +82,8 @@ def shown_customer(page: ConsolePage, named: str) -> Response[str]:
             line=_line(page, inside, happened, said),
             as_of=as_of.day.isoformat() if as_of else "",
             until=until,
-            zone=_clock(inside),
-            clock=str(_clock(inside)),
+            zone=clock,
+            clock=str(clock),
         )
 
 
@@ -88,30 +91,19 @@ def _customer(
     page: ConsolePage, connection: Connection[Any], inside: WithinReach, named: str
 ) -> KnownCustomer:
     found = find_customer(connection, inside.declarations, page.now, named)
-    if found is None or not is_within(
-        connection,
-        found.subject,
-        tokens_of(inside.declarations, found.subject),
-        legal_entities=inside.legal_entities,
-        stays=inside.stays,
-    ):
+    if found is None or not is_within(connection, found.subject, inside.legal_entities):
         message = f"there is no customer {named}"
         raise NotFoundException(message)
     return found
 
 
-def _clock(inside: WithinReach) -> tzinfo:
-    """Return by which clock days end here: the legal entities', where they have one, else UTC."""
-    zones = {
-        getattr(row.entity, "time_zone", "UTC")
-        for key in inside.declarations.keys(Kind.LEGAL_ENTITY)
-        if inside.has_books(key)
-        for row in inside.declarations.history(Kind.LEGAL_ENTITY, key)[-1:]
-    }
-    return zone(zones.pop()) if len(zones) == 1 else UTC
+def _clock(connection: Connection[Any], inside: WithinReach, subject: str) -> tzinfo:
+    """Return by which clock a customer's days end: that of whose document it got last, else UTC."""
+    row = connection.execute(_LAST_SELLER, (subject,)).fetchone()
+    return UTC if row is None else inside.calendar(row[0])
 
 
-def _as_of(page: ConsolePage, inside: WithinReach) -> AsOf | None:
+def _as_of(page: ConsolePage, clock: tzinfo) -> AsOf | None:
     text = page.address.of(_AS_OF)
     if not text:
         return None
@@ -121,7 +113,7 @@ def _as_of(page: ConsolePage, inside: WithinReach) -> AsOf | None:
     except (ValueError, OverflowError) as error:
         message = f"{_AS_OF}: a day is written as 2026-03-31, not {text}"
         raise ValidationException(message) from error
-    return AsOf(day, datetime.combine(ends, time(0), _clock(inside)))
+    return AsOf(day, datetime.combine(ends, time(0), clock))
 
 
 def _behind(page: ConsolePage) -> BehindHappening | None:

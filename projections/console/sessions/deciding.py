@@ -18,13 +18,12 @@ from ledger.desk.choices import Chosen
 from ledger.desk.second_person import (
     Moved,
     ProposedChoice,
-    choose_or_propose,
     proposed_choices,
     takes_two,
     withdraw,
 )
 from ledger.desk.validations import validate
-from ledger.log.envelope import Choice, ChoiceKind
+from ledger.log.envelope import ChoiceKind
 from ledger.sessions.states import SessionState
 from ledger.users.roles import Permission
 from projections.console.entry import RoleMissingError, needs
@@ -35,6 +34,7 @@ from projections.console.sentences import reason_words
 from projections.console.sessions.found import FoundSession, find_session, rating_of
 from projections.console.sessions.rated_lines import lines_listing
 from projections.console.sessions.words_of_sessions import CHOICES, MEANT, STATES, money
+from projections.deciding.choosing import ChoiceWish, make_choice
 from projections.deciding.preview import ChoicePreview, possible_choices, preview
 
 REASON_MAX: Final = 500
@@ -77,21 +77,11 @@ class DecidingPages(Controller):
             if form.of("revision") != str(session.revision):
                 trouble = page.text("It was decided otherwise meanwhile: look at it again.")
                 return _shown(page, connection, wanted, trouble=trouble)
-            would = _would(page, connection, wanted)
-            choice = Choice(
-                received_at=page.now,
-                station=session.station_id,
-                session_id=session.session_id,
-                choice=wanted.choice,
-                by=page.user.name,
-                reason=reason,
-                revision=session.revision,
-                lines=tuple(lines),
-            )
-            done = choose_or_propose(
+            done = make_choice(
                 connection,
-                choice,
-                Moved(would.currency, would.moved_minor),
+                wanted.found.inside.declarations,
+                ChoiceWish(session.session_id, wanted.choice, page.user.name, reason, lines),
+                at=page.now,
                 log=log,
                 work_off=page.console.desk.work_off,
             )

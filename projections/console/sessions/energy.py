@@ -90,6 +90,7 @@ class EnergyPages(Controller):
             )
             sites = within(page, connection).sites()
             [(uncounted,)] = connection.execute(_NOT_COUNTED).fetchall()
+            uncounted = uncounted if inside.stays is None else 0
         return page.show(
             "sessions/energy.html.j2",
             day=day,

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, NamedTuple, TypeVar
 
 from litestar.exceptions import ValidationException
 from psycopg import Connection
 
+from ledger.declared.declarations import Kind
 from ledger.sessions.states import SessionState
 from projections.console.addresses import AFTER, PageAddress
 from projections.console.parts.within import WithinReach
 from projections.finding.sessions import SessionWish, find_sessions
+from projections.finding.stays import Stays
 from projections.sessions import SessionSummary, Since
+from tariffs.zones import zone
 
 T = TypeVar("T")
 LOOKED_AT_ONCE: Final = 1_000
-LOOKS_MAX: Final = 8
+LOOKS_MAX: Final = 5
 """Flags and reasons have no index: so many sessions are looked through for a page, then it ends."""
+OF_PLACES_AT_ONCE: Final = 100
+LOOKS_AT_PLACES_MAX: Final = 15
+"""Of some stations alone each look asks at each of them, and of more PostgreSQL would sort all."""
+_NOWHERE: Final = Stays((), (), ())
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
@@ -67,15 +74,35 @@ def filters_of(address: PageAddress) -> SessionFilters:
     return asked
 
 
-def wish_of(asked: SessionFilters, inside: WithinReach, zone: tzinfo) -> SessionWish:
-    """Return which sessions are meant, their days and months by the clock of *zone*."""
-    begins, ends = _span(asked, zone)
+def clock_of(inside: WithinReach, asked: SessionFilters) -> tzinfo:
+    """Return by which clock days and months are meant: the place's that is asked for, else UTC.
+
+    Where all sites have one, by that.
+    """
+    declared = inside.declarations
+    sites = set(declared.keys(Kind.SITE))
+    if asked.station:
+        history = declared.history(Kind.STATION, asked.station)
+        sites &= {getattr(row.entity, "site", "") for row in history[-1:]}
+    elif asked.site:
+        sites &= {asked.site}
+    zones = {
+        getattr(row.entity, "time_zone", "UTC")
+        for each in sites
+        for row in declared.history(Kind.SITE, each)[-1:]
+    }
+    return zone(zones.pop()) if len(zones) == 1 else UTC
+
+
+def wish_of(asked: SessionFilters, inside: WithinReach, clock: tzinfo) -> SessionWish:
+    """Return which sessions are meant, their days and months by the clock of *clock*."""
+    begins, ends = _span(asked, clock)
     return SessionWish(
         state=SessionState(asked.state) if asked.state else None,
         station_id=asked.station or None,
         begun_from=begins,
         begun_until=ends,
-        stays=inside.stays,
+        stays=_stays_of(inside.stays, asked.station),
     )
 
 
@@ -88,10 +115,15 @@ def find_filtered(
     since: Since | None,
 ) -> LookedSessions:
     """Return a page of sessions; where a flag is rare it may end before it is full."""
-    is_looked_for = bool(asked.flag or asked.reason)
-    at_once = LOOKED_AT_ONCE if is_looked_for else limit + 1
+    if wish.stays is not None and not wish.stays.stations:
+        return LookedSessions([], None)
+    at_once, looks = limit + 1, 1
+    if asked.flag or asked.reason:
+        at_once, looks = LOOKED_AT_ONCE, LOOKS_MAX
+        if wish.stays is not None:
+            at_once, looks = OF_PLACES_AT_ONCE, LOOKS_AT_PLACES_MAX
     found: list[SessionSummary] = []
-    for _ in range(LOOKS_MAX if is_looked_for else 1):
+    for _ in range(looks):
         looked = find_sessions(connection, wish, limit=at_once, since=since)
         found += filter(asked.has, looked)
         if len(found) > limit:
@@ -135,7 +167,15 @@ def written_key(at: datetime, name: str) -> str:
     return f"{at.isoformat()}~{name}"
 
 
-def _span(asked: SessionFilters, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+def _stays_of(stays: Stays | None, station: str) -> Stays | None:
+    """Return what of *stays* is at a station, where one is named: none may be."""
+    if stays is None or not station:
+        return stays
+    rows = [row for row in zip(*stays, strict=True) if row[0] == station]
+    return Stays(*(tuple(column) for column in zip(*rows, strict=True))) if rows else _NOWHERE
+
+
+def _span(asked: SessionFilters, clock: tzinfo) -> tuple[datetime | None, datetime | None]:
     if asked.day:
         first = _day(asked.day)
         last = first + timedelta(days=1) if first < date.max else first
@@ -144,7 +184,7 @@ def _span(asked: SessionFilters, zone: tzinfo) -> tuple[datetime | None, datetim
         last = (first + timedelta(days=31)).replace(day=1) if first.year < date.max.year else first
     else:
         return None, None
-    begins, ends = (datetime.combine(each, time(0), zone) for each in (first, last))
+    begins, ends = (datetime.combine(each, time(0), clock) for each in (first, last))
     return begins, ends
 
 

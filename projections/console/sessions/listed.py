@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, tzinfo
 from typing import Any, Final, LiteralString
 
 from litestar import Controller, Response, get
 from litestar.params import FromPath
 from psycopg import Connection
 
-from ledger.declared.declarations import Kind
+from ledger.desk.second_person import waiting_choices
 from ledger.facts.flags import RULES
 from ledger.sessions.states import SessionState
 from ledger.users.roles import Permission
+from projections.console.addresses import FORMAT
 from projections.console.entry import needs
 from projections.console.links import session_link, sessions_link, station_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.within import WithinReach, within
 from projections.console.sentences import HOLDING, code_words
+from projections.console.sessions.exported import exported_sessions
 from projections.console.sessions.filters import (
     LookedSessions,
-    SessionFilters,
+    clock_of,
     filters_of,
     find_filtered,
     since_of,
@@ -30,10 +31,15 @@ from projections.console.sessions.filters import (
     written_key,
 )
 from projections.console.sessions.shown import shown_session
-from projections.console.sessions.words_of_sessions import STATES, cost_cell, kwh
+from projections.console.sessions.words_of_sessions import (
+    CHOICES,
+    STATES,
+    cost_cell,
+    kwh,
+    money,
+)
 from projections.session_costs import with_costs
-from projections.sessions import SessionSummary
-from tariffs.zones import zone
+from projections.sessions import SessionSummary, list_sessions
 
 PAGE: Final = 50
 _COLUMNS: Final = (
@@ -44,9 +50,16 @@ _COLUMNS: Final = (
     Column("state", "State"),
     Column("energy", "Energy", is_figure=True),
     Column("cost", "Price", is_figure=True),
-    Column("why", "What is to be known"),
 )
 _COUNTS: LiteralString = "SELECT state, sum(sessions)::bigint FROM session_count GROUP BY state"
+_WAITING_COLUMNS: Final = (
+    Column("at", "Proposed"),
+    Column("session", "Session"),
+    Column("choice", "What"),
+    Column("moves", "What moves", is_figure=True),
+    Column("by", "By whom and why"),
+)
+WAITING_MAX: Final = 20
 _SHOWN_FLAGS: Final = 2
 """Of a session with many flags the list says so many; its page has all."""
 
@@ -57,25 +70,29 @@ class SessionPages(Controller):
     path = "/sessions"
 
     @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
-    def listed(self, page: ThisPage) -> Response[str]:
-        """Show the sessions of the filters in the address, the newest first."""
+    def listed(self, page: ThisPage) -> Response[Any]:
+        """Show the sessions of the filters in the address, or hand them out as a file."""
         if session_id := page.address.of("id"):
             return shown_session(page, session_id)
+        if kind := page.address.of(FORMAT):
+            return exported_sessions(page, kind)
         asked = filters_of(page.address)
         with page.console.reading() as connection:
             inside = within(page, connection, site=asked.site or None)
             sites = within(page, connection).sites()
-            clock = zone_of(inside, asked)
+            clock = clock_of(inside, asked)
             wish = wish_of(asked, inside, clock)
             since = since_of(page.address)
             found = find_filtered(connection, asked, wish, limit=PAGE, since=since)
             shown = with_costs(connection, found.sessions, page.console.newest)
             counts = _counts(connection) if inside.stays is None else {}
+            waiting = _waiting(page, connection, inside) if _is_bare(page) else None
         return page.show(
             "sessions/list.html.j2",
             listing=_listing(page, inside, found, shown),
             asked=asked,
             tiles=_tiles(counts),
+            waiting=waiting,
             states=_choices(page),
             sites=[("", page.text("All")), *((each, each) for each in sites)],
             flags=_code_choices(page, RULES),
@@ -91,24 +108,29 @@ class SessionPages(Controller):
         return shown_session(page, session.removeprefix("/"))
 
 
-def zone_of(inside: WithinReach, asked: SessionFilters) -> tzinfo:
-    """Return by which clock days and months are meant: the place's that is asked for, else UTC.
+def _is_bare(page: ConsolePage) -> bool:
+    return not any(page.address.query.values())
 
-    Where all sites have one, by that.
-    """
-    declared = inside.declarations
-    sites = set(declared.keys(Kind.SITE))
-    if asked.station:
-        history = declared.history(Kind.STATION, asked.station)
-        sites &= {getattr(row.entity, "site", "") for row in history[-1:]}
-    elif asked.site:
-        sites &= {asked.site}
-    zones = {
-        getattr(row.entity, "time_zone", "UTC")
-        for each in sites
-        for row in declared.history(Kind.SITE, each)[-1:]
-    }
-    return zone(zones.pop()) if len(zones) == 1 else UTC
+
+def _waiting(page: ConsolePage, connection: Connection[Any], inside: WithinReach) -> Listing:
+    """Return what waits for a second person, the longest first."""
+    rows = []
+    for each in waiting_choices(connection, limit=WAITING_MAX):
+        found = list_sessions(connection, session_id=each.session_id, limit=1)
+        if not found or not inside.has_session(found[0].station_id, found[0].begun_at):
+            continue
+        zone = inside.zone_at(found[0].station_id, each.proposed_at)
+        rows.append(
+            [
+                Cell(at=each.proposed_at, zone=zone),
+                Cell(each.session_id, session_link(each.session_id)),
+                Cell(page.text(CHOICES[each.choice])),
+                Cell(money(page, each.moved_minor, each.currency)),
+                Cell(each.proposed_by, note=each.reason),
+            ]
+        )
+    caption = page.text("What waits for a second person")
+    return Listing(caption, _WAITING_COLUMNS, rows, page.address, "")
 
 
 def _counts(connection: Connection[Any]) -> dict[str, int]:
@@ -156,6 +178,7 @@ def _listing(
         address=page.address,
         empty=page.text("No session is like that: leave a filter out, or choose another month."),
         next_after=written_key(*since) if since else "",
+        exports=bool(shown),
     )
 
 
@@ -167,17 +190,23 @@ def _row(page: ConsolePage, inside: WithinReach, session: SessionSummary) -> lis
         Cell(session.session_id, session_link(session.session_id)),
         Cell(session.station_id, station_link(session.station_id)),
         Cell(session.token_uid or ""),
-        Cell(page.text(STATES[state]), tone="warn" if state is SessionState.HELD else ""),
+        Cell(
+            page.text(STATES[state]),
+            note=_why(page, session),
+            tone="warn" if state is SessionState.HELD else "",
+        ),
         Cell(kwh(page, session.energy_wh)),
         cost_cell(page, session),
-        Cell(_why(page, session)),
     ]
 
 
 def _why(page: ConsolePage, session: SessionSummary) -> str:
+    """Return what holds a session in words; of one that is decided its flags by name."""
     codes = session.reasons or [*(session.cost.codes if session.cost else ())]
-    codes = codes or session.flags
     said = [code_words(page.words, each) for each in codes[:_SHOWN_FLAGS]]
+    if not codes:
+        codes = session.flags
+        said = [each.replace("_", " ") for each in codes[:_SHOWN_FLAGS]]
     if len(codes) > _SHOWN_FLAGS:
         said.append(page.text("and {count} more", count=len(codes) - _SHOWN_FLAGS))
-    return " ".join(said)
+    return (" " if session.reasons else ", ").join(said)

@@ -14,6 +14,7 @@ from ledger.facts.flags import blockers_of
 from ledger.four_eyes import is_same_person
 from ledger.persons.store import names_in, names_of
 from ledger.rating.decisions import SessionRated
+from ledger.rating.payers import driver_of
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import MEANINGS, UNDECIDED, SessionState
 from ledger.users.roles import Permission
@@ -132,6 +133,9 @@ def _facts(
         ("Price with taxes", cost_cell(page, session)),
         ("Revision", Cell(str(session.revision))),
     ]
+    if rated is None and (customer := _customer(inside, session)) is not None:
+        name = names_of(connection, [customer]).get(customer, customer)
+        pairs.append(("Customer", Cell(name, customer_link(name))))
     if rated is not None:
         payer = rated.payer.customer or rated.payer.party
         name = names_of(connection, [payer]).get(payer, payer)
@@ -156,6 +160,11 @@ def _place(session: SessionSummary) -> str:
     return "/".join(
         str(each) for each in (session.evse_id, session.connector_id) if each is not None
     )
+
+
+def _customer(inside: WithinReach, session: SessionSummary) -> str | None:
+    """Return whose token it is, as it is declared by now."""
+    return driver_of(inside.declarations, session.subject, session.begun_at).customer_id
 
 
 def _site(inside: WithinReach, session: SessionSummary) -> Cell:

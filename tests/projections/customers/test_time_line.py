@@ -62,7 +62,7 @@ def test_all_that_the_books_have_of_customers_is_on_their_time_lines(
             USING (number) WHERE customer IS NOT NULL AND invoiced_session.revision = 1""",
     }
     for kind, source in queries.items():
-        [(count,)] = books.execute(f"SELECT count(*) FROM {source}").fetchall()  # type: ignore[call-overload]
+        [(count,)] = books.execute(f"SELECT count(*) FROM {source}").fetchall()
         assert count > 0
         assert happened[kind] >= count if kind == "session" else happened[kind] == count, kind
     assert happened["correction"] > 0

@@ -187,6 +187,13 @@ def test_what_is_not_billed_is_not_disputed(
 def test_a_release_is_taken_back_once(place: str, capsys: pytest.CaptureFixture[str]) -> None:
     waited(place)
     assert run(["sessions", "take-back", SESSION, *WHY]) == 0
+    assert "it waits for another person, who says the same" in capsys.readouterr().out
+    assert run(["sessions", "take-back", SESSION, *WHY]) == WRONG
+    assert "ann proposed this" in capsys.readouterr().err
+
+    # It moves more than one person may.
+    second = ["--reason", "the barrier was down", "--by", "bo"]
+    assert run(["sessions", "take-back", SESSION, *second]) == 0
     assert f"session {SESSION} is rated (release_taken_back)" in capsys.readouterr().out
 
     assert run(["sessions", "take-back", SESSION, *WHY]) == WRONG

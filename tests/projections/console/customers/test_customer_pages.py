@@ -57,11 +57,12 @@ def test_a_balance_is_that_of_the_books_then(console: ServedConsole) -> None:
             assert language.money(minor, currency) in unescape(html)
 
 
-def test_who_reaches_a_site_sees_who_charged_there_and_none_of_the_books(
-    console: ServedConsole,
-) -> None:
-    site = Grant(Role.FINANCE, legal_entity="quayside-energy", site="quayside")
-    with console.client("quinn", site) as client:
+def test_who_reaches_a_legal_entity_sees_whom_it_has_in_its_books(console: ServedConsole) -> None:
+    with connect(console.dsn) as connection:
+        query = """SELECT DISTINCT name FROM issued_invoice JOIN subject ON subject = customer
+            WHERE legal_entity = 'quayside-energy' ORDER BY name"""
+        expected = [name for (name,) in connection.execute(query)]
+    with console.client("quinn", Grant(Role.FINANCE, legal_entity="quayside-energy")) as client:
         html = client.get("/console/customers").raise_for_status().text
         seen = [unescape(each) for each in CUSTOMER.findall(html)]
         one = client.get(f"/console/customers/{seen[0]}").raise_for_status().text
@@ -71,11 +72,22 @@ def test_who_reaches_a_site_sees_who_charged_there_and_none_of_the_books(
         ]
 
     assert seen
-    assert "noordlicht" not in seen
+    assert seen == expected
     assert "/console/sessions/QS-" in one
     assert "/console/sessions/HB-" not in one
-    assert "/console/invoices/" not in one
+    assert "/console/invoices/QE-" in one
+    assert "/console/invoices/HC-" not in one
     assert others == [404] * len(others)
+
+
+def test_who_reaches_a_site_sees_no_books_of_customers(console: ServedConsole) -> None:
+    site = Grant(Role.FINANCE, legal_entity="quayside-energy", site="quayside")
+    with console.client("sita", site) as client:
+        html = client.get("/console/customers").raise_for_status().text
+        one = client.get("/console/customers/dev-evans").status_code
+
+    assert CUSTOMER.findall(html) == []
+    assert one == 404
 
 
 def test_a_page_of_a_time_line_goes_on_behind_the_last(console: ServedConsole) -> None:

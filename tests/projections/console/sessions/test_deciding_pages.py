@@ -133,6 +133,7 @@ def test_what_moves_much_takes_a_second_person(console: ServedConsole) -> None:
         proposed = decide(first, LOST, "release", "the driver told us when")
         own = decide(first, LOST, "release")
         seen = auditor.get(f"/console/sessions/{LOST}").text
+        listed = auditor.get("/console/sessions").text
         waits = state(console, LOST)
         form = dict(
             re.findall(
@@ -147,6 +148,7 @@ def test_what_moves_much_takes_a_second_person(console: ServedConsole) -> None:
     assert "another person says the same" in own.text
     assert waits == ("held", 1)
     assert "fiona proposed: Release" in seen
+    assert "What waits for a second person" in listed
     assert "Agree" not in seen
     assert "Release: done." in agreed.text
     with connect(console.dsn) as connection:

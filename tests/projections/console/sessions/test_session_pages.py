@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from hashlib import sha256
 from html import unescape
+from io import StringIO
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -100,12 +102,25 @@ def test_a_list_has_each_session_of_its_filters_once(
     client: httpx.Client, books: Connection[Any], filters: str, where: str
 ) -> None:
     query = f"SELECT session_id FROM listed_session WHERE {where}"
-    expected = [session_id for (session_id,) in books.execute(query)]  # type: ignore[call-overload]
+    expected = [session_id for (session_id,) in books.execute(query)]
 
     found = listed(client, f"/console/sessions?{filters}")
 
     assert expected
     assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("filters", ["", "station=HB-07&", "site=quayside&flag=duplicate_stop&"])
+def test_a_file_has_exactly_what_is_filtered(client: httpx.Client, filters: str) -> None:
+    seen = listed(client, f"/console/sessions?{filters}")
+    answer = client.get(f"/console/sessions?{filters}format=csv").raise_for_status()
+    rows = list(csv.DictReader(StringIO(answer.text)))
+    workbook = client.get(f"/console/sessions?{filters}format=xlsx").raise_for_status()
+
+    assert [row["session"] for row in rows] == seen
+    assert all(row["gross"] for row in rows if row["state"] == "rated")
+    assert workbook.content.startswith(b"PK")
+    assert client.get(f"/console/sessions?{filters}format=pdf").status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""A person's choice about one session, made or proposed: the same from a page and a command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+
+from ledger.declared.declarations import Declarations
+from ledger.desk.choices import Chosen, choose, station_of
+from ledger.desk.recording import WorkOff
+from ledger.desk.second_person import Moved, ProposedChoice, choose_or_propose
+from ledger.log.envelope import Choice, ChoiceKind
+from ledger.log.event_log import EventLog
+from projections.deciding.preview import possible_choices, preview
+from projections.sessions import list_sessions
+
+
+class ChoiceWish(NamedTuple):
+    """Who chooses what about a session, and why; `lines` of its rating, none: all of it."""
+
+    session_id: str
+    choice: ChoiceKind
+    by: str
+    reason: str
+    lines: Sequence[int] = ()
+
+
+def make_choice(
+    connection: Connection[Any],
+    declarations: Declarations,
+    wish: ChoiceWish,
+    *,
+    at: datetime,
+    log: EventLog,
+    work_off: WorkOff | None,
+) -> Chosen | ProposedChoice:
+    """Make a choice; or propose it, where what it would move takes a second person.
+
+    Raises:
+        LedgerError: As `choose` and `choose_or_propose` do.
+    """
+    found = list_sessions(connection, session_id=wish.session_id, limit=1)
+    session = found[0] if found else None
+    choice = Choice(
+        received_at=at,
+        station=station_of(connection, wish.session_id),
+        session_id=wish.session_id,
+        choice=wish.choice,
+        by=wish.by,
+        reason=wish.reason,
+        revision=session.revision if session else None,
+        lines=tuple(wish.lines),
+    )
+    if session is None or wish.choice not in possible_choices(session):
+        # It says what stands in the way.
+        return choose(connection, wish.session_id, choice=choice, log=log, work_off=work_off)
+    would = preview(connection, declarations, session, wish.choice, wish.lines, at=at)
+    moved = Moved(would.currency, would.moved_minor)
+    return choose_or_propose(connection, choice, moved, log=log, work_off=work_off)
