@@ -79,7 +79,7 @@ class WorkController(Controller):
                 after=_behind(page.address.of(AFTER)),
                 reason=reason or None,
             )
-            reasons = held_reasons(connection, seen.asked) if kind == HELD else []
+            reasons = held_reasons(connection, seen.asked) if kind == HELD and not reason else []
             names = names_in(connection, [(each.key, each.about) for each in found])
         shown, last = found[:SHOWN], found[SHOWN - 1] if len(found) > SHOWN else None
         next_after = "" if last is None else f"{last.at.isoformat() if last.at else ''} {last.key}"
@@ -90,7 +90,7 @@ class WorkController(Controller):
             "work_list/waiting.html.j2",
             kind=KINDS[kind],
             listing=items_list(page, kind, shown, names, seen.clocks, next_after=next_after),
-            reasons=reasons_list(page, reasons, seen.clocks) if kind == HELD else None,
+            reasons=reasons_list(page, reasons, seen.clocks) if reasons else None,
             reason=reason,
         )
 
