@@ -146,7 +146,14 @@ def test_the_days_of_the_revenue_are_those_of_the_journal(console: ServedConsole
         [(minor,)] = connection.execute(REVENUE, ("EUR", *since)).fetchall()
     with console.client("omar", Role.OPERATIONS) as client:
         html = client.get("/console/fleet/revenue").text
+    with console.client("fred", Role.FINANCE) as client:
+        linked = client.get("/console/fleet/revenue").text
+        where = "/console/journal?legal_entity=harbour-charging&from=2026-03-31&to=2026-03-31"
+        entries = client.get(where)
 
+    assert "/console/journal" not in html, "who may not see the books is not led there"
+    assert where.replace("&", "&amp;") in linked
+    assert entries.status_code == 200
     rows = re.findall(
         r'<td class="">31 Mar 2026</td>\s*<td class="">harbour-charging</td>'
         r'\s*<td class="">revenue:\w+</td>\s*<td class="figure ">€([\d.,]+)',
