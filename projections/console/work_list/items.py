@@ -126,6 +126,7 @@ def items_list(
         address=page.address,
         empty=page.text("Nothing of this kind waits."),
         next_after=next_after,
+        exports=bool(items),
     )
 
 

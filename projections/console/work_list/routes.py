@@ -13,9 +13,10 @@ from psycopg import Connection
 
 from ledger.persons.store import names_in
 from ledger.users.roles import Permission
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.work_list.exported import exported
 from projections.console.work_list.items import Clocks, items_list, kinds_list, reasons_list
 from projections.console.work_list.line_times import with_times
 from projections.journal.days import book_days
@@ -62,13 +63,15 @@ class WorkController(Controller):
         )
 
     @get("/{kind:str}", opt=_SEE, sync_to_thread=True)
-    def waiting(self, page: ThisPage, kind: FromPath[str]) -> Response[str]:
-        """List what waits of a kind, the oldest first."""
+    def waiting(self, page: ThisPage, kind: FromPath[str]) -> Response[Any]:
+        """List what waits of a kind, the oldest first; or return all of it as a file."""
         if kind not in KINDS:
             raise NotFoundException(
                 detail=page.text("Nothing of the kind {kind} waits.", kind=kind)
             )
         reason = page.address.of("reason") if kind == HELD else ""
+        if form := page.address.of(FORMAT):
+            return exported(page, kind, reason, form)
         with page.console.reading() as connection:
             seen = _seen(page, connection)
             found = waiting_items(
