@@ -8,19 +8,22 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from projections.waiting.kinds import KINDS, OLDEST_FIRST, STOOD
+from projections.waiting.kinds import HELD, HELD_FOR, KINDS, WaitingQuery
 
 COUNTED_MAX: Final = 1_000
 """Of a kind so many are counted; where there are more, that is said."""
-REASONS_LOOKED_AT: Final = 10_000
+REASONS_LOOKED_AT: Final = 2_000
 """Reasons are counted among so many held sessions, the oldest."""
-_EACH: Final = {"after_at": None, "after_key": None, "reason": None}
-_REASONS: LiteralString = f"""
-SELECT reason, count(*), min(at), (array_agg(station_id ORDER BY at))[1] FROM (
-    SELECT reasons, coalesce(started_at, first_fact_at) AS at, station_id FROM session
-    WHERE state = 'held' {STOOD} {OLDEST_FIRST} LIMIT {REASONS_LOOKED_AT}
-) AS held CROSS JOIN unnest(reasons) AS reason GROUP BY reason ORDER BY 2 DESC, 1
-"""  # noqa: S608 - our own
+_EACH: Final = {"after_at": None, "after_key": None}
+_COUNTED: LiteralString = """
+SELECT count(*), (array_agg(at))[1], (array_agg(key))[1], (array_agg(place))[1]
+FROM ({} LIMIT %(limit)s) AS waiting
+"""
+_BY_REASON: LiteralString = """
+SELECT reason, count(*), min(at), (array_agg(place ORDER BY at))[1]
+FROM ({} LIMIT %(limit)s) AS held CROSS JOIN unnest(codes) AS reason
+GROUP BY reason ORDER BY 2 DESC, 1
+"""
 
 
 class WaitingCount(NamedTuple):
@@ -64,8 +67,10 @@ def waiting_counts(connection: Connection[Any], asked: Mapping[str, object]) -> 
 
 
 def held_reasons(connection: Connection[Any], asked: Mapping[str, object]) -> list[HeldReason]:
-    """Return for which reasons sessions are held: how many each, and the oldest of them."""
-    return [HeldReason(*row) for row in connection.execute(_REASONS, {**_EACH, **asked})]
+    """Return for which reasons sessions are held, the most frequent first."""
+    query = _BY_REASON.format(_within(KINDS[HELD].query, asked))
+    said = {**_EACH, **asked, "limit": REASONS_LOOKED_AT}
+    return [HeldReason(*row) for row in connection.execute(query, said)]
 
 
 def waiting_items(
@@ -77,18 +82,23 @@ def waiting_items(
     after: tuple[datetime | None, str] | None = None,
     reason: str | None = None,
 ) -> list[WaitingItem]:
-    """Return what waits of a kind, the oldest first; behind the item *after*, by `at` and `key`."""
+    """Return what waits of a kind, the oldest first; behind the item *after*, by `at` and `key`.
+
+    *reason*: of held sessions only those that are held for it.
+    """
     after_at, after_key = after or (None, None)
-    said = {**asked, "after_at": after_at, "after_key": after_key, "reason": reason}
-    rows = connection.execute(f"{KINDS[kind].query} LIMIT %(limit)s", {**said, "limit": limit})
-    return [WaitingItem(*row) for row in rows]
+    said = {**asked, "after_at": after_at, "after_key": after_key, "reason": reason, "limit": limit}
+    query = _within(HELD_FOR if kind == HELD and reason else KINDS[kind].query, asked)
+    return [WaitingItem(*row) for row in connection.execute(query + " LIMIT %(limit)s", said)]
 
 
 def _counted(connection: Connection[Any], kind: str, asked: Mapping[str, object]) -> WaitingCount:
-    query: LiteralString = f"""
-        SELECT count(*), (array_agg(at))[1], (array_agg(key))[1], (array_agg(place))[1]
-        FROM ({KINDS[kind].query} LIMIT {COUNTED_MAX + 1}) AS waiting"""  # noqa: S608 - our own
-    [(count, oldest, key, place)] = connection.execute(query, {**_EACH, **asked}).fetchall()
-    return WaitingCount(
-        kind, min(count, COUNTED_MAX), count > COUNTED_MAX, oldest, key or "", place or ""
-    )
+    query = _COUNTED.format(_within(KINDS[kind].query, asked))
+    said = {**_EACH, **asked, "limit": COUNTED_MAX + 1}
+    [(count, oldest, key, place)] = connection.execute(query, said).fetchall()
+    number, is_more = min(count, COUNTED_MAX), count > COUNTED_MAX
+    return WaitingCount(kind, number, is_more, oldest, key or "", place or "")
+
+
+def _within(query: WaitingQuery, asked: Mapping[str, object]) -> LiteralString:
+    return query.whole if asked["stations"] is None else query.cut

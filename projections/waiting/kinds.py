@@ -17,14 +17,12 @@ from projections.finding.stays import STAYS
 NUMBERS_LOOKED_AT: Final = 5_000
 """Gaps are looked for among so many documents, the newest; Integrity looks at all."""
 _BEGUN: LiteralString = "coalesce(started_at, first_fact_at)"
-_SESSIONS: LiteralString = f"""
+_COLUMNS: LiteralString = f"""
 SELECT session_id AS key, station_id AS place, {_BEGUN} AS at, NULL::bigint AS minor,
-    NULL::text AS currency, reasons AS codes, '' AS about
-FROM session WHERE """  # noqa: S608 - our own
-STOOD: LiteralString = f""" AND (%(stations)s::text[] IS NULL OR EXISTS (
-    SELECT FROM {STAYS} WHERE stands = station_id AND {_BEGUN} >= begins AND {_BEGUN} < ends))"""
+    NULL::text AS currency, reasons AS codes, '' AS about FROM """  # noqa: S608 - our own
+_STOOD: LiteralString = f"{_BEGUN} >= begins AND {_BEGUN} < ends"
 # As the indexes of listed sessions are, read from their other end.
-OLDEST_FIRST: LiteralString = f" ORDER BY {_BEGUN}, session_id DESC"
+_OLDEST_FIRST: LiteralString = f" ORDER BY {_BEGUN}, session_id DESC"
 _BEHIND_SESSION: LiteralString = f""" AND (%(after_at)s::timestamptz IS NULL
     OR {_BEGUN} >= %(after_at)s AND ({_BEGUN} > %(after_at)s OR session_id < %(after_key)s))"""
 _OF_STATION: LiteralString = """(%(stations)s::text[] IS NULL OR EXISTS (
@@ -35,25 +33,50 @@ _OF_ENTITY: LiteralString = (
 )
 
 
+class WaitingQuery(NamedTuple):
+    """What finds all that waits of a kind, and what of it is within a reach; without its LIMIT."""
+
+    whole: LiteralString
+    cut: LiteralString
+
+
 class WaitingKind(NamedTuple):
-    """A kind: its title and what to do about it, in English; `query` is without its LIMIT."""
+    """A kind: its title and what to do about it, in English, and what finds it."""
 
     id: str
     title: str
     advice: str
-    query: LiteralString
+    query: WaitingQuery
 
 
-def _sessions(which: LiteralString) -> LiteralString:
-    return _SESSIONS + which + STOOD + _BEHIND_SESSION + OLDEST_FIRST
+def _flagged(which: LiteralString) -> WaitingQuery:
+    """Return what finds sessions of which there are few, by an index for them alone."""
+    whole = f"{_COLUMNS} session WHERE {which}{_BEHIND_SESSION}"
+    cut = f"{whole} AND EXISTS (SELECT FROM {STAYS} WHERE stands = station_id AND {_STOOD})"
+    return WaitingQuery(whole + _OLDEST_FIRST, cut + _OLDEST_FIRST)
 
 
-def _sorted(inner: LiteralString) -> LiteralString:
-    return f"""SELECT * FROM ({inner}) AS waiting
+def held_query(which: LiteralString = "true") -> WaitingQuery:
+    """Return what finds held sessions, however many there are: within a reach at each station."""
+    found: LiteralString = f"session WHERE state = 'held' AND {which}{_BEHIND_SESSION}"
+    each: LiteralString = f"""SELECT * FROM {found} AND station_id = stands AND {_STOOD}
+        {_OLDEST_FIRST} LIMIT %(limit)s"""  # noqa: S608 - our own
+    return WaitingQuery(
+        _COLUMNS + found + _OLDEST_FIRST,
+        f"{_COLUMNS} {STAYS} CROSS JOIN LATERAL ({each}) AS held {_OLDEST_FIRST}",
+    )
+
+
+def _same(query: LiteralString) -> WaitingQuery:
+    return WaitingQuery(query, query)
+
+
+def _sorted(inner: LiteralString) -> WaitingQuery:
+    return _same(f"""SELECT * FROM ({inner}) AS waiting
     WHERE %(after_key)s::text IS NULL
         OR (coalesce(at, 'epoch'), key)
             > (coalesce(%(after_at)s, 'epoch'::timestamptz), %(after_key)s)
-    ORDER BY coalesce(at, 'epoch'), key"""  # noqa: S608 - our own
+    ORDER BY coalesce(at, 'epoch'), key""")  # noqa: S608 - our own
 
 
 _REFUSED: LiteralString = f"""
@@ -139,31 +162,33 @@ WHERE open_minor > 0 AND due_on < %(latest)s AND due_on < today AND {_OF_ENTITY}
 ORDER BY due_on, number"""  # noqa: S608 - our own
 
 HELD: Final = "held"
+HELD_FOR: Final = held_query("reasons @> ARRAY[%(reason)s::text]")
+"""What finds the held sessions with one of their reasons."""
 SET_ASIDE: Final = "set_aside"
 _KINDS: Final = (
     WaitingKind(
         HELD,
         "Held sessions",
         "Decide each: release it, or write it off.",
-        _sessions("state = 'held' AND (%(reason)s::text IS NULL OR %(reason)s = ANY (reasons))"),
+        held_query(),
     ),
     WaitingKind(
         "gaps",
         "Held for missing facts",
         "Ask the station for what is missing, or say how the session ended.",
-        _sessions("state = 'held' AND flags && '{seq_gap,stop_lost}'"),
+        held_query("flags && '{seq_gap,stop_lost}'"),
     ),
     WaitingKind(
         "late",
         "Late facts",
         "They would change what was billed: agree to the correction, or let the price stand.",
-        _sessions("'correction_waits' = ANY (flags)"),
+        _flagged("'correction_waits' = ANY (flags)"),
     ),
     WaitingKind(
         "contested",
         "Contested sessions",
         "Their payers contest what was billed: credit what is wrong, or say that it holds.",
-        _sessions("'disputed' = ANY (flags)"),
+        _flagged("'disputed' = ANY (flags)"),
     ),
     WaitingKind(
         SET_ASIDE,
@@ -217,7 +242,7 @@ _KINDS: Final = (
         "overdue",
         "Overdue invoices",
         "Remind the customer, or collect again.",
-        _OVERDUE,
+        _same(_OVERDUE),
     ),
     WaitingKind(
         "second",

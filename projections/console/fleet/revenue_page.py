@@ -6,7 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
+from ledger.users.roles import Permission
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.stations.now import DayRevenue
@@ -58,7 +60,7 @@ def revenue_view(page: ConsolePage, booked: Sequence[DayRevenue]) -> dict[str, A
             Cell(page.words.language.day(each.day)),
             Cell(each.legal_entity),
             Cell(account),
-            Cell(page.words.language.money(minor, currency)),
+            Cell(page.words.language.money(minor, currency), _entries(page, each)),
         )
         for each in sorted(booked, key=lambda each: each.day, reverse=True)
         for (currency, account), minor in sorted(each.by_account.items())
@@ -76,6 +78,15 @@ def revenue_view(page: ConsolePage, booked: Sequence[DayRevenue]) -> dict[str, A
             total=" + ".join(revenue_sums(page, booked)),
         ),
     }
+
+
+def _entries(page: ConsolePage, booked: DayRevenue) -> str:
+    """Return where the entries of that day are, for who may see the books."""
+    if not page.user.may(Permission.SEE_BOOKS, booked.legal_entity):
+        return ""
+    day = booked.day.isoformat()
+    asked = {"legal_entity": booked.legal_entity, "from": day, "to": day}
+    return f"/console/journal?{urlencode(asked)}"
 
 
 def _charts(page: ConsolePage, booked: Sequence[DayRevenue]) -> Sequence[RevenueChart]:

@@ -14,8 +14,9 @@ from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
 from ledger.users.roles import Permission, Reach
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
+from projections.console.fleet.exported import exported
 from projections.console.fleet.revenue_page import revenue_sums, revenue_view
 from projections.console.fleet.running_list import running_list
 from projections.console.fleet.site_list import load_chart, site_list
@@ -91,13 +92,15 @@ class FleetController(Controller):
         )
 
     @get("/stations", opt=_SEE, sync_to_thread=True)
-    def stations(self, page: ThisPage) -> Response[str]:
-        """List stations: all, of a site, or in a state."""
+    def stations(self, page: ThisPage) -> Response[Any]:
+        """List stations: all, of a site, or in a state; or return them as a file."""
         site, state = page.address.of("site"), page.address.of("state")
         after = page.address.of(AFTER)
         with page.console.reading() as connection:
             seen, sets = _seen(page, connection), station_sets(connection)
             wanted = _wanted(seen, sets, site=site, state=state)
+            if form := page.address.of(FORMAT):
+                return exported(page, wanted, form)
             shown = [each for each in wanted if each > after][: SHOWN + 1]
             found = read_stations(connection, at=page.now, among=shown[:SHOWN], limit=SHOWN)
         in_state = sets.told.get(state, {})

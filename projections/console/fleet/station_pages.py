@@ -79,6 +79,7 @@ def station_list(
         empty=page.text("No station is so. Leave out a filter, or declare one: wattledger apply."),
         next_after=next_after,
         total=total,
+        exports=bool(found),
     )
 
 

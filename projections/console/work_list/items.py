@@ -13,7 +13,7 @@ from projections.console.links import customer_link, frame_link, invoice_link, s
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.work_list.words_of_codes import codes_in_words
-from projections.waiting.counts import HeldReason, WaitingCount, WaitingItem
+from projections.waiting.counts import REASONS_LOOKED_AT, HeldReason, WaitingCount, WaitingItem
 from projections.waiting.kinds import HELD, KINDS, SET_ASIDE
 
 _KINDS: Final[Sequence[Column]] = (
@@ -78,6 +78,7 @@ def _kind_row(page: ConsolePage, each: WaitingCount, zone: tzinfo) -> Sequence[C
 def reasons_list(page: ConsolePage, reasons: Sequence[HeldReason], clocks: Clocks) -> Listing:
     """Return why sessions are held, the most frequent reason first."""
     rows = []
+    is_cut = sum(each.number for each in reasons) >= REASONS_LOOKED_AT
     for reason, count, oldest, station in reasons:
         where = f"/console/work/{HELD}?{urlencode({'reason': reason})}"
         rows.append(
@@ -93,6 +94,7 @@ def reasons_list(page: ConsolePage, reasons: Sequence[HeldReason], clocks: Clock
         rows=rows,
         address=page.address,
         empty=page.text("No session is held: each was rated by itself, or decided."),
+        total=page.text("among the oldest {count}", count=REASONS_LOOKED_AT) if is_cut else "",
     )
 
 
@@ -124,6 +126,7 @@ def items_list(
         address=page.address,
         empty=page.text("Nothing of this kind waits."),
         next_after=next_after,
+        exports=bool(items),
     )
 
 

@@ -13,9 +13,10 @@ from psycopg import Connection
 
 from ledger.persons.store import names_in
 from ledger.users.roles import Permission
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.work_list.exported import exported
 from projections.console.work_list.items import Clocks, items_list, kinds_list, reasons_list
 from projections.console.work_list.line_times import with_times
 from projections.journal.days import book_days
@@ -62,13 +63,15 @@ class WorkController(Controller):
         )
 
     @get("/{kind:str}", opt=_SEE, sync_to_thread=True)
-    def waiting(self, page: ThisPage, kind: FromPath[str]) -> Response[str]:
-        """List what waits of a kind, the oldest first."""
+    def waiting(self, page: ThisPage, kind: FromPath[str]) -> Response[Any]:
+        """List what waits of a kind, the oldest first; or return all of it as a file."""
         if kind not in KINDS:
             raise NotFoundException(
                 detail=page.text("Nothing of the kind {kind} waits.", kind=kind)
             )
         reason = page.address.of("reason") if kind == HELD else ""
+        if form := page.address.of(FORMAT):
+            return exported(page, kind, reason, form)
         with page.console.reading() as connection:
             seen = _seen(page, connection)
             found = waiting_items(
@@ -79,7 +82,7 @@ class WorkController(Controller):
                 after=_behind(page.address.of(AFTER)),
                 reason=reason or None,
             )
-            reasons = held_reasons(connection, seen.asked) if kind == HELD else []
+            reasons = held_reasons(connection, seen.asked) if kind == HELD and not reason else []
             names = names_in(connection, [(each.key, each.about) for each in found])
         shown, last = found[:SHOWN], found[SHOWN - 1] if len(found) > SHOWN else None
         next_after = "" if last is None else f"{last.at.isoformat() if last.at else ''} {last.key}"
@@ -90,7 +93,7 @@ class WorkController(Controller):
             "work_list/waiting.html.j2",
             kind=KINDS[kind],
             listing=items_list(page, kind, shown, names, seen.clocks, next_after=next_after),
-            reasons=reasons_list(page, reasons, seen.clocks) if kind == HELD else None,
+            reasons=reasons_list(page, reasons, seen.clocks) if reasons else None,
             reason=reason,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from csv import DictReader
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -100,6 +101,22 @@ def test_pages_of_stations_leave_none_out(console: ServedConsole, site: str) -> 
     assert re.findall(r'href="/console/fleet/stations/([^"?]+)"', rest) == ids[3:]
 
 
+def test_a_file_has_what_is_filtered_and_no_more(console: ServedConsole) -> None:
+    with console.client("omar", Role.OPERATIONS) as client:
+        page = client.get("/console/fleet/stations?site=quayside").text
+        csv = client.get("/console/fleet/stations?site=quayside&format=csv")
+        book = client.get("/console/fleet/stations?site=quayside&format=xlsx")
+    with console.client("quirin", QUAY) as client:
+        cut = client.get("/console/fleet/stations?format=csv")
+
+    assert "/console/fleet/stations?site=quayside&amp;format=csv" in page
+    rows = list(DictReader(csv.text.splitlines()))
+    assert [each["station"] for each in rows] == [f"QS-0{number}" for number in range(1, 7)]
+    assert {each["connectors"] for each in rows} == {"1/1:Available"}
+    assert cut.text == csv.text
+    assert book.content.startswith(b"PK")
+
+
 def test_who_sees_one_site_sees_no_other(console: ServedConsole) -> None:
     with console.client("quirin", QUAY) as client:
         now = client.get("/console/fleet").text
@@ -146,7 +163,14 @@ def test_the_days_of_the_revenue_are_those_of_the_journal(console: ServedConsole
         [(minor,)] = connection.execute(REVENUE, ("EUR", *since)).fetchall()
     with console.client("omar", Role.OPERATIONS) as client:
         html = client.get("/console/fleet/revenue").text
+    with console.client("fred", Role.FINANCE) as client:
+        linked = client.get("/console/fleet/revenue").text
+        where = "/console/journal?legal_entity=harbour-charging&from=2026-03-31&to=2026-03-31"
+        entries = client.get(where)
 
+    assert "/console/journal" not in html, "who may not see the books is not led there"
+    assert where.replace("&", "&amp;") in linked
+    assert entries.status_code == 200
     rows = re.findall(
         r'<td class="">31 Mar 2026</td>\s*<td class="">harbour-charging</td>'
         r'\s*<td class="">revenue:\w+</td>\s*<td class="figure ">€([\d.,]+)',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from csv import DictReader
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,9 @@ def test_one_of_each_kind_is_counted_listed_and_hidden_from_who_may_not_see_it(
         with served.client("fred", Grant(Role.FINANCE, HARBOUR)) as client:
             whole = counts(client.get("/console/work").text)
             lists = {kind: client.get(f"/console/work/{kind}").text for kind in MADE_TO_WAIT}
+            files = {
+                kind: client.get(f"/console/work/{kind}?format=csv").text for kind in MADE_TO_WAIT
+            }
         with served.client("quinn", Grant(Role.FINANCE, QUAY)) as client:
             cut = counts(client.get("/console/work").text)
             others = {kind: client.get(f"/console/work/{kind}").text for kind in MADE_TO_WAIT}
@@ -88,6 +92,9 @@ def test_one_of_each_kind_is_counted_listed_and_hidden_from_who_may_not_see_it(
     for kind, key in expected.items():
         assert whole[kind] == ("2" if kind == "gaps" else "1"), kind
         assert key in lists[kind], kind
+        rows = list(DictReader(files[kind].splitlines()))
+        assert key in {each["what"] for each in rows}, kind
+        assert len(rows) == int(whole[kind]), kind
         assert key not in others[kind], kind
     assert set(cut.values()) == {"0"}
     assert "17 Mar 2026" not in lists["set_aside"], "when it came, the log says"
@@ -95,6 +102,8 @@ def test_one_of_each_kind_is_counted_listed_and_hidden_from_who_may_not_see_it(
     assert "&lt;b&gt;odd" in lists["set_aside"]
     assert "&lt;i&gt;address" in lists["refused"]
     assert "€12.34" in lists["overdue"]
+    assert ",12.34,EUR," in files["overdue"]
+    assert ",2026-03-" in files["set_aside"]
     assert "femke-groot" in lists["refused"]
     assert "p-0000" not in lists["refused"]
 
