@@ -128,7 +128,7 @@ def test_a_filter_finds_what_the_books_have_page_by_page(
 ) -> None:
     with connect(console.dsn) as connection:
         select = f"SELECT number FROM issued_invoice AS i WHERE {condition}"
-        wanted = sorted(number for (number,) in connection.execute(select))  # type: ignore[arg-type]
+        wanted = sorted(number for (number,) in connection.execute(select))
 
     found = every_page(client, f"/console/invoices?{query}")
 
