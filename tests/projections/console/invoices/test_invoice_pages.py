@@ -20,7 +20,7 @@ from ledger.database import connect
 from ledger.declared.store import load_declarations
 from ledger.log.postgres import PostgresEventLog
 from ledger.users.roles import Grant, Role
-from ledger.users.saved_views import VIEWS_MAX
+from ledger.users.views.saved_views import VIEWS_MAX
 from projections.audit.trail import explain
 from projections.console.console_words import words_of
 from projections.finding.document_sums import document_sums
