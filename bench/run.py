@@ -44,6 +44,7 @@ MODULES: Final = (
     "bench.history.growth",
     "bench.history.reads",
     "bench.history.closing",
+    "bench.history.pages",
     "bench.pricing",
     "bench.ocpi",
     "bench.interface.api_requests",

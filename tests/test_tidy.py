@@ -38,7 +38,8 @@ BELOW_THE_EDGES = {
 }
 ONE_WORD_ONE_MEANING = {
     r"\borphan": "loose frame (no valid id), unmatched frame (fits no session)",
-    r"(?<!event-)\bstreams?\b": "transaction",  # text/event-stream is HTML's
+    # text/event-stream is HTML's, and an answer piece by piece has its name of litestar.
+    r"(?<!event-)(?<!litestar.response import )\bstreams?\b": "transaction",
     r"\bclass (?:bad|reading)?place": "position in the log, spot in a file; a place is an EVSE",
 }
 """Words that had a second meaning; docs/words.md has what to say."""

@@ -99,7 +99,8 @@ class Operations:
         """Give an invoice back, or some of its lines and sessions; they stay free whatever
         comes.
 
-        202 where it is recorded and the worker has not come to it yet.
+        202 where the worker has not come to it yet, and, with `is_recorded` false, where the
+        invoice asks for more than one person may give back: another asks for the same.
 
         Scope `credit`; a person's permission `credit`.
         """

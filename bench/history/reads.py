@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -102,6 +102,10 @@ SELECT station_id, sum(days), sum(days_off), sum(metered_wh), sum(billed_wh), su
        sum(held_for_decision_wh), sum(waiting_wh), sum(open_wh), sum(written_off_wh),
        sum(unattributed_wh), sum(late_wh), sum(dropped_wh), sum(invoiced_wh), sum(no_invoice_wh)
 FROM energy_month GROUP BY station_id;
+TRUNCATE issued_sum;
+INSERT INTO issued_sum
+SELECT legal_entity, currency, issued_on, credits IS NOT NULL, count(*), sum(net_minor),
+       sum(tax_minor), sum(due_minor) FROM issued_invoice GROUP BY 1, 2, 3, 4;
 """
 
 Ask = Callable[[], object]
@@ -110,7 +114,7 @@ Ask = Callable[[], object]
 def rows(_seconds: float) -> list[Row]:
     """Measure each question with few and with many sessions behind."""
     with empty_log() as postgres:
-        found = [dict(_asked(postgres, behind)) for behind in _grown(postgres)]
+        found = [dict(_asked(postgres, behind)) for behind in grown_books(postgres, _SIZES)]
     few, many = found
     slowest = max(many, key=lambda name: many[name])
     told = ", ".join(f"{name} {many[name]:.1f} ({few[name]:.1f})" for name in many)
@@ -137,8 +141,8 @@ def rows(_seconds: float) -> list[Row]:
     ]
 
 
-def _grown(postgres: EmbeddedPostgres) -> Iterator[int]:
-    """Make the books; yield how many sessions they have, each time that it is one of the sizes."""
+def grown_books(postgres: EmbeddedPostgres, sizes: Sequence[int]) -> Iterator[int]:
+    """Make the books; yield how many sessions they have, each time that it is one of *sizes*."""
     declare(postgres, map(station_name, range(STATIONS)), invoicing="per_session")
     days = [mixed(_MADE * _LINES_A_SESSION, day=day) for day in range(2)]
     lines = chain(*days, [Tick(received_at=APRIL)])
@@ -149,7 +153,7 @@ def _grown(postgres: EmbeddedPostgres) -> Iterator[int]:
         EnergyKeeper(connection, sessions_min=_MADE // STATIONS).take_in()
         done = 1
         connection.execute("SET session_replication_role = replica")
-        for size in _SIZES:
+        for size in sizes:
             times = size // (2 * _MADE)
             for table, others in _MULTIPLIED.items():
                 _multiply(connection, table, others, done, times - 1)

@@ -23,7 +23,7 @@ from deploy.interface.access import Scope
 from deploy.interface.books import Pool, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
 from ledger.books.document_taxes import DocumentTaxes
-from ledger.desk.corrections import correct_all
+from ledger.desk.crediting.agreeing import ProposedCredit, credit_or_propose
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
 from ledger.desk.recording import NotTakenYetError
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
@@ -235,8 +235,10 @@ class DocumentsController(Controller):
     ) -> Response[CreditGiven]:
         """Give an invoice back, or some of its lines and sessions; they stay free whatever comes.
 
-        202 where it is recorded and the worker has not come to it yet.
+        202 where the worker has not come to it yet, and, with `is_recorded` false, where the
+        invoice asks for more than one person may give back: another asks for the same.
         """
+        proposed: ProposedCredit | None = None
         with acting.desk.opened() as (connection, log):
             found = find_document(connection, data.invoice)
             missing = f"there is no invoice {data.invoice}"
@@ -248,9 +250,13 @@ class DocumentsController(Controller):
                 by, now = request.user.name, acting.now()
                 choices = choices_of(parts, "credit", by, data.reason, now)
                 with suppress(NotTakenYetError):
-                    correct_all(connection, choices, log=log, work_off=None)
-            answer = _credit(connection, data, owed, parts)
-        is_late = answer.is_recorded and not all(each.is_done for each in answer.sessions)
+                    proposed = credit_or_propose(
+                        connection, data.invoice, parts, choices, log=log, work_off=None
+                    )
+            is_recorded = not data.preview and proposed is None
+            answer = _credit(connection, data, owed, parts, is_recorded=is_recorded)
+        is_done = all(each.is_done for each in answer.sessions)
+        is_late = not data.preview and not is_done
         return Response(answer, status_code=HTTPStatus.ACCEPTED if is_late else HTTPStatus.OK)
 
 
@@ -327,13 +333,18 @@ def _line(line: InvoiceLine, currency: str) -> DocumentLine:
 
 
 def _credit(
-    connection: Connection[Any], wish: CreditWish, owed: DocumentTaxes, parts: Sequence[BilledPart]
+    connection: Connection[Any],
+    wish: CreditWish,
+    owed: DocumentTaxes,
+    parts: Sequence[BilledPart],
+    *,
+    is_recorded: bool,
 ) -> CreditGiven:
     currency = parts[0].was.currency
     amounts = amounts_of(owed.net_minor, owed.tax_minor, currency)
     return CreditGiven(
         invoice=wish.invoice,
-        is_recorded=not wish.preview,
+        is_recorded=is_recorded,
         total=DocumentTotal(**asdict(amounts), due=amount_text(owed.due_minor, currency)),
         sessions=[
             GivenBackPart(

@@ -186,17 +186,17 @@ def customer_subject(connection: Connection[Any], customer: str) -> str:
     return customer if found is None else found.id
 
 
-class Standing(NamedTuple):
+class DocumentStanding(NamedTuple):
     """How much of an invoice was credited, in minor units, and since when an open one is due."""
 
     credited_minor: int
     due_on: date | None
 
 
-def standings(connection: Connection[Any], numbers: Sequence[str]) -> dict[str, Standing]:
+def standings(connection: Connection[Any], numbers: Sequence[str]) -> dict[str, DocumentStanding]:
     """Return how the documents *numbers* stand."""
     rows = connection.execute(_STANDINGS, (list(numbers),))
-    return {number: Standing(credited, due_on) for number, credited, due_on in rows}
+    return {number: DocumentStanding(credited, due_on) for number, credited, due_on in rows}
 
 
 def find_document(connection: Connection[Any], number: str) -> ListedInvoice | None:

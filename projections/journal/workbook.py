@@ -37,10 +37,10 @@ def write_workbook(
         OSError: If *path* cannot be written.
     """
     rows = (cells for entry in entries for cells in rows_of(entry, chart))
-    write_sheet(path, Sheet("Journal", COLUMNS, _WIDTHS, max(AMOUNTS), rows_max), rows)
+    write_sheet(path, WorkbookSheet("Journal", COLUMNS, _WIDTHS, max(AMOUNTS), rows_max), rows)
 
 
-class Sheet(NamedTuple):
+class WorkbookSheet(NamedTuple):
     """A sheet: its title and heading, how wide its columns are, up to which of them one filters."""
 
     title: str
@@ -50,7 +50,7 @@ class Sheet(NamedTuple):
     rows_max: int = ROWS_MAX
 
 
-def write_sheet(path: Path, sheet: Sheet, rows: Iterable[Sequence[str | Decimal]]) -> None:
+def write_sheet(path: Path, sheet: WorkbookSheet, rows: Iterable[Sequence[str | Decimal]]) -> None:
     """Write *rows* to *path*: texts as texts, whatever they say, and amounts as numbers.
 
     An amount of more digits than a spreadsheet keeps is written as text.

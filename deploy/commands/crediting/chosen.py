@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from deploy.settings import Settings
     from ledger.books.document_taxes import DocumentTaxes
+    from ledger.desk.crediting.agreeing import ProposedCredit
+    from ledger.desk.crediting.billed_parts import BilledPart
     from ledger.log.envelope import Choice
     from ledger.log.event_log import EventLog
 
@@ -38,6 +40,24 @@ def record_all(
     turn = None if is_up(settings) else work_off
     with progress_bar("recording", is_shown=is_shown) as told:
         correct_all(connection, choices, log=log, work_off=turn, told=told)
+
+
+def give_back(
+    connection: Connection[Any],
+    log: EventLog,
+    settings: Settings,
+    wish: tuple[str, Sequence[BilledPart], Sequence[Choice]],
+    *,
+    is_shown: bool,
+) -> ProposedCredit | None:
+    """Give parts of an invoice back, by choices about them; or return what waits for another."""
+    from deploy.running.owner import is_up
+    from deploy.running.turns import work_off
+    from ledger.desk.crediting.agreeing import credit_or_propose
+
+    turn = None if is_up(settings) else work_off
+    with progress_bar("recording", is_shown=is_shown) as told:
+        return credit_or_propose(connection, *wish, log=log, work_off=turn, told=told)
 
 
 def say_amount(owed: DocumentTaxes, currency: str, *, is_done: bool) -> None:

@@ -29,7 +29,8 @@ def credit(
     """Give an invoice, or one line of it, back: it is credited, and stays free whatever comes late.
 
     Each session on it gets a further revision, in which these lines are free. The credit note
-    follows an hour (the policy's wait_s) later; what is left of the invoice stands.
+    follows an hour (the policy's wait_s) later; what is left of the invoice stands. Where the whole
+    asks for more than the policy's payment_approval_above, another person says the same first.
 
     Args:
         invoice: The invoice's number.
@@ -40,7 +41,7 @@ def credit(
         folder: Where.
     """
     from deploy.clock import SystemClock
-    from deploy.commands.crediting.chosen import record_all
+    from deploy.commands.crediting.chosen import give_back
     from ledger.desk.crediting.billed_parts import owed_no_more
     from projections.crediting.chosen import choices_of, credited_sessions, parts_of
 
@@ -48,13 +49,20 @@ def credit(
     with opened_with_log(settings) as (connection, log):
         parts = parts_of(connection, invoice, () if line is None else (line,))
         owed, currency = owed_no_more(connection, invoice, parts), parts[0].was.currency
+        proposed = None
         if not preview:
             now = SystemClock().now()
             choices = choices_of(parts, "credit", acting(by), reason, now)
-            record_all(connection, log, settings, choices, is_shown=not folder.json)
+            told = not folder.json
+            proposed = give_back(
+                connection, log, settings, (invoice, parts, choices), is_shown=told
+            )
         sessions = credited_sessions(connection, parts)
-    missed = [] if preview else [each.session_id for each in sessions if not each.is_done]
-    _tell(invoice, owed, currency, sessions, is_done=not preview, is_json=folder.json)
+    is_done = not preview and proposed is None
+    missed = [] if not is_done else [each.session_id for each in sessions if not each.is_done]
+    _tell(invoice, owed, currency, sessions, is_done=is_done, is_json=folder.json)
+    if proposed is not None and not folder.json:
+        say("It asks for more than one person may give back: another says the same.")
     for session_id in missed:
         complain(f"{session_id} was corrected meanwhile, or is free already: look and credit again")
     return 1 if missed else 0

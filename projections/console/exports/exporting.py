@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from litestar import Response
-from litestar.response import Stream
+from litestar.response import Stream as PieceByPiece
 
 from projections.journal.csv_lines import csv_line
-from projections.journal.workbook import Sheet, write_sheet
+from projections.journal.workbook import WorkbookSheet, write_sheet
 
 XLSX_ROWS_MAX: Final = 100_001
 """Of a workbook made while somebody waits, with its heading."""
@@ -38,7 +38,7 @@ def text_file(name: str, media_type: str, lines: Iterable[str]) -> Response[Any]
     chunks = _chunks(lines)
     first = next(chunks, b"")
     headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-    return Stream(chain([first], chunks), media_type=media_type, headers=headers)
+    return PieceByPiece(chain([first], chunks), media_type=media_type, headers=headers)
 
 
 def xlsx_file(
@@ -49,7 +49,7 @@ def xlsx_file(
     Raises:
         TooManyRowsError: If there are more than `XLSX_ROWS_MAX`.
     """
-    sheet = Sheet(title, heading, [_WIDTH] * len(heading), len(heading) - 1, XLSX_ROWS_MAX)
+    sheet = WorkbookSheet(title, heading, [_WIDTH] * len(heading), len(heading) - 1, XLSX_ROWS_MAX)
     with tempfile.TemporaryDirectory(prefix="wattledger-export-") as folder:
         path = Path(folder) / "made.xlsx"
         write_sheet(path, sheet, rows)

@@ -220,7 +220,7 @@ def _proposed(shown: ShownInvoice, proposal: ProposedCredit) -> CreditChoice:
             if each.session_id == part.session_id and each.rated_line in part.lines
         ]
     is_all = not lines and set(whole) == {each.session_id for each in shown.sessions}
-    return CreditChoice(is_all, lines, () if is_all else whole)
+    return CreditChoice(is_all, sorted(lines), () if is_all else whole)
 
 
 def _preview(

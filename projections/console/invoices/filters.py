@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
@@ -200,7 +200,7 @@ class _Reading:
             return None
         try:
             minor = Decimal(said.replace(",", ".")).scaleb(exponent)
-        except InvalidOperation:
+        except ArithmeticError:
             minor = _NO_AMOUNT
         if not minor.is_finite() or abs(minor) > _MINOR_MAX or minor != minor.to_integral_value():
             self._cannot("{value} is no amount: write it as 12.34", said)

@@ -10,7 +10,7 @@ from litestar import Controller, Response, get, post
 from psycopg.rows import class_row
 
 from ledger.users.roles import Permission
-from ledger.users.saved_views import SavedView, forget_view, save_view, saved_views
+from ledger.users.views.saved_views import SavedView, forget_view, save_view, saved_views
 from projections.console.addresses import FORMAT
 from projections.console.entry import needs
 from projections.console.exports.exporting import Cells, csv_file, xlsx_file
@@ -34,8 +34,8 @@ from projections.finding.document_sums import (
     issuing_entities,
 )
 from projections.finding.documents import (
+    DocumentStanding,
     DocumentState,
-    Standing,
     documents_query,
     find_documents,
     standings,
@@ -117,7 +117,7 @@ class InvoicesPage(Controller):
             views = saved_views(connection, page.user.name, SCREEN)
             rows: Sequence[ListedInvoice] = ()
             sums: Sequence[DocumentSum] | None = ()
-            stand: dict[str, Standing] = {}
+            stand: dict[str, DocumentStanding] = {}
             if not wanted.troubles:
                 rows = find_documents(
                     connection,
@@ -170,7 +170,7 @@ def amount_of(page: ConsolePage, minor: int, currency: str) -> str:
     return page.words.language.money(minor, currency)
 
 
-def state_cell(page: ConsolePage, row: ListedInvoice, stand: Standing) -> Cell:
+def state_cell(page: ConsolePage, row: ListedInvoice, stand: DocumentStanding) -> Cell:
     """Return how a document stands, in words and a colour."""
     if row.credits is not None:
         return Cell(page.text("Credit note"), invoice_link(row.credits), note=row.credits)
@@ -201,7 +201,7 @@ def _listing(
     page: ConsolePage,
     wanted: InvoiceFilter,
     rows: Sequence[ListedInvoice],
-    stand: dict[str, Standing],
+    stand: dict[str, DocumentStanding],
 ) -> Listing:
     shown = rows[:ROWS]
     return Listing(
@@ -218,7 +218,7 @@ def _listing(
     )
 
 
-def _row(page: ConsolePage, each: ListedInvoice, stand: Standing) -> Sequence[Cell]:
+def _row(page: ConsolePage, each: ListedInvoice, stand: DocumentStanding) -> Sequence[Cell]:
     sign, currency = (1 if each.credits is None else -1), each.currency
     return (
         Cell(each.number, invoice_link(each.number)),

@@ -48,7 +48,7 @@ COLUMNS: Final = (
 )
 
 
-class JournalPage(Controller):
+class JournalEntriesPage(Controller):
     """The entries of a period."""
 
     path = "/journal"

@@ -63,7 +63,7 @@ WHERE stands.number = %s
 """
 
 
-class KeptFiles(NamedTuple):
+class RenderedHashes(NamedTuple):
     """The hashes of what was rendered; the XML's is None where there is none."""
 
     pdf_sha256: str
@@ -71,7 +71,7 @@ class KeptFiles(NamedTuple):
     rendered_at: Any
 
 
-class DocumentPage(Controller):
+class OneDocumentPage(Controller):
     """One invoice or credit note."""
 
     path = "/invoices/{number:str}"
@@ -130,7 +130,7 @@ def content_of(
         "row": row,
         "kind": page.text("Invoice" if row.credits is None else "Credit note"),
         "head": _head(page, connection, row, shown),
-        "files": None if kept is None else KeptFiles(*kept),
+        "files": None if kept is None else RenderedHashes(*kept),
         "delivery": list_documents(connection, limit=20, numbers=[number]),
         "lines": _line_listing(page, shown, lines, names),
         "sessions": _sessions(page, shown, lines),

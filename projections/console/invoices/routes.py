@@ -9,16 +9,16 @@ from litestar import Controller
 
 from projections.console.invoices.crediting import CreditPage
 from projections.console.invoices.finding import InvoicesPage
-from projections.console.invoices.journal_page import JournalPage
+from projections.console.invoices.journal_page import JournalEntriesPage
 from projections.console.invoices.making_again import AgainPage
-from projections.console.invoices.one_document import DocumentPage
+from projections.console.invoices.one_document import OneDocumentPage
 from projections.console.invoices.one_line import LinePage
 
 ROUTES: Final[Sequence[type[Controller]]] = (
     InvoicesPage,
-    DocumentPage,
+    OneDocumentPage,
     LinePage,
     AgainPage,
     CreditPage,
-    JournalPage,
+    JournalEntriesPage,
 )
