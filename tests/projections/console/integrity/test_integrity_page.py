@@ -138,10 +138,6 @@ def test_what_was_changed_behind_the_back_of_the_books_is_found(
 ) -> None:
     dsn = own_console.dsn
     with own_console.client("audrey", Role.AUDITOR) as client:
-        send(client, f"{PAGE}/books", PAGE)
-        send(client, f"{PAGE}/replay", PAGE)
-        wait_for_jobs(dsn)
-        clean = said(client.get(PAGE))
         tamper(
             dsn,
             "UPDATE issued_invoice SET sha256 = repeat('0', 64) WHERE number = 'HC-2026-000030'",
@@ -154,9 +150,6 @@ def test_what_was_changed_behind_the_back_of_the_books_is_found(
     with own_console.client("harriet", HARBOUR_ALONE) as client:
         of_harbour = said(client.get(PAGE))
 
-    assert "No: every number has its document." in clean
-    assert "all hashes are right of 169" in clean
-    assert ": 0 differ." in clean
     assert "Yes: a series is not whole." in changed
     assert "missing before it: 43 to 998" in changed
     assert "what was issued is not what was hashed" in changed
@@ -175,4 +168,5 @@ def test_the_page_is_fit_and_a_look_is_had_by_keyboard(
         opened.page.get_by_role("button", name="Check documents and numbers now").focus()
         opened.page.keyboard.press("Enter")
         opened.page.get_by_text("No: every number has its document.").wait_for(timeout=200_000)
+        assert "all hashes are right of 169" in opened.text("#books")
         opened.assert_is_fit("integrity")
