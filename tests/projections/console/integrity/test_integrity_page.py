@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -65,12 +67,39 @@ def test_the_trial_balance_is_that_of_the_books(console: ServedConsole, as_of: s
         assert "Nothing was booked by then." in shown
         return
     table = rows_of(shown)
-    assert table.count("/console/journal?") == len(accounts) > 5
+    assert table.count("/console/integrity/account?") == len(accounts) > 5
     for each in accounts:
         sign = {"EUR": "€", "GBP": "£"}[each.currency]
         assert f"{sign}{each.debit_minor / 100:,.2f}" in table
         assert f"{sign}{abs(each.balance_minor) / 100:,.2f}" in table
     assert "Debits equal credits in every currency." in shown
+
+
+def test_an_account_leads_to_its_entries(console: ServedConsole) -> None:
+    with console.client("anna", Role.FINANCE) as client:
+        found = said(client.get(f"{PAGE}/account", params={"account": "revenue:flat"}))
+        href = re.search(r'href="(/console/journal[^"]+2026-04[^"]+)"', found)
+        assert href is not None
+        entries = said(client.get(href[1]))
+        exported = client.get(href[1] + "&format=csv").text
+        nothing = said(client.get(f"{PAGE}/account", params={"account": "<b>"}))
+        everywhen = client.get("/console/journal", params={"account": "revenue:flat"})
+    with connect(console.dsn) as connection:
+        [(minor,)] = connection.execute(
+            "SELECT sum(amount_minor) FROM posting WHERE account = 'revenue:flat'"
+        ).fetchall()
+        of_april = connection.execute(
+            "SELECT entry_id FROM journal_entry WHERE period = '2026-04'"
+            " AND legal_entity = 'harbour-charging' AND 'revenue:flat' = ANY (accounts)"
+        ).fetchall()
+
+    assert f"-€{-minor / 100:,.2f}" in found
+    assert 0 < len(of_april) < 50
+    told = {row["entry"] for row in csv.DictReader(exported.splitlines())}
+    assert told == {entry for (entry,) in of_april}
+    assert all(entry in entries for (entry,) in of_april)
+    assert "Nothing stands on this account." in nothing
+    assert everywhen.status_code == 400
 
 
 def test_the_energy_is_that_of_the_stations(console: ServedConsole) -> None:
