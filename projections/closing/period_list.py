@@ -18,10 +18,15 @@ SELECT legal_entity, period, count(*) FROM journal_entry
 WHERE %(legal_entity)s::text IS NULL OR legal_entity = %(legal_entity)s
 GROUP BY legal_entity, period
 """
+# By the index of those alone: in the order of booking every entry there is would be looked at.
 _LATER: LiteralString = """
-SELECT entry_id, period, booked_at FROM journal_entry
-WHERE legal_entity = %(legal_entity)s AND original_period = %(month)s
-AND period <> original_period ORDER BY booked_at, entry_id COLLATE "C" LIMIT %(limit)s
+WITH moved AS MATERIALIZED (
+    SELECT entry_id, period, booked_at FROM journal_entry
+    WHERE legal_entity = %(legal_entity)s AND original_period = %(month)s
+    AND period <> original_period
+)
+SELECT entry_id, period, booked_at FROM moved
+ORDER BY booked_at, entry_id COLLATE "C" LIMIT %(limit)s
 """
 _LATER_COUNT: LiteralString = """
 SELECT count(*) FROM journal_entry WHERE legal_entity = %(legal_entity)s

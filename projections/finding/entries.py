@@ -15,6 +15,7 @@ from projections.journal.entries import COLUMNS, BookedEntry, as_booked
 
 _OF: LiteralString = "FROM journal_entry WHERE legal_entity = %(legal_entity)s"
 _PERIOD: LiteralString = " AND period = %(period)s"
+_ACCOUNT: LiteralString = " AND %(account)s = ANY (accounts)"
 _BEGIN: LiteralString = " AND booked_at >= %(begin)s"
 _END: LiteralString = " AND booked_at < %(end)s"
 _AFTER: LiteralString = """
@@ -26,13 +27,15 @@ _ORDER: LiteralString = ' ORDER BY booked_at, entry_id COLLATE "C" LIMIT %(limit
 class EntryWish(NamedTuple):
     """Which entries of a legal entity: booked from a day on and before another, in its calendar.
 
-    `period`: only what stands in that month's books ("2026-03"), whenever it was booked.
+    `period`: only what stands in that month's books ("2026-03"), whenever it was booked; `account`:
+    only what has a posting on it, which all entries of that time are looked through for.
     """
 
     legal_entity: str
     first: date | None = None
     after: date | None = None
     period: str | None = None
+    account: str | None = None
 
 
 class BehindEntry(NamedTuple):
@@ -62,12 +65,19 @@ def find_entries(
     )
     at, after = behind or (None, None)
     query: LiteralString = COLUMNS + _OF
-    for value, clause in ((wish.period, _PERIOD), (begin, _BEGIN), (end, _END), (at, _AFTER)):
+    for value, clause in (
+        (wish.period, _PERIOD),
+        (wish.account, _ACCOUNT),
+        (begin, _BEGIN),
+        (end, _END),
+        (at, _AFTER),
+    ):
         if value is not None:
             query += clause
     asked = {
         "legal_entity": wish.legal_entity,
         "period": wish.period,
+        "account": wish.account,
         "begin": begin,
         "end": end,
         "at": at,

@@ -80,6 +80,8 @@ def show_month(
         trouble=trouble,
         reason=reason,
         may_close=may_close,
+        # A replay is of all books at once.
+        sees_all=page.user.reach(Permission.SEE_BOOKS).is_everywhere,
         is_second=may_close and not view.is_first(page.user.name),
         items=ITEMS,
         item_list=item_list,

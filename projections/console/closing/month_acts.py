@@ -139,7 +139,9 @@ def _done(
 
 
 def _reason_of(data: dict[str, str]) -> str:
-    reason = " ".join(data.get("reason", "").split())
+    said = data.get("reason", "")
+    # No text of the database holds U+0000, and none of a person has signs that do not show.
+    reason = " ".join("".join(each if each.isprintable() else " " for each in said).split())
     if len(reason) > REASON_MAX:
         raise LongReasonError(len(reason))
     return reason

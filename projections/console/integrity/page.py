@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
 
 from litestar import Controller, Response, get, post
 from litestar.exceptions import NotFoundException, PermissionDeniedException
@@ -24,6 +23,7 @@ from projections.balances.trial import TrialBalance
 from projections.closing.books_work import ALL_BOOKS, CHECK_BOOKS, REPLAY_LOG
 from projections.console.addresses import AFTER
 from projections.console.entry import needs
+from projections.console.integrity.account import account_address
 from projections.console.integrity.checks import COMPARED, checks_of, difference_address
 from projections.console.integrity.heat import heat_table
 from projections.console.listing import Cell, Column, Listing
@@ -141,10 +141,11 @@ def _balance(
 
 def _accounts(page: ConsolePage, which: ChosenBooks, balance: TrialBalance) -> Listing:
     money = page.words.language.money
-    asked = {"legal_entity": which.legal_entity, "to": which.as_of or "", "period": which.period}
+    # What was booked by a day is in the books of some month up to its own.
+    until = which.period or (f"{which.as_of:%Y-%m}" if which.as_of else "")
     rows = [
         [
-            Cell(each.account, _journal(**asked, account=each.account)),
+            Cell(each.account, account_address(each.account, which.legal_entity, until)),
             Cell(money(each.debit_minor, each.currency)),
             Cell(money(each.credit_minor, each.currency)),
             Cell(money(each.balance_minor, each.currency)),
@@ -168,7 +169,3 @@ def _accounts(page: ConsolePage, which: ChosenBooks, balance: TrialBalance) -> L
         page.address,
         page.text("Nothing was booked by then."),
     )
-
-
-def _journal(**query: object) -> str:
-    return "/console/journal?" + urlencode({key: said for key, said in query.items() if said})

@@ -7,6 +7,7 @@ from typing import Final
 
 from litestar import Controller
 
+from projections.console.integrity.account import AccountController
 from projections.console.integrity.page import IntegrityController
 
-ROUTES: Final[Sequence[type[Controller]]] = (IntegrityController,)
+ROUTES: Final[Sequence[type[Controller]]] = (IntegrityController, AccountController)

@@ -100,7 +100,10 @@ def wish_of(page: ConsolePage, entities: Sequence[str]) -> EntryWish:
         _day(page, f"{period}-01", period)
     last = _day(page, address.of("to"))
     after = None if last is None or last == date.max else last + timedelta(days=1)
-    return EntryWish(entity, _day(page, address.of("from")), after, period or None)
+    account = address.of("account") or None
+    if account and not period:
+        raise UnreadableFilterError(page.text("An account is shown month by month: say which."))
+    return EntryWish(entity, _day(page, address.of("from")), after, period or None, account)
 
 
 def _exported(page: ConsolePage, kind: str) -> Response[Any]:
@@ -120,7 +123,7 @@ def _lines(page: ConsolePage, kind: str) -> Iterator[str]:
         wish, chart = wish_of(page, entities_within(page, declared)), declared_chart(declared)
         days = _days(declared, wish)
         chart.check(booked_accounts(connection, days))
-        entries = booked_entries(connection, days)
+        entries = _of_account(booked_entries(connection, days), wish)
         if kind == "csv":
             yield from csv_lines(entries, chart)
         else:
@@ -136,8 +139,16 @@ def _workbook(page: ConsolePage) -> Response[Any]:
         days = _days(declared, wish)
         chart.check(booked_accounts(connection, days))
         path = Path(folder) / "made.xlsx"
-        write_workbook(path, booked_entries(connection, days), chart, rows_max=XLSX_ROWS_MAX)
+        entries = _of_account(booked_entries(connection, days), wish)
+        write_workbook(path, entries, chart, rows_max=XLSX_ROWS_MAX)
         return workbook_file("journal", path)
+
+
+def _of_account(entries: Iterator[BookedEntry], wish: EntryWish) -> Iterator[BookedEntry]:
+    """Yield those with a posting on the account of *wish*, all where it names none."""
+    for each in entries:
+        if wish.account is None or any(leg.account == wish.account for leg in each.postings):
+            yield each
 
 
 def _days(declared: Declarations, wish: EntryWish) -> BookDays:

@@ -68,6 +68,14 @@ class Tab:
         assert answer is not None
         assert answer.ok, (path, answer.status)
 
+    def tab_to(self, selector: str) -> None:
+        """Go on with the tabulator until an element has the focus, as who has no mouse does."""
+        for _ in range(400):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+        pytest.fail(f"the keyboard does not come to {selector}")
+
     def text(self, selector: str) -> str:
         """Return what stands in an element."""
         return self.page.locator(selector).first.inner_text().strip()

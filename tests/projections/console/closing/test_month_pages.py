@@ -134,7 +134,7 @@ def test_two_people_open_a_month_again_and_two_close_it(own_console: ServedConso
             return said(answer)
 
         assert "Say why" in act(anna, "reopen", reason="  ")
-        assert "Asked for" in act(anna, "reopen", reason="an invoice <b>is</b> missing")
+        assert "Asked for" in act(anna, "reopen", reason="an invoice\0<b>is</b>\r\nmissing")
         assert "You began it" in act(anna, "reopen", reason="so do I")
         opened = act(bert, "reopen", reason="so it is")
         assert "It is open again." in opened

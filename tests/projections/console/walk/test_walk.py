@@ -18,9 +18,15 @@ from tests.projections.console.browser import Tab, tab
 from tests.projections.console.demo_month import demo_now
 from tests.projections.console.served_console import ServedConsole, served_console
 from tests.projections.console.tariffs.test_peak_price_story import FIRST, peak_at
+from tests.projections.console.walk.invoice_steps import (
+    credit_a_line,
+    export_journal,
+    prove_invoice,
+)
 
 pytestmark = pytest.mark.timeout(900)
 PATIENCE_MS = 240_000
+INVOICE = "HC-2026-000040"
 MARCH = "/console/months/quayside-energy/2026-03"
 
 
@@ -139,6 +145,7 @@ def test_a_month_is_walked_through(console: ServedConsole, chromium: Browser) ->
         tab(chromium, console.url, cookies[0]) as anna,
         tab(chromium, console.url, cookies[1]) as bert,
     ):
+        prove_invoice(anna, console.dsn, INVOICE)
         find_what_was_not_billed(anna, console.dsn)
         ask_whether_a_number_is_missing(anna)
         open_march_again(anna, bert)
@@ -152,6 +159,11 @@ def test_a_month_is_walked_through(console: ServedConsole, chromium: Browser) ->
         change_the_peak_price(mara, console.dsn)
         approve_the_peak_price(theo, console.dsn)
         assert mara.troubles == theo.troubles == []
+    # Last, as it goes on into the hours that follow.
+    with tab(chromium, console.url, console.cookie("bert", Role.FINANCE)) as bert:
+        credit_a_line(bert, console.dsn, INVOICE, console.at)
+        export_journal(bert, console.dsn, "harbour-charging", "2026-03")
+        assert bert.troubles == []
     with AccountingPeriods(console.dsn) as periods:
         period = periods.find("quayside-energy", "2026-03")
     assert [(each.soft_closed_by, each.by) for each in period.closes] == [
