@@ -112,6 +112,8 @@ class Declarations:
         self._histories: dict[tuple[Kind, str], list[Declaration]] = {}
         # What was made of a station last: it is asked for at every look, and changes hardly ever.
         self._traits: dict[str, tuple[Station, Site | None, Policy, StationTraits]] = {}
+        # Found once: a page asks for sites, and there may be a million tokens beside them.
+        self._keys: dict[Kind, tuple[str, ...]] = {}
         for row in sorted(rows, key=lambda row: row.version):
             self.version = row.version
             self._histories.setdefault((row.kind, row.key), []).append(row)
@@ -137,7 +139,11 @@ class Declarations:
 
     def keys(self, kind: Kind) -> tuple[str, ...]:
         """Return every key ever declared for *kind*, sorted."""
-        return tuple(sorted(key for known, key in self._histories if known is kind))
+        found = self._keys.get(kind)
+        if found is None:
+            found = tuple(sorted(key for known, key in self._histories if known is kind))
+            self._keys[kind] = found
+        return found
 
     def history(self, kind: Kind, key: str) -> tuple[Declaration, ...]:
         """Return every declaration of one thing, by valid_from and then version."""
