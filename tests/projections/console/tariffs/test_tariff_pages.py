@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser
 
@@ -72,6 +75,19 @@ def test_an_odd_address_is_answered_in_its_words(
 
     assert answer.status_code == status, answer.text
     assert len(answer.content) < 150_000
+
+
+def test_a_tariff_is_said_in_ocpi_as_partners_get_it(console: ServedConsole) -> None:
+    with console.client("petra", Role.PRICING) as client:
+        page = client.get("/console/tariffs/time-of-use?ocpi=2.2.1").text
+
+    found = re.search(r"<pre>(.*?)</pre>", page, re.DOTALL)
+    assert found is not None
+    said = msgspec.json.decode(html.unescape(found[1]))
+    assert (said["id"], said["country_code"], said["party_id"]) == ("time-of-use", "DE", "HBC")
+    prices = [each["price_components"][0]["price"] for each in said["elements"]]
+    assert 0.59 in prices
+    assert said["last_updated"].startswith("2026-02-27T")
 
 
 def test_what_is_filtered_is_exported_whole(console: ServedConsole) -> None:
