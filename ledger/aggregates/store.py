@@ -16,7 +16,7 @@ from eventsourcing.postgres import (
     PostgresFactory,
 )
 from eventsourcing.utils import Environment, EnvType
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row, tuple_row
 
@@ -38,6 +38,20 @@ _SETTINGS: Final = {
     "POSTGRES_USER": "unused",
     "POSTGRES_PASSWORD": "unused",
 }
+
+
+def last_event(connection: Connection[Any], name: str) -> int:
+    """Return the number of the newest event of the application called *name*, 0 before its first.
+
+    Whoever has read up to there spares opening the application.
+    """
+    table = sql.Identifier(DECISIONS_SCHEMA, f"{name}_events")
+    there = connection.execute("SELECT to_regclass(%s)", (table.as_string(connection),)).fetchone()
+    if there is None or there[0] is None:
+        return 0
+    newest = sql.SQL("SELECT coalesce(max(notification_id), 0) FROM {}").format(table)
+    [(number,)] = connection.execute(newest).fetchall()
+    return int(number)
 
 
 class _TypeMadeOnce(PostgresAggregateRecorder):

@@ -140,9 +140,17 @@ class TariffDesk:
         return record
 
     def retire(
-        self, tariff_id: str, *, by: str, at: datetime, holds_until: datetime | None
+        self,
+        tariff_id: str,
+        *,
+        by: str,
+        at: datetime,
+        holds_until: datetime | None,
+        is_asked: bool = False,
     ) -> Retirement:
         """Retire the version that holds at *holds_until* (None: now), or ask for that.
+
+        It is asked for where the policy wants four eyes, or whoever calls does (*is_asked*).
 
         Raises:
             NothingInForceError: If no version holds then.
@@ -160,7 +168,7 @@ class TariffDesk:
             places = tuple(problem.key for problem in error.problems)
             raise StillAssignedError(tariff_id, end, places) from error
         record = None
-        if known.policy(at).four_eyes:
+        if is_asked or known.policy(at).four_eyes:
             record = self._approvals.adopt(found.entity, at=at, holds_from=found.valid_from)
             record.retire(by=by, at=at, holds_until=holds_until)
             self._approvals.keep(record)

@@ -3,7 +3,7 @@
 CREATE TABLE tariff_text (
     -- The hash of what it says, as the declaration has it.
     version text        PRIMARY KEY,
-    text    text        NOT NULL CHECK (octet_length(text) <= 4000000),
+    text    text        NOT NULL CHECK (octet_length(text) <= 16000000),
     kept_by text        NOT NULL,
     kept_at timestamptz NOT NULL
 );

@@ -7,25 +7,23 @@ from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from litestar import Controller, Response, get
-from psycopg import Connection
 
 from ledger.approvals.record import TariffRecord, TariffState
 from ledger.declared.declarations import Declarations
-from ledger.facts.token_uid import canonical_token
-from ledger.persons.holders import token_holder
-from ledger.persons.store import find, names_in, readable
+from ledger.persons.store import names_in, readable
 from ledger.users.roles import Permission
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.tariffs.exported import assignments_file, tariffs_file
+from projections.console.tariffs.filters import assignment_filter, tariff_filter
 from projections.console.tariffs.terms import (
     AS_OF,
     HASH_SHOWN,
     WAITING,
     SeenTerms,
     approved_by,
-    as_of,
     assignments_address,
     chosen_zone,
     tariff_address,
@@ -33,9 +31,8 @@ from projections.console.tariffs.terms import (
     terms_of,
     zone_names_of,
 )
-from projections.terms.held_assignments import SIDES, HeldAssignment, held_assignments
+from projections.terms.held_assignments import HeldAssignment, held_assignments
 from projections.terms.held_tariffs import ASSIGNED_MAX, HeldTariff, held_tariffs
-from projections.terms.reach import terms_in_reach
 from tariffs.zones import zone
 
 PAGE: Final = 50
@@ -71,20 +68,16 @@ class TariffListController(Controller):
     include_in_schema = False
 
     @get("/", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
-    def tariffs(self, page: ThisPage) -> Response[str]:
+    def tariffs(self, page: ThisPage) -> Response[Any]:
         """Show the tariffs, as of a day."""
         with page.console.reading() as connection:
             terms = terms_of(page, connection)
             zone_name = chosen_zone(page, zone_names_of(terms.known))
-            at = as_of(page, zone_name)
-            within = terms_in_reach(terms.known, terms.reach)
+            wanted = tariff_filter(page, terms, zone_name)
+            if kind := page.address.of(FORMAT):
+                return tariffs_file(page, kind, wanted)
             found = held_tariffs(
-                connection,
-                at=at,
-                of=None if within is None else within.tariffs,
-                part=page.address.of("q"),
-                after=page.address.of(AFTER),
-                limit=PAGE + 1,
+                connection, **wanted._asdict(), after=page.address.of(AFTER), limit=PAGE + 1
             )
         rows = [_tariff_row(page, each, terms, zone_name) for each in found[:PAGE]]
         listing = Listing(
@@ -97,6 +90,7 @@ class TariffListController(Controller):
                 "wattledger tariff publish FILE."
             ),
             next_after=found[PAGE - 1].tariff_id if len(found) > PAGE else "",
+            exports=bool(rows),
         )
         return page.show(
             "tariffs/tariffs.html.j2",
@@ -104,25 +98,21 @@ class TariffListController(Controller):
             waiting=len(terms.waiting()),
             may_change=page.user.may(Permission.CHANGE_TARIFFS),
             waits_at=WAITING,
-            at=at,
+            at=wanted.at,
             zone=zone(zone_name),
         )
 
     @get("/-/assignments", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
-    def assignments(self, page: ThisPage) -> Response[str]:
+    def assignments(self, page: ThisPage) -> Response[Any]:
         """Show assignments by what they name, as of a day."""
         with page.console.reading() as connection:
             terms = terms_of(page, connection)
             zone_name = chosen_zone(page, zone_names_of(terms.known))
-            within = terms_in_reach(terms.known, terms.reach)
+            wanted = assignment_filter(page, connection, terms, zone_name)
+            if kind := page.address.of(FORMAT):
+                return assignments_file(page, kind, wanted)
             found = held_assignments(
-                connection,
-                at=as_of(page, zone_name),
-                tariff=page.address.of("tariff"),
-                sides=_sides(page, connection),
-                of=None if within is None else within.assignments,
-                after=page.address.of(AFTER),
-                limit=PAGE + 1,
+                connection, **wanted._asdict(), after=page.address.of(AFTER), limit=PAGE + 1
             )
             names = names_in(connection, [each.key for each in found])
         listing = Listing(
@@ -134,6 +124,7 @@ class TariffListController(Controller):
                 "No assignment fits: take a filter away, or assign a tariff on its own page."
             ),
             next_after=found[PAGE - 1].key if len(found) > PAGE else "",
+            exports=bool(found),
         )
         return page.show("tariffs/assignments.html.j2", listing=listing, sides=side_titles())
 
@@ -263,14 +254,3 @@ def _waiting_row(page: ConsolePage, record: TariffRecord, zone_name: str) -> lis
         Cell(record.asked_by),
         Cell(at=record.proposed_at, zone=local),
     ]
-
-
-def _sides(page: ConsolePage, connection: Connection[Any]) -> dict[str, str]:
-    """Return the filters of the address, a token by its subject id."""
-    said = {side: page.address.of(side) for side in SIDES if page.address.of(side)}
-    token = said.get("token")
-    holder = token_holder(canonical_token(token)) if token else None
-    if holder is not None:
-        subjects = find(connection, [holder])
-        said["token"] = next((each.id for each in subjects.values()), str(token))
-    return said

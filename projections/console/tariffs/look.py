@@ -6,7 +6,7 @@ Pure, and done in a process of its own (`looking.py`): a text may come from anyb
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 from typing import Final
 
@@ -52,6 +52,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     country: str | None = None
     party: str = ""
     ocpi: str = "2.3.0"
+    updated_at: datetime | None = None
+    """When it was declared, as OCPI wants to know."""
 
 
 class FeeWeek(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,6 +195,7 @@ def _ocpi(tariff: Tariff, asked: Asked) -> tuple[str, tuple[str, ...]]:
         tariff,
         country_code=tariff.country_code or country or None,
         party_id=tariff.party_id or party or None,
+        last_updated=tariff.last_updated or asked.updated_at,
     )
     try:
         value, notes = write_tariff(whole, version_named(asked.ocpi))

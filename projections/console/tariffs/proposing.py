@@ -88,11 +88,7 @@ class ProposingController(Controller):
         held = held_at(versions, holds_from or page.now)
         if held is None or held.version is None or not terms.sees(tariff_id):
             raise BadProposalError(page.text("No version of this tariff holds on that day."))
-        if any(each.is_pending for each in terms.records_of(tariff_id)):
-            # A proposal takes the place of one that waits: not unseen, and not for an assignment.
-            raise BadProposalError(
-                page.text("Something of this tariff waits already: have that decided first.")
-            )
+        _check_nothing_waits(page, terms, tariff_id)
         assigned = _assignments(form, tariff_id)
         if not assigned:
             raise BadProposalError(page.text("Name a site, a station, or who charges."))
@@ -109,6 +105,28 @@ class ProposingController(Controller):
                 holds_from=holds_from,
             )
         return _told(page, tariff_id, proposed)
+
+    @post("/retire", opt=needs(Permission.CHANGE_TARIFFS), sync_to_thread=True)
+    def retire(self, page: ThisPage, form: ThisForm) -> Response[Any]:
+        """Ask that a tariff prices nothing any more, from a date on."""
+        tariff_id, holds_until = form.of("id"), _holds_from(page, form)
+        with page.console.reading() as connection:
+            terms = terms_of(page, connection)
+        if not terms.sees(tariff_id):
+            raise NotFoundException(detail="there is no such tariff")
+        _check_nothing_waits(page, terms, tariff_id)
+        _check_reach(page, terms, tariff_id, ())
+        with (
+            page.console.desk.opened() as (connection, log),
+            tariff_desk(connection, log) as desk,
+        ):
+            desk.retire(
+                tariff_id, by=page.user.name, at=page.now, holds_until=holds_until, is_asked=True
+            )
+        return page.go(
+            tariff_address(tariff_id),
+            page.text("Asked for: it ends once somebody else approves it."),
+        )
 
     @post("/approve", opt=needs(Permission.CHANGE_TARIFFS), sync_to_thread=True)
     def approve(self, page: ThisPage, form: ThisForm) -> Response[Any]:
@@ -164,6 +182,14 @@ def _pending(page: ConsolePage, form: TypedForm) -> TariffRecord:
     known = {each.key(): each for each in record.assigned}
     _check_reach(page, terms, tariff_id, list(known.values()))
     return record
+
+
+def _check_nothing_waits(page: ConsolePage, terms: SeenTerms, tariff_id: str) -> None:
+    """Check that nothing waits: a proposal takes the place of one that does, and not unseen."""
+    if any(each.is_pending for each in terms.records_of(tariff_id)):
+        raise BadProposalError(
+            page.text("Something of this tariff waits already: have that decided first.")
+        )
 
 
 def _check_reach(

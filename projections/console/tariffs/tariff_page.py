@@ -191,6 +191,7 @@ def _looked(
             before=shown.compared.tariff if shown.compared else None,
             country=country,
             party=party,
+            updated_at=shown.versions.declared_at(shown.shown.sha256),
             ocpi=said if said in {each.value for each in OcpiVersion} else "2.3.0",
         )
     )

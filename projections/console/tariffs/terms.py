@@ -59,7 +59,7 @@ class SeenTerms(NamedTuple):
 def terms_of(page: ConsolePage, connection: Connection[Any]) -> SeenTerms:
     """Return what who asks for *page* sees."""
     known = page.console.newest.of(connection)
-    records = page.console.records.of(page.console.dsn)
+    records = page.console.records.of(page.console.dsn, connection)
     return SeenTerms(known, records, page.user.reach(Permission.SEE_TARIFFS))
 
 

@@ -43,6 +43,11 @@ class TariffVersions(NamedTuple):
         """Return what waits for a second person."""
         return next((each for each in self.records if each.is_pending), None)
 
+    def declared_at(self, sha256: str) -> datetime | None:
+        """Return when a version was declared last, None where it never was."""
+        found = [each.declared_at for each in self.declared if each.sha256 == sha256]
+        return max(found).replace(microsecond=0) if found else None
+
     def held(self, at: datetime) -> DeclaredTariff | None:
         """Return what holds at a moment; None where nothing does."""
         found = held_at(self.declared, at)

@@ -58,13 +58,14 @@ def test_a_version_without_a_file_is_written_anew_or_taken_from_its_draft(
 
 def test_records_are_known_as_they_are_by_now(connection: Connection[Any], database: str) -> None:
     records, log = NewestRecords(), PostgresEventLog(database)
-    assert records.of(database) == ()
+    assert records.of(database, connection) == records.of(database) == ()
     with tariff_desk(connection, log) as desk:
         desk.propose([(PLAIN, "plain.yaml")], by="anna", at=NOW)
-        [proposed] = records.of(database)
+        [proposed] = records.of(database, connection)
         desk.approve("plain", by="ben", at=NOW, sha256=proposed.sha256)
     log.close()
-    [approved] = records.of(database)
+    [approved] = records.of(database, connection)
+    assert records.of(database, connection) == records.of(database) == (approved,)
 
     assert (proposed.state, approved.state) == ("proposed", "approved")
     assert approved.approved_by == "ben"

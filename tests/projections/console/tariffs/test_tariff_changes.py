@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -24,6 +26,8 @@ from tests.tree import EXAMPLES
 pytestmark = pytest.mark.timeout(600)
 FILE = (EXAMPLES / "tariffs" / "time-of-use.yaml").read_text("utf-8")
 DEARER = FILE.replace("0.59 per", "0.69 per").replace("14.64", "17.02").replace("12.26", "13.45")
+MAY = datetime(2026, 5, 1, tzinfo=ZoneInfo("Europe/Berlin"))
+ACTS = ("/check", "/drafts", "/propose", "/assign", "/retire", "/approve", "/reject")
 HARBOUR = Grant(Role.PRICING, "harbour-charging", "harbour")
 
 
@@ -52,10 +56,7 @@ def test_who_may_not_change_tariffs_may_not_and_who_may_not_see_them_does_not(
         page = auditor.get("/console/tariffs/time-of-use")
         refused = [
             auditor.get(f"{CHANGE}/change?id=time-of-use"),
-            *(
-                post(auditor, path, id="time-of-use", text=FILE, reason="no")
-                for path in ("/check", "/drafts", "/propose", "/assign", "/approve", "/reject")
-            ),
+            *(post(auditor, path, id="time-of-use", text=FILE, reason="no") for path in ACTS),
         ]
     with console.client("otto", Role.OPERATIONS) as otto:
         unseen = [
@@ -162,3 +163,31 @@ def test_a_proposal_keeps_its_file_and_no_price_reaches_back(console: ServedCons
     with connect(console.dsn) as connection:
         [draft] = drafts(connection, tariff_id="time-of-use")
         assert kept_text(connection, draft.version) == DEARER == draft_text(connection, draft)
+
+
+def test_a_tariff_ends_once_another_person_approves_it(console: ServedConsole) -> None:
+    with console.client("mara", Role.PRICING) as mara:
+        assigned = post(mara, "/retire", id="time-of-use")
+        nothing = post(mara, "/retire", id="no-such-tariff")
+        asked = post(mara, "/retire", id="spot", holds_from="2026-05-01", zone="Europe/Berlin")
+        again = post(mara, "/retire", id="spot")
+        page = mara.get("/console/tariffs/spot").text
+    holds = declared(console).in_force(Kind.TARIFF, "spot", MAY)
+    sha256 = re.search(r'name="sha256" value="(\w+)"', page)
+    assert sha256 is not None
+    with console.client("theo", Role.PRICING) as theo:
+        approved = post(theo, "/approve", id="spot", sha256=sha256[1])
+        after = theo.get("/console/tariffs/spot?as_of=2026-05-01")
+        listed = theo.get("/console/tariffs?as_of=2026-05-01&q=spot").text
+
+    assert (assigned.status_code, nothing.status_code, again.status_code) == (409, 409, 409)
+    assert "still prices site=harbour" in assigned.text
+    assert (asked.status_code, approved.status_code) == (303, 303)
+    assert "mara asks that it prices nothing any more" in page
+    assert holds is not None
+    assert holds.entity is not None
+    ended = declared(console).in_force(Kind.TARIFF, "spot", MAY)
+    assert ended is not None
+    assert ended.entity is None
+    assert after.status_code == 200
+    assert "none holds" in listed

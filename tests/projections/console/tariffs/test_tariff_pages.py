@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import html
+import io
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser
 
 from ledger.database import connect
 from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
+from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import TariffVersion
 from ledger.users.roles import Grant, Role
 from projections.terms.held_assignments import held_assignments
@@ -48,6 +54,7 @@ def test_each_tariff_stands_with_the_version_that_the_books_hold(console: Served
     [
         ("/console/tariffs?as_of=2026-02-01", 200),
         ("/console/tariffs?as_of=never", 404),
+        ("/console/tariffs?format=pdf", 404),
         ("/console/tariffs?as_of=9999-12-31", 404),
         ("/console/tariffs?q=%25&after=%00", 404),
         ("/console/tariffs/nothing", 404),
@@ -70,6 +77,35 @@ def test_an_odd_address_is_answered_in_its_words(
     assert len(answer.content) < 150_000
 
 
+def test_a_tariff_is_said_in_ocpi_as_partners_get_it(console: ServedConsole) -> None:
+    with console.client("petra", Role.PRICING) as client:
+        page = client.get("/console/tariffs/time-of-use?ocpi=2.2.1").text
+
+    found = re.search(r"<pre>(.*?)</pre>", page, re.DOTALL)
+    assert found is not None
+    said = msgspec.json.decode(html.unescape(found[1]))
+    assert (said["id"], said["country_code"], said["party_id"]) == ("time-of-use", "DE", "HBC")
+    prices = [each["price_components"][0]["price"] for each in said["elements"]]
+    assert 0.59 in prices
+    assert said["last_updated"].startswith("2026-02-27T")
+
+
+def test_what_is_filtered_is_exported_whole(console: ServedConsole) -> None:
+    with connect(console.dsn) as connection:
+        known = load_declarations(connection)
+    with console.client("petra", Role.PRICING) as client:
+        tariffs = client.get("/console/tariffs?format=csv&q=Y")
+        assigned = client.get("/console/tariffs/-/assignments?format=csv&site=harbour")
+        book = client.get("/console/tariffs/-/assignments?format=xlsx")
+
+    rows = [row["tariff"] for row in csv.DictReader(io.StringIO(tariffs.text))]
+    assert rows == [key for key in known.keys(Kind.TARIFF) if "y" in key]
+    assert len(rows) > 1
+    [row] = csv.DictReader(io.StringIO(assigned.text))
+    assert (row["site"], row["tariff"], row["declared_by"]) == ("harbour", "time-of-use", "demo")
+    assert (book.status_code, book.content[:2]) == (200, b"PK")
+
+
 @pytest.mark.parametrize("day", ["", "2026-03-10", "2020-01-01"])
 def test_assignments_are_those_that_hold_on_the_day(console: ServedConsole, day: str) -> None:
     at = datetime.fromisoformat(f"{day}T00:00+01:00") if day else console.at
@@ -83,7 +119,10 @@ def test_assignments_are_those_that_hold_on_the_day(console: ServedConsole, day:
         of_harbour = [
             each.key for each in held_assignments(connection, at=at, sides={"site": "harbour"})
         ]
-        listed = {each.key: each.assignment for each in held_assignments(connection, at=at)}
+        listed, after = dict[str, Assignment](), ""
+        while some := held_assignments(connection, at=at, after=after, limit=2):
+            listed |= {each.key: each.assignment for each in some}
+            after = some[-1].key
     with console.client("petra", Role.PRICING) as client:
         page = client.get(f"/console/tariffs/-/assignments?as_of={day}").text
 
