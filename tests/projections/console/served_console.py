@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import uvloop
@@ -72,7 +72,7 @@ class ServedConsole(NamedTuple):
 
 
 @contextmanager
-def served_console(dsn: str, at: datetime, **given: str) -> Iterator[ServedConsole]:
+def served_console(dsn: str, at: datetime, **given: Any) -> Iterator[ServedConsole]:
     """Serve the interface with its console, in a thread, at a moment that stands.
 
     No system is up beside it: acts take the worker's turn themselves. *given*: settings.

@@ -165,8 +165,8 @@ def test_who_reaches_a_part_lets_charge_there_alone(
             answer = send(client, "/access/drivers/let", uid=uid, standing="blocked")
             assert answer.status_code == 404, uid
         for uid in ("04HILL", "04A1", "04NEW"):
-            shown = client.get("/console/access/drivers", params={"uid": uid})
-            assert "Nobody knows this token" in shown.text, uid
+            shown = client.get("/console/access/drivers", params={"uid": uid}).text
+            assert "Nobody knows this token" in shown, uid
         path = f"/access/drivers/{here}"
         assert "quay" in client.get(f"/console{path}").text
         for sites in (["hill"], ["pier", "hill"], []):
