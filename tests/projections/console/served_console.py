@@ -72,7 +72,7 @@ class ServedConsole(NamedTuple):
 
 
 @contextmanager
-def served_console(dsn: str, at: datetime, **given: Any) -> Iterator[ServedConsole]:
+def served_console(dsn: str, at: datetime, **given: Any) -> Iterator[ServedConsole]:  # noqa: ANN401 - a setting
     """Serve the interface with its console, in a thread, at a moment that stands.
 
     No system is up beside it: acts take the worker's turn themselves. *given*: settings.
