@@ -69,10 +69,14 @@ class ProposedChoice(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """How much of what is owed a choice moves, in minor units; nothing has no currency."""
+    """How much of what is owed a choice moves, in minor units; nothing has no currency.
+
+    `of_minor`: of what it is a part; who gives it part by part is no second person.
+    """
 
     currency: str
     minor: int
+    of_minor: int = 0
 
 
 class SameDeciderError(LedgerError):
@@ -98,7 +102,8 @@ def takes_two(policy: Policy, moved: Moved) -> bool:
     """Say whether a choice that moves so much takes a second person."""
     if not moved.currency:
         return False
-    amount = money_of_minor(abs(moved.minor), moved.currency).amount
+    minor = max(abs(moved.minor), abs(moved.of_minor))
+    amount = money_of_minor(minor, moved.currency).amount
     return amount > policy.payment_approval_above
 
 

@@ -11,7 +11,7 @@ from psycopg import Connection
 from ledger.declared.declarations import Declarations
 from ledger.desk.choices import Chosen, choose, station_of
 from ledger.desk.recording import WorkOff
-from ledger.desk.second_person import Moved, ProposedChoice, choose_or_propose
+from ledger.desk.second_person import ProposedChoice, choose_or_propose
 from ledger.log.envelope import Choice, ChoiceKind
 from ledger.log.event_log import EventLog
 from projections.deciding.preview import possible_choices, preview
@@ -58,5 +58,4 @@ def make_choice(
         # It says what stands in the way.
         return choose(connection, wish.session_id, choice=choice, log=log, work_off=work_off)
     would = preview(connection, declarations, session, wish.choice, wish.lines, at=at)
-    moved = Moved(would.currency, would.moved_minor)
-    return choose_or_propose(connection, choice, moved, log=log, work_off=work_off)
+    return choose_or_propose(connection, choice, would.moved, log=log, work_off=work_off)

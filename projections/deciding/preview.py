@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from ledger.books.decisions_store import rated_sessions
 from ledger.declared.declarations import Declarations
+from ledger.desk.second_person import Moved
 from ledger.facts.flags import Flag
 from ledger.log.envelope import ChoiceKind
 from ledger.rating.allowances import ReadAllowances
@@ -59,6 +60,7 @@ class ChoicePreview(NamedTuple):
     was: SessionRated | None
     now: SessionRated | None
     reasons: tuple[Phrase, ...] = ()
+    gives_back: bool = False
 
     @property
     def currency(self) -> str:
@@ -67,8 +69,14 @@ class ChoicePreview(NamedTuple):
         return "" if rated is None else rated.currency
 
     @property
+    def moved(self) -> Moved:
+        """Return what moves, as the desk asks for a second person by it."""
+        whole = self.was.gross_minor if self.was and self.gives_back else 0
+        return Moved(self.currency, self.moved_minor, whole)
+
+    @property
     def moved_minor(self) -> int:
-        """Return how much of what is owed moves, in minor units: what a second person is asked for.
+        """Return how much of what is owed moves, in minor units.
 
         Where another one owes it, or in another currency, all of both moves: the larger is meant.
         """
@@ -107,7 +115,7 @@ def preview(
         cause = CorrectionCause.DISPUTE if choice == "uphold" else CorrectionCause.CREDIT
         allowances = ReadAllowances(connection)
         now = give_back(was, lines, moment, allowances, chosen=_NOBODY, cause=cause)
-        return ChoicePreview(was, now)
+        return ChoicePreview(was, now, gives_back=True)
     if choice == "take_back" and was is not None:
         cause = CorrectionCause.RELEASE_TAKEN_BACK
         now = not_billed(was, moment, ReadAllowances(connection), cause=cause, chosen=_NOBODY)

@@ -16,7 +16,6 @@ from psycopg import Connection
 
 from ledger.desk.choices import Chosen
 from ledger.desk.second_person import (
-    Moved,
     ProposedChoice,
     proposed_choices,
     takes_two,
@@ -176,7 +175,6 @@ def _shown(
     inside, session = wanted.found
     would = _would(page, connection, wanted)
     zone = inside.zone_at(session.station_id, session.begun_at)
-    moved = Moved(would.currency, would.moved_minor)
     policy = inside.declarations.policy(page.now)
     waiting = proposed_choices(connection, [session.session_id]).get(session.session_id)
     now = would.now if would.now is not would.was else None
@@ -199,7 +197,7 @@ def _shown(
         was=_gross(page, would.was.gross_minor if would.was else None, would.currency),
         now=_gross(page, would.now.gross_minor if would.now else None, would.currency),
         moved=_gross(page, would.moved_minor, would.currency),
-        takes_two=takes_two(policy, moved),
+        takes_two=takes_two(policy, would.moved),
         waiting=waiting,
         reason_max=REASON_MAX,
     )

@@ -159,6 +159,25 @@ def test_what_moves_much_takes_a_second_person(console: ServedConsole) -> None:
     assert left == [(0,)]
 
 
+def test_who_gives_back_part_by_part_is_no_second_person(console: ServedConsole) -> None:
+    with (
+        console.client("fiona", Role.FINANCE) as first,
+        console.client("sam", Role.FINANCE) as second,
+    ):
+        decide(first, LOST, "release")
+        # The whole is 6.86, its first line 0.60.
+        limit_to(console, Decimal(5))
+        proposed = decide(first, LOST, "credit", line="1")
+        again = decide(first, LOST, "credit", line="1")
+        assert state(console, LOST) == ("released", 1)
+        agreed = decide(second, LOST, "credit", line="1")
+
+    assert "Give back: it waits for a second person." in proposed.text
+    assert again.status_code == 409
+    assert "Give back: done." in agreed.text
+    assert state(console, LOST)[1] == 2
+
+
 def test_a_proposal_is_withdrawn_and_another_choice_is_another_proposal(
     console: ServedConsole,
 ) -> None:
