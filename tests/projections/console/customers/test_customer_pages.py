@@ -34,7 +34,7 @@ def test_customers_are_listed_by_their_key(console: ServedConsole, prefix: str) 
     with connect(console.dsn) as connection:
         query = "SELECT name FROM subject WHERE kind = 'customer' AND starts_with(name, %s)"
         expected = [name for (name,) in connection.execute(query, (prefix,))]
-    with console.client("fiona", Role.FINANCE) as client:
+    with console.client("fiona of customers", Role.FINANCE) as client:
         html = client.get(f"/console/customers?q={prefix}").raise_for_status().text
 
     assert [unescape(each) for each in CUSTOMER.findall(html)] == sorted(expected)
@@ -50,7 +50,7 @@ def test_a_balance_is_that_of_the_books_then(console: ServedConsole) -> None:
     language = words_of("en").language
 
     assert owed
-    with console.client("fiona", Role.FINANCE) as client:
+    with console.client("fiona of customers", Role.FINANCE) as client:
         for (name, currency), minor in sorted(owed.items())[:3]:
             address = f"/console/customers/{name}?as_of=2026-03-30"
             html = client.get(address).raise_for_status().text
@@ -62,7 +62,9 @@ def test_who_reaches_a_legal_entity_sees_whom_it_has_in_its_books(console: Serve
         query = """SELECT DISTINCT name FROM issued_invoice JOIN subject ON subject = customer
             WHERE legal_entity = 'quayside-energy' ORDER BY name"""
         expected = [name for (name,) in connection.execute(query)]
-    with console.client("quinn", Grant(Role.FINANCE, legal_entity="quayside-energy")) as client:
+    with console.client(
+        "edda of customers", Grant(Role.FINANCE, legal_entity="quayside-energy")
+    ) as client:
         html = client.get("/console/customers").raise_for_status().text
         seen = [unescape(each) for each in CUSTOMER.findall(html)]
         one = client.get(f"/console/customers/{seen[0]}").raise_for_status().text
@@ -82,7 +84,7 @@ def test_who_reaches_a_legal_entity_sees_whom_it_has_in_its_books(console: Serve
 
 def test_who_reaches_a_site_sees_no_books_of_customers(console: ServedConsole) -> None:
     site = Grant(Role.FINANCE, legal_entity="quayside-energy", site="quayside")
-    with console.client("sita", site) as client:
+    with console.client("sita of customers", site) as client:
         html = client.get("/console/customers").raise_for_status().text
         one = client.get("/console/customers/dev-evans").status_code
 
@@ -91,7 +93,7 @@ def test_who_reaches_a_site_sees_no_books_of_customers(console: ServedConsole) -
 
 
 def test_a_page_of_a_time_line_goes_on_behind_the_last(console: ServedConsole) -> None:
-    with console.client("fiona", Role.FINANCE) as client:
+    with console.client("fiona of customers", Role.FINANCE) as client:
         address, found = "/console/customers/noordlicht", list[str]()
         while address:
             html = client.get(address).raise_for_status().text
@@ -116,7 +118,7 @@ def test_an_erased_customer_is_its_subject_id_and_its_books_stay(
         erase(connection, [subject])
     with (
         served_console(demo_copy, demo_now(demo_folder)) as served,
-        served.client("fiona", Role.FINANCE) as client,
+        served.client("fiona of customers", Role.FINANCE) as client,
     ):
         by_name = client.get("/console/customers/nils-otto").status_code
         html = client.get(f"/console/customers/{subject}").raise_for_status().text

@@ -46,7 +46,7 @@ def console(demo_dsn: str, demo_folder: Path) -> Iterator[ServedConsole]:
 
 @pytest.fixture(scope="module")
 def client(console: ServedConsole) -> Iterator[httpx.Client]:
-    with console.client("fiona", Role.FINANCE) as opened:
+    with console.client("fiona of sessions", Role.FINANCE) as opened:
         yield opened
 
 
@@ -210,7 +210,7 @@ def test_who_reaches_one_site_sees_what_is_there_and_nothing_else(
     [(spot,)] = books.execute(
         "SELECT partition || '/' || position || '/0' FROM fact WHERE station_id = 'HB-03' LIMIT 1"
     ).fetchall()
-    with console.client("quinn", grant) as client:
+    with console.client("quinn of sessions", grant) as client:
         found = listed(client, "/console/sessions")
         refused = [
             client.get(each).status_code
@@ -247,7 +247,7 @@ def test_who_reaches_one_site_sees_what_is_there_and_nothing_else(
 def test_a_page_is_for_who_has_its_permission(
     console: ServedConsole, role: Role, address: str, status: int
 ) -> None:
-    with console.client(f"some {role}", role) as client:
+    with console.client(f"{role} of sessions", role) as client:
         answer = client.get(address)
 
     assert answer.status_code == status

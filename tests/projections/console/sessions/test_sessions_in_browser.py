@@ -55,7 +55,7 @@ def test_a_page_is_fit_for_everybody(
         with connect(console.dsn) as connection:
             query = "SELECT session_id FROM session WHERE state = 'rated' ORDER BY 1 LIMIT 1"
             address = f"/console/sessions/{connection.execute(query).fetchall()[0][0]}"
-    cookie = console.cookie(f"finn {language}", Role.FINANCE, language=language)
+    cookie = console.cookie(f"finn {language} of sessions", Role.FINANCE, language=language)
 
     with tab(chromium, console.url, cookie, language) as opened:
         opened.open(address)
@@ -69,7 +69,7 @@ def test_a_held_session_is_found_and_released_by_keyboard_alone(
     demo_copy: str, demo_folder: Path, chromium: Browser
 ) -> None:
     with served_console(demo_copy, demo_now(demo_folder)) as console:
-        cookie = console.cookie("finn", Role.FINANCE)
+        cookie = console.cookie("finn of sessions", Role.FINANCE)
         with tab(chromium, console.url, cookie) as opened:
             page = opened.page
             opened.open("/console/sessions")
@@ -102,7 +102,7 @@ def test_a_held_session_is_found_and_released_by_keyboard_alone(
 def test_a_customers_past_is_asked_for_by_keyboard_alone(
     console: ServedConsole, chromium: Browser
 ) -> None:
-    cookie = console.cookie("finn", Role.FINANCE)
+    cookie = console.cookie("finn of sessions", Role.FINANCE)
     with tab(chromium, console.url, cookie) as opened:
         page = opened.page
         opened.open("/console/customers")
