@@ -11,6 +11,9 @@ from projections.console.navigation import HOME
 # What a browser or a server makes another path of: those go as a parameter.
 _UNSAFE: Final = re.compile(r"(^|/)(\.{0,2})(/|$)")
 
+_SLASH: Final = "~"
+"""No number of a document has it."""
+
 
 def session_link(session_id: str) -> str:
     """Return where a session is shown; stations name transactions as they like."""
@@ -30,8 +33,13 @@ def frame_link(spot: str) -> str:
 
 
 def invoice_link(number: str) -> str:
-    """Return where a document is shown."""
-    return f"{HOME}/invoices/{quote(number, safe='')}"
+    """Return where a document is shown; a "/" of its number is no other part of the path."""
+    return f"{HOME}/invoices/{quote(number.replace('/', _SLASH), safe='')}"
+
+
+def number_in(part: str) -> str:
+    """Return the number of a document that a part of a path names, as `invoice_link` wrote it."""
+    return part.replace(_SLASH, "/")
 
 
 def customer_link(customer: str) -> str:

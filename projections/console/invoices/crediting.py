@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, timedelta
 from itertools import chain
 from typing import Any, Final, LiteralString, NamedTuple
-from urllib.parse import urlencode
 
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
@@ -31,16 +30,17 @@ from projections.console.entry import needs
 from projections.console.invoices.finding import amount_of
 from projections.console.invoices.one_document import LINES
 from projections.console.invoices.showing import LINE_COLUMNS, document_within, line_row
-from projections.console.links import invoice_link
+from projections.console.links import invoice_link, number_in
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.typed_form import ThisForm, TypedForm
-from projections.crediting.chosen import choices_of, parts_of
+from projections.crediting.chosen import choices_of, credited_sessions, parts_of
 from projections.errors import ProjectionError
 
 CHOSEN_MAX: Final = 5_000
 REASON_MAX: Final = 1_000
 _DIGITS_MAX: Final = 6
+_RANGES_MAX: Final = 200
 _NOTE: LiteralString = """
 SELECT note.number, rendered.number IS NOT NULL FROM issued_invoice AS note
 LEFT JOIN rendered_document AS rendered ON rendered.number = note.number
@@ -70,14 +70,6 @@ class CreditChoice(NamedTuple):
         """Whether anything is chosen."""
         return self.is_whole or bool(self.lines) or bool(self.sessions)
 
-    @property
-    def query(self) -> str:
-        """Return it as it stands in an address."""
-        pairs: list[tuple[str, str]] = [("whole", "1")] if self.is_whole else []
-        pairs += [("line", str(each)) for each in self.lines]
-        pairs += [("session", each) for each in self.sessions]
-        return urlencode(pairs)
-
 
 class CreditPage(Controller):
     """Giving something of an invoice back."""
@@ -89,6 +81,7 @@ class CreditPage(Controller):
         self, page: ThisPage, number: FromPath[str], request: Request[Any, Any, Any]
     ) -> Response[str]:
         """Let lines and sessions be chosen; show what the note over them will say."""
+        number = number_in(number)
         with page.console.reading() as connection:
             row = document_within(connection, page, number, Permission.CREDIT)
             shown = show_invoice(connection, number)
@@ -105,6 +98,7 @@ class CreditPage(Controller):
             return page.show(
                 "invoices/credit.html.j2",
                 number=number,
+                here=invoice_link(number),
                 row=row,
                 choice=choice,
                 preview=preview,
@@ -118,6 +112,7 @@ class CreditPage(Controller):
     @post("/", opt=needs(Permission.CREDIT), sync_to_thread=True)
     def confirmed(self, page: ThisPage, number: FromPath[str], form: ThisForm) -> Response[Any]:
         """Give back what was chosen, or propose it where that takes a second person."""
+        number = number_in(number)
         choice, reason = chosen_of(page, _pairs(form)), form.of("reason")
         if not choice.is_made:
             raise UnfitCreditError(page.text("choose at least one line or session to credit"))
@@ -138,12 +133,17 @@ class CreditPage(Controller):
                     log=log,
                     work_off=page.console.desk.work_off,
                 )
+                is_missed = not all(e.is_done for e in credited_sessions(connection, parts))
             except NotTakenYetError:
                 # It stands in the log: the page that follows waits for the note.
-                proposed = None
+                proposed, is_missed = None, False
         if proposed is not None:
             said = page.text("Proposed: a second person says the same, then it is credited.")
             return page.go(invoice_link(number), said)
+        if is_missed:
+            raise UnfitCreditError(
+                page.text("some of it was corrected meanwhile: look at the invoice, credit again")
+            )
         return page.go(
             f"{invoice_link(number)}/credit/note?{AFTER}={notes}", page.text("It is credited.")
         )
@@ -151,6 +151,7 @@ class CreditPage(Controller):
     @post("/withdraw", opt=needs(Permission.CREDIT), sync_to_thread=True)
     def withdrawn(self, page: ThisPage, number: FromPath[str]) -> Response[Any]:
         """Take back what was proposed."""
+        number = number_in(number)
         with page.console.pool.connection() as connection:
             document_within(connection, page, number, Permission.CREDIT)
             withdraw_credit(connection, number)
@@ -159,6 +160,7 @@ class CreditPage(Controller):
     @get("/note", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
     def note(self, page: ThisPage, number: FromPath[str]) -> Response[Any]:
         """Lead to the PDF of the newest credit note, once there is one more than before."""
+        number = number_in(number)
         with page.console.reading() as connection:
             document_within(connection, page, number)
             [(notes,)] = connection.execute(_NOTES, (number,)).fetchall()
@@ -170,7 +172,9 @@ class CreditPage(Controller):
         if is_there and newest is not None:
             return _there(page, f"{invoice_link(newest[0])}/pdf")
         due = None if since is None else since + timedelta(seconds=policy.wait_s)
-        return page.show("invoices/note.html.j2", number=number, due=due, zone=UTC)
+        return page.show(
+            "invoices/note.html.j2", number=number, here=invoice_link(number), due=due, zone=UTC
+        )
 
 
 def chosen_of(page: ConsolePage, pairs: Iterable[tuple[str, str]]) -> CreditChoice:
@@ -183,6 +187,9 @@ def chosen_of(page: ConsolePage, pairs: Iterable[tuple[str, str]]) -> CreditChoi
     for name, value in pairs:
         given.setdefault(name, []).append(value.strip())
     texts = [*given.get("line", ()), *",".join(given.get("lines", ())).split(",")]
+    if len(texts) > CHOSEN_MAX or sum("-" in each for each in texts) > _RANGES_MAX:
+        message = page.text("choose at most {count}, or the whole invoice", count=CHOSEN_MAX)
+        raise UnfitCreditError(message)
     lines = list(dict.fromkeys(chain.from_iterable(_range(page, each) for each in texts if each)))
     sessions = [each for each in dict.fromkeys(given.get("session", ())) if each]
     if len(lines) > CHOSEN_MAX or len(sessions) > CHOSEN_MAX:
@@ -244,8 +251,10 @@ def _preview(
             ("Total", owed.due_minor),
         )
     ]
+    # As on the note itself: each tax is rounded once, on its sum.
+    rounding_minor = owed.due_minor - sum(each.gross_minor for each in meant)
     return {
-        "query": choice.query,
+        "rounding": amount_of(page, -rounding_minor, shown.currency) if rounding_minor else "",
         "due": amount_of(page, owed.due_minor, shown.currency),
         "amounts": amounts,
         "lines": Listing(

@@ -39,6 +39,7 @@ FILTERS: Final = (
 """What the address may have, beside how it is sorted."""
 KINDS: Final[Mapping[str, bool | None]] = {"": None, "invoice": False, "credit_note": True}
 _BETWEEN: Final = "~"
+_QUERY_MAX: Final = 4_000
 _MINOR_MAX: Final = 10**17
 _DIGITS_MAX: Final = 20
 _NO_AMOUNT: Final = Decimal("NaN")
@@ -100,7 +101,7 @@ def filter_text(address: PageAddress) -> str:
 
 def filter_text_of(query: str) -> str:
     """Return what of a query that somebody sent is a filter or an order."""
-    return filter_text(PageAddress("", dict(parse_qsl(query, max_num_fields=50))))
+    return filter_text(PageAddress("", dict(parse_qsl(query[:_QUERY_MAX]))))
 
 
 class _Reading:

@@ -17,7 +17,7 @@ from ledger.persons.store import names_in, readable
 from ledger.users.roles import Permission
 from projections.console.entry import needs
 from projections.console.invoices.showing import document_within
-from projections.console.links import invoice_link
+from projections.console.links import invoice_link, number_in
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.replay.made_again import AGAIN_KIND, AgainAnswer, AgainWish
@@ -33,6 +33,7 @@ class AgainPage(Controller):
     @post("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
     def asked(self, page: ThisPage, number: FromPath[str]) -> Response[Any]:
         """Ask for it to be made again; nothing of the books changes by that."""
+        number = number_in(number)
         with page.console.pool.connection() as connection:
             document_within(connection, page, number)
             job = ask_for(
@@ -48,6 +49,7 @@ class AgainPage(Controller):
     @get("/{job:int}", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
     def shown(self, page: ThisPage, number: FromPath[str], job: FromPath[int]) -> Response[str]:
         """Show how far it is, or what came of it."""
+        number = number_in(number)
         with page.console.reading() as connection:
             document_within(connection, page, number)
             found = find_job(connection, job)

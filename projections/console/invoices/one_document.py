@@ -28,7 +28,7 @@ from projections.console.invoices.showing import (
     document_within,
     line_row,
 )
-from projections.console.links import invoice_link, session_link
+from projections.console.links import invoice_link, number_in, session_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.documents.delivery.folder import file_name
@@ -79,6 +79,7 @@ class OneDocumentPage(Controller):
     @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
     def shown(self, page: ThisPage, number: FromPath[str]) -> Response[str]:
         """Show a document, as it was issued, and what came of it since."""
+        number = number_in(number)
         with page.console.reading() as connection:
             row = document_within(connection, page, number)
             return page.show("invoices/document.html.j2", **content_of(page, connection, row))
@@ -86,6 +87,7 @@ class OneDocumentPage(Controller):
     @get("/pdf", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
     def pdf(self, page: ThisPage, number: FromPath[str]) -> Response[bytes]:
         """Return the PDF that was rendered once."""
+        number = number_in(number)
         with page.console.reading() as connection:
             document_within(connection, page, number)
             kept = read_kept(connection, number)
@@ -94,6 +96,7 @@ class OneDocumentPage(Controller):
     @get("/xml", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
     def xml(self, page: ThisPage, number: FromPath[str]) -> Response[bytes]:
         """Return the electronic invoice that is embedded in the PDF (EN 16931, CII)."""
+        number = number_in(number)
         with page.console.reading() as connection:
             document_within(connection, page, number)
             kept = read_kept(connection, number)
@@ -104,6 +107,7 @@ class OneDocumentPage(Controller):
     @get("/html", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
     def html(self, page: ThisPage, number: FromPath[str]) -> Response[str]:
         """Return the document for the screen, as its reader gets it."""
+        number = number_in(number)
         with page.console.reading() as connection:
             document_within(connection, page, number)
             text = as_html(connection, number)

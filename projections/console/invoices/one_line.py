@@ -27,7 +27,7 @@ from projections.console.invoices.showing import (
     quantity_of,
     tariff_address,
 )
-from projections.console.links import frame_link, session_link
+from projections.console.links import frame_link, invoice_link, number_in, session_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.curve import Curve, CurvePoint, CurveWindow, curve_of
@@ -51,6 +51,7 @@ class LinePage(Controller):
     @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
     def shown(self, page: ThisPage, number: FromPath[str], line: FromPath[int]) -> Response[str]:
         """Show why a line is what it is, down to the frames."""
+        number = number_in(number)
         with page.console.reading() as connection, page.console.desk.reading_log() as log:
             document_within(connection, page, number)
             try:
@@ -59,7 +60,8 @@ class LinePage(Controller):
                 raise NotFoundException(str(error)) from error
             names = names_in(connection, found)
             content = _of(page, connection, found, names)
-        return page.show("invoices/line.html.j2", number=number, line=line, **content)
+        here = invoice_link(number)
+        return page.show("invoices/line.html.j2", number=number, here=here, line=line, **content)
 
 
 def _of(

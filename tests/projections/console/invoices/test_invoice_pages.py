@@ -23,6 +23,7 @@ from ledger.users.roles import Grant, Role
 from ledger.users.views.saved_views import VIEWS_MAX
 from projections.audit.trail import explain
 from projections.console.console_words import words_of
+from projections.console.links import invoice_link, number_in
 from projections.finding.document_sums import document_sums
 from projections.finding.documents import DocumentWish
 from projections.journal.chart import declared_chart
@@ -240,6 +241,13 @@ def test_a_document_is_what_was_issued(console: ServedConsole, client: httpx.Cli
         client.get(f"/console/invoices/{LARGE}?after=100").text, "Lines"
     )
     assert [int(row[0]) for row in lines] == list(range(1, len(lines) + 1))
+
+
+def test_a_number_with_a_slash_has_an_address_of_its_own() -> None:
+    address = invoice_link("HC/26/0001.a_b")
+
+    assert address == "/console/invoices/HC~26~0001.a_b"
+    assert number_in(address.rpartition("/")[2]) == "HC/26/0001.a_b"
 
 
 def test_a_line_leads_down_to_its_frames(console: ServedConsole, client: httpx.Client) -> None:
