@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from litestar import Controller, Response, get
+from litestar.exceptions import NotFoundException
 
 from ledger.declared.declarations import Declarations
 from ledger.desk.closing.legal_entity import calendar_of
@@ -20,8 +22,9 @@ from projections.closing.month_list import (
     month_keys,
     month_rows,
 )
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
+from projections.console.exports.exporting import csv_file, xlsx_file
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 
@@ -34,6 +37,7 @@ STATES: Final = {
 }
 """How far a month is, in English."""
 _TONES: Final = {PeriodState.CLOSED: "good", PeriodState.REOPENING: "warn"}
+_WHO: Final = ("soft_closed_by", "closed_by", "closed_at")
 _COLUMNS: Final = (
     Column("month", "Month"),
     Column("legal_entity", "Legal entity"),
@@ -51,7 +55,7 @@ class MonthsController(Controller):
     path = "/months"
 
     @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
-    def months(self, page: ThisPage) -> Response[str]:
+    def months(self, page: ThisPage) -> Response[Any]:
         """Show the months of the legal entities that this person may see."""
         reach = page.user.reach(Permission.SEE_BOOKS)
         after = _key(page.address.of(AFTER))
@@ -62,6 +66,8 @@ class MonthsController(Controller):
             declarations = page.console.newest.of(connection)
             keys = month_keys(connection, reach.covers)
             keys = [key for key in keys if after is None or key < after]
+            if form := page.address.of(FORMAT):
+                return _file(form, month_rows(connection, periods, keys))
             shown = month_rows(connection, periods, keys[:PAGE_MONTHS])
         listing = Listing(
             page.text("Months of the books"),
@@ -70,6 +76,7 @@ class MonthsController(Controller):
             page.address,
             page.text("Nothing is booked yet: months come with the first session that is rated."),
             next_after=_text(shown[-1].key) if len(keys) > PAGE_MONTHS else "",
+            exports=True,
         )
         return page.show("closing/months.html.j2", listing=listing)
 
@@ -104,6 +111,25 @@ def _row(page: ConsolePage, declarations: Declarations, row: MonthRow) -> list[C
         Cell(close.by if close else ""),
         Cell(at=close.at, zone=zone) if close else Cell(),
     ]
+
+
+def _file(form: str, months: Sequence[MonthRow]) -> Response[Any]:
+    heading = ("month", "legal_entity", "state", "entries", *_WHO)
+    rows = [_exported(each) for each in months]
+    match form:
+        case "csv":
+            return csv_file("months", heading, rows)
+        case "xlsx":
+            return xlsx_file("months", "Months", heading, rows)
+        case _:
+            raise NotFoundException(detail="months are exported as csv or xlsx")
+
+
+def _exported(row: MonthRow) -> tuple[str, ...]:
+    (month, legal_entity), record = row.key, row.record
+    close = record.closes[-1] if record.is_closed else None
+    who = (record.soft_closed_by, close.by if close else "", close.at.isoformat() if close else "")
+    return (month, legal_entity, record.state, entries_text(row.entries), *who)
 
 
 def _key(text: str) -> MonthKey | None:

@@ -21,10 +21,11 @@ from ledger.users.roles import Permission, Reach
 from projections.balances.booked_sums import kept_month_balance, kept_trial_balance
 from projections.balances.trial import TrialBalance
 from projections.closing.books_work import ALL_BOOKS, CHECK_BOOKS, REPLAY_LOG
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
 from projections.console.integrity.account import account_address
 from projections.console.integrity.checks import COMPARED, checks_of, difference_address
+from projections.console.integrity.exported import balance_file
 from projections.console.integrity.heat import heat_table
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
@@ -58,7 +59,7 @@ class IntegrityController(Controller):
     path = "/integrity"
 
     @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
-    def integrity(self, page: ThisPage) -> Response[str]:
+    def integrity(self, page: ThisPage) -> Response[Any]:
         """Show what the last looks found, the trial balance, and the energy of a month."""
         reach = page.user.reach(Permission.SEE_BOOKS)
         month = page.address.of("month")
@@ -68,6 +69,8 @@ class IntegrityController(Controller):
             declarations = page.console.newest.of(connection)
             which = _which(page, declarations, reach)
             balance = _balance(connection, declarations, which)
+            if form := page.address.of(FORMAT):
+                return balance_file(form, balance)
             checks = checks_of(connection, reach)
             heat = heat_table(connection, declarations, reach, month, page.address.of(AFTER))
             known = [each for each in which.choices if each]
@@ -168,4 +171,5 @@ def _accounts(page: ConsolePage, which: ChosenBooks, balance: TrialBalance) -> L
         rows,
         page.address,
         page.text("Nothing was booked by then."),
+        exports=True,
     )

@@ -106,9 +106,11 @@ def test_who_sees_which_month(
 def test_lists_are_cut_to_who_may_see(console: ServedConsole) -> None:
     with console.client("harriet", HARBOUR_ALONE) as client:
         shown = client.get(MONTHS).text
+        exported = client.get(f"{MONTHS}?format=csv").text
 
     assert "harbour-charging" in shown
-    assert "quayside" not in shown
+    assert "2026-03,harbour-charging,closed,672,mara,jonas," in exported
+    assert "quayside" not in shown + exported
 
 
 def test_an_auditor_closes_nothing(console: ServedConsole) -> None:

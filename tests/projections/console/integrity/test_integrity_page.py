@@ -57,11 +57,16 @@ def rows_of(shown: str) -> str:
 def test_the_trial_balance_is_that_of_the_books(console: ServedConsole, as_of: str) -> None:
     with console.client("anna", Role.FINANCE) as client:
         shown = said(client.get(PAGE, params={"as_of": as_of}))
+        exported = client.get(PAGE, params={"as_of": as_of, "format": "csv"}).text
     with connect(console.dsn) as connection:
         up_to = date.fromisoformat(as_of) if as_of else None
         days = book_days(load_declarations(connection), up_to=up_to)
         accounts = trial_balance(connection, days).accounts
 
+    rows = csv.DictReader(exported.splitlines())
+    assert {(row["account"], row["currency"], row["balance"]) for row in rows} == {
+        (each.account, each.currency, f"{each.balance_minor / 100:.2f}") for each in accounts
+    }
     if as_of == "2020-01-01":
         assert accounts == ()
         assert "Nothing was booked by then." in shown
