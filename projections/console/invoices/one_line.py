@@ -37,7 +37,7 @@ from projections.errors import UnknownInvoiceError, UnknownLineError
 from tariffs.model.tariff import Dimension
 from tariffs.quantities import EXACT, money_of_minor
 
-ROWS_MAX: Final = 200
+ROWS_MAX: Final = 50
 """Periods and readings on the page; the page of the session has all."""
 _LINE_MAX: Final = 10**9
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
