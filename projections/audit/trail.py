@@ -179,9 +179,16 @@ def _shown(connection: Connection[Any], text: str) -> ShownInvoice:
 
 
 def explain(
-    connection: Connection[Any], log: EventLog, number: str, line: int | None = None
+    connection: Connection[Any],
+    log: EventLog,
+    number: str,
+    line: int | None = None,
+    *,
+    known: Declarations | None = None,
 ) -> Explanation:
     """Explain invoice *number*, or its *line* alone, down to the raw frames in *log*.
+
+    *known*: a snapshot of what is declared; of its version, nothing is read again.
 
     Raises:
         UnknownInvoiceError: If there is no such invoice.
@@ -193,7 +200,7 @@ def explain(
     if not chosen and line is not None:
         raise UnknownLineError(number, line, len(document.lines))
     trails = {
-        session: _Trail(connection, log, session)
+        session: _Trail(connection, log, session, known)
         for session in dict.fromkeys(_session(each) for each in chosen if not each.is_rounding)
     }
     why = credited_because(connection, document)
@@ -238,12 +245,16 @@ class _Trail:
     """What led to one session's lines: its decision, and the fold of what was known then."""
 
     def __init__(
-        self, connection: Connection[Any], log: EventLog, session: SessionRevision
+        self,
+        connection: Connection[Any],
+        log: EventLog,
+        session: SessionRevision,
+        known: Declarations | None,
     ) -> None:
         [self._decision] = rated_sessions(connection, [session])
         decision, moment = self._decision, self._decision.moment
         # With what was known then: later facts and declarations would explain another price.
-        declarations = load_declarations(connection, decision.declared_version)
+        declarations = load_declarations(connection, decision.declared_version, known=known)
         self._partner_cdr = partner_cdr(connection, log, decision)
         is_ours = self._partner_cdr is None
         self._session = session_then(connection, declarations, decision) if is_ours else None
