@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -51,6 +52,7 @@ from tariffs.model.usage import UsagePoint
 CAUSE: LiteralString = "SELECT cause FROM issued_invoice WHERE number = %s"
 ZERO: Final = Decimal(0)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_Known = Declarations | None
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,11 +186,9 @@ def explain(
     number: str,
     line: int | None = None,
     *,
-    known: Declarations | None = None,
+    known: _Known = None,
 ) -> Explanation:
-    """Explain invoice *number*, or its *line* alone, down to the raw frames in *log*.
-
-    *known*: a snapshot of what is declared; of its version, nothing is read again.
+    """Explain invoice *number*, or its *line*, down to the frames in *log*; *known*: a snapshot.
 
     Raises:
         UnknownInvoiceError: If there is no such invoice.
@@ -227,11 +227,8 @@ def explain(
 
 def _issued(connection: Connection[Any], number: str) -> tuple[str, str]:
     row = connection.execute(CAUSE, (number,)).fetchone()
-    issuer = InvoiceIssuer(dsn_of(connection))
-    try:
+    with closing(InvoiceIssuer(dsn_of(connection))) as issuer:
         invoice = issuer.find(row[0]) if row else None
-    finally:
-        issuer.close()
     if invoice is None:
         raise UnknownInvoiceError(number)
     return invoice.document, invoice.sha256
@@ -245,11 +242,7 @@ class _Trail:
     """What led to one session's lines: its decision, and the fold of what was known then."""
 
     def __init__(
-        self,
-        connection: Connection[Any],
-        log: EventLog,
-        session: SessionRevision,
-        known: Declarations | None,
+        self, connection: Connection[Any], log: EventLog, session: SessionRevision, known: _Known
     ) -> None:
         [self._decision] = rated_sessions(connection, [session])
         decision, moment = self._decision, self._decision.moment
