@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -51,6 +52,7 @@ from tariffs.model.usage import UsagePoint
 CAUSE: LiteralString = "SELECT cause FROM issued_invoice WHERE number = %s"
 ZERO: Final = Decimal(0)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_Known = Declarations | None
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,9 +181,14 @@ def _shown(connection: Connection[Any], text: str) -> ShownInvoice:
 
 
 def explain(
-    connection: Connection[Any], log: EventLog, number: str, line: int | None = None
+    connection: Connection[Any],
+    log: EventLog,
+    number: str,
+    line: int | None = None,
+    *,
+    known: _Known = None,
 ) -> Explanation:
-    """Explain invoice *number*, or its *line* alone, down to the raw frames in *log*.
+    """Explain invoice *number*, or its *line*, down to the frames in *log*; *known*: a snapshot.
 
     Raises:
         UnknownInvoiceError: If there is no such invoice.
@@ -193,7 +200,7 @@ def explain(
     if not chosen and line is not None:
         raise UnknownLineError(number, line, len(document.lines))
     trails = {
-        session: _Trail(connection, log, session)
+        session: _Trail(connection, log, session, known)
         for session in dict.fromkeys(_session(each) for each in chosen if not each.is_rounding)
     }
     why = credited_because(connection, document)
@@ -220,11 +227,8 @@ def explain(
 
 def _issued(connection: Connection[Any], number: str) -> tuple[str, str]:
     row = connection.execute(CAUSE, (number,)).fetchone()
-    issuer = InvoiceIssuer(dsn_of(connection))
-    try:
+    with closing(InvoiceIssuer(dsn_of(connection))) as issuer:
         invoice = issuer.find(row[0]) if row else None
-    finally:
-        issuer.close()
     if invoice is None:
         raise UnknownInvoiceError(number)
     return invoice.document, invoice.sha256
@@ -238,12 +242,12 @@ class _Trail:
     """What led to one session's lines: its decision, and the fold of what was known then."""
 
     def __init__(
-        self, connection: Connection[Any], log: EventLog, session: SessionRevision
+        self, connection: Connection[Any], log: EventLog, session: SessionRevision, known: _Known
     ) -> None:
         [self._decision] = rated_sessions(connection, [session])
         decision, moment = self._decision, self._decision.moment
         # With what was known then: later facts and declarations would explain another price.
-        declarations = load_declarations(connection, decision.declared_version)
+        declarations = load_declarations(connection, decision.declared_version, known=known)
         self._partner_cdr = partner_cdr(connection, log, decision)
         is_ours = self._partner_cdr is None
         self._session = session_then(connection, declarations, decision) if is_ours else None

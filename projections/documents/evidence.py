@@ -108,10 +108,17 @@ def gather_evidence(connection: Connection[Any], shown: ShownInvoice) -> Documen
 
 
 def session_evidence(
-    connection: Connection[Any], decision: SessionRated, borders: Collection[datetime]
+    connection: Connection[Any],
+    decision: SessionRated,
+    borders: Collection[datetime],
+    *,
+    known: Declarations | None = None,
 ) -> SessionEvidence:
-    """Return what led to one session, as it was known when it was rated; *borders*: its lines'."""
-    declarations = load_declarations(connection, decision.declared_version)
+    """Return what led to one session, as it was known when it was rated; *borders*: its lines'.
+
+    *known*: a snapshot of what is declared; of its version, nothing is read again.
+    """
+    declarations = load_declarations(connection, decision.declared_version, known=known)
     return _evidence(connection, declarations, decision, borders, READINGS_MAX)
 
 

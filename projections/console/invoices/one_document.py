@@ -40,7 +40,7 @@ from projections.documents.screen.html import CONTENT_SECURITY_POLICY
 from projections.finding.documents import DocumentWish, find_documents, standings
 from projections.invoice_list import ListedInvoice
 
-LINES: Final = 100
+LINES: Final = 50
 """Lines of a document on one page."""
 _CLOSED: Final = {
     "Cache-Control": "private, no-store",

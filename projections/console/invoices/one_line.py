@@ -37,7 +37,7 @@ from projections.errors import UnknownInvoiceError, UnknownLineError
 from tariffs.model.tariff import Dimension
 from tariffs.quantities import EXACT, money_of_minor
 
-ROWS_MAX: Final = 200
+ROWS_MAX: Final = 50
 """Periods and readings on the page; the page of the session has all."""
 _LINE_MAX: Final = 10**9
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
@@ -54,8 +54,9 @@ class LinePage(Controller):
         number = number_in(number)
         with page.console.reading() as connection, page.console.desk.reading_log() as log:
             document_within(connection, page, number)
+            known = page.console.newest.of(connection)
             try:
-                found = explain(connection, log, number, min(max(line, 0), _LINE_MAX))
+                found = explain(connection, log, number, min(max(line, 0), _LINE_MAX), known=known)
             except UnknownLineError as error:
                 raise NotFoundException(str(error)) from error
             names = names_in(connection, found)
@@ -91,7 +92,9 @@ def _of(
     [rated] = [each for each in decision.lines if each.line == line.rated_line]
     zone = line.starts_at.tzinfo or decision.local_zone
     borders = set(chain.from_iterable((e.starts_at, e.ends_at) for e in decision.lines))
-    evidence = session_evidence(connection, decision, borders)
+    evidence = session_evidence(
+        connection, decision, borders, known=page.console.newest.of(connection)
+    )
     return {
         "title": line_words(page, line, names),
         "reasons": reason_words(page.words, line.codes, names),
