@@ -119,17 +119,20 @@ class Grant(msgspec.Struct, frozen=True, order=True):
 
 
 class Reach(NamedTuple):
-    """Where a permission holds: everywhere, or of these legal entities whole, and these sites."""
+    """Where a permission holds: everywhere, or of these legal entities whole, and these sites.
+
+    `sites`: (legal entity, site) each: one that is another's by now is not what was given.
+    """
 
     is_everywhere: bool
     legal_entities: frozenset[str] = frozenset()
-    sites: frozenset[str] = frozenset()
+    sites: frozenset[tuple[str, str]] = frozenset()
 
     def covers(self, legal_entity: str, site: str = "") -> bool:
         """Say whether something of a legal entity, at a site where it is at one, is within."""
         if self.is_everywhere or legal_entity in self.legal_entities:
             return True
-        return bool(site) and site in self.sites
+        return (legal_entity, site) in self.sites
 
     def __bool__(self) -> bool:
         """Say whether it holds anywhere."""
@@ -142,5 +145,5 @@ def reach_of(grants: Iterable[Grant], permission: Permission) -> Reach:
     return Reach(
         any(not each.legal_entity and not each.site for each in fit),
         frozenset(each.legal_entity for each in fit if each.legal_entity and not each.site),
-        frozenset(each.site for each in fit if each.site),
+        frozenset((each.legal_entity, each.site) for each in fit if each.site),
     )

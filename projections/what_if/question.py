@@ -33,12 +33,12 @@ class Against(StrEnum):
 class AskedReach(msgspec.Struct, frozen=True, kw_only=True):
     """Where whoever asks may look: the sessions of elsewhere take no part.
 
-    Others do not see what came of it whose reach is less.
+    Others do not see what came of it whose reach is less. `sites`: (legal entity, site) each.
     """
 
     everywhere: bool
     legal_entities: tuple[str, ...] = ()
-    sites: tuple[str, ...] = ()
+    sites: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, reach: Reach) -> AskedReach:

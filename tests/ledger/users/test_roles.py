@@ -49,6 +49,8 @@ def test_a_grant_holds_where_it_was_given() -> None:
         ("harbour", "quay"): False,
     }
     assert scoped.may(Permission.CREDIT)
+    # The pier was sold: its new owner's sessions are not what was given.
+    assert not scoped.may(Permission.CREDIT, "linden", "pier")
     assert not scoped.may(Permission.CLOSE_MONTHS, "linden")
     assert not scoped.may(Permission.GIVE_ACCESS)
 

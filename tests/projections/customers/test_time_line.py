@@ -137,7 +137,7 @@ def test_balances_now_are_those_of_the_books(
 
 
 def test_a_reach_cuts_the_line(books: Connection[Any], declared: Declarations) -> None:
-    reach = Reach(is_everywhere=False, sites=frozenset({"quayside"}))
+    reach = Reach(is_everywhere=False, sites=frozenset({("quayside-energy", "quayside")}))
     stays = stays_within(declared, reach)
     assert stays is not None
     seen = Counter[str]()

@@ -125,8 +125,9 @@ TAKE_PART: tuple[tuple[dict[str, object], bool], ...] = (
     ({"first_month": "2026-01", "last_month": "2026-02"}, False),
     ({"first_month": "2026-04", "last_month": "2026-05"}, False),
     ({"reach": AskedReach(everywhere=False)}, False),
-    ({"reach": AskedReach(everywhere=False, sites=("other",))}, False),
-    ({"reach": AskedReach(everywhere=False, sites=("yard",))}, True),
+    ({"reach": AskedReach(everywhere=False, sites=(("watt", "other"),))}, False),
+    ({"reach": AskedReach(everywhere=False, sites=(("other", "yard"),))}, False),
+    ({"reach": AskedReach(everywhere=False, sites=(("watt", "yard"),))}, True),
 )
 
 

@@ -57,7 +57,8 @@ def test_places_are_those_of_every_assignment_that_ever_named_the_tariff() -> No
         (ALL, "fjord-only past moved wide unassigned", "fjord-only past moved wide unassigned"),
         (Reach(False, frozenset({"acme"})), "fjord-only moved wide unassigned",
          "fjord-only unassigned"),
-        (Reach(False, sites=frozenset({"quay"})), "past moved wide unassigned", "past unassigned"),
+        (Reach(False, sites=frozenset({("other", "quay")})), "past moved wide unassigned",
+         "past unassigned"),
         (Reach(False), "wide unassigned", "unassigned"),
     ],
 )  # fmt: skip
