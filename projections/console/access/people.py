@@ -97,7 +97,7 @@ class PeopleController(Controller):
 def _show_people(page: ConsolePage, *, trouble: str = "", link: str = "") -> Response[Any]:
     with page.console.reading() as connection:
         found = [each for each in list_users(connection) if _sees(page, each)]
-        places = _places(page.console.newest.of(connection))
+        places = _places(page, connection)
     return page.show(
         "access/people.html.j2",
         status=HTTPStatus.BAD_REQUEST if trouble else HTTPStatus.OK,
@@ -116,7 +116,7 @@ def _show_person(
     with page.console.reading() as connection:
         standing = _seen(page, connection, name)
         changes = list_changes(connection, name=name, limit=CHANGES_SHOWN)
-        places = _places(page.console.newest.of(connection))
+        places = _places(page, connection)
     user = standing.user
     gives = page.user.may(Permission.GIVE_ACCESS)
     return page.show(
@@ -140,13 +140,15 @@ def _show_person(
     )
 
 
-def _places(declared: Declarations) -> list[str]:
-    """Return where a role may hold, as it is typed: "entity", "entity/site"."""
-    entities = list(declared.keys(Kind.LEGAL_ENTITY))
+def _places(page: ConsolePage, connection: Connection[Any]) -> list[str]:
+    """Return where who asks may give a role, as it is typed: "entity", "entity/site"."""
+    declared = page.console.newest.of(connection)
+    reach = page.user.reach(Permission.GIVE_ACCESS)
+    entities = [each for each in declared.keys(Kind.LEGAL_ENTITY) if reach.covers(each)]
     sites = [
         f"{newest.legal_entity}/{site}"
         for site in declared.keys(Kind.SITE)
-        if (newest := _newest_site(declared, site)) is not None
+        if (newest := _newest_site(declared, site)) and reach.covers(newest.legal_entity, site)
     ]
     return [*entities, *sorted(sites)][:PLACES_MAX]
 

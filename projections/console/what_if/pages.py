@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from litestar.response.streaming import ASGIStreamingResponse
 from psycopg import Connection
 
-from ledger.declared.declarations import Kind
+from ledger.declared.declarations import Declarations, Kind
 from ledger.desk.drafting.drafts import Draft
 from ledger.desk.drafting.variance import TRY_KIND
 from ledger.jobs.asking import ask_for, moves_of, result_of
@@ -36,6 +36,7 @@ from projections.console.what_if.seen import (
     seen_job,
     seen_jobs,
 )
+from projections.terms.reach import terms_in_reach
 from projections.what_if.answer import read_answer
 from projections.what_if.answering import FILE, readable_draft
 from projections.what_if.question import Against, AskedReach, WhatIf, check_months
@@ -67,7 +68,7 @@ class WhatIfController(Controller):
                 choices=[(str(each.number), _named(each)) for each in drafts.rows
                          if each.is_readable],
                 chosen=str(chosen or ""),
-                tariffs=known.keys(Kind.TARIFF),
+                tariffs=_tariffs(page, known),
                 sites=_sites(page, connection),
                 month=_month_before(page.now),
                 may_change=page.user.may(Permission.CHANGE_TARIFFS),
@@ -84,7 +85,7 @@ class WhatIfController(Controller):
             draft = seen_draft(page, connection, number_of(data.get("draft", "")))
             readable_draft(connection, draft.number)
             known = page.console.newest.of(connection)
-            if tariff not in ("", ANY_TARIFF, *known.keys(Kind.TARIFF)):
+            if tariff not in ("", ANY_TARIFF, *_tariffs(page, known)):
                 raise NotFoundException(detail=page.text("There is no such tariff."))
             if site and site not in _sites(page, connection):
                 raise NotFoundException(detail=page.text("There is no such site."))
@@ -169,6 +170,12 @@ def _pieces(page: ConsolePage, number: int, first: bytes) -> Iterator[bytes]:
         count += 1
         with page.console.pool.connection() as connection:
             piece = read_piece(connection, number, FILE, count)
+
+
+def _tariffs(page: ConsolePage, known: Declarations) -> Sequence[str]:
+    """Return the tariffs within this person's reach."""
+    seen = terms_in_reach(known, seeing(page))
+    return [each for each in known.keys(Kind.TARIFF) if seen is None or each in seen.tariffs]
 
 
 def _sites(page: ConsolePage, connection: Connection[Any]) -> list[str]:

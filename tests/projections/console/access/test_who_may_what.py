@@ -121,6 +121,9 @@ def test_who_reaches_a_part_sees_and_gives_there_alone(
         shown = client.get("/console/access").text
         assert "name=bert" in shown
         assert "name=dora" in shown
+        assert 'value="watt/pier"' in shown
+        for foreign in ("volt", "hill"):
+            assert foreign not in shown + client.get("/console/access/person?name=bert").text
         for hidden in ("carl", "emil"):
             assert f"name={hidden}" not in shown
             assert client.get(f"/console/access/person?name={hidden}").status_code == 404

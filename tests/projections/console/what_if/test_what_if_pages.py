@@ -281,6 +281,12 @@ def test_nobody_sees_or_changes_beyond_their_reach(console: ServedConsole) -> No
         own = kept(lina, DEARER + "# mine\n")
         answer = send(lina, f"/console/what-if/drafts/{own}/propose", day="2026-12-01", zone="UTC")
         assert answer.status_code == 403
+        form = lina.get("/console/what-if").text
+        assert '<option value="energy-only">' in form
+        asked = {"draft": str(own), "first_month": month, "last_month": month}
+        for foreign in ("time-of-use", "quayside"):
+            assert f'<option value="{foreign}">' not in form
+            assert send(lina, "/console/what-if", **asked, tariff=foreign).status_code == 404
 
 
 def test_who_may_not_change_tariffs_changes_none(console: ServedConsole) -> None:
