@@ -7,8 +7,9 @@ make news come later, and take nothing from anybody else. Who reads slowly is to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
@@ -106,17 +107,24 @@ class FollowedSessions:
         of_all, of_one = sum(self._by.values()), self._by.get(by, 0)
         if of_all >= FOLLOWERS_MAX or of_one >= FOLLOWERS_MAX_EACH:
             raise TooManyFollowersError
-        first = await self._look(ref, reach)
+        # Who still waits for the first look follows too: else any number come in at once.
+        self._by[by] = of_one + 1
+        try:
+            first = await self._look(ref, reach)
+        finally:
+            self._gone(by)
         if first is None:
             message = f"there is no session {ref}"
             raise NotFoundException(message)
-        return self._events(ref, by, first)
+        events = self._events(ref, by, first)
+        # It is begun here, so that it counts from now on, and its end is heard of in any case.
+        return _told(await anext(events), events)
 
     def close(self) -> None:
         """Look no more."""
         self._looking.shutdown(wait=False, cancel_futures=True)
 
-    async def _events(self, ref: str, by: str, first: LiveSession) -> AsyncIterator[bytes]:
+    async def _events(self, ref: str, by: str, first: LiveSession) -> AsyncGenerator[bytes, None]:
         followed = self._followed.setdefault(ref, _Followed(first))
         followed.followers += 1
         self._by[by] = self._by.get(by, 0) + 1
@@ -141,13 +149,16 @@ class FollowedSessions:
 
     def _leave(self, ref: str, by: str, followed: _Followed) -> None:
         followed.followers -= 1
-        self._by[by] -= 1
-        if not self._by[by]:
-            del self._by[by]
+        self._gone(by)
         if not followed.followers:
             if followed.task is not None:
                 followed.task.cancel()
             self._followed.pop(ref, None)
+
+    def _gone(self, by: str) -> None:
+        self._by[by] -= 1
+        if not self._by[by]:
+            del self._by[by]
 
     async def _keep_looking(self, ref: str, followed: _Followed) -> None:
         while not followed.newest.is_over:
@@ -204,6 +215,13 @@ class LiveController(Controller):
         events = await live.follow(ref.removeprefix("/"), request.user.name, reach)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return ASGIStreamingResponse(iterator=events, media_type=EVENTS, headers=headers)
+
+
+async def _told(first: bytes, events: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    async with aclosing(events):
+        yield first
+        async for each in events:
+            yield each
 
 
 ROUTES: Final[Sequence[type[Controller]]] = (LiveController,)

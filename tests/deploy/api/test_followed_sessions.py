@@ -89,6 +89,30 @@ async def test_who_never_reads_stops_nobody_and_followers_are_bounded(
     assert (lists.status_code, again.status_code) == (200, 200)
 
 
+async def test_of_many_that_come_at_once_no_more_follow_than_may(
+    one_that_runs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "FOLLOWERS_MAX_EACH", 3)
+    async with served(one_that_runs, Scope.READ, Scope.BOOKS) as client:
+        ref, together = await ref_of(client), asyncio.Event()
+
+        async def come() -> int:
+            async with client.stream("GET", f"/live/sessions/{ref}") as answer:
+                counted.append(answer.status_code)
+                if len(counted) == 20:
+                    together.set()
+                await together.wait()
+            return answer.status_code
+
+        counted: list[int] = []
+        statuses = await asyncio.gather(*(come() for _ in range(20)))
+        after = await client.get("/live/sessions/none/such")
+
+    assert statuses.count(HTTPStatus.OK) == 3
+    assert statuses.count(HTTPStatus.SERVICE_UNAVAILABLE) == 17
+    assert after.status_code == 404
+
+
 async def test_a_session_out_of_reach_is_none(one_that_runs: str) -> None:
     there = token_of_person(one_that_runs, "bo", Grant(Role.OPERATIONS, "watt", "elsewhere"))
     async with served(one_that_runs, Scope.BOOKS) as client:
