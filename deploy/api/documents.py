@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency, Provide
+from litestar.exceptions import PermissionDeniedException
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec.structs import asdict
 from psycopg import Connection
@@ -23,7 +24,7 @@ from deploy.interface.access import Scope
 from deploy.interface.books import Pool, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
 from ledger.books.document_taxes import DocumentTaxes
-from ledger.desk.crediting.agreeing import ProposedCredit, credit_or_propose
+from ledger.desk.crediting.agreeing import ProposedCredit, credit_or_propose, credit_takes_two
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
 from ledger.desk.recording import NotTakenYetError
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
@@ -55,6 +56,17 @@ Number = Annotated[
 IssuedFrom = Annotated[date | None, QueryParameter(description="Issued on this day or later")]
 IssuedUntil = Annotated[date | None, QueryParameter(description="Issued before this day")]
 Acting = NamedDependency[ConsoleSide]
+
+
+class MachineCrediterError(PermissionDeniedException):
+    """A machine would be one of the two people: whoever has its token would be both."""
+
+    def __init__(self, invoice: str) -> None:
+        super().__init__(
+            detail=f"invoice {invoice} asks for more than payment_approval_above: two people give "
+            "that back, each with a token of their own (/console/me), and no machine",
+            extra={"code": "two_people"},
+        )
 
 
 class DocumentTotal(TaxedAmount, frozen=True, kw_only=True):
@@ -236,7 +248,8 @@ class DocumentsController(Controller):
         """Give an invoice back, or some of its lines and sessions; they stay free whatever comes.
 
         202 where the worker has not come to it yet, and, with `is_recorded` false, where the
-        invoice asks for more than one person may give back: another asks for the same.
+        invoice asks for more than one person may give back: another person asks for the same. A
+        machine does neither.
         """
         proposed: ProposedCredit | None = None
         with acting.desk.opened() as (connection, log):
@@ -248,6 +261,9 @@ class DocumentsController(Controller):
             owed = owed_no_more(connection, data.invoice, parts)
             if not data.preview:
                 by, now = request.user.name, acting.now()
+                is_person = request.user.person is not None
+                if not is_person and credit_takes_two(connection, data.invoice, now):
+                    raise MachineCrediterError(data.invoice)
                 choices = choices_of(parts, "credit", by, data.reason, now)
                 with suppress(NotTakenYetError):
                     proposed = credit_or_propose(

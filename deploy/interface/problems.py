@@ -25,6 +25,7 @@ from ledger.declared.store import InvalidDeclarationError
 from ledger.desk.apply import ProblemsError
 from ledger.desk.choices import AtPartnerError
 from ledger.desk.closing.legal_entity import UndeclaredEntityError
+from ledger.desk.crediting.agreeing import SameCrediterError
 from ledger.desk.crediting.billed_parts import NothingStandsError, ReplacedLineError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError
@@ -75,6 +76,7 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     LineOfNoSessionError: (HTTPStatus.CONFLICT, "rounding_line"),
     CreditNoteGivenError: (HTTPStatus.CONFLICT, "is_credit_note"),
     NotOnInvoiceError: (HTTPStatus.CONFLICT, "not_on_invoice"),
+    SameCrediterError: (HTTPStatus.CONFLICT, "second_person"),
     NothingStandsError: (HTTPStatus.CONFLICT, "owed_no_more"),
     ReplacedLineError: (HTTPStatus.CONFLICT, "line_replaced"),
     AtPartnerError: (HTTPStatus.CONFLICT, "at_partner"),

@@ -6,14 +6,22 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from deploy.interface.access import Scope
+from ledger.database import connect
+from ledger.declared.changes import Change
+from ledger.declared.declarations import POLICY_KEY, Kind
+from ledger.declared.store import declare, load_declarations
+from ledger.users.roles import Grant, Role
 from tests.deploy.api.books_served import invoices_of_a_day
+from tests.deploy.api.people import bearing, token_of_person
 from tests.deploy.interface.served_interface import served
 from tests.projections.books_of_a_day import work
 
@@ -98,6 +106,36 @@ async def test_a_document_adds_up_line_by_line_to_its_sessions(database: str) ->
         no_session = await client.get("/sessions/x/y")
 
     assert (unknown.status_code, no_session.status_code) == (404, 404)
+
+
+async def test_what_takes_two_people_is_given_back_by_two_and_by_no_machine(
+    database: str,
+) -> None:
+    number = invoices_of_a_day(database)[0].number
+    with connect(database) as connection:
+        known = load_declarations(connection).policy(datetime.now(UTC))
+        stricter = replace(known, payment_approval_above=Decimal("0.01"))
+        change = Change(kind=Kind.POLICY, key=POLICY_KEY, entity=stricter)
+        declare(connection, [change], by="ann", at=datetime.now(UTC))
+    anna, bert = (
+        bearing(token_of_person(database, name, Grant(Role.FINANCE))) for name in ("anna", "bert")
+    )
+    body = {"invoice": number, "reason": "the barrier was down"}
+    async with served(database, Scope.BOOKS, Scope.CREDIT) as machine:
+
+        async def ask(headers: dict[str, str] | None = None) -> tuple[int, Any]:
+            answer = await machine.post("/credit-notes", json=body, headers=headers)
+            return answer.status_code, answer.json()
+
+        told = [await ask(), await ask(anna), await ask(anna), await ask()]
+        with worked_off(database):
+            status, done = await ask(bert)
+
+    assert [status for status, _ in told] == [403, 202, 409, 403]
+    assert [each.get("code") for _, each in told] == [
+        "two_people", None, "second_person", "two_people"
+    ]  # fmt: skip
+    assert (status, done["is_recorded"]) == (200, True)
 
 
 async def test_what_is_credited_was_previewed_and_stands_on_a_note(database: str) -> None:
