@@ -100,7 +100,8 @@ class Operations:
         comes.
 
         202 where the worker has not come to it yet, and, with `is_recorded` false, where the
-        invoice asks for more than one person may give back: another asks for the same.
+        invoice asks for more than one person may give back: another person asks for the same. A
+        machine does neither.
 
         Scope `credit`; a person's permission `credit`.
         """
