@@ -90,6 +90,8 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     TariffError: (HTTPStatus.BAD_REQUEST, "not_priced"),
     # A body that is nested deeper than anybody's.
     RecursionError: (HTTPStatus.BAD_REQUEST, "bad_request"),
+    # The day before the first one, or after the last.
+    OverflowError: (HTTPStatus.BAD_REQUEST, "beyond_the_calendar"),
     LogError: (HTTPStatus.SERVICE_UNAVAILABLE, "log_away"),
     # U+0000: no table holds it.
     psycopg.DataError: (HTTPStatus.NOT_FOUND, "not_found"),

@@ -26,6 +26,7 @@ EVERYBODY: Final = {_PERMISSION: "everybody"}
 ANY_USER: Final = {_PERMISSION: "any_user"}
 """Of a page that is for whoever is in."""
 FIELDS_MAX: Final = 2_000
+_FORM: Final = "application/x-www-form-urlencoded"
 _SAFE: Final = {"GET", "HEAD"}
 _OWN: Final = {"same-origin", "none"}
 
@@ -106,6 +107,9 @@ async def _check_form(request: Request[Any, Any, Any], signed_in: SignedIn | Non
         raise ForeignFormError
     origin = request.headers.get("origin")
     if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise ForeignFormError
+    # No form of ours brings files, which may claim any charset.
+    if request.headers.get("content-type", _FORM).partition(";")[0].strip().lower() != _FORM:
         raise ForeignFormError
     # To take a million fields apart would hold up everybody.
     if (await request.body()).count(b"&") >= FIELDS_MAX:

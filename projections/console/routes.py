@@ -98,4 +98,7 @@ def _status_of(error: Exception) -> tuple[HTTPStatus, str]:
         return HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.description
     if isinstance(error, psycopg.OperationalError):
         return HTTPStatus.SERVICE_UNAVAILABLE, "the database is away: try again in a while"
+    if isinstance(error, OverflowError):
+        # The day before the first one, or after the last.
+        return HTTPStatus.BAD_REQUEST, "no calendar reaches so far: choose another date"
     return HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.INTERNAL_SERVER_ERROR.description

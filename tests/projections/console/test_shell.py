@@ -60,6 +60,30 @@ def test_a_form_of_a_million_fields_is_not_taken_apart(console: ServedConsole) -
     assert "at most 2000 fields" in long.text
 
 
+def test_what_no_form_of_ours_sends_is_refused_and_no_fault_of_ours(
+    console: ServedConsole,
+) -> None:
+    part = (
+        b'--a\r\nContent-Disposition: form-data; name="name"\r\nContent-Type: text/plain; charset='
+    )
+    files = "multipart/form-data; boundary=a"
+    sent = [
+        (files, part + b"nope\r\n\r\nx\r\n--a--\r\n"),
+        (files, part + b"utf-16\r\n\r\nx\r\n--a--\r\n"),
+        ("multipart/form-data", b"x"),
+        ("application/json", b"{"),
+        ("text/plain", b"name=x"),
+    ]
+    with console.client("anna") as client:
+        client.cookies.clear()
+        refused = [
+            client.post("/console/login", content=body, headers={"Content-Type": kind})
+            for kind, body in sent
+        ]
+
+    assert [each.status_code for each in refused] == [403] * len(sent)
+
+
 def test_a_form_of_another_page_changes_nothing(console: ServedConsole) -> None:
     with console.client("anna") as client:
         for headers in (

@@ -298,3 +298,11 @@ def test_a_moment_of_the_page_is_the_sites(client: httpx.Client) -> None:
     html = client.get(f"/console/sessions/{LOST}").text
 
     assert 'title="2026-03-31T00:37:03Z">31 Mar 2026, 02:37</time>' in html
+
+
+def test_a_day_at_the_end_of_the_calendar_is_no_fault_of_ours(client: httpx.Client) -> None:
+    for day in ("0001-01-01", "9999-12-31"):
+        answer = client.get(f"/console/energy?day={day}")
+        assert answer.status_code in {200, 400}, day
+
+    assert "no calendar reaches so far" in answer.text
