@@ -96,6 +96,11 @@ class TariffRecord(Aggregate):
         return msgspec.json.decode(self.assignments, type=tuple[Assignment, ...])
 
     @property
+    def read_as(self) -> str:
+        """Return what a form brings back of the record that was read: any change makes another."""
+        return f"{self.number}/{self.version}"
+
+    @property
     def is_pending(self) -> bool:
         """Whether it waits for a second pair of eyes."""
         return (TariffState(self.state), TariffAct.APPROVE) in MOVES

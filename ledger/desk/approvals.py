@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from ledger.approvals.approvals import TariffApprovals, changes_of
+from ledger.approvals.approvals import ContendedTariffError, TariffApprovals, changes_of
 from ledger.approvals.record import TariffRecord, TariffState
 from ledger.books.feed import DeskDecision, append_decision
 from ledger.database import dsn_of
@@ -100,7 +100,14 @@ class TariffDesk:
         )
 
     def approve(
-        self, tariff_id: str, *, by: str, at: datetime, sha256: str | None, reason: str = ""
+        self,
+        tariff_id: str,
+        *,
+        by: str,
+        at: datetime,
+        sha256: str | None,
+        reason: str = "",
+        read_as: str | None = None,
     ) -> TariffRecord:
         """Approve what waits of a tariff, and make it hold.
 
@@ -110,12 +117,14 @@ class TariffDesk:
             at: Now.
             sha256: The hash (or its beginning) of the text that was read; None: as proposed.
             reason: Why, where the policy wants that of so large a change; it is kept.
+            read_as: The record that was read, of which the text is a part; None: as it is.
 
         Raises:
+            ContendedTariffError: If something else waits than was read.
             VarianceError: If the policy wants a reason, and there is none.
             LedgerError: If nothing waits, or this person or text may not approve it.
         """
-        record = self._approvals.pending(tariff_id)
+        record = self._pending(tariff_id, read_as)
         is_new = record.state == TariffState.PROPOSED.value
         known = load_declarations(self._connection)
         read = record.sha256 if sha256 is None else sha256
@@ -128,13 +137,16 @@ class TariffDesk:
         self._declare(record)
         return record
 
-    def reject(self, tariff_id: str, *, by: str, at: datetime, reason: str) -> TariffRecord:
+    def reject(
+        self, tariff_id: str, *, by: str, at: datetime, reason: str, read_as: str | None = None
+    ) -> TariffRecord:
         """Turn down what waits of a tariff.
 
         Raises:
             NothingPendingError: If nothing waits.
+            ContendedTariffError: If something else waits than was read.
         """
-        record = self._approvals.pending(tariff_id)
+        record = self._pending(tariff_id, read_as)
         record.reject(by=by, at=at, reason=reason)
         self._approvals.keep(record)
         return record
@@ -177,6 +189,12 @@ class TariffDesk:
         return Retirement(
             tariff_id=tariff_id, sha256=found.entity.sha256, holds_until=holds_until, record=record
         )
+
+    def _pending(self, tariff_id: str, read_as: str | None) -> TariffRecord:
+        record = self._approvals.pending(tariff_id)
+        if read_as not in (None, record.read_as):
+            raise ContendedTariffError(tariff_id)
+        return record
 
     def _finish(self) -> None:
         """Declare what was approved and, after a crash, never declared."""

@@ -6,13 +6,13 @@ corrected a second time, whatever the log asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from psycopg import Connection
 
 from ledger.database import dsn_of
-from ledger.desk.recording import WorkOff, wait_for
+from ledger.desk.recording import NotTakenYetError, WorkOff, wait_for
 from ledger.log.envelope import Choice, encode_line
 from ledger.log.event_log import EventLog, partition_of
 from ledger.log.outbox import carried_to, carry, put
@@ -40,8 +40,9 @@ def correct_all(
 
     Raises:
         NotCarriedError: If the log cannot take them now.
-        NotTakenYetError: If the worker does not take them in time.
+        NotTakenYetError: If the worker does not take them in time; all of them are recorded.
     """
+    late: NotTakenYetError | None = None
     for done in range(0, len(choices), AT_ONCE):
         some = choices[done : done + AT_ONCE]
         last: dict[int, int] = {}
@@ -53,8 +54,20 @@ def correct_all(
         carry(connection, log)
         if work_off is not None:
             work_off(dsn_of(connection), log)
-        for number in last.values():
-            at = carried_to(connection, number)
-            assert at is not None, number
-            wait_for(connection, at)
+        if late is None:
+            late = _wait_for_all(connection, last.values())
         told(done + len(some), len(choices))
+    if late is not None:
+        raise late
+
+
+def _wait_for_all(connection: Connection[Any], numbers: Iterable[int]) -> NotTakenYetError | None:
+    """Return once the worker has taken these lines of the outbox; or why nobody waits longer."""
+    for number in numbers:
+        at = carried_to(connection, number)
+        assert at is not None, number
+        try:
+            wait_for(connection, at)
+        except NotTakenYetError as error:
+            return error
+    return None

@@ -4,8 +4,9 @@
     more, and nobody proposed the same                     -> proposed, and waits
     more, and another person proposed the same             -> made, in the name of both
 
-The same is the same choice about the same lines of the same revision: what changed meanwhile is
-looked at anew. Only one choice about a session waits at a time; a later proposal takes its place.
+The same is the same choice about the same lines of the same revision, and moves as much: what
+changed meanwhile is looked at anew. Only one choice about a session waits at a time; a later
+proposal takes its place.
 """
 
 from __future__ import annotations
@@ -62,10 +63,15 @@ class ProposedChoice(NamedTuple):
     proposed_by: str
     proposed_at: datetime
 
-    def is_for(self, choice: Choice) -> bool:
-        """Say whether *choice* is the same."""
-        said = (self.choice, self.revision, tuple(self.lines))
-        return said == (choice.choice, choice.revision, choice.lines)
+    @property
+    def shown(self) -> str:
+        """Return how much it moves, as `Moved.shown`."""
+        return Moved(self.currency, self.moved_minor).shown
+
+    def is_for(self, choice: Choice, moved: Moved) -> bool:
+        """Say whether *choice*, which moves so much by now, is the same."""
+        said = (self.choice, self.revision, tuple(self.lines), self.currency, self.moved_minor)
+        return said == (choice.choice, choice.revision, choice.lines, moved.currency, moved.minor)
 
 
 class Moved(NamedTuple):
@@ -77,6 +83,11 @@ class Moved(NamedTuple):
     currency: str
     minor: int
     of_minor: int = 0
+
+    @property
+    def shown(self) -> str:
+        """Return what a form brings back of what was looked at: "-476 EUR", or "0"."""
+        return f"{self.minor} {self.currency}".strip()
 
 
 class SameDeciderError(LedgerError):
@@ -147,7 +158,7 @@ def choose_or_propose(
     by = choice.by
     if takes_two(policy, moved):
         first = proposed_choices(connection, [choice.session_id]).get(choice.session_id)
-        if first is None or not first.is_for(choice):
+        if first is None or not first.is_for(choice, moved):
             return _propose(connection, choice, moved)
         if is_same_person(first.proposed_by, by):
             raise SameDeciderError(choice.session_id, first.proposed_by)

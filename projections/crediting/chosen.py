@@ -9,7 +9,12 @@ from typing import Any
 import msgspec
 from psycopg import Connection
 
-from ledger.desk.crediting.billed_parts import BilledPart, LineOnInvoice, billed_parts
+from ledger.desk.crediting.billed_parts import (
+    BilledPart,
+    LineOnInvoice,
+    billed_parts,
+    with_what_goes_along,
+)
 from ledger.invoices.shown import ShownInvoice
 from ledger.log.envelope import Choice, ChoiceKind
 from projections.audit.trail import show_invoice
@@ -78,7 +83,7 @@ def parts_of(
         for part in billed_parts(connection, number, on_invoice):
             before = found.get(on_invoice.session_id)
             found[on_invoice.session_id] = part if before is None else _both(before, part)
-    return list(found.values())
+    return [with_what_goes_along(part) for part in found.values()]
 
 
 def _of_sessions(

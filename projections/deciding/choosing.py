@@ -15,17 +15,33 @@ from ledger.desk.second_person import ProposedChoice, choose_or_propose
 from ledger.log.envelope import Choice, ChoiceKind
 from ledger.log.event_log import EventLog
 from projections.deciding.preview import possible_choices, preview
+from projections.errors import ProjectionError
 from projections.sessions import list_sessions
 
 
+class MovesOtherwiseError(ProjectionError):
+    """What a choice would come to is not what was looked at any more."""
+
+    def __init__(self, session_id: str, looked_at: str, now: str) -> None:
+        super().__init__(
+            f"what this would come to for session {session_id} has changed meanwhile, from "
+            f"{looked_at or 'nothing'} to {now}, in minor units: look at it again"
+        )
+        self.session_id, self.looked_at, self.now = session_id, looked_at, now
+
+
 class ChoiceWish(NamedTuple):
-    """Who chooses what about a session, and why; `lines` of its rating, none: all of it."""
+    """Who chooses what about a session, and why; `lines` of its rating, none: all of it.
+
+    `looked_at`: what it was shown to move, as `Moved.shown`; None: nobody was shown anything.
+    """
 
     session_id: str
     choice: ChoiceKind
     by: str
     reason: str
     lines: Sequence[int] = ()
+    looked_at: str | None = None
 
 
 def make_choice(
@@ -40,6 +56,7 @@ def make_choice(
     """Make a choice; or propose it, where what it would move takes a second person.
 
     Raises:
+        MovesOtherwiseError: If it does not move what was looked at.
         LedgerError: As `choose` and `choose_or_propose` do.
     """
     found = list_sessions(connection, session_id=wish.session_id, limit=1)
@@ -58,4 +75,6 @@ def make_choice(
         # It says what stands in the way.
         return choose(connection, wish.session_id, choice=choice, log=log, work_off=work_off)
     would = preview(connection, declarations, session, wish.choice, wish.lines, at=at)
+    if wish.looked_at not in (None, would.moved.shown):
+        raise MovesOtherwiseError(wish.session_id, str(wish.looked_at), would.moved.shown)
     return choose_or_propose(connection, choice, would.moved, log=log, work_off=work_off)

@@ -37,6 +37,14 @@ from projections.sessions import SessionSummary
 from tariffs.phrases.phrase import Phrase
 
 _ROW: LiteralString = "SELECT partition, validations FROM session WHERE session_id = %s"
+_STANDS: LiteralString = """
+SELECT max(abs(invoice.due_minor)) FROM invoiced_session AS stands
+JOIN issued_invoice AS invoice USING (number)
+WHERE stands.session_id = %s AND NOT EXISTS (
+    SELECT FROM credited_session AS credited WHERE credited.session_id = stands.session_id
+    AND credited.revision = stands.revision AND credited.is_rest
+)
+"""
 _NOBODY: Final = Release(by="", reason="")
 KINDS: Final[Sequence[ChoiceKind]] = (
     "release",
@@ -55,12 +63,13 @@ class ChoicePreview(NamedTuple):
     """What is owed of a session, and what would be; None: it has no rating.
 
     Of a write-off `was` is what it would cost, and is given up. `reasons`: why it has no price.
+    `of_minor`: of what a part is given back, the session's price or all that its invoice asks for.
     """
 
     was: SessionRated | None
     now: SessionRated | None
     reasons: tuple[Phrase, ...] = ()
-    gives_back: bool = False
+    of_minor: int = 0
 
     @property
     def currency(self) -> str:
@@ -71,8 +80,7 @@ class ChoicePreview(NamedTuple):
     @property
     def moved(self) -> Moved:
         """Return what moves, as the desk asks for a second person by it."""
-        whole = self.was.gross_minor if self.was and self.gives_back else 0
-        return Moved(self.currency, self.moved_minor, whole)
+        return Moved(self.currency, self.moved_minor, self.of_minor)
 
     @property
     def moved_minor(self) -> int:
@@ -115,7 +123,7 @@ def preview(
         cause = CorrectionCause.DISPUTE if choice == "uphold" else CorrectionCause.CREDIT
         allowances = ReadAllowances(connection)
         now = give_back(was, lines, moment, allowances, chosen=_NOBODY, cause=cause)
-        return ChoicePreview(was, now, gives_back=True)
+        return ChoicePreview(was, now, of_minor=_whole_minor(connection, was))
     if choice == "take_back" and was is not None:
         cause = CorrectionCause.RELEASE_TAKEN_BACK
         now = not_billed(was, moment, ReadAllowances(connection), cause=cause, chosen=_NOBODY)
@@ -125,6 +133,12 @@ def preview(
         # What is given up is what it would cost.
         return ChoicePreview(priced.now, None, priced.reasons)
     return priced
+
+
+def _whole_minor(connection: Connection[Any], was: SessionRated) -> int:
+    """Return of what *was* is a part: who gives an invoice back by its sessions is one person."""
+    [(due_minor,)] = connection.execute(_STANDS, (was.session_id,)).fetchall()
+    return max(abs(was.gross_minor), due_minor or 0)
 
 
 def _rated(connection: Connection[Any], session: SessionSummary) -> SessionRated | None:

@@ -22,7 +22,7 @@ from psycopg.rows import class_row
 from ledger.declared.store import load_declarations
 from ledger.desk.corrections import correct_all
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
-from ledger.desk.recording import WorkOff
+from ledger.desk.recording import NotTakenYetError, WorkOff
 from ledger.desk.second_person import Moved, takes_two
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
@@ -130,13 +130,13 @@ def credit_or_propose(
     if is_same_person(first.proposed_by, said.by):
         raise SameCrediterError(invoice, first.proposed_by)
     both = f"{first.proposed_by}, {said.by}"
-    correct_all(
-        connection,
-        [replace(each, by=both) for each in choices],
-        log=log,
-        work_off=work_off,
-        told=told,
-    )
+    agreed = [replace(each, by=both) for each in choices]
+    try:
+        correct_all(connection, agreed, log=log, work_off=work_off, told=told)
+    except NotTakenYetError:
+        # It stands in the log, and nobody has to say it again.
+        connection.execute(_SETTLE, (invoice,))
+        raise
     connection.execute(_SETTLE, (invoice,))
     return None
 

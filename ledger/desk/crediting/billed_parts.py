@@ -3,6 +3,9 @@
     the whole invoice   -> all of each session that still stands on it
     one line of it      -> that line of its session, as the revision says that holds by now
 
+With it goes what lowered its price, where that would be owed to the payer alone, as
+`ledger.rating.reconciling.giving_back` has it: the note says so, and so does what looks ahead.
+
 A line that was credited, or that late facts have changed since, is refused: who chooses sees the
 invoice, and what is owed is not that any more. What was charged at a partner's station follows that
 one's CDR, and is given back by disputing it: as long as such a session stands on an invoice, the
@@ -23,7 +26,7 @@ from ledger.errors import LedgerError
 from ledger.invoices.crediting import credited_before
 from ledger.invoices.order import part_of
 from ledger.rating.decisions import SessionRated, SessionRevision
-from ledger.rating.reconciling.giving_back import GIVEN_BACK
+from ledger.rating.reconciling.giving_back import GIVEN_BACK, given_back_of, with_given_back
 from ledger.sessions.states import PRICED
 
 _STANDS: LiteralString = """
@@ -96,6 +99,21 @@ def _refuse_partners(number: str, now: Sequence[SessionRated]) -> None:
     more = f" and {len(owed) - 1} more" if len(owed) > 1 else ""
     what = f"of invoice {number}, session {owed[0].session_id}{more}"
     raise AtPartnerError(owed[0].elsewhere.party, owed[0].elsewhere.cdr_id, what)
+
+
+def with_what_goes_along(part: BilledPart) -> BilledPart:
+    """Return *part* with all lines that are free once the chosen ones are given back."""
+    if not part.chosen:
+        return part
+    given_back = (*part.now.given_back, *given_back_of(part.now, part.chosen))
+    left = with_given_back(part.now, given_back)
+    free = {
+        (line.component, line.starts_at)
+        for line, before in zip(left.lines, part.now.lines, strict=True)
+        if GIVEN_BACK in line.reasons and GIVEN_BACK not in before.reasons
+    }
+    along = {line.line for line in part.was.lines if (line.component, line.starts_at) in free}
+    return part._replace(lines=tuple(sorted({*part.lines, *along})))
 
 
 def rated_part(connection: Connection[Any], session_id: str, line: int | None = None) -> BilledPart:

@@ -123,6 +123,10 @@ class CreditPage(Controller):
             document_within(connection, page, number, Permission.CREDIT)
             [(notes,)] = connection.execute(_NOTES, (number,)).fetchall()
             parts = parts_of(connection, number, choice.lines, choice.sessions)
+            if form.of("due") != str(owed_no_more(connection, number, parts).due_minor):
+                raise UnfitCreditError(
+                    page.text("what it comes to has changed meanwhile: look at it again")
+                )
             choices = choices_of(parts, "credit", page.user.name, reason, page.now)
             try:
                 proposed = credit_or_propose(
@@ -255,6 +259,7 @@ def _preview(
     rounding_minor = owed.due_minor - sum(each.gross_minor for each in meant)
     return {
         "rounding": amount_of(page, -rounding_minor, shown.currency) if rounding_minor else "",
+        "due_minor": owed.due_minor,
         "due": amount_of(page, owed.due_minor, shown.currency),
         "amounts": amounts,
         "lines": Listing(

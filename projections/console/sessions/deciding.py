@@ -6,7 +6,7 @@ another says the same (`ledger.desk.second_person`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
 from litestar import Controller, Response, get, post
@@ -33,11 +33,16 @@ from projections.console.sentences import reason_words
 from projections.console.sessions.found import FoundSession, find_session, rating_of
 from projections.console.sessions.rated_lines import lines_listing
 from projections.console.sessions.words_of_sessions import CHOICES, MEANT, STATES, money
-from projections.deciding.choosing import ChoiceWish, make_choice
+from projections.deciding.choosing import ChoiceWish, MovesOtherwiseError, make_choice
 from projections.deciding.preview import ChoicePreview, possible_choices, preview
 
 REASON_MAX: Final = 500
 _OF_CREDIT: Final = frozenset({"credit", "uphold"})
+_OPPOSITE: Final[Mapping[ChoiceKind, SessionState]] = {
+    "release": SessionState.WRITTEN_OFF,
+    "write_off": SessionState.RELEASED,
+}
+"""What another person made of it a moment before."""
 _LINES_MAX: Final = 1_000
 Lines = Annotated[list[int] | None, QueryParameter(name="line")]
 
@@ -76,14 +81,28 @@ class DecidingPages(Controller):
             if form.of("revision") != str(session.revision):
                 trouble = page.text("It was decided otherwise meanwhile: look at it again.")
                 return _shown(page, connection, wanted, trouble=trouble)
-            done = make_choice(
-                connection,
-                wanted.found.inside.declarations,
-                ChoiceWish(session.session_id, wanted.choice, page.user.name, reason, lines),
-                at=page.now,
-                log=log,
-                work_off=page.console.desk.work_off,
+            wish = ChoiceWish(
+                session.session_id,
+                wanted.choice,
+                page.user.name,
+                reason,
+                lines,
+                looked_at=form.of("moves"),
             )
+            try:
+                done = make_choice(
+                    connection,
+                    wanted.found.inside.declarations,
+                    wish,
+                    at=page.now,
+                    log=log,
+                    work_off=page.console.desk.work_off,
+                )
+            except MovesOtherwiseError:
+                trouble = page.text(
+                    "What it would come to has changed meanwhile: look at it again."
+                )
+                return _shown(page, connection, wanted, trouble=trouble)
             now = find_session(page, connection, session.session_id).session
         return page.go(session_link(session.session_id), _said(page, wanted, done, now.revision))
 
@@ -196,6 +215,7 @@ def _shown(
         is_same=would.was is would.now and not would.reasons,
         was=_gross(page, would.was.gross_minor if would.was else None, would.currency),
         now=_gross(page, would.now.gross_minor if would.now else None, would.currency),
+        moves=would.moved.shown,
         moved=_gross(page, would.moved_minor, would.currency),
         takes_two=takes_two(policy, would.moved),
         waiting=waiting,
@@ -214,6 +234,8 @@ def _said(
     what = page.text(CHOICES[wanted.choice])
     if isinstance(done, ProposedChoice):
         return page.text("{what}: it waits for a second person.", what=what)
+    if done.state == _OPPOSITE.get(wanted.choice):
+        return page.text("It was decided otherwise meanwhile: look at it again.")
     state = page.text(STATES[SessionState(done.state)])
     if wanted.choice in {"correct", "credit", "uphold"}:
         was = wanted.found.session.revision

@@ -142,6 +142,7 @@ class ProposingController(Controller):
                 at=page.now,
                 sha256=form.of("sha256"),
                 reason=form.of("reason"),
+                read_as=form.of("record"),
             )
         return page.go(
             tariff_address(record.tariff_id, version=record.sha256),
@@ -159,7 +160,13 @@ class ProposingController(Controller):
             page.console.desk.opened() as (connection, log),
             tariff_desk(connection, log) as desk,
         ):
-            desk.reject(record.tariff_id, by=page.user.name, at=page.now, reason=reason)
+            desk.reject(
+                record.tariff_id,
+                by=page.user.name,
+                at=page.now,
+                reason=reason,
+                read_as=form.of("record"),
+            )
         return page.go(tariff_address(record.tariff_id), page.text("Turned down; nothing changes."))
 
 

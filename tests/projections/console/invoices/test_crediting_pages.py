@@ -69,6 +69,14 @@ def send(client: httpx.Client, path: str, **fields: object) -> httpx.Response:
     return client.post(path, data={FORM_KEY: key[1], **fields})
 
 
+def send_credit(client: httpx.Client, path: str, **fields: object) -> httpx.Response:
+    """Look at a credit as a browser does, and send its form."""
+    chosen: Any = {each: fields[each] for each in ("line", "session", "whole") if each in fields}
+    due = re.search(r'name="due" value="([^"]+)"', client.get(path, params=chosen).text)
+    assert due is not None
+    return send(client, path, due=due[1], **fields)
+
+
 def an_hour_later(console: ServedConsole) -> None:
     """Let the policy's wait be over: what is due is issued, and rendered."""
     with PostgresEventLog(console.dsn) as log:
@@ -117,18 +125,19 @@ def test_what_is_too_much_for_one_takes_two(console: ServedConsole) -> None:
     fields = {"line": ["2", "3"], "reason": "goodwill"}
     with console.client("mara", FINANCE) as client:
         assert "Propose to credit" in client.get(f"{path}?line=2&lines=3").text
-        assert send(client, path, **fields).headers["location"] == f"/console/invoices/{LARGE}"
-        refused = send(client, path, **fields)
+        proposed = send_credit(client, path, **fields)
+        assert proposed.headers["location"] == f"/console/invoices/{LARGE}"
+        refused = send_credit(client, path, **fields)
         assert refused.status_code == 409
         assert "another person" in refused.text
     with console.client("theo", FINANCE) as client:
         assert "mara proposed" in client.get(f"/console/invoices/{LARGE}").text
         proposal = client.get(f"{path}?proposal=1").text
         assert re.findall(r'type="hidden" name="line" value="(\d+)"', proposal) == ["2", "3"]
-        other = send(client, path, line="4", reason="goodwill")
+        other = send_credit(client, path, line="4", reason="goodwill")
         assert other.headers["location"] == f"/console/invoices/{LARGE}"
     with console.client("mara") as client:
-        done = send(client, path, line="4", reason="goodwill")
+        done = send_credit(client, path, line="4", reason="goodwill")
         assert "/credit/note" in done.headers["location"]
 
     an_hour_later(console)
@@ -150,6 +159,7 @@ def test_what_is_too_much_for_one_takes_two(console: ServedConsole) -> None:
         ({"lines": "1-9999999", "reason": "why"}, "is no line"),
         ({"lines": "3-1;DROP", "reason": "why"}, "is no line"),
         ({"session": "nobody", "reason": "why"}, "nobody"),
+        ({"line": "1", "reason": "why", "due": "1"}, "has changed meanwhile"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_credited_is_said(

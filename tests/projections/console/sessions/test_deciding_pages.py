@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from html import unescape
 from pathlib import Path
@@ -17,16 +18,28 @@ from ledger.database import connect
 from ledger.declared.changes import Change
 from ledger.declared.declarations import POLICY_KEY, Kind
 from ledger.declared.store import declare, load_declarations
+from ledger.master_data.tariff_versions import published
 from ledger.rating.decisions import SessionRevision
 from ledger.users.roles import Grant, Role
 from projections.console.console_words import words_of
+from tariffs.model.tariff import PriceLimit
 from tests.projections.console.demo_month import demo_now
 from tests.projections.console.served_console import ServedConsole, served_console
 
 pytestmark = pytest.mark.timeout(600)
 LOST = "HB-03/100334/20260331T003703Z"
 AHEAD = "HB-07/100395/20260331T200634Z"
+PART_OF_MUCH = """
+SELECT session_id, sum(line.net_minor + line.tax_minor), due_minor
+FROM invoiced_session AS stands JOIN issued_invoice AS invoice USING (number)
+JOIN session USING (session_id) JOIN rated_line AS line USING (session_id)
+WHERE due_minor > 100000 AND stands.revision = 1 AND session.revision = 1
+AND line.revision = 1 AND state IN ('rated', 'released')
+GROUP BY session_id, due_minor ORDER BY session_id LIMIT 1
+"""
+SINCE = datetime(2026, 3, 31, tzinfo=UTC)
 KEY = re.compile(r'name="form_key" value="([^"]+)"')
+MOVED = re.compile(r'name="moves" value="([^"]+)"')
 MOVES = re.compile(r"What moves</th><td class=\"figure\">([^<]*)<")
 
 
@@ -40,7 +53,8 @@ def decide(
     client: httpx.Client, session: str, choice: str, reason: str = "looked at it", **more: str
 ) -> httpx.Response:
     """Look at a choice as a browser does, and send its form; *more* of its fields otherwise."""
-    looked = client.get("/console/decide", params={"session": session, "choice": choice})
+    lines = {"line": more["line"]} if "line" in more else {}
+    looked = client.get("/console/decide", params={"session": session, "choice": choice, **lines})
     html = looked.raise_for_status().text
     fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', html))
     form = {**fields, "reason": reason, **more}
@@ -113,6 +127,7 @@ def test_one_line_of_a_price_is_given_back(console: ServedConsole) -> None:
             "choice": "credit",
             "revision": "1",
             "line": "1",
+            "moves": MOVED.findall(looked)[0],
             "reason": "goodwill",
         }
         assert client.post("/console/decide", data=form).status_code == 303
@@ -176,6 +191,77 @@ def test_who_gives_back_part_by_part_is_no_second_person(console: ServedConsole)
     assert again.status_code == 409
     assert "Give back: done." in agreed.text
     assert state(console, LOST)[1] == 2
+
+
+def test_who_gives_an_invoice_back_session_by_session_is_no_second_person(
+    console: ServedConsole,
+) -> None:
+    with connect(console.dsn) as connection:
+        [(session, gross, due)] = connection.execute(PART_OF_MUCH).fetchall()
+    assert 0 < gross < 100_000 < due
+    with console.client("fiona", Role.FINANCE) as client:
+        done = decide(client, session, "credit")
+
+    assert "Give back: it waits for a second person." in done.text
+    assert state(console, session)[1] == 1
+
+
+def cheapen(console: ServedConsole) -> None:
+    """Let no session that began since the 31st cost more than 1.00 before taxes, as of then."""
+    most = PriceLimit(before_taxes=Decimal(1))
+    with connect(console.dsn) as connection:
+        known = load_declarations(connection)
+        versions = {key: known.tariff(key, SINCE) for key in known.keys(Kind.TARIFF)}
+        changes = [
+            Change(
+                kind=Kind.TARIFF,
+                key=key,
+                entity=published(replace(version.tariff, max_price=most)),
+                valid_from=SINCE,
+            )
+            for key, version in versions.items()
+            if version is not None
+        ]
+        declare(connection, changes, by="a test", at=console.at)
+
+
+def test_nothing_is_decided_that_comes_to_another_amount_than_was_looked_at(
+    console: ServedConsole,
+) -> None:
+    with console.client("fiona", Role.FINANCE) as client:
+        html = client.get(f"/console/decide?session={LOST}&choice=release").text
+        form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', html))
+        cheapen(console)
+        late = client.post("/console/decide", data={**form, "reason": "looked at it"})
+        waits = state(console, LOST)
+        again = decide(client, LOST, "release")
+
+    assert late.status_code == 400
+    assert "has changed meanwhile" in late.text
+    assert form["moves"] not in late.text
+    assert waits == ("held", 1)
+    assert "Release: done." in again.text
+
+
+def test_who_agrees_agrees_to_the_amount_that_was_proposed(console: ServedConsole) -> None:
+    limit_to(console, Decimal(0))
+    with (
+        console.client("fiona", Role.FINANCE) as first,
+        console.client("sam", Role.FINANCE) as second,
+    ):
+        decide(first, LOST, "release")
+        seen = second.get(f"/console/sessions/{LOST}").text.partition("waits")[2]
+        form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', seen))
+        cheapen(console)
+        agreed = second.post("/console/decide", data=form)
+        looked_again = decide(second, LOST, "release")
+        waits = state(console, LOST)
+        done = decide(first, LOST, "release")
+
+    assert "has changed meanwhile" in agreed.text
+    assert "it waits for a second person" in looked_again.text
+    assert waits == ("held", 1)
+    assert "Release: done." in done.text
 
 
 def test_a_proposal_is_withdrawn_and_another_choice_is_another_proposal(

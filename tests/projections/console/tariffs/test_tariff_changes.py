@@ -105,6 +105,13 @@ def test_a_tariff_out_of_reach_is_none_and_one_that_prices_beyond_is_not_changed
     assert [each.status_code for each in answers] == [303, 403, 403]
 
 
+def read_of(page: str) -> dict[str, str]:
+    """Return what the form to approve brings back of the proposal that a page shows."""
+    form = page.partition('action="/console/tariffs/-/approve"')[2].partition("</form>")[0]
+    found = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+    return {name: found[name] for name in ("id", "record", "sha256")}
+
+
 def test_an_assignment_is_proposed_by_one_and_approved_by_another(console: ServedConsole) -> None:
     before = declared(console).version
     with console.client("mara", Role.PRICING) as mara:
@@ -115,13 +122,12 @@ def test_an_assignment_is_proposed_by_one_and_approved_by_another(console: Serve
         )  # fmt: skip
         page = mara.get("/console/tariffs/energy-only").text
         again = post(mara, "/assign", id="energy-only", site="harbour")
-        sha256 = re.search(r'name="sha256" value="(\w+)"', page)
-        assert sha256 is not None
-        alone = post(mara, "/approve", id="energy-only", sha256=sha256[1])
+        read = read_of(page)
+        alone = post(mara, "/approve", **read)
     assert declared(console).version == before
     with console.client("theo", Role.PRICING) as theo:
-        unread = post(theo, "/approve", id="energy-only", sha256="00")
-        approved = post(theo, "/approve", id="energy-only", sha256=sha256[1])
+        unread = post(theo, "/approve", **{**read, "sha256": "00"})
+        approved = post(theo, "/approve", **read)
         listed = theo.get("/console/tariffs/-/assignments?as_of=2026-05-01&token=De-Abc-7").text
         earlier = theo.get("/console/tariffs/-/assignments?as_of=2026-04-30&token=De-Abc-7").text
 
@@ -151,8 +157,9 @@ def test_a_proposal_keeps_its_file_and_no_price_reaches_back(console: ServedCons
         page = mara.get(done.headers["location"]).text
         version = done.headers["location"].partition("?")[2]
         text = mara.get(f"{CHANGE}/text?id=time-of-use&{version}")
-        taken_back = post(mara, "/reject", id="time-of-use", reason="a slip")
-        gone = post(mara, "/reject", id="time-of-use", reason="a slip")
+        read = read_of(mara.get("/console/tariffs/time-of-use").text)
+        taken_back = post(mara, "/reject", **read, reason="a slip")
+        gone = post(mara, "/reject", **read, reason="a slip")
 
     assert back.status_code == 409
     assert done.status_code == taken_back.status_code == 303
@@ -173,10 +180,8 @@ def test_a_tariff_ends_once_another_person_approves_it(console: ServedConsole) -
         again = post(mara, "/retire", id="spot")
         page = mara.get("/console/tariffs/spot").text
     holds = declared(console).in_force(Kind.TARIFF, "spot", MAY)
-    sha256 = re.search(r'name="sha256" value="(\w+)"', page)
-    assert sha256 is not None
     with console.client("theo", Role.PRICING) as theo:
-        approved = post(theo, "/approve", id="spot", sha256=sha256[1])
+        approved = post(theo, "/approve", **read_of(page))
         after = theo.get("/console/tariffs/spot?as_of=2026-05-01")
         listed = theo.get("/console/tariffs?as_of=2026-05-01&q=spot").text
 
@@ -191,3 +196,26 @@ def test_a_tariff_ends_once_another_person_approves_it(console: ServedConsole) -
     assert ended.entity is None
     assert after.status_code == 200
     assert "none holds" in listed
+
+
+def test_what_is_approved_is_what_was_read_and_not_what_came_in_its_place(
+    console: ServedConsole,
+) -> None:
+    with (
+        console.client("mara", Role.PRICING) as mara,
+        console.client("theo", Role.PRICING) as theo,
+    ):
+        post(mara, "/retire", id="spot", holds_from="2026-06-01", zone="Europe/Berlin")
+        read = read_of(theo.get("/console/tariffs/spot").text)
+        own = read_of(mara.get("/console/tariffs/spot").text)
+        post(mara, "/reject", **own, reason="sooner")
+        post(mara, "/retire", id="spot", holds_from="2026-05-01", zone="Europe/Berlin")
+        # The same text, to end a month sooner.
+        stale = [post(theo, "/approve", **read), post(theo, "/reject", **read, reason="no")]
+        now = read_of(theo.get("/console/tariffs/spot").text)
+        done = post(theo, "/approve", **now)
+
+    assert read["sha256"] == now["sha256"]
+    assert [each.status_code for each in stale] == [409, 409]
+    assert "somebody else has just changed" in stale[0].text
+    assert done.status_code == 303
