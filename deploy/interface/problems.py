@@ -57,6 +57,18 @@ class HttpProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     spot: str | None = None
 
 
+class LongQuestionError(HTTPException):
+    """The database gave up what was asked for: it took too long."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__(
+            detail="this takes too long: ask for less, by a filter or a shorter time",
+            extra={"code": "takes_too_long"},
+        )
+
+
 _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     NotConnectedError: (HTTPStatus.CONFLICT, "not_connected"),
     UnknownStationError: (HTTPStatus.NOT_FOUND, "unknown_station"),
@@ -102,6 +114,8 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
 def answer_problem(_request: Request[Any, Any, Any], error: Exception) -> Response[HttpProblem]:
     """Answer a request that was not done because of *error*."""
     headers: dict[str, str] = {}
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        error = LongQuestionError()
     if isinstance(error, HTTPException):
         status, code = HTTPStatus(error.status_code), _code_of(error)
         detail = _detail(error)

@@ -55,6 +55,8 @@ from roaming_ocpi.server.app import OcpiRoutes
 CONNECTIONS_MAX: Final = 8
 """Of the pool that reads: one a request that is being answered, the others wait."""
 DATABASE_SECONDS: Final = 5.0
+STATEMENT_SECONDS_MAX: Final = 60
+"""What takes longer would keep one of these connections from everybody else."""
 END_SECONDS: Final = 5
 BACKLOG: Final = 1024
 
@@ -248,9 +250,10 @@ async def _living(
 
 def pool_of(dsn: str) -> ConnectionPool[Any]:
     """Return the connections of whoever reads, still to be opened."""
+    limit = f"-c statement_timeout={STATEMENT_SECONDS_MAX}s"
     return ConnectionPool(
         dsn,
-        kwargs={"options": connect_options(dsn), "autocommit": True},
+        kwargs={"options": f"{connect_options(dsn)} {limit}", "autocommit": True},
         max_size=CONNECTIONS_MAX,
         timeout=DATABASE_SECONDS,
         open=False,

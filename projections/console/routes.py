@@ -24,6 +24,7 @@ from projections.console.statics import static_file
 from projections.errors import ProjectionError
 
 _KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_TOO_LONG: Final = "this takes longer than a page may: ask for less, by a filter or a nearer day"
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -96,6 +97,8 @@ def _status_of(error: Exception) -> tuple[HTTPStatus, str]:
     if isinstance(error, psycopg.DataError):
         # U+0000: no table holds it.
         return HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.description
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return HTTPStatus.SERVICE_UNAVAILABLE, _TOO_LONG
     if isinstance(error, psycopg.OperationalError):
         return HTTPStatus.SERVICE_UNAVAILABLE, "the database is away: try again in a while"
     if isinstance(error, OverflowError):

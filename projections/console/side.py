@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from threading import BoundedSemaphore
 from typing import Any, Final, LiteralString, NamedTuple, Protocol
 
 from psycopg import Connection
@@ -23,6 +22,15 @@ from projections.errors import ProjectionError
 
 EXPORTS_MAX: Final = 4
 """So many exports are made at once, each on a connection of its own."""
+EXPORT_IDLE_SECONDS: Final = 300
+"""An export of which nothing was taken away for so long is ended by the database."""
+# A lock of the database: it is free again when the connection ends, whoever still holds a response.
+_PLACE: LiteralString = """
+SELECT place FROM generate_series(1, %s) AS place
+WHERE pg_try_advisory_xact_lock(%s, place) LIMIT 1
+"""
+_IDLE: LiteralString = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
+_PLACES: Final = 0x65787073  # "exps"
 _OF_ONE_MOMENT: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 PAGE_SECONDS_MAX: Final = 15
@@ -121,7 +129,7 @@ class ConsoleSide:
     records: NewestRecords = field(default_factory=NewestRecords)
     provider: IdentityProvider | None = None
     scopes: Sequence[str] = ()
-    exports: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(EXPORTS_MAX))
+    export_idle_seconds: int = EXPORT_IDLE_SECONDS
 
     @contextmanager
     def reading(self) -> Iterator[Connection[Any]]:
@@ -136,17 +144,19 @@ class ConsoleSide:
     def exporting(self) -> Iterator[Connection[Any]]:
         """Yield a connection of its own, as `reading` does, for who reads much and slowly.
 
+        A reader that stands still loses it after `export_idle_seconds`: whatever it reads next
+        raises, and its file is cut off rather than short.
+
         Raises:
             ExportsBusyError: If as many as may do so do.
         """
-        if not self.exports.acquire(blocking=False):
-            raise ExportsBusyError
-        try:
-            with connect(self.dsn) as connection, connection.transaction():
-                connection.execute(_OF_ONE_MOMENT)
-                yield connection
-        finally:
-            self.exports.release()
+        with connect(self.dsn) as connection, connection.transaction():
+            connection.execute(_OF_ONE_MOMENT)
+            idle = f"{self.export_idle_seconds}s"
+            connection.execute(_IDLE, (idle,))
+            if connection.execute(_PLACE, (EXPORTS_MAX, _PLACES)).fetchone() is None:
+                raise ExportsBusyError
+            yield connection
 
 
 class ExportsBusyError(ProjectionError):

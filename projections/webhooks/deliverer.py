@@ -3,15 +3,18 @@
     what is due of a webhook -> posted, outside any transaction -> the attempt is put down
     2xx: delivered; else it waits, longer each time; after the last wait it has failed
 
-One webhook that takes nothing keeps no other from its news: each has some of every turn, and of one
-that does not answer one event is tried a turn.
+One webhook that takes nothing keeps no other from its news: each has some of every turn. Those that
+did not take the last event are tried in turn, one event of one of them a turn, and for a fifth of
+the time at most: each may take long to say nothing. What raises for one of them is logged, and the
+others are told all the same.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -19,7 +22,7 @@ import psycopg
 from psycopg import Connection
 
 from ledger.approvals.approvals import TariffApprovals
-from ledger.database import connect
+from ledger.database import connect, is_of_content
 from ledger.leases import Lease, LeaseLostError, hold_lease, leave, take_lease
 from ledger.network import Network
 from projections.posting.guarded import NotPostedError, post_guarded
@@ -43,6 +46,12 @@ WAITS: Final = tuple(
 """How long an event waits after each attempt; after the last one it has failed."""
 KEPT: Final = timedelta(days=30)
 _GONE: Final = 410
+_REST: Final = 4
+"""So many times as long as it took, nobody is tried again who did not take the last event."""
+_LONG_SECONDS: Final = 1.0
+"""What takes less holds nobody up."""
+_FAULT_SECONDS: Final = 60.0
+"""So long one is left alone whose turn raised."""
 _LOGGER: Final = logging.getLogger(__name__)
 _DUE: LiteralString = """
 SELECT number, event, body, attempts, tries FROM webhook_delivery
@@ -99,6 +108,9 @@ class WebhookDeliverer:
         self._approvals = TariffApprovals(dsn)
         self._now, self._holder, self._networks = now, holder, networks
         self._lease: Lease | None = None
+        self._untaken: dict[str, None] = {}
+        self._rest_until = -1.0
+        self._left_alone: dict[str, float] = {}
 
     def run_once(self) -> int:
         """Take a turn; return how many events were put down or posted."""
@@ -107,11 +119,9 @@ class WebhookDeliverer:
         )
         if self._lease is None:
             return 0
-        done = 0
-        for each in webhooks(self._connection):
-            if each.ended_at is None:
-                done += follow_feed(self._connection, self._approvals, each, self._now())
-                done += self._deliver(each)
+        in_force = {each.id: each for each in webhooks(self._connection) if each.ended_at is None}
+        tried = self._tried(in_force)
+        done = sum(self._turn_of(each, is_tried=key in tried) for key, each in in_force.items())
         self._connection.execute(_FORGET, (self._now() - KEPT,))
         return done
 
@@ -119,6 +129,34 @@ class WebhookDeliverer:
         """Let another process tell them at once."""
         self._approvals.close()
         leave(self._connection, self._lease)
+
+    def _tried(self, in_force: Collection[str]) -> set[str]:
+        """Return who is posted to in this turn: whoever took the last one, and one of the others.
+
+        That is who was tried longest ago.
+        """
+        self._untaken = {key: None for key in self._untaken if key in in_force}
+        now, resting = time.monotonic(), set(self._untaken)
+        if now >= self._rest_until and self._untaken:
+            next_one = next(iter(self._untaken))
+            resting.remove(next_one)
+            self._untaken[next_one] = self._untaken.pop(next_one)
+        return set(in_force) - resting
+
+    def _turn_of(self, webhook: WebhookSubscription, *, is_tried: bool) -> int:
+        if time.monotonic() < self._left_alone.get(webhook.id, 0.0):
+            return 0
+        try:
+            done = follow_feed(self._connection, self._approvals, webhook, self._now())
+            return done + (self._deliver(webhook) if is_tried else 0)
+        except LeaseLostError:
+            raise
+        except Exception as error:
+            if not is_of_content(error):
+                raise
+            _LOGGER.exception("webhook %s is left alone for a while", webhook.id)
+            self._left_alone[webhook.id] = time.monotonic() + _FAULT_SECONDS
+            return 0
 
     def _deliver(self, webhook: WebhookSubscription) -> int:
         """Post what is due of a webhook, until it does not take one."""
@@ -129,13 +167,22 @@ class WebhookDeliverer:
         rows = self._connection.execute(_DUE, (webhook.id, self._now(), AT_ONCE)).fetchall()
         done = 0
         for due in map(_Due._make, rows):
-            at = self._now()
+            at, began = self._now(), time.monotonic()
             came = self._posted(webhook, secret, due, at)
+            self._rest(webhook.id, came, time.monotonic() - began)
             self._note(due, came, at)
             done += 1
             if not came.is_taken:
                 break
         return done
+
+    def _rest(self, webhook: str, came: _Came, seconds: float) -> None:
+        if came.is_taken:
+            self._untaken.pop(webhook, None)
+            return
+        self._untaken[webhook] = None
+        if seconds >= _LONG_SECONDS:
+            self._rest_until = time.monotonic() + _REST * seconds
 
     def _posted(self, webhook: WebhookSubscription, secret: str, due: _Due, at: datetime) -> _Came:
         headers = headers_of(secret, due.event, int(at.timestamp()), due.body)
@@ -181,6 +228,12 @@ def deliver_webhooks(
             done = deliverer.run_once()
         except (psycopg.Error, LeaseLostError) as error:
             _LOGGER.warning("webhooks wait: %s", type(error).__name__)
+            if deliverer is not None:
+                deliverer.close()
+            deliverer, done = None, 0
+        except Exception:
+            # Whatever it was: nobody else would tell them in this process.
+            _LOGGER.exception("a turn over the webhooks failed")
             if deliverer is not None:
                 deliverer.close()
             deliverer, done = None, 0
