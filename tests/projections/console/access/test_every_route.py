@@ -51,7 +51,7 @@ def answer(client: httpx.Client, route: ConsoleRoute, key: str) -> int:
 def test_each_role_gets_where_its_permissions_lead_and_nowhere_else(database: str) -> None:
     routes = [*routes_of(database)]
     asked = [each for each in routes if each.wanted not in {"everybody", "any_user"}]
-    wrong = []
+    wrong: list[object] = []
     with served_console(database, NOON) as console:
         for role in Role:
             with console.client(f"the {role}", role) as client:
