@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from threading import BoundedSemaphore
+from threading import Lock
 from typing import Any, Final, LiteralString, NamedTuple, Protocol
 
 from psycopg import Connection
@@ -23,6 +23,10 @@ from projections.errors import ProjectionError
 
 EXPORTS_MAX: Final = 4
 """So many exports are made at once, each on a connection of its own."""
+EXPORT_LONGEST: Final = timedelta(minutes=10)
+"""Then it keeps no place from others any more, whether it is at its end or not."""
+EXPORT_IDLE_SECONDS_MAX: Final = 60
+"""Who takes no more of it for so long gets no more: a snapshot held open costs everybody."""
 _OF_ONE_MOMENT: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 PAGE_SECONDS_MAX: Final = 15
@@ -105,6 +109,42 @@ class IdentityProvider(Protocol):
         ...
 
 
+class ExportsBusyError(ProjectionError):
+    """Others take so much away already that pages would wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__("others export at this moment: try again in a minute")
+
+
+class ExportPlaces:
+    """Who exports, and since when: who never reads on keeps nobody out for ever."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._since: dict[object, datetime] = {}
+
+    def take(self, now: datetime) -> object:
+        """Return a place, to be given back.
+
+        Raises:
+            ExportsBusyError: If all are taken, and none for too long.
+        """
+        with self._lock:
+            since = {
+                place: began for place, began in self._since.items() if now - began < EXPORT_LONGEST
+            }
+            if len(since) >= EXPORTS_MAX:
+                raise ExportsBusyError
+            place = object()
+            self._since = {**since, place: now}
+        return place
+
+    def give_back(self, place: object) -> None:
+        """Let somebody else have a place."""
+        with self._lock:
+            self._since.pop(place, None)
+
+
 @dataclass(frozen=True, slots=True)
 class ConsoleSide:
     """What pages have at hand. `is_secure`: browsers come by https, so cookies go that way alone.
@@ -121,7 +161,7 @@ class ConsoleSide:
     records: NewestRecords = field(default_factory=NewestRecords)
     provider: IdentityProvider | None = None
     scopes: Sequence[str] = ()
-    exports: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(EXPORTS_MAX))
+    exports: ExportPlaces = field(default_factory=ExportPlaces)
 
     @contextmanager
     def reading(self) -> Iterator[Connection[Any]]:
@@ -139,18 +179,12 @@ class ConsoleSide:
         Raises:
             ExportsBusyError: If as many as may do so do.
         """
-        if not self.exports.acquire(blocking=False):
-            raise ExportsBusyError
+        place = self.exports.take(self.now())
         try:
             with connect(self.dsn) as connection, connection.transaction():
                 connection.execute(_OF_ONE_MOMENT)
+                idle = f"'{EXPORT_IDLE_SECONDS_MAX}s'"
+                connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = {idle}")
                 yield connection
         finally:
-            self.exports.release()
-
-
-class ExportsBusyError(ProjectionError):
-    """Others take so much away already that pages would wait for it."""
-
-    def __init__(self) -> None:
-        super().__init__("others export at this moment: try again in a minute")
+            self.exports.give_back(place)
