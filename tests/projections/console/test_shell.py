@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
+from psycopg_pool import ConnectionPool
 
+from deploy.console.wiring import OpenedDesk, console_side
+from deploy.settings import Settings
 from ledger.database import connect
+from ledger.declared.store import NewestDeclarations
+from ledger.log.postgres import PostgresEventLog
 from ledger.users.roles import Grant, Role
 from projections.console.console_words import SPOKEN, words_of
 from projections.console.entry import FIELDS_MAX
 from projections.console.environment import environment, template_files
 from projections.console.navigation import SCREENS, Group
+from projections.console.side import EXPORTS_MAX, ExportsBusyError
 from tests.projections.console.browser import tab
 from tests.projections.console.served_console import ServedConsole, served_console
 
@@ -114,6 +123,23 @@ def test_styles_and_scripts_are_kept_for_ever_by_their_address(console: ServedCo
 def test_nothing_else_is_served(console: ServedConsole, name: str) -> None:
     with console.client("anna") as client:
         assert client.get(f"/console/static/{name}").status_code == 404
+
+
+def test_who_reads_no_export_on_keeps_nobody_out_for_ever(database: str) -> None:
+    settings = Settings()
+    desk = OpenedDesk(database, partial(PostgresEventLog, database), settings)
+    pool: ConnectionPool[Any] = ConnectionPool(database, open=False)
+    side = console_side(database, pool, NewestDeclarations(), lambda: NOON, desk, settings)
+    with ExitStack() as exits:
+        for _ in range(EXPORTS_MAX):
+            connection = exits.enter_context(side.exporting())
+        [(idle,)] = connection.execute("SHOW idle_in_transaction_session_timeout").fetchall()
+        with pytest.raises(ExportsBusyError), side.exporting():
+            pass
+    with side.exporting():
+        pass
+
+    assert idle == "5min"
 
 
 def test_the_shell_is_fit_in_a_browser(console: ServedConsole, chromium: Browser) -> None:
