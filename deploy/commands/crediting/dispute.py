@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, LiteralString
 
 from deploy.commands.crediting.chosen import Reason
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
@@ -12,7 +12,7 @@ from deploy.output import print_json, say
 from deploy.running.opening import opened_with_log
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from psycopg import Connection
 
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from ledger.desk.crediting.billed_parts import BilledPart
     from ledger.log.envelope import Choice, ChoiceKind
     from ledger.log.event_log import EventLog
+
+
+_FLAGS: LiteralString = """
+SELECT session_id, flags FROM session WHERE session_id = ANY(%s) ORDER BY 1
+"""
+_DONE: Final[Mapping[str, str]] = {
+    "dispute": "disputed",
+    "uphold": "given back",
+    "reject": "owed as before",
+}
 
 
 class NotDisputedError(DeployError):
@@ -41,8 +51,7 @@ def dispute(
     """Note that the payer of an invoice or session contests it, or decide about that.
 
     Each session is flagged `disputed` and listed with `sessions held`; no money moves. Upheld, what
-    is named is given back as `wattledger credit` does, above the policy's payment_approval_above by
-    two persons; rejected, it is owed as before.
+    is named is given back as `wattledger credit` does, much of it by two; rejected, it is owed.
 
     Args:
         what: The invoice's number, or the session's id.
@@ -66,22 +75,18 @@ def dispute(
             if not parts:
                 raise NotDisputedError(what)
         choices = choices_of(parts, kind, acting(by), reason, SystemClock().now())
-        waits = False
-        if kind == "uphold":
-            waits = _uphold(connection, log, settings, (what, parts, choices))
-        else:
+        waits = kind == "uphold" and _uphold(connection, log, settings, (what, parts, choices))
+        if kind != "uphold":
             record_all(connection, log, settings, choices, is_shown=not folder.json)
         ids = [part.now.session_id for part in parts]
-        query = "SELECT session_id, flags FROM session WHERE session_id = ANY(%s) ORDER BY 1"
-        flags = dict(connection.execute(query, (ids,)).fetchall())
+        flags = dict(connection.execute(_FLAGS, (ids,)).fetchall())
     disputed = [each for each in ids if Flag.DISPUTED in flags[each]]
-    if waits and not folder.json:
-        say("It gives back more than one person may: another says the same.")
-    elif folder.json:
+    if folder.json:
         print_json({"what": what, "choice": kind, "sessions": ids, "disputed": disputed})
+    elif waits:
+        say("It gives back more than one person may: another says the same.")
     else:
-        done = {"dispute": "disputed", "uphold": "given back", "reject": "owed as before"}
-        say(f"{what}: {len(ids)} sessions are {done[kind]}.")
+        say(f"{what}: {len(ids)} sessions are {_DONE[kind]}.")
     is_missed = len(disputed) < len(ids) if resolve is None else bool(disputed)
     return 1 if is_missed and not waits else 0
 
