@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, LiteralString
 
 from deploy.commands.crediting.chosen import Reason
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
@@ -12,10 +12,24 @@ from deploy.output import print_json, say
 from deploy.running.opening import opened_with_log
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from psycopg import Connection
 
+    from deploy.settings import Settings
     from ledger.desk.crediting.billed_parts import BilledPart
-    from ledger.log.envelope import ChoiceKind
+    from ledger.log.envelope import Choice, ChoiceKind
+    from ledger.log.event_log import EventLog
+
+
+_FLAGS: LiteralString = """
+SELECT session_id, flags FROM session WHERE session_id = ANY(%s) ORDER BY 1
+"""
+_DONE: Final[Mapping[str, str]] = {
+    "dispute": "disputed",
+    "uphold": "given back",
+    "reject": "owed as before",
+}
 
 
 class NotDisputedError(DeployError):
@@ -37,7 +51,7 @@ def dispute(
     """Note that the payer of an invoice or session contests it, or decide about that.
 
     Each session is flagged `disputed` and listed with `sessions held`; no money moves. Upheld, what
-    is named is given back as `wattledger credit` does; rejected, it is owed as before.
+    is named is given back as `wattledger credit` does, much of it by two; rejected, it is owed.
 
     Args:
         what: The invoice's number, or the session's id.
@@ -61,18 +75,49 @@ def dispute(
             if not parts:
                 raise NotDisputedError(what)
         choices = choices_of(parts, kind, acting(by), reason, SystemClock().now())
-        record_all(connection, log, settings, choices, is_shown=not folder.json)
+        waits = kind == "uphold" and _uphold(connection, log, settings, (what, parts, choices))
+        if kind != "uphold":
+            record_all(connection, log, settings, choices, is_shown=not folder.json)
         ids = [part.now.session_id for part in parts]
-        query = "SELECT session_id, flags FROM session WHERE session_id = ANY(%s) ORDER BY 1"
-        flags = dict(connection.execute(query, (ids,)).fetchall())
+        flags = dict(connection.execute(_FLAGS, (ids,)).fetchall())
     disputed = [each for each in ids if Flag.DISPUTED in flags[each]]
     if folder.json:
         print_json({"what": what, "choice": kind, "sessions": ids, "disputed": disputed})
+    elif waits:
+        say("It gives back more than one person may: another says the same.")
     else:
-        done = {"dispute": "disputed", "uphold": "given back", "reject": "owed as before"}
-        say(f"{what}: {len(ids)} sessions are {done[kind]}.")
+        say(f"{what}: {len(ids)} sessions are {_DONE[kind]}.")
     is_missed = len(disputed) < len(ids) if resolve is None else bool(disputed)
-    return 1 if is_missed else 0
+    return 1 if is_missed and not waits else 0
+
+
+def _uphold(
+    connection: Connection[Any],
+    log: EventLog,
+    settings: Settings,
+    wish: tuple[str, Sequence[BilledPart], Sequence[Choice]],
+) -> bool:
+    """Give back what is contested, as `wattledger credit` would; say whether it waits instead."""
+    from deploy.commands.crediting.chosen import give_back
+    from deploy.running.owner import is_up
+    from deploy.running.turns import work_off
+    from ledger.declared.store import load_declarations
+    from ledger.desk.second_person import ProposedChoice
+    from projections.deciding.choosing import ChoiceWish, make_choice
+
+    what, _, choices = wish
+    [first, *_] = choices
+    if what != first.session_id:
+        return give_back(connection, log, settings, wish, is_shown=False) is not None
+    done = make_choice(
+        connection,
+        load_declarations(connection),
+        ChoiceWish(what, "uphold", first.by, first.reason, first.lines),
+        at=first.received_at,
+        log=log,
+        work_off=None if is_up(settings) else work_off,
+    )
+    return isinstance(done, ProposedChoice)
 
 
 def _parts(connection: Connection[Any], what: str, line: int | None) -> list[BilledPart]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.cli import WRONG, run
 from deploy.settings import NAMES
+from ledger.database import connect
+from ledger.declared.changes import Change
+from ledger.declared.declarations import POLICY_KEY, Kind
+from ledger.declared.store import declare, load_declarations
 from tests.charging_day import PARTITIONS, declare_fleet, event201, everywhere, write_log
+from tests.depot import NOON
 from tests.faults.broken_books import is_identical, rows, work
 from tests.ledger.worker.crediting.test_credited_documents import MONTH_OVER, issue
 from tests.ledger.worker.crediting.test_given_back import owed
@@ -158,6 +166,30 @@ def test_a_dispute_is_listed_until_it_is_decided(
     assert rating(place, 1).gross_minor - rating(place, 2).gross_minor == 238
     assert "disputed" not in shown(place)[3]
     assert is_identical(place)
+
+
+@pytest.mark.parametrize("named", ["invoice", "session"])
+def test_a_dispute_about_much_is_upheld_by_two(
+    place: str, number: str, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with connect(place) as connection:
+        at = NOON + timedelta(days=1)
+        policy = replace(
+            load_declarations(connection).policy(at), payment_approval_above=Decimal(1)
+        )
+        change = Change(kind=Kind.POLICY, key=POLICY_KEY, entity=policy)
+        declare(connection, [change], by="a test", at=at)
+    what = number if named == "invoice" else SESSION
+    uphold = ["dispute", what, "--resolve", "uphold", "--reason", "the camera shows it", "--by"]
+    assert run(["dispute", what, *WHY]) == 0
+
+    assert run([*uphold, "ann"]) == 0
+    assert "another says the same" in capsys.readouterr().out
+    assert run([*uphold, "ANN"]) == WRONG
+    assert shown(place)[1] == 1
+    assert run([*uphold, "bo"]) == 0
+
+    assert rating(place, 2).gross_minor == 0
 
 
 def test_a_rejected_dispute_leaves_what_is_owed(
