@@ -25,6 +25,19 @@ from projections.errors import ProjectionError
 
 _KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _TOO_LONG: Final = "this takes longer than a page may: ask for less, by a filter or a nearer day"
+_SAID: Final[Sequence[tuple[type[Exception], HTTPStatus, str]]] = (
+    # U+0000: no table holds it.
+    (psycopg.DataError, HTTPStatus.NOT_FOUND, ""),
+    (psycopg.errors.QueryCanceled, HTTPStatus.SERVICE_UNAVAILABLE, _TOO_LONG),
+    (
+        psycopg.OperationalError,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "the database is away: try again in a while",
+    ),
+    # The day before the first one, or after the last.
+    (OverflowError, HTTPStatus.BAD_REQUEST, "no calendar reaches so far: choose another date"),
+)
+"""What a person is told of errors that are not ours, the first that fits."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -94,14 +107,7 @@ def _status_of(error: Exception) -> tuple[HTTPStatus, str]:
         return HTTPStatus(error.status_code), error.detail
     if isinstance(error, LedgerError | ProjectionError):
         return HTTPStatus.CONFLICT, str(error)
-    if isinstance(error, psycopg.DataError):
-        # U+0000: no table holds it.
-        return HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.description
-    if isinstance(error, psycopg.errors.QueryCanceled):
-        return HTTPStatus.SERVICE_UNAVAILABLE, _TOO_LONG
-    if isinstance(error, psycopg.OperationalError):
-        return HTTPStatus.SERVICE_UNAVAILABLE, "the database is away: try again in a while"
-    if isinstance(error, OverflowError):
-        # The day before the first one, or after the last.
-        return HTTPStatus.BAD_REQUEST, "no calendar reaches so far: choose another date"
+    for kind, status, why in _SAID:
+        if isinstance(error, kind):
+            return status, why or status.description
     return HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.INTERNAL_SERVER_ERROR.description
