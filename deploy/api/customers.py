@@ -15,7 +15,7 @@ from litestar.params import PathParameter, QueryParameter
 from deploy.api.conventions.amounts import amount_text
 from deploy.api.conventions.within import READS_BOOKS, Asked, legal_entities_in
 from deploy.interface.books import Newest, Pool, Text
-from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
+from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
 from ledger.master_data.customers import CustomerKind, Delivery, Invoicing
 from projections.balances.prepaid import prepaid_balances
 from projections.documents.statements.statement import (
@@ -151,15 +151,15 @@ class CustomersController(Controller):
         """Return customers by their keys."""
         after = "" if cursor is None else key_of(cursor, str)
         with pool.connection() as connection:
-            found = find_customers(
+            shown, behind = find_customers(
                 connection,
                 newest.of(connection),
                 datetime.now(UTC),
-                limit=limit + 1,
+                limit=limit,
                 after=after,
                 legal_entities=legal_entities_in(request),
             )
-        shown, more = cut(found, limit, lambda each: each.key)
+        more = None if behind is None else cursor_of(behind)
         return CustomerPage([ListedCustomer(**_columns(each)) for each in shown], more)
 
     @get("/customers/{key:str}", opt=READS_BOOKS, sync_to_thread=True)

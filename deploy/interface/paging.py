@@ -16,7 +16,7 @@ LIMIT: Final = 50
 LIMIT_MAX: Final = 1_000
 Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description="At most so many")]
 Cursor = Annotated[
-    str | None, QueryParameter(max_length=600, description="`next` of the page before")
+    str | None, QueryParameter(max_length=4_000, description="`next` of the page before")
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
@@ -15,12 +15,26 @@ from ledger.persons.store import find
 
 _NAMED: LiteralString = """
 SELECT name, subject FROM subject WHERE kind = 'customer' AND name > %(after)s
+ORDER BY kind, name LIMIT %(limit)s
 """
-_BILLED: LiteralString = """
- AND EXISTS (SELECT FROM issued_invoice WHERE customer = subject
-             AND legal_entity = ANY (%(legal_entities)s))
+LOOKED_AT_MAX: Final = 10_000
+"""Of so many customers a page shows those that some legal entities have billed, then it ends."""
+_LOOKED_AT: LiteralString = """
+SELECT kind, name, subject FROM subject WHERE kind = 'customer' AND name > %(after)s
+ORDER BY kind, name LIMIT %(looked_at)s
 """
-_ORDER: LiteralString = " ORDER BY kind, name LIMIT %(limit)s"
+# In the order of its index: where few customers have all documents, PostgreSQL would read them all.
+_BILLED: LiteralString = f"""
+SELECT name, subject FROM ({_LOOKED_AT}) AS looked_at WHERE (
+    SELECT true FROM issued_invoice
+    WHERE customer = subject AND legal_entity = ANY (%(legal_entities)s)
+    ORDER BY customer, legal_entity LIMIT 1
+) ORDER BY kind, name LIMIT %(limit)s
+"""  # noqa: S608 - our own
+_LOOKED_UNTIL: LiteralString = f"""
+SELECT name FROM ({_LOOKED_AT}) AS looked_at ORDER BY kind, name
+OFFSET %(looked_at)s::bigint - 1
+"""  # noqa: S608 - our own
 _ACCOUNTS: LiteralString = """
 SELECT legal_entity, currency FROM issued_invoice WHERE customer = %(subject)s
 UNION SELECT legal_entity, currency FROM prepayment WHERE customer = %(subject)s
@@ -51,17 +65,31 @@ def find_customers(
     limit: int,
     after: str = "",
     legal_entities: Sequence[str] | None = None,
-) -> Sequence[FoundCustomer]:
-    """Return customers by their keys, from behind the key *after* on.
+    looked_at: int = LOOKED_AT_MAX,
+) -> tuple[Sequence[FoundCustomer], str | None]:
+    """Return customers by their keys, from behind the key *after* on, and where the next ones are.
 
-    *legal_entities*: only those that any of these has billed; None: all.
+    *legal_entities*: only those that any of these has billed; None: all. Of these a page may hold
+    fewer than *limit* and have more behind it: it looks at *looked_at* customers.
     """
-    query: LiteralString = _NAMED if legal_entities is None else _NAMED + _BILLED
-    asked = {"after": after, "limit": limit, "legal_entities": [*(legal_entities or ())]}
-    rows = connection.execute(query + _ORDER, asked).fetchall()
-    return [
-        FoundCustomer(key, subject, declarations.customer(subject, at)) for key, subject in rows
+    asked = {
+        "after": after,
+        "limit": limit + 1,
+        "legal_entities": [*(legal_entities or ())],
+        "looked_at": looked_at,
+    }
+    query = _NAMED if legal_entities is None else _BILLED
+    rows = connection.execute(query, asked).fetchall()
+    found = [
+        FoundCustomer(key, subject, declarations.customer(subject, at))
+        for key, subject in rows[:limit]
     ]
+    if len(rows) > limit:
+        return found, found[-1].key
+    if legal_entities is None:
+        return found, None
+    row = connection.execute(_LOOKED_UNTIL, asked).fetchone()
+    return found, row[0] if row else None
 
 
 def find_customer(
