@@ -7,14 +7,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from deploy.running.turns import work_off
 from ledger.database import connect
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import load_version
+from ledger.desk import corrections, recording
 from ledger.desk.apply import apply_files, declare_all
 from ledger.desk.choices import choose
+from ledger.desk.recording import NotTakenYetError
 from ledger.log.envelope import Choice, Declared, LogLine
 from ledger.log.outbox import NotCarriedError, carry
 from ledger.log.postgres import PostgresEventLog
@@ -109,3 +112,18 @@ def test_a_declaration_of_a_killed_command_holds_after_the_next_one(
         assert held.fetchall() == [(load_version(connection),)] == [(before + 1,)]
         assert Declared(received_at=at(400), version=before + 1) in logged(log, Declared)
     assert replayed(database).is_identical
+
+
+def test_all_that_was_asked_for_is_recorded_also_where_nobody_takes_it_in_time(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books_of_a_day(database)
+    monkeypatch.setattr(recording, "WAIT_SECONDS_MAX", 0.0)
+    monkeypatch.setattr(corrections, "AT_ONCE", 1)
+    asked = [replace(CHOICE, reason=f"reason {each}") for each in range(3)]
+
+    with connect(database) as connection, PostgresEventLog(database) as log:
+        with pytest.raises(NotTakenYetError):
+            corrections.correct_all(connection, asked, log=log, work_off=None)
+
+        assert logged(log, Choice) == asked
