@@ -18,7 +18,7 @@ from psycopg.rows import class_row
 
 from ledger.errors import LedgerError
 from ledger.four_eyes import letters_of
-from ledger.users.store import LOCK_NAMES, find_user, note_change
+from ledger.users.store import LOCK_NAMES, RESERVED, find_user, note_change
 from ledger.users.user import User
 
 TOKEN_BYTES: Final = 32
@@ -70,11 +70,13 @@ class AccessTokenExistsError(LedgerError):
 
 
 class NameOfPersonError(LedgerError):
-    """A machine's token would act under the name of a person."""
+    """A machine's token would act under the name of a person, or of the system itself."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"{name} is a person here, or written nearly so: choose another name")
+        super().__init__(
+            f"{name} is a person here, the system itself, or written nearly so: choose another name"
+        )
 
 
 class NoAccessTokenError(LedgerError):
@@ -106,7 +108,7 @@ def make_token(
     Raises:
         AccessTokenExistsError: If the name is taken.
         UnfitTokenNameError: If no token can be called so.
-        NameOfPersonError: If it is a machine's, and a person's name.
+        NameOfPersonError: If it is a machine's, and a person's name, or the system's own.
     """
     if not name.strip() or not name.isprintable() or len(name) > NAME_MAX:
         raise UnfitTokenNameError
@@ -115,7 +117,7 @@ def make_token(
     with connection.transaction():
         connection.execute(LOCK_NAMES)
         # What a token does stands under its name.
-        if person is None and _is_person(connection, name):
+        if person is None and (letters_of(name) in RESERVED or _is_person(connection, name)):
             raise NameOfPersonError(name)
         if not connection.execute(_ADD, values).rowcount:
             raise AccessTokenExistsError(name)

@@ -23,6 +23,7 @@ from ledger.users.proving.refusals import forget_browsers
 from ledger.users.roles import Grant, Reach, Role
 from ledger.users.store import (
     LOCK_NAMES,
+    RESERVED,
     UserStanding,
     add_user,
     note_change,
@@ -32,8 +33,6 @@ from ledger.users.store import (
 from ledger.users.user import User
 
 FULL_NAME_MAX: Final = 120
-RESERVED: Final = frozenset({"disputes", "payouts", "policy", "refunding", "visits"})
-"""Under these names the system itself decides."""
 _ADMINISTRATOR: Final = Grant(Role.ADMINISTRATOR)
 EVERYWHERE: Final = Reach(is_everywhere=True)
 _BLOCK: LiteralString = """

@@ -17,6 +17,8 @@ from ledger.users.user import User
 
 LOCK_NAMES: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('wattledger users'))"
 """Names, roles and who is an administrator change one after another."""
+RESERVED: Final = frozenset({"disputes", "payouts", "policy", "refunding", "visits"})
+"""Under these names the system itself decides: no person and no machine is called so."""
 _MACHINES: LiteralString = "SELECT name FROM access_token WHERE person IS NULL"
 _ADD: LiteralString = """
 INSERT INTO user_account (name, letters, full_name, made_by, made_at) VALUES (%s, %s, %s, %s, %s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -10,11 +10,16 @@ from cyclopts import Parameter
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
-from deploy.output import print_json, print_rows, say
+from deploy.output import complain, print_json, print_rows, say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from psycopg import Connection
+
     from deploy.settings import Settings
+    from ledger.users.roles import Grant
     from ledger.users.store import UserStanding
 
 Roles = Annotated[list[str] | None, Parameter(name="--role", consume_multiple=True, negative=())]
@@ -54,6 +59,7 @@ def add(
     with opened(settings, is_new=True) as connection:
         check_first(connection, user)
         link = add_account(connection, user, Giver(acting(by)), SystemClock().now())
+        _tell_of_no_places(connection, user.grants)
     _show_link(settings, name, link, is_json=folder.json)
     return 0
 
@@ -193,6 +199,7 @@ def grant(
     grants = grants_of(role or ())
     with opened(folder.settings()) as connection:
         change_grants(connection, name, grants, Giver(acting(by)), SystemClock().now())
+        _tell_of_no_places(connection, grants)
     return _show_account(name, folder)
 
 
@@ -265,6 +272,23 @@ def _show_account(name: str, folder: ReadingFolder) -> int:
         what = "blocked" if standing.blocked_at else ", ".join(_roles(standing)) or "no role"
         say(f"{name}: {what}")
     return 0
+
+
+def _tell_of_no_places(connection: Connection[Any], grants: Iterable[Grant]) -> None:
+    """Say which roles hold nowhere: people may be added before what they work at is declared."""
+    from ledger.declared.declarations import Kind
+    from ledger.declared.store import load_declarations
+    from ledger.master_data.sites import Site
+    from ledger.users.giving import grant_text
+
+    known = load_declarations(connection)
+    for each in grants:
+        history = known.history(Kind.SITE, each.site)
+        site = history[-1].entity if history else None
+        owner = site.legal_entity if isinstance(site, Site) else None
+        is_there = not each.legal_entity or each.legal_entity in known.keys(Kind.LEGAL_ENTITY)
+        if not is_there or (each.site and owner != each.legal_entity):
+            complain(f"{grant_text(each)} holds nowhere: no such legal entity, or site of it, yet")
 
 
 def _show_link(settings: Settings, name: str, link: str, *, is_json: bool) -> None:

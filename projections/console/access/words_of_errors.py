@@ -62,7 +62,9 @@ WORDS: Final[Mapping[type[LedgerError], str]] = {
     UserExistsError: "There is an account of that name already, or one written nearly so.",
     BlockedAccountError: "This account is blocked. Unblock it first.",
     AccessTokenExistsError: "There is a token of that name already. Choose another name.",
-    NameOfPersonError: "This is a person’s name here. Choose another name for the token.",
+    NameOfPersonError: (
+        "This is a person’s name here, or the system’s own. Choose another name for the token."
+    ),
     NoAccessTokenError: "No token of that name is in force.",
     UnfitTokenNameError: "A token's name has 1 to 120 characters.",
 }

@@ -299,6 +299,8 @@ def test_nobody_has_a_name_under_which_the_system_decides(
 ) -> None:
     with pytest.raises(UnfitNameError):
         add_account(connection, user(name), CHIEF, NOW)
+    with pytest.raises(NameOfPersonError):
+        make_token(connection, name, ["credit"], by="chief", at=NOW)
 
 
 def test_a_machine_s_token_is_nobody_s(connection: Connection[Any]) -> None:

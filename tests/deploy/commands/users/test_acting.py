@@ -302,7 +302,10 @@ def test_roles_and_ways_in_are_shown_and_changed(
     signed_in(connection, books, "chief")
     link = made(capsys, "anna", "finance@depot", "operations@depot/pier")
     assert run(["user", "require-factor", "anna"]) == 0
+    assert run(["user", "grant", "anna", "--role", "finance@depto", "auditor"]) == 0
+    assert "finance@depto holds nowhere" in capsys.readouterr().err
     assert run(["user", "grant", "anna", "--role", "auditor"]) == 0
+    assert "nowhere" not in capsys.readouterr().err
     assert run(["user", "grant", "chief", "--role", "auditor"]) == WRONG
     assert run(["user", "grant", "anna", "--role", "king"]) == WRONG
     assert run(["user", "invite", "anna", "--email", "anna@example.com"]) == 0
@@ -326,6 +329,7 @@ def test_roles_and_ways_in_are_shown_and_changed(
             "blocked",
             "linked",
             "invited",
+            "granted",
             "granted",
             "factor_required",
             "linked",
