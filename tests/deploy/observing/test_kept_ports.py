@@ -18,8 +18,9 @@ from tests.deploy.observing.free_ports import free_base
 from tests.deploy.running_wattledger import PROGRAM, Wattledger
 from tests.tree import ROOT
 
-# What publishes needs a log in Kafka, what asks a payment provider a key.
-ELSEWHERE = {"publishing", "payments"}
+# What publishes needs a log in Kafka, what asks a payment provider a key; the console is within
+# the interface.
+ELSEWHERE = {"publishing", "payments", "console"}
 OFFSETS = {part: at for at, part in enumerate(ALL_PARTS) if part not in ELSEWHERE}
 
 
