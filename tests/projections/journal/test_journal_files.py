@@ -21,7 +21,6 @@ from beancount import loader
 from beancount.core import data
 
 from projections.balances.trial import trial_balance
-from projections.journal import workbook
 from projections.journal.beancount_text import beancount_accounts, beancount_lines
 from projections.journal.columns import COLUMNS
 from projections.journal.csv_lines import csv_lines
@@ -238,13 +237,11 @@ def test_whatever_a_text_is_a_cell_has_it_as_far_as_one_can(tmp_path: Path, text
     assert len(row[COLUMNS.index("session")]) >= min(len(text), 32_767)
 
 
-def test_what_a_sheet_cannot_hold_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "ROWS_MAX", 3)
-    write_workbook(tmp_path / "two.xlsx", [entry()])
-    monkeypatch.setattr(workbook, "ROWS_MAX", 2)
+def test_what_a_sheet_cannot_hold_is_said(tmp_path: Path) -> None:
+    write_workbook(tmp_path / "two.xlsx", [entry()], rows_max=3)
 
     with pytest.raises(TooManyRowsError, match="--from"):
-        write_workbook(tmp_path / "three.xlsx", [entry()])
+        write_workbook(tmp_path / "three.xlsx", [entry()], rows_max=2)
 
 
 def test_nothing_booked_is_a_file_too(tmp_path: Path) -> None:
