@@ -80,7 +80,8 @@ class _Part:
 
     def told(self, name: str) -> dict[tuple[str, ...], float]:
         found = {each.metric.name: each.values for each in self.watch.metrics()}
-        values = found[f"wattledger_provider_{name}"]
+        # None before it looked for the first time.
+        values = found.get(f"wattledger_provider_{name}", {})
         assert isinstance(values, dict)
         return values
 
@@ -210,7 +211,7 @@ def test_a_second_process_stands_by(database: str) -> None:
         first, second = (_Part(database, _settings(fake), name) for name in ("one", "another"))
         with second.running():
             with first.running():
-                _until(lambda: {first.told("leads")[()], second.told("leads")[()]} == {0.0, 1.0})
+                _until(lambda: {part.told("leads").get(()) for part in (first, second)} == {0, 1})
             _until(lambda: second.told("leads") == {(): 1})
 
 

@@ -33,6 +33,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+PATIENCE_MS = 90_000
 NARROW: ViewportSize = {"width": 360, "height": 740}
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 _NAMES = re.compile(r"[^a-z0-9-]+")
@@ -105,6 +106,8 @@ def tab(browser: Browser, url: str, cookie: str = "", language: str = "en") -> I
     context: BrowserContext = browser.new_context(
         viewport=WIDE, locale=language, timezone_id="America/New_York"
     )
+    # A page may wait long on a busy machine.
+    context.set_default_timeout(PATIENCE_MS)
     if cookie:
         context.add_cookies([{"name": COOKIE, "value": cookie, "url": url}])
     made = Tab(context.new_page(), url)
