@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Error,
     Page,
     ViewportSize,
     sync_playwright,
@@ -68,6 +69,22 @@ class Tab:
         answer = self.page.goto(self.url + path)
         assert answer is not None
         assert answer.ok, (path, answer.status)
+
+    def follow(self, link: str) -> None:
+        """Click a link, and wait until the page that it leads to is whole."""
+        self._go(lambda: self.page.get_by_role("link", name=link).first.click(), link)
+
+    def send(self, button: str) -> None:
+        """Press a button by the keyboard, and wait until the page that answers is whole."""
+        self.page.get_by_role("button", name=button, exact=True).first.focus()
+        self._go(lambda: self.page.keyboard.press("Enter"), button)
+
+    def _go(self, act: Callable[[], None], name: str) -> None:
+        # Without the wait a test reads a page that is being built: half a text in a field, say.
+        with self.page.expect_navigation() as going:
+            act()
+        answer = going.value
+        assert answer is None or answer.ok, (name, answer.status, self.text("body"))
 
     def tab_to(self, selector: str) -> None:
         """Go on with the tabulator until an element has the focus, as who has no mouse does."""
@@ -119,8 +136,15 @@ def tab(browser: Browser, url: str, cookie: str = "", language: str = "en") -> I
     made.page.on("console", complain)
     made.page.on("pageerror", lambda error: made.troubles.append(str(error)))
     made.page.on("requestfailed", lambda request: made.troubles.append(request.url))
-    yield made
-    context.close()
+    try:
+        yield made
+    except (AssertionError, Error) as error:
+        # What somebody would have seen there.
+        with suppress(Error):
+            error.add_note(f"{made.page.url}:\n{made.page.inner_text('body', timeout=5_000)}")
+        raise
+    finally:
+        context.close()
 
 
 def _keep_picture(page: Page, name: str) -> None:
