@@ -10,7 +10,8 @@ from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
-    from ledger.desk.paying.matching import DecidedMatch, MatchWish
+    from ledger.desk.paying.match_plans import MatchWish
+    from ledger.desk.paying.matching import DecidedMatch
     from ledger.payments.bank.proposals import WaitingLine
 
 COLUMNS: Final = {
@@ -70,7 +71,7 @@ def match(
         by: Who decides (default: your login).
         folder: Where.
     """
-    from ledger.desk.paying.matching import MatchWish, parse_documents
+    from ledger.desk.paying.match_plans import MatchWish, parse_documents
 
     named = parse_documents(documents)
     return _decided(MatchWish(line, named, balance, account), by, folder)
@@ -87,7 +88,7 @@ def give_back(line: str, /, *, by: str | None = None, folder: ReadingFolder = RE
         by: Who decides (default: your login).
         folder: Where.
     """
-    from ledger.desk.paying.matching import MatchWish
+    from ledger.desk.paying.match_plans import MatchWish
 
     return _decided(MatchWish(line, is_returned=True), by, folder)
 

@@ -17,7 +17,8 @@ from deploy.demo import top_up
 from deploy.demo.collecting.bank_file import BankTransfer, statement_file
 from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
-from ledger.desk.paying.matching import MatchWish, match_line
+from ledger.desk.paying.match_plans import MatchWish
+from ledger.desk.paying.matching import match_line
 from ledger.payments.awaited import awaited_payouts
 from ledger.payments.bank.files.camt import read_camt
 from ledger.payments.bank.importing import Importing, import_statement

@@ -13,26 +13,30 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, LiteralString, NamedTuple
 
+import msgspec
 from psycopg import Connection
 
 from ledger.books.prepayments import amount_text
+from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.desk.customers.prepaying import minor_of
+from ledger.desk.paying.agreed import check_agreed, digest_of
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.payments.movement import CLEARING, UNMATCHED, Allotment, MoneyKind, MoneyMovement
-from ledger.payments.open_items import open_item
+from ledger.payments.open_items import OpenItem, open_item
 from ledger.payments.payouts.unmatched import ABOUT_MOVEMENT, UnmatchedMovement, unmatched_money
 from ledger.payments.recording import movements_about, record_movement, under_the_books
 from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import canonical_json
+from tariffs.quantities import money_of_minor
 from tariffs.zones import zone
 
 _ACCOUNT: Final = re.compile(
     r"(fees|costs|losses|income|exchange|reserves)(:[A-Za-z0-9_.-]{1,40}){0,4}"
 )
 _PROPOSED: LiteralString = """
-SELECT body, proposed_by FROM money_proposal WHERE number = %s FOR UPDATE
+SELECT body, proposed_by, proposed_at FROM money_proposal WHERE number = %s
 """
 _PROPOSE: LiteralString = """
 INSERT INTO money_proposal (number, body, proposed_by, proposed_at) VALUES (%s, %s, %s, %s)
@@ -64,71 +68,152 @@ class ExplainedMoney(NamedTuple):
     waits: bool
 
 
+class ProposedMoney(NamedTuple):
+    """What one person says a movement was for, until another says the same."""
+
+    allotment: Allotment
+    proposed_by: str
+    proposed_at: datetime
+
+
+class PlannedMoney(NamedTuple):
+    """What a wish about money at a provider comes to.
+
+    `takes_two` and `proposed_by` as in `PlannedMatch`; `open_minor`: what is open of the document
+    before, None: it is for an account.
+    """
+
+    money: UnmatchedMovement
+    allotment: Allotment
+    takes_two: bool
+    proposed_by: str | None
+    turn: int
+    open_minor: int | None
+
+    @property
+    def left_minor(self) -> int:
+        """How much of the movement is unmatched afterwards."""
+        return self.money.left_minor - self.allotment.minor
+
+    @property
+    def digest(self) -> str:
+        """Return what names all that somebody reads of this before it is booked."""
+        read = self.takes_two, self.proposed_by or "", self.turn, self.open_minor
+        return digest_of(self.money.number, self.money.left_minor, list(self.allotment), *read)
+
+    def movement(self, by: str, at: datetime) -> MoneyMovement:
+        """Return the movement by which it is booked."""
+        money, about = self.money, f"{ABOUT_MOVEMENT}{self.money.number}"
+        return MoneyMovement(
+            kind=MoneyKind.MATCHED,
+            source=money.source,
+            reference=f"{about}/{self.turn}",
+            legal_entity=money.legal_entity,
+            currency=money.currency,
+            amount_minor=0,
+            allotments=(Allotment(UNMATCHED, -self.allotment.minor), self.allotment),
+            happened_at=at,
+            recorded_by=by,
+            about=about,
+        )
+
+
 def explain_money(
-    connection: Connection[Any], wish: MoneyWish, *, by: str, at: datetime
+    connection: Connection[Any],
+    wish: MoneyWish,
+    *,
+    by: str,
+    at: datetime,
+    agreed: str | None = None,
 ) -> ExplainedMoney:
     """Book what a movement was for, or propose it.
+
+    Args:
+        connection: To the books, in no transaction.
+        wish: What it was for.
+        by: Who says so.
+        at: Now.
+        agreed: The digest of the plan that this person read; None: it was not looked at before.
 
     Raises:
         UnexplainableError: If nothing of it is unmatched, or it cannot have been for that.
         UnfitPrepaymentError: If there is no such amount.
+        ReadOtherwiseError: If it comes to something else than was read.
         SameExplainerError: If who proposed it says so again.
     """
     declared = load_declarations(connection)
     with under_the_books(connection):
-        found = unmatched_money(connection, number=wish.number, at_providers=True)
-        if not found:
-            why = "nothing of it is unmatched: `wattledger payouts unmatched` lists what is"
-            raise UnexplainableError(wish.number, why)
-        money = found[0]
-        allotment = _allotment(connection, money, wish)
-        limit = declared.policy(at).payment_approval_above
-        # Of a part as of the whole: who takes it part by part is no other person.
-        if abs(money.left_minor) > limit.scaleb(currency_exponent(money.currency)):
-            first = _first_person(connection, money, allotment, by=by)
+        planned = plan_money(connection, declared, wish, at)
+        check_agreed(agreed, planned.digest)
+        money, allotment = planned.money, planned.allotment
+        if planned.takes_two:
+            first = planned.proposed_by
             if first is None:
                 body = canonical_json(list(allotment))
                 connection.execute(_PROPOSE, (money.number, body, by, at))
                 told = money.currency, allotment, money.left_minor
                 return ExplainedMoney(money.number, *told, waits=True)
+            if is_same_person(first, by):
+                raise SameExplainerError(money.number, first)
             by = f"{first}, {by}"
         entity = declared.legal_entity(money.legal_entity, at)
-        made = _movement(connection, money, allotment, by=by, at=at)
+        made = planned.movement(by, at)
         record_movement(connection, made, *([zone(entity.time_zone)] if entity else []))
         connection.execute(_SETTLE, (money.number,))
-    left = money.left_minor - allotment.minor
-    return ExplainedMoney(money.number, money.currency, allotment, left, waits=False)
+    return ExplainedMoney(money.number, money.currency, allotment, planned.left_minor, waits=False)
 
 
-def _movement(
-    connection: Connection[Any],
-    money: UnmatchedMovement,
-    allotment: Allotment,
-    *,
-    by: str,
-    at: datetime,
-) -> MoneyMovement:
+def plan_money(
+    connection: Connection[Any], declared: Declarations, wish: MoneyWish, at: datetime
+) -> PlannedMoney:
+    """Return what *wish* comes to by now; who books it is under the books.
+
+    Raises:
+        UnexplainableError: If nothing of it is unmatched, or it cannot have been for that.
+        UnfitPrepaymentError: If there is no such amount.
+    """
+    found = unmatched_money(connection, number=wish.number, at_providers=True)
+    if not found:
+        why = "nothing of it is unmatched: `wattledger payouts unmatched` lists what is"
+        raise UnexplainableError(wish.number, why)
+    money = found[0]
+    item = None if wish.document is None else open_item(connection, wish.document)
+    allotment = _allotment(money, wish, item)
+    limit = declared.policy(at).payment_approval_above
+    first = proposed_money(connection, money.number)
+    is_same = first is not None and first.allotment == allotment
     about = f"{ABOUT_MOVEMENT}{money.number}"
-    return MoneyMovement(
-        kind=MoneyKind.MATCHED,
-        source=money.source,
-        reference=f"{about}/{1 + len(movements_about(connection, about))}",
-        legal_entity=money.legal_entity,
-        currency=money.currency,
-        amount_minor=0,
-        allotments=(Allotment(UNMATCHED, -allotment.minor), allotment),
-        happened_at=at,
-        recorded_by=by,
-        about=about,
+    return PlannedMoney(
+        money=money,
+        allotment=allotment,
+        # Of a part as of the whole: who takes it part by part is no other person.
+        takes_two=abs(money.left_minor) > limit.scaleb(currency_exponent(money.currency)),
+        proposed_by=first.proposed_by if first is not None and is_same else None,
+        turn=1 + len(movements_about(connection, about)),
+        open_minor=None if item is None else item.open_minor,
     )
 
 
-def _allotment(connection: Connection[Any], money: UnmatchedMovement, wish: MoneyWish) -> Allotment:
+def proposed_money(connection: Connection[Any], number: int) -> ProposedMoney | None:
+    """Return what of a movement waits for a second person."""
+    row = connection.execute(_PROPOSED, (number,)).fetchone()
+    if row is None:
+        return None
+    return ProposedMoney(Allotment(*msgspec.json.decode(bytes(row[0]))), row[1], row[2])
+
+
+def money_wish_of(number: int, currency: str, allotment: Allotment) -> MoneyWish:
+    """Return the wish that comes to *allotment* again, where it still can be."""
+    amount = money_of_minor(abs(allotment.minor), currency).amount
+    account = None if allotment.document else allotment.account
+    return MoneyWish(number, allotment.document or None, account, amount)
+
+
+def _allotment(money: UnmatchedMovement, wish: MoneyWish, item: OpenItem | None) -> Allotment:
     if (wish.document is None) == (wish.account is None):
         raise UnexplainableError(money.number, "it was for a document, or for an account: say one")
     most = abs(money.left_minor)
     if wish.document is not None:
-        item = open_item(connection, wish.document)
         if item is None or item.account is None or item.party is None:
             raise UnexplainableError(money.number, f"there is no invoice {wish.document}")
         if (item.currency, item.legal_entity) != (money.currency, money.legal_entity):
@@ -156,19 +241,6 @@ def _account(money: UnmatchedMovement, account: str) -> str:
         )
         raise UnexplainableError(money.number, why)
     return account
-
-
-def _first_person(
-    connection: Connection[Any], money: UnmatchedMovement, allotment: Allotment, *, by: str
-) -> str | None:
-    """Return who proposed the same; None where nobody did."""
-    proposed = connection.execute(_PROPOSED, (money.number,)).fetchone()
-    if proposed is None or bytes(proposed[0]) != canonical_json(list(allotment)):
-        return None
-    first = str(proposed[1])
-    if is_same_person(first, by):
-        raise SameExplainerError(money.number, first)
-    return first
 
 
 class UnexplainableError(LedgerError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
@@ -111,27 +111,21 @@ def import_statement(importing: Importing, statement: BankStatement) -> Imported
     )
 
 
-def record_rest(
-    connection: Connection[Any],
-    rest: PrepaidRest,
-    movement: MoneyMovement,
-    calendar: tzinfo,
-    turn: int = 0,
-) -> None:
-    """Put what *movement* leaves over to a customer's prepaid balance, in its transaction.
-
-    *turn*: which of several customers it is.
-    """
-    prepayment = Prepayment(
-        legal_entity=movement.legal_entity,
-        reference=rest_references(movement, turn + 1)[turn],
-        customer=rest.customer,
-        currency=movement.currency,
-        amount_minor=rest.minor,
-        received_at=movement.happened_at,
-        recorded_by=movement.recorded_by,
-    )
-    record_prepayment(connection, prepayment, calendar)
+def rest_prepayments(movement: MoneyMovement, rests: Sequence[PrepaidRest]) -> Sequence[Prepayment]:
+    """Return the prepayments of what *movement* leaves over to balances, one a customer."""
+    names = rest_references(movement, len(rests))
+    return [
+        Prepayment(
+            legal_entity=movement.legal_entity,
+            reference=name,
+            customer=rest.customer,
+            currency=movement.currency,
+            amount_minor=rest.minor,
+            received_at=movement.happened_at,
+            recorded_by=movement.recorded_by,
+        )
+        for name, rest in zip(names, rests, strict=True)
+    ]
 
 
 def rest_references(movement: MoneyMovement, count: int) -> list[str]:
@@ -233,8 +227,9 @@ def _book(importing: Importing, owner: BankOwner, kept: Sequence[KeptLine], stat
         owner.calendar,
     )
     for movement, (_, matching) in zip(booked, found, strict=True):
-        if matching.prepaid is not None:
-            record_rest(connection, matching.prepaid, movement, owner.calendar)
+        rests = [] if matching.prepaid is None else [matching.prepaid]
+        for prepayment in rest_prepayments(movement, rests):
+            record_prepayment(connection, prepayment, owner.calendar)
     keep_lines(connection, statement, kept)
     return keep_waiting(
         connection,

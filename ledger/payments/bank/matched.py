@@ -12,8 +12,10 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
+from ledger.books.journal import JournalEntry
+from ledger.books.prepayments import record_prepayment
 from ledger.payments.bank.document_names import DocumentNames
-from ledger.payments.bank.importing import Importing, record_rest, rest_references
+from ledger.payments.bank.importing import Importing, rest_prepayments, rest_references
 from ledger.payments.bank.lines import (
     BankLine,
     details_of_lines,
@@ -80,28 +82,46 @@ def record_match(
         BalanceTooSmallError: If a balance has not what is to be taken from it.
     """
     with under_the_books(connection):
-        turn = 1 + len(movements_about(connection, line.line))
-        out = (Allotment(UNMATCHED, -wanted.minor),) if wanted.minor else ()
-        movement, _ = record_movement(
-            connection,
-            MoneyMovement(
-                kind=MoneyKind.MATCHED,
-                source=line.source,
-                reference=f"{line.line}/{turn}",
-                legal_entity=line.legal_entity,
-                currency=line.currency,
-                amount_minor=0,
-                allotments=(*out, *wanted.allotments),
-                happened_at=at,
-                recorded_by=by,
-                about=line.line,
-            ),
-            calendar,
-        )
-        for number, rest in enumerate(wanted.prepaid):
-            record_rest(connection, rest, movement, calendar, number)
+        turn = next_turn(connection, line)
+        made = match_movement(line, wanted, turn, by=by, at=at)
+        movement, _ = record_movement(connection, made, calendar)
+        for prepayment in rest_prepayments(movement, wanted.prepaid):
+            record_prepayment(connection, prepayment, calendar)
         note_left(connection, line.line, line.left_minor - wanted.minor, reason)
     return movement
+
+
+def next_turn(connection: Connection[Any], line: BankLine) -> int:
+    """Return how many times somebody will have said what *line* is for with the next one."""
+    return 1 + len(movements_about(connection, line.line))
+
+
+def match_movement(
+    line: BankLine, wanted: Match, turn: int, *, by: str, at: datetime
+) -> MoneyMovement:
+    """Return the movement by which a match is booked."""
+    out = (Allotment(UNMATCHED, -wanted.minor),) if wanted.minor else ()
+    return MoneyMovement(
+        kind=MoneyKind.MATCHED,
+        source=line.source,
+        reference=f"{line.line}/{turn}",
+        legal_entity=line.legal_entity,
+        currency=line.currency,
+        amount_minor=0,
+        allotments=(*out, *wanted.allotments),
+        happened_at=at,
+        recorded_by=by,
+        about=line.line,
+    )
+
+
+def match_entries(
+    line: BankLine, wanted: Match, turn: int, *, at: datetime
+) -> tuple[JournalEntry, ...]:
+    """Return what a match would post: its movement, and what goes to or from balances."""
+    movement = match_movement(line, wanted, turn, by="", at=at)
+    prepaid = rest_prepayments(movement, wanted.prepaid)
+    return (movement.entry(), *(each.entry() for each in prepaid))
 
 
 def undoing(connection: Connection[Any], line: BankLine) -> Match:

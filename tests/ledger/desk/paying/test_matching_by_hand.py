@@ -14,15 +14,17 @@ from ledger.books.prepayments import BalanceTooSmallError
 from ledger.declared.changes import Change
 from ledger.declared.declarations import BEGINNING, POLICY_KEY, Kind
 from ledger.declared.store import declare
-from ledger.desk.paying.matching import (
-    DecidedMatch,
+from ledger.desk.paying.match_plans import (
     MatchWish,
-    SecondMatcherError,
     UnfitDocumentError,
     UnfitMatchError,
     UnknownBankLineError,
-    match_line,
     parse_documents,
+)
+from ledger.desk.paying.matching import (
+    DecidedMatch,
+    SecondMatcherError,
+    match_line,
     undo_match,
 )
 from ledger.master_data.policies import Policy
