@@ -2,13 +2,12 @@
 
     python examples/app/app.py http://127.0.0.1:8080 TOKEN CS-001 04A1B2C3 --stop-at 5.00
 
-TOKEN is of the scopes read, command, tariffs, books and documents (`wattledger access add`). The
-station speaks OCPP 1.6; in 2.x the calls are RequestStartTransaction and RequestStopTransaction.
+TOKEN is of the scopes read, command, tariffs, books and documents (`wattledger access add`).
+The station speaks OCPP 1.6.
 """
 
-from __future__ import annotations
-
 import argparse
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,12 +16,10 @@ from pathlib import Path
 from wattledger_client import Client
 from wattledger_client.shapes import CallRequest, LiveSession, QuoteWish, Transaction
 
-PATIENCE_SECONDS = 30
-
 
 def main() -> None:
     """Charge once, for one driver."""
-    asked = argparse.ArgumentParser(description="charge once")
+    asked = argparse.ArgumentParser()
     for name in ("address", "token", "station", "driver"):
         asked.add_argument(name)
     asked.add_argument("--stop-at", type=Decimal, default=Decimal(5), help="what it may cost")
@@ -31,14 +28,12 @@ def main() -> None:
     with Client(given.address, given.token) as client:
         show_price(client, given.station, given.driver)
         session = start(client, given.station, given.driver)
-        last = follow(client, session, given.stop_at)
-        fetch_receipt(client, last, given.receipt)
+        fetch_receipt(client, follow(client, session, given.stop_at), given.receipt)
 
 
 def show_price(client: Client, station: str, driver: str) -> None:
     """Say what an hour of 10 kWh would cost, and why."""
-    now = datetime.now(UTC)
-    later = now + timedelta(hours=1)
+    now, later = (datetime.now(UTC) + timedelta(hours=each) for each in (0, 1))
     wish = QuoteWish(station=station, token=driver, starts_at=now, ends_at=later, energy_wh="10000")
     print(client.create_price_quote(wish).explanation)
 
@@ -47,34 +42,31 @@ def start(client: Client, station: str, driver: str) -> Transaction:
     """Start to charge, and return the transaction once the station tells of it."""
     call = CallRequest(action="RemoteStartTransaction", payload={"idTag": driver, "connectorId": 1})
     print("start:", client.create_station_call(station, call).response)
-    for _ in range(PATIENCE_SECONDS):
-        page = client.list_transactions(station=station, token=driver, open_=True)
-        if page.items:
-            return page.items[0]
+    for _ in range(30):
+        if found := client.list_transactions(station=station, token=driver, open_=True).items:
+            return found[0]
         time.sleep(1)
-    message = "the station did not start: is the cable in?"
-    raise SystemExit(message)
+    sys.exit("the station did not start: is the cable in?")
 
 
 def follow(client: Client, session: Transaction, stop_at: Decimal) -> LiveSession:
     """Say what it costs while it goes on; stop it once that is enough."""
-    is_asked = False
+    payload = {"transactionId": int(session.transaction_id or 0)}
+    stop = CallRequest(action="RemoteStopTransaction", payload=payload)
     while True:
         for now in client.follow_session(session.ref):
             cost = f"{now.cost.gross} {now.cost.currency}" if now.cost else "no price yet"
             print(f"{now.state}: {now.energy_wh} Wh, {cost}")
             if now.is_over:
                 return now
-            if now.cost and Decimal(now.cost.gross) >= stop_at and not is_asked:
-                payload = {"transactionId": int(session.transaction_id or 0)}
-                stop = CallRequest(action="RemoteStopTransaction", payload=payload)
+            if now.cost and Decimal(now.cost.gross) >= stop_at:
                 print("stop:", client.create_station_call(session.station, stop).response)
-                is_asked = True
+                stop_at = Decimal("Infinity")  # once is enough
 
 
 def fetch_receipt(client: Client, session: LiveSession, path: Path) -> None:
     """Write the invoice once it is there."""
-    for _ in range(PATIENCE_SECONDS):
+    for _ in range(30):
         for number in client.get_session(session.ref).documents:
             if client.get_invoice_delivery(number).state == "rendered":
                 path.write_bytes(client.get_invoice_pdf(number))

@@ -6,7 +6,7 @@
 
 The same is the same choice about the same lines of the same revision, and moves as much: what
 changed meanwhile is looked at anew. Only one choice about a session waits at a time; a later
-proposal takes its place.
+proposal takes its place, and the earlier stays among what was withdrawn.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from psycopg.rows import class_row
 from ledger.declared.store import load_declarations
 from ledger.desk.choices import Chosen, choose
 from ledger.desk.recording import NotTakenYetError, WorkOff
+from ledger.desk.withdrawing.withdrawn import replace_choice
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Choice, ChoiceKind
@@ -101,14 +102,6 @@ class SameDeciderError(LedgerError):
         self.session_id, self.proposed_by = session_id, proposed_by
 
 
-class NotProposedError(LedgerError):
-    """Nothing about a session waits for a second person."""
-
-    def __init__(self, session_id: str) -> None:
-        super().__init__(f"nothing about session {session_id} waits for a second person")
-        self.session_id = session_id
-
-
 def takes_two(policy: Policy, moved: Moved) -> bool:
     """Say whether a choice that moves so much takes a second person."""
     if not moved.currency:
@@ -174,16 +167,6 @@ def choose_or_propose(
     return made
 
 
-def withdraw(connection: Connection[Any], session_id: str) -> None:
-    """Take back what was proposed about a session; whoever may decide may withdraw it.
-
-    Raises:
-        NotProposedError: If nothing was.
-    """
-    if not connection.execute(_SETTLE, (session_id,)).rowcount:
-        raise NotProposedError(session_id)
-
-
 def _propose(connection: Connection[Any], choice: Choice, moved: Moved) -> ProposedChoice:
     proposed = ProposedChoice(
         session_id=choice.session_id,
@@ -196,7 +179,9 @@ def _propose(connection: Connection[Any], choice: Choice, moved: Moved) -> Propo
         proposed_by=choice.by,
         proposed_at=choice.received_at,
     )
-    connection.execute(_PROPOSE, proposed._asdict())
+    with connection.transaction():
+        replace_choice(connection, choice.session_id, proposed.proposed_by, proposed.proposed_at)
+        connection.execute(_PROPOSE, proposed._asdict())
     return proposed
 
 

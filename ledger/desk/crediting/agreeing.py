@@ -24,6 +24,7 @@ from ledger.desk.corrections import correct_all
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
 from ledger.desk.recording import NotTakenYetError, WorkOff
 from ledger.desk.second_person import Moved, takes_two
+from ledger.desk.withdrawing.withdrawn import replace_credit
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Choice
@@ -141,11 +142,6 @@ def credit_or_propose(
     return None
 
 
-def withdraw_credit(connection: Connection[Any], invoice: str) -> bool:
-    """Take back what was proposed about an invoice; say whether anything was."""
-    return connection.execute(_SETTLE, (invoice,)).rowcount > 0
-
-
 def _propose(
     connection: Connection[Any],
     invoice: str,
@@ -162,7 +158,9 @@ def _propose(
         proposed_by=said.by,
         proposed_at=said.received_at,
     )
-    connection.execute(_PROPOSE, proposed._asdict())
+    with connection.transaction():
+        replace_credit(connection, invoice, proposed.proposed_by, proposed.proposed_at)
+        connection.execute(_PROPOSE, proposed._asdict())
     return proposed
 
 

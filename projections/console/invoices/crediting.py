@@ -16,10 +16,11 @@ from ledger.desk.crediting.agreeing import (
     credit_or_propose,
     credit_takes_two,
     proposed_credit,
-    withdraw_credit,
 )
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
 from ledger.desk.recording import NotTakenYetError
+from ledger.desk.withdrawing.withdrawn import REASON_MAX as WITHDRAWN_REASON_MAX
+from ledger.desk.withdrawing.withdrawn import Withdrawal, withdraw_credit
 from ledger.errors import LedgerError
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
 from ledger.persons.store import names_in
@@ -153,12 +154,15 @@ class CreditPage(Controller):
         )
 
     @post("/withdraw", opt=needs(Permission.CREDIT), sync_to_thread=True)
-    def withdrawn(self, page: ThisPage, number: FromPath[str]) -> Response[Any]:
-        """Take back what was proposed."""
-        number = number_in(number)
+    def withdrawn(self, page: ThisPage, number: FromPath[str], form: ThisForm) -> Response[Any]:
+        """Take back what was proposed; who did, and why, is kept."""
+        number, because = number_in(number), form.of("because")
+        if not 0 < len(because) <= WITHDRAWN_REASON_MAX:
+            message = page.text("say why, in at most {count} letters", count=WITHDRAWN_REASON_MAX)
+            raise UnfitCreditError(message)
         with page.console.pool.connection() as connection:
             document_within(connection, page, number, Permission.CREDIT)
-            withdraw_credit(connection, number)
+            withdraw_credit(connection, number, Withdrawal(page.user.name, because, page.now))
         return page.go(invoice_link(number), page.text("The proposal is withdrawn."))
 
     @get("/note", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)

@@ -11,6 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from psycopg import Connection
 
+from ledger.desk.withdrawing.withdrawn import withdrawn_of_invoice
 from ledger.invoices.shown import ShownInvoice
 from ledger.persons.store import names_in
 from ledger.users.roles import Permission
@@ -31,6 +32,7 @@ from projections.console.invoices.showing import (
 from projections.console.links import invoice_link, number_in, session_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.withdrawn_list import withdrawn_listing
 from projections.documents.delivery.folder import file_name
 from projections.documents.delivery.listing import list_documents
 from projections.documents.keeping.kept import read_kept
@@ -143,6 +145,7 @@ def content_of(
         "notes": _notes(page, notes),
         "proposal": proposal,
         "proposed": proposal and amount_of(page, proposal[2], row.currency),
+        "withdrawn": withdrawn_listing(page, withdrawn_of_invoice(connection, number), UTC),
         "zone": UTC,
         "awaited": awaited,
         "may_credit": may_credit and bool(about),

@@ -19,9 +19,9 @@ from ledger.desk.second_person import (
     ProposedChoice,
     proposed_choices,
     takes_two,
-    withdraw,
 )
 from ledger.desk.validations import validate
+from ledger.desk.withdrawing.withdrawn import REASON_MAX, Withdrawal, withdraw_choice
 from ledger.log.envelope import ChoiceKind
 from ledger.sessions.states import SessionState
 from ledger.users.roles import Permission
@@ -36,7 +36,6 @@ from projections.console.sessions.words_of_sessions import CHOICES, MEANT, STATE
 from projections.deciding.choosing import ChoiceWish, MovesOtherwiseError, make_choice
 from projections.deciding.preview import ChoicePreview, possible_choices, preview
 
-REASON_MAX: Final = 500
 _OF_CREDIT: Final = frozenset({"credit", "uphold"})
 _OPPOSITE: Final[Mapping[ChoiceKind, SessionState]] = {
     "release": SessionState.WRITTEN_OFF,
@@ -108,11 +107,14 @@ class DecidingPages(Controller):
 
     @post("/withdraw", opt=needs(Permission.DECIDE_SESSIONS), sync_to_thread=True)
     def withdrawn(self, page: ThisPage, form: ThisForm) -> Response[Any]:
-        """Take back what waits for a second person."""
-        session_id = form.of("session")
+        """Take back what waits for a second person; who did, and why, is kept."""
+        session_id, because = form.of("session"), form.of("because")
+        if not because or len(because) > REASON_MAX:
+            message = page.text("Say why, in at most {count} characters.", count=REASON_MAX)
+            raise ValidationException(message)
         with page.console.desk.opened() as (connection, _):
             find_session(page, connection, session_id, Permission.DECIDE_SESSIONS)
-            withdraw(connection, session_id)
+            withdraw_choice(connection, session_id, Withdrawal(page.user.name, because, page.now))
         return page.go(session_link(session_id), page.text("It waits for nobody any more."))
 
     @post("/code", opt=needs(Permission.DECIDE_SESSIONS), sync_to_thread=True)

@@ -10,6 +10,7 @@ from litestar import Response
 from psycopg import Connection
 
 from ledger.desk.second_person import ProposedChoice, proposed_choices
+from ledger.desk.withdrawing.withdrawn import withdrawn_of_session
 from ledger.facts.flags import blockers_of
 from ledger.four_eyes import is_same_person
 from ledger.persons.store import names_in, names_of
@@ -27,6 +28,7 @@ from projections.console.links import (
 )
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
+from projections.console.parts.withdrawn_list import withdrawn_listing
 from projections.console.parts.within import WithinReach, within
 from projections.console.sentences import code_words, flag_words, reason_words
 from projections.console.sessions.found import (
@@ -96,6 +98,9 @@ def shown_session(page: ConsolePage, session_id: str) -> Response[str]:
             "proposal": proposal,
             "is_own": bool(proposal and is_same_person(proposal.proposed_by, page.user.name)),
             "proposed": _proposed(page, proposal),
+            "withdrawn": withdrawn_listing(
+                page, withdrawn_of_session(connection, session_id), zone
+            ),
             "choices": _choices(page, connection, session),
         }
     return page.show(

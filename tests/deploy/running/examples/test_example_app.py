@@ -136,4 +136,4 @@ async def test_a_driver_sees_the_price_charges_and_gets_the_receipt(tmp_path: Pa
     [session] = sessions
     final = f"{session['cost']['gross_minor'] / 100:.2f} EUR"
     assert f"rated: {session['energy_wh']} Wh, {final}" in said
-    assert len((ROOT / "examples/app/app.py").read_text().splitlines()) <= 100
+    assert len((ROOT / "examples/app/app.py").read_text().splitlines()) <= 80

@@ -136,6 +136,13 @@ def test_what_is_too_much_for_one_takes_two(console: ServedConsole) -> None:
         assert re.findall(r'type="hidden" name="line" value="(\d+)"', proposal) == ["2", "3"]
         other = send_credit(client, path, line="4", reason="goodwill")
         assert other.headers["location"] == f"/console/invoices/{LARGE}"
+        assert send(client, f"{path}/withdraw").status_code == 409
+        assert send(client, f"{path}/withdraw", because="of line 5").status_code == 303
+        assert send(client, f"{path}/withdraw", because="again").status_code == 409
+        withdrawn = client.get(f"/console/invoices/{LARGE}").text.partition("were withdrawn")[2]
+        for said in ("mara", "goodwill", "proposed something else instead", "theo", "of line 5"):
+            assert said in withdrawn
+        send_credit(client, path, line="4", reason="goodwill")
     with console.client("mara") as client:
         done = send_credit(client, path, line="4", reason="goodwill")
         assert "/credit/note" in done.headers["location"]

@@ -37,6 +37,10 @@ WHERE due_minor > 100000 AND stands.revision = 1 AND session.revision = 1
 AND line.revision = 1 AND state IN ('rated', 'released')
 GROUP BY session_id, due_minor ORDER BY session_id LIMIT 1
 """
+WITHDRAWN = """
+SELECT choice, proposed_by, withdrawn_by, withdrawn_because, withdrawn_at FROM withdrawn_proposal
+ORDER BY number
+"""
 SINCE = datetime(2026, 3, 31, tzinfo=UTC)
 KEY = re.compile(r'name="form_key" value="([^"]+)"')
 MOVED = re.compile(r'name="moves" value="([^"]+)"')
@@ -277,14 +281,24 @@ def test_a_proposal_is_withdrawn_and_another_choice_is_another_proposal(
         assert state(console, LOST) == ("held", 1)
         key = KEY.findall(other.text)[0]
         form = {"form_key": key, "session": LOST}
+        silent = second.post("/console/decide/withdraw", data=form)
+        form["because"] = "it was <b>another</b> station"
         gone = second.post("/console/decide/withdraw", data=form, follow_redirects=True)
         none = second.post("/console/decide/withdraw", data=form)
 
     assert "sam proposed: Write off" in other.text
     assert "It waits for nobody any more." in gone.text
-    assert none.status_code == 409
+    assert (silent.status_code, none.status_code) == (400, 409)
     with connect(console.dsn) as connection:
         assert connection.execute("SELECT count(*) FROM choice_proposal").fetchall() == [(0,)]
+        kept = connection.execute(WITHDRAWN).fetchall()
+    assert kept == [
+        ("release", "fiona", "sam", "", console.at),
+        ("write_off", "sam", "sam", "it was <b>another</b> station", console.at),
+    ]
+    shown = gone.text.partition("Proposals that were withdrawn")[2]
+    assert "it was &lt;b&gt;another&lt;/b&gt; station" in shown
+    assert "proposed something else instead" in shown
 
 
 def test_what_cannot_be_decided_is_refused_and_changes_nothing(console: ServedConsole) -> None:

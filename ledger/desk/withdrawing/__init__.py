@@ -1,0 +1,1 @@
+"""Proposals that somebody took back before a second person agreed: they leave their record."""
