@@ -9,6 +9,9 @@ the lease before; a holder that lost it writes nothing.
     A takes epoch 1, stands still; its end passes; B takes epoch 2 and acts
     A goes on: hold fails with LeaseLostError, and its transaction is rolled back
 
+A clock that was ahead, and is set back while nobody holds the lease on, keeps it from everybody for
+some minutes and no longer.
+
 A process that is started again under the holder's name takes its lease at once, whatever is left of
 it: the one before is dead, or fenced by the epoch.
 """
@@ -16,6 +19,7 @@ it: the one before is dead, or fenced by the epoch.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
@@ -23,11 +27,15 @@ from psycopg import Connection
 
 from ledger.errors import LedgerError
 
+AHEAD_MAX: Final = timedelta(minutes=10)
+"""An end that is later than that, beside twice what one takes it for, is of a clock set back."""
 # A row that another transaction holds is passed by: its holder lives, or the server ends it soon.
 _TAKE: LiteralString = """
 WITH free AS (
     SELECT name FROM lease
-    WHERE name = %(name)s AND (until <= now() OR holder = %(holder)s)
+    WHERE name = %(name)s AND (
+        until <= now() OR holder = %(holder)s
+        OR until > now() + %(ahead)s + 2 * %(seconds)s * interval '1 s')
     FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE lease
@@ -79,7 +87,7 @@ def take_lease(
         holder: Who asks; no two processes that run at once have the same name.
         seconds: How long nobody else may take it, unless it is held anew.
     """
-    asked = {"name": name, "holder": holder, "seconds": seconds}
+    asked = {"name": name, "holder": holder, "seconds": seconds, "ahead": AHEAD_MAX}
     row = connection.execute(_TAKE, asked).fetchone()
     return None if row is None else Lease(name, row[0])
 

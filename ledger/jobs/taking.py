@@ -3,7 +3,8 @@
 A job that is taken has a lease by the database's clock and an epoch that rises each time it is
 taken. Each write of its runner names the epoch: who was taken over, or whose job was cancelled,
 writes nothing, and finds out by that. A job whose runner is gone is taken again once its lease is
-over; where that happens too often, it failed.
+over; where that happens too often, it failed. A clock that was ahead and is set back then keeps it
+waiting for some minutes and no longer.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from psycopg import Connection
 from ledger.errors import LedgerError
 from ledger.jobs.asking import note_move
 from ledger.jobs.job import JobState
+from ledger.leases import AHEAD_MAX
 
 LOST_MAX: Final = 3
 """How often the runner of a job may be gone; then it is the job's own fault."""
@@ -25,7 +27,8 @@ LOST_MAX: Final = 3
 _TAKE: LiteralString = """
 WITH next AS (
     SELECT number FROM job AS mine WHERE kind = ANY (%(kinds)s)
-    AND (state = 'waiting' OR (state = 'running' AND until <= now()))
+    AND (state = 'waiting' OR (state = 'running' AND (
+        until <= now() OR until > now() + %(ahead)s + 2 * %(seconds)s * interval '1 s')))
     ORDER BY (
         SELECT count(*) FROM job AS other
         WHERE other.asked_by = mine.asked_by AND other.state = 'running' AND other.until > now()
@@ -96,7 +99,7 @@ def take_job(
 
     One whose runners were gone too often is said to have failed, and not taken.
     """
-    asked = {"kinds": sorted(kinds), "runner": runner, "seconds": seconds}
+    asked = {"kinds": sorted(kinds), "runner": runner, "seconds": seconds, "ahead": AHEAD_MAX}
     while True:
         with connection.transaction():
             row = connection.execute(_TAKE, asked).fetchone()

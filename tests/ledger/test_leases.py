@@ -59,6 +59,16 @@ def test_it_is_free_when_its_time_is_over_and_not_before(connection: Connection)
     assert take(connection, "b") == Lease("ticks", 2)
 
 
+def test_a_clock_that_is_set_back_keeps_it_from_nobody_for_long(connection: Connection) -> None:
+    take(connection, "a")
+    connection.execute("UPDATE lease SET until = now() + interval '11 min'")
+    early = take(connection, "b")
+    connection.execute("UPDATE lease SET until = now() + interval '1 h'")
+
+    assert early is None
+    assert take(connection, "b") == Lease("ticks", 2)
+
+
 def test_holding_moves_the_end(connection: Connection, other: Connection) -> None:
     lease = take(connection, seconds=0.2)
     assert lease is not None

@@ -3,8 +3,8 @@
 An attempt is counted before its password is looked at, so that a hundred at once are no more than
 one after another; who comes in is counted no more. A browser in which somebody came in before (a
 random cookie) has a count of its own and waits for no other: who guesses elsewhere locks nobody
-out. Kept are digests, for a day. Source: OWASP, "Slow Down Online Guessing Attacks with Device
-Cookies".
+out, nor does a clock that was ahead and is set back. Kept are digests, for a day.
+Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ ADDRESS_SECONDS_MAX: Final = 10
 FORGOTTEN: Final = timedelta(hours=1)
 """Since the last guess: then it begins anew."""
 BROWSER_KNOWN: Final = timedelta(days=90)
+AHEAD_MAX: Final = timedelta(seconds=ACCOUNT_SECONDS_MAX)
+"""What was counted later than that from now was so by a clock that was set back since."""
 _DOUBLINGS_MAX: Final = 20
 _COUNT: LiteralString = """
 INSERT INTO login_refusal AS kept (whose, count, since) VALUES (%(whose)s, 1, %(now)s)
 ON CONFLICT (whose) DO UPDATE SET
     count = CASE WHEN kept.since <= %(forgotten)s THEN 1 ELSE kept.count + 1 END, since = %(now)s
-WHERE kept.since <= %(forgotten)s
+WHERE kept.since <= %(forgotten)s OR kept.since > %(ahead)s
     OR kept.since + make_interval(secs => CASE WHEN kept.count < %(free)s THEN 0
         ELSE least(%(most)s, 2 ^ least(kept.count - %(free)s, %(doublings)s)) END) <= %(now)s
 """
@@ -83,6 +85,7 @@ def count_attempt(connection: Connection[Any], name: str, comer: Comer, now: dat
             "whose": each.whose,
             "now": now,
             "forgotten": now - FORGOTTEN,
+            "ahead": now + AHEAD_MAX,
             "free": each.free,
             "most": each.seconds_max,
             "doublings": _DOUBLINGS_MAX,

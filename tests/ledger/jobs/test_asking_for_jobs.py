@@ -102,6 +102,19 @@ def test_who_was_taken_over_writes_nothing(connection: Connection[Any]) -> None:
         cancel_job(connection, number, by="anna", at=NOW)
 
 
+def test_a_clock_that_is_set_back_keeps_no_job_from_being_taken_again(
+    connection: Connection[Any],
+) -> None:
+    asked(connection, 1)
+    taken_by(connection, "killed")
+    connection.execute("UPDATE job SET until = now() + interval '11 min'")
+    early = take_job(connection, {"add"}, runner="new", seconds=30, at=NOW)
+    connection.execute("UPDATE job SET until = now() + interval '1 h'")
+
+    assert early is None
+    assert taken_by(connection, "new").epoch == 2
+
+
 def test_a_runner_leaves_alone_what_it_does_not_know(connection: Connection[Any]) -> None:
     asked(connection, 1)
 

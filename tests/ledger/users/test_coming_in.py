@@ -172,6 +172,22 @@ def test_guessing_takes_longer_each_time_and_nobody_is_out_for_ever(
     assert try_password(connection, anna, PASSWORD, HERE, after) == anna
 
 
+def test_a_clock_that_was_ahead_and_is_set_back_keeps_nobody_out(
+    connection: Connection[Any], anna: str
+) -> None:
+    ahead = NOW + timedelta(days=400)
+    with pytest.raises(NotLetInError):
+        try_password(connection, anna, "another password", HERE, ahead)
+    try_password(connection, anna, PASSWORD, HERE, ahead)
+
+    assert try_password(connection, anna, PASSWORD, HERE, NOW) == anna
+    for _ in range(FREE):
+        with pytest.raises(NotLetInError):
+            try_password(connection, anna, "another password", HERE, NOW)
+    with pytest.raises(TooManyGuessesError):
+        try_password(connection, anna, "another password", HERE, NOW)
+
+
 def test_the_wait_that_is_told_is_the_wait(connection: Connection[Any], anna: str) -> None:
     for _ in range(FREE):
         with pytest.raises(NotLetInError):
