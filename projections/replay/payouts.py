@@ -9,6 +9,7 @@ from psycopg import Connection, sql
 
 from ledger.payments.movement import MoneyKind, MoneyMovement
 from ledger.payments.payouts.kept import KeptPayout, booked_again, kept_payouts
+from ledger.payments.payouts.unmatched import STANDING
 from ledger.payments.recording import find_movement
 from projections.replay.comparison import Comparison
 
@@ -24,6 +25,13 @@ FROM (
 WHERE coalesce(kept.left_minor, 0) <> 0 OR coalesce(again.left_minor, 0) <> 0
 ORDER BY number
 """
+_UNMATCHED: LiteralString = f"""
+SELECT number, kept.left_minor, again.left_minor
+FROM (
+    SELECT number, left_minor FROM ({STANDING}) AS standing JOIN movement USING (number)
+    WHERE source NOT LIKE 'bank:%'
+) AS again FULL JOIN unmatched_money AS kept USING (number) ORDER BY number
+"""  # noqa: S608 - our own
 
 
 def compare_payouts(connection: Connection[Any]) -> Iterator[Comparison]:
@@ -49,6 +57,8 @@ def compared_payouts(connection: Connection[Any]) -> Iterator[Comparison]:
             yield Comparison("paid out", movement.entry_id, was, _told(movement))
     for number, left, reckoned in connection.execute(_LEFT).fetchall():
         yield Comparison("money at a provider", str(number), _or_none(left), _or_none(reckoned))
+    for number, left, reckoned in connection.execute(_UNMATCHED).fetchall():
+        yield Comparison("unmatched money", str(number), _or_none(left), _or_none(reckoned))
 
 
 def _was(connection: Connection[Any], kept: KeptPayout, again: MoneyMovement) -> str | None:

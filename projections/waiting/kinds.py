@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, LiteralString, NamedTuple
 
-from ledger.payments.payouts.unmatched import STANDING
 from projections.finding.stays import STAYS
 
 NUMBERS_LOOKED_AT: Final = 5_000
@@ -128,9 +127,10 @@ SELECT line AS key, legal_entity AS place, waits.booked_on::timestamp AT TIME ZO
     left_minor AS minor, currency, ARRAY[reason] AS codes, source AS about
 FROM unmatched_line AS waits JOIN bank_line USING (line) WHERE {_OF_ENTITY}"""  # noqa: S608 - our own
 _UNEXPLAINED: LiteralString = f"""
-SELECT number::text AS key, legal_entity AS place, happened_at AS at, left_minor AS minor, currency,
-    ARRAY[kind] AS codes, concat(source, '/', reference) AS about
-FROM ({STANDING}) AS unexplained WHERE source NOT LIKE 'bank:%%' AND {_OF_ENTITY}"""  # noqa: S608 - our own
+SELECT number::text AS key, legal_entity AS place, waits.happened_at AS at, left_minor AS minor,
+    currency, ARRAY[kind] AS codes, concat(source, '/', reference) AS about
+FROM (SELECT number, left_minor, happened_at FROM unmatched_money) AS waits
+JOIN movement USING (number) WHERE {_OF_ENTITY}"""  # noqa: S608 - our own
 _DISPUTES: LiteralString = f"""
 SELECT dispute_id AS key, legal_entity AS place, created_at AS at, amount_minor AS minor, currency,
     ARRAY[status] AS codes, coalesce((SELECT min(document) FROM allotment

@@ -32,7 +32,7 @@ SELECT bank_line.line, source, legal_entity, currency, amount_minor, bank_line.b
     coalesce(reason, '') AS reason
 FROM bank_line LEFT JOIN unmatched_line ON unmatched_line.line = bank_line.line
 """
-_NAMED: LiteralString = _COLUMNS + "WHERE bank_line.line = %s"
+_NAMED: LiteralString = _COLUMNS + "WHERE bank_line.line = ANY (%s)"
 _WAITING: LiteralString = (
     _COLUMNS
     + """
@@ -109,8 +109,14 @@ def note_left(
 
 def find_line(connection: Connection[Any], line: str) -> BankLine | None:
     """Return the line of that name, None where there is none."""
+    found = find_lines(connection, [line])
+    return found[0] if found else None
+
+
+def find_lines(connection: Connection[Any], lines: Sequence[str]) -> list[BankLine]:
+    """Return the lines of those names that there are, in no order."""
     with connection.cursor(row_factory=class_row(BankLine)) as cursor:
-        return cursor.execute(_NAMED, (line,)).fetchone()
+        return cursor.execute(_NAMED, (list(lines),)).fetchall()
 
 
 def waiting_lines(

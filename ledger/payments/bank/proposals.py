@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 
@@ -16,6 +16,14 @@ from ledger.payments.bank.matching import named_documents
 from ledger.payments.bank.standing import MatchStanding, standing_of
 
 _PROPOSALS_MAX = 10
+_OPEN_WITH_AMOUNT: LiteralString = """
+SELECT currency, minor, array(
+    SELECT number FROM open_invoice AS open
+    WHERE open.legal_entity = %(legal_entity)s AND open.currency = wanted.currency
+        AND open_minor = minor ORDER BY due_on, number LIMIT %(limit)s)
+FROM (SELECT DISTINCT * FROM unnest(%(currencies)s::text[], %(amounts)s::bigint[])
+    AS each (currency, minor)) AS wanted
+"""
 
 
 class ProposalReason(StrEnum):
@@ -27,6 +35,8 @@ class ProposalReason(StrEnum):
     """What stands there looks like its number: O for 0, blanks, no prefix."""
     AMOUNT = "amount"
     """A payout of that amount is under way."""
+    OPEN = "open"
+    """So much is open of it."""
 
 
 class MatchProposal(NamedTuple):
@@ -47,7 +57,13 @@ class WaitingLine(NamedTuple):
 
 def work_list(connection: Connection[Any], declared: Declarations, limit: int) -> list[WaitingLine]:
     """Return what waits for a person, the oldest first, each with what it may be for."""
-    lines = waiting_lines(connection, limit)
+    return with_proposals(connection, declared, waiting_lines(connection, limit))
+
+
+def with_proposals(
+    connection: Connection[Any], declared: Declarations, lines: Sequence[BankLine]
+) -> list[WaitingLine]:
+    """Return *lines*, each with what it may be for."""
     details = details_of_lines(connection, lines)
     found: dict[str, tuple[MatchProposal, ...]] = {}
     for legal_entity in sorted({line.legal_entity for line in lines}):
@@ -69,16 +85,41 @@ def _proposed(
     alike = {name: names.alike(texts) for name, texts in written.items()}
     wanted = {number for each in (*sure.values(), *alike.values()) for number in each}
     standing = standing_of(connection, wanted, legal_entity)
+    owed = _open_with_amount(connection, legal_entity, lines)
     return {
-        line.line: tuple(_each(standing, line, sure.get(line.line, []), alike.get(line.line, [])))[
-            :_PROPOSALS_MAX
-        ]
+        line.line: tuple(
+            _each(
+                standing,
+                line,
+                sure.get(line.line, []),
+                alike.get(line.line, []),
+                owed.get((line.currency, line.left_minor), ()),
+            )
+        )[:_PROPOSALS_MAX]
         for line in lines
     }
 
 
+def _open_with_amount(
+    connection: Connection[Any], legal_entity: str, lines: Sequence[BankLine]
+) -> dict[tuple[str, int], Sequence[str]]:
+    """Return by currency and amount the documents of which just so much is open, not too many."""
+    asked = {
+        "legal_entity": legal_entity,
+        "currencies": [line.currency for line in lines],
+        "amounts": [line.left_minor for line in lines],
+        "limit": _PROPOSALS_MAX,
+    }
+    rows = connection.execute(_OPEN_WITH_AMOUNT, asked)
+    return {(currency, minor): numbers for currency, minor, numbers in rows}
+
+
 def _each(
-    standing: MatchStanding, line: BankLine, sure: Sequence[str], alike: Sequence[str]
+    standing: MatchStanding,
+    line: BankLine,
+    sure: Sequence[str],
+    alike: Sequence[str],
+    owed: Sequence[str],
 ) -> Iterator[MatchProposal]:
     shown = set[str]()
     for numbers, why in ((sure, ProposalReason.NAMED), (alike, ProposalReason.ALIKE)):
@@ -88,3 +129,6 @@ def _each(
                 yield MatchProposal(document.document, document.open_minor, why)
     for payout in standing.awaited(line.currency, line.left_minor):
         yield MatchProposal(payout.payout_id, payout.under_way_minor, ProposalReason.AMOUNT)
+    for number in owed:
+        if number not in shown:
+            yield MatchProposal(number, line.left_minor, ProposalReason.OPEN)

@@ -26,19 +26,24 @@ WITH told AS (
     SELECT number, sum(minor)::bigint AS left_minor FROM told GROUP BY number
     HAVING sum(minor) <> 0
 )
-SELECT number, kind, source, reference, legal_entity, currency, happened_at, about, left_minor
-FROM standing JOIN movement USING (number)
+SELECT number, left_minor FROM standing
 """
-"""Every movement of which something is unmatched, with the rest of it."""
-_LEFT: LiteralString = (
-    STANDING
-    + """
+"""Every movement of which something is unmatched, with the rest of it, from all there ever were."""
+_COLUMNS: LiteralString = """
+SELECT number, kind, movement.source, reference, movement.legal_entity, movement.currency,
+    movement.happened_at, about, standing.left_minor
+"""
+_ORDERED: LiteralString = """
 WHERE (%(number)s::bigint IS NULL OR number = %(number)s)
-    AND (%(legal_entity)s::text IS NULL OR legal_entity = %(legal_entity)s)
-    AND (%(before)s::timestamptz IS NULL OR happened_at < %(before)s)
-    AND (NOT %(at_providers)s OR source NOT LIKE 'bank:%%')
+    AND (%(legal_entity)s::text IS NULL OR movement.legal_entity = %(legal_entity)s)
+    AND (%(before)s::timestamptz IS NULL OR movement.happened_at < %(before)s)
 ORDER BY number LIMIT %(limit)s
 """
+_LEFT: LiteralString = (
+    _COLUMNS + "FROM (" + STANDING + ") AS standing JOIN movement USING (number)" + _ORDERED
+)
+_AT_PROVIDERS: LiteralString = (
+    _COLUMNS + "FROM unmatched_money AS standing JOIN movement USING (number)" + _ORDERED
 )
 ABOUT_MOVEMENT: Final = "movement:"
 """What a `matched` movement is about where that is no bank's line: this, and the first's number."""
@@ -78,8 +83,7 @@ def unmatched_money(
         "number": number,
         "legal_entity": legal_entity,
         "before": before,
-        "at_providers": at_providers,
         "limit": limit,
     }
     with connection.cursor(row_factory=class_row(UnmatchedMovement)) as cursor:
-        return cursor.execute(_LEFT, asked).fetchall()
+        return cursor.execute(_AT_PROVIDERS if at_providers else _LEFT, asked).fetchall()

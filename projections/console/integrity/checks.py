@@ -41,6 +41,7 @@ COMPARED: Final = {
     "payout": "Payouts",
     "paid out": "Payments in payouts",
     "money at a provider": "Money at a payment provider",
+    "unmatched money": "Money that nobody has explained",
     "invoice document": "Invoices and credit notes, byte for byte",
     "invoice hash": "Hashes of invoices and credit notes",
     "invoice row": "Totals of invoices and credit notes",

@@ -51,6 +51,8 @@ CHANGES: list[tuple[LiteralString, str]] = [
     (_OF_FEES, "paid out"),
     ("UPDATE movement_at_provider SET left_minor = left_minor + 1", "money at a provider"),
     ("DELETE FROM movement_at_provider", "money at a provider"),
+    ("UPDATE unmatched_money SET left_minor = left_minor + 1", "unmatched money"),
+    ("DELETE FROM unmatched_money", "unmatched money"),
 ]
 
 
