@@ -73,6 +73,8 @@ _MULTIPLIED: Final = {
     "journal_entry": {"entry_id": _AGAIN, "session_id": _AGAIN, "booked_at": _EARLIER},
     "energy_chapter": {
         "chapter": "{} - 1000 * again", "at": _EARLIER, "position": _BEFORE,
+        "carried": "convert_to(json_build_object('at', at - again * interval '2 days',"
+        " 'position', position - 1000000::bigint * again)::text, 'UTF8')",
     },
     "register_day": {"chapter": "{} - 1000 * again", "day": _DAY},
     "session_energy": {
