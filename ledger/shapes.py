@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 
 def build_shapes() -> None:
@@ -24,6 +27,17 @@ def build_shapes() -> None:
             # Of what cannot be read, or names what is not there, nothing is ever read.
             with suppress(TypeError, NameError):
                 msgspec.json.Decoder(each)
+
+
+def read_stored(content: bytes | str, kind: type[T]) -> T | None:
+    """Return JSON that was stored; None where it is no such thing: damaged, or of another release.
+
+    For what is shown: one row that nobody can read takes the others from nobody.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _below(kind: type) -> Iterator[type]:

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person, letters_of
+from ledger.shapes import read_stored
 from ledger.users.roles import Grant, Role
 from ledger.users.user import User
 
@@ -74,7 +75,10 @@ class UserStanding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of an account: what, by whom, when; `number` counts all of them."""
+    """A change of an account: what, by whom, when; `number` counts all of them.
+
+    `change` is None where it cannot be read.
+    """
 
     number: int
     name: str
@@ -179,7 +183,7 @@ def list_changes(
     statement = _CHANGES if name is None else _CHANGES_OF
     return [
         UserChange(
-            number=number, name=whose, kind=kind, change=msgspec.json.decode(change),
+            number=number, name=whose, kind=kind, change=read_stored(change, object),
             changed_by=by, changed_at=at,
         )
         for number, whose, kind, change, by, at in connection.execute(statement, asked)

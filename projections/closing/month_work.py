@@ -17,6 +17,7 @@ from ledger.periods.record import (
     ChecklistError,
     ChecklistItem,
 )
+from ledger.shapes import read_stored
 from projections.closing.gathering import MonthGathering
 from projections.closing.period_scope import PeriodScope
 from projections.replay.replay import ReplayReport
@@ -119,4 +120,4 @@ def last_look(connection: Connection[Any], asked: MonthAsked) -> LastLook:
 def looked_by(connection: Connection[Any], job: int) -> MonthLooked | None:
     """Return what a job that is done saw of its month."""
     result = result_of(connection, job)
-    return None if result is None else msgspec.json.decode(result, type=MonthLooked)
+    return None if result is None else read_stored(result, MonthLooked)

@@ -104,11 +104,6 @@ def answer_of(
     )
 
 
-def read_answer(result: bytes) -> WhatIfAnswer:
-    """Return the answer that a job came to."""
-    return msgspec.json.decode(result, type=WhatIfAnswer)
-
-
 def _ranked(changes: Mapping[str, BilledChange]) -> RankedChanges:
     winners, losers = extremes(changes, TOP)
     return RankedChanges(count=len(changes), winners=tuple(winners), losers=tuple(losers))

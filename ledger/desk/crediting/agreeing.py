@@ -29,6 +29,7 @@ from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Choice
 from ledger.log.event_log import EventLog
+from ledger.shapes import read_stored
 from tariffs.model.canonical import canonical_json
 
 _PROPOSED: LiteralString = """
@@ -68,8 +69,25 @@ class ProposedCredit(NamedTuple):
 
     @property
     def sessions(self) -> tuple[GivenBackOf, ...]:
-        """Return what of which session."""
-        return msgspec.json.decode(self.parts, type=tuple[GivenBackOf, ...])
+        """Return what of which session.
+
+        Raises:
+            UnreadableProposalError: If it cannot be read.
+        """
+        found = read_stored(self.parts, tuple[GivenBackOf, ...])
+        if found is None:
+            raise UnreadableProposalError(self.invoice)
+        return found
+
+
+class UnreadableProposalError(LedgerError):
+    """What was proposed about an invoice cannot be read."""
+
+    def __init__(self, invoice: str) -> None:
+        super().__init__(
+            f"what was proposed about invoice {invoice} cannot be read: withdraw it, choose anew"
+        )
+        self.invoice = invoice
 
 
 class SameCrediterError(LedgerError):

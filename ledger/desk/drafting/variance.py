@@ -22,6 +22,7 @@ from psycopg import Connection
 from ledger.errors import LedgerError
 from ledger.jobs.asking import results_about
 from ledger.master_data.policies import Policy
+from ledger.shapes import read_stored
 from tariffs.quantities import money_of_minor, round_ratio
 
 TRY_KIND: Final = "what_if"
@@ -106,9 +107,13 @@ class _Tried(msgspec.Struct, frozen=True):
 
 
 def variances_of(connection: Connection[Any], version: str) -> Sequence[tuple[int, Variance]]:
-    """Return what the tries of a version said, with the numbers of their jobs."""
+    """Return what the tries of a version said, with the numbers of their jobs.
+
+    One whose result cannot be read says nothing.
+    """
     found = results_about(connection, TRY_KIND, version, limit=_TRIES_MAX)
-    return [(job, msgspec.json.decode(each, type=_Tried).variance) for job, each in found]
+    tries = ((job, read_stored(each, _Tried)) for job, each in found)
+    return [(job, tried.variance) for job, tried in tries if tried is not None]
 
 
 def findings_of(policy: Policy, tries: Iterable[tuple[int, Variance]]) -> Sequence[VarianceFinding]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Final
 
+import msgspec
+
 from ledger.users.giving import grant_text
 from ledger.users.roles import Grant
 from ledger.users.store import UserChange, UserStanding
@@ -76,15 +78,19 @@ def _details(change: UserChange) -> str:
     said = change.change if isinstance(change.change, dict) else {}
     match change.kind:
         case "granted":
-            before, after = (
-                ", ".join(grant_text(Grant(**each)) for each in said[key]) or "–"
-                for key in ("before", "after")
-            )
-            return f"{before} → {after}"
+            return " → ".join(_grants_text(said.get(key)) for key in ("before", "after"))
         case "token_made" | "token_revoked":
             return str(said.get("token", ""))
         case _:
             return ""
+
+
+def _grants_text(kept: object) -> str:
+    try:
+        grants = msgspec.convert(kept, tuple[Grant, ...])
+    except msgspec.ValidationError:
+        return "?"
+    return ", ".join(map(grant_text, grants)) or "–"
 
 
 def roles_text(page: ConsolePage, grants: Sequence[Grant]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from psycopg import Connection
 
+from ledger.shapes import read_stored
 from ledger.users.roles import Reach
 from projections.balances.document_numbers import NumberedSeries, SeriesBreak
 from projections.closing.books_work import (
@@ -78,9 +78,9 @@ def checks_of(connection: Connection[Any], reach: Reach) -> Checks:
     replay_work, books_work = (last_work(connection, kind) for kind in (REPLAY_LOG, CHECK_BOOKS))
     replay = books = None
     if replay_work.result is not None:
-        replay = msgspec.json.decode(replay_work.result, type=Replayed)
+        replay = read_stored(replay_work.result, Replayed)
     if books_work.result is not None:
-        books = msgspec.json.decode(books_work.result, type=BooksChecked)
+        books = read_stored(books_work.result, BooksChecked)
     series = (
         [each for each in books.numbers.series if reach.covers(each.legal_entity)] if books else []
     )

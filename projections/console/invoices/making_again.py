@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import Any, Final
 
-import msgspec
 from litestar import Controller, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -14,6 +13,7 @@ from litestar.params import FromPath
 from ledger.jobs.asking import ask_for, find_job, jobs_of, result_of
 from ledger.jobs.job import Job, JobState
 from ledger.persons.store import names_in, readable
+from ledger.shapes import read_stored
 from ledger.users.roles import Permission
 from projections.console.entry import needs
 from projections.console.invoices.showing import document_within
@@ -56,7 +56,7 @@ class AgainPage(Controller):
             if found is None or (found.kind, found.subject) != (AGAIN_KIND, number):
                 raise NotFoundException(page.text("There is no document {number}.", number=number))
             result = result_of(connection, job) if found.state is JobState.DONE else None
-            answer = None if result is None else msgspec.json.decode(result, type=AgainAnswer)
+            answer = None if result is None else read_stored(result, AgainAnswer)
             names = names_in(connection, answer)
             history = jobs_of(connection, AGAIN_KIND, subject=number, limit=HISTORY_MAX)
             return page.show(

@@ -32,8 +32,8 @@ from projections.console.sessions.filters import (
 )
 from projections.console.sessions.shown import shown_session
 from projections.console.sessions.words_of_sessions import (
-    CHOICES,
     STATES,
+    choice_text,
     cost_cell,
     kwh,
     money,
@@ -124,7 +124,7 @@ def _waiting(page: ConsolePage, connection: Connection[Any], inside: WithinReach
             [
                 Cell(at=each.proposed_at, zone=zone),
                 Cell(each.session_id, session_link(each.session_id)),
-                Cell(page.text(CHOICES[each.choice])),
+                Cell(choice_text(page, each.choice)),
                 Cell(money(page, each.moved_minor, each.currency)),
                 Cell(each.proposed_by, note=each.reason),
             ]

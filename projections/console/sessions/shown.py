@@ -50,6 +50,7 @@ from projections.console.sessions.told import (
 from projections.console.sessions.words_of_sessions import (
     CHOICES,
     STATES,
+    choice_text,
     cost_cell,
     kwh,
     money,
@@ -241,7 +242,7 @@ def _proposed(page: ConsolePage, proposal: ProposedChoice | None) -> dict[str, s
     if proposal is None:
         return {}
     return {
-        "choice": page.text(CHOICES[proposal.choice]),
+        "choice": choice_text(page, proposal.choice),
         "moved": money(page, proposal.moved_minor, proposal.currency),
     }
 

@@ -47,6 +47,11 @@ MEANT: Final[Mapping[ChoiceKind, str]] = {
 """What follows from a choice."""
 
 
+def choice_text(page: ConsolePage, choice: str) -> str:
+    """Return what is chosen in words; one that nobody knows any more by its own name."""
+    return next((page.text(said) for known, said in CHOICES.items() if known == choice), choice)
+
+
 def kwh(page: ConsolePage, energy_wh: Decimal | None) -> str:
     """Return energy as people read it, exact to the Wh."""
     if energy_wh is None:

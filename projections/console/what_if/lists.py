@@ -63,11 +63,16 @@ def _job_row(page: ConsolePage, seen: SeenJob) -> tuple[Cell, ...]:
     state = page.text(STATES[job.state])
     if job.state is JobState.RUNNING:
         state = f"{state} ({job.percent} %)"
+    what = (Cell(""), Cell(page.text("cannot be read"), tone="bad"), Cell(""))
+    if asked is not None:
+        what = (
+            Cell(str(asked.draft), f"{PLACE}/drafts/{asked.draft}"),
+            Cell(months_text(asked.first_month, asked.last_month)),
+            Cell(asked.tariff or page.text("any tariff"), note=asked.site),
+        )
     return (
         Cell(str(job.number), seen.address),
-        Cell(str(asked.draft), f"{PLACE}/drafts/{asked.draft}"),
-        Cell(months_text(asked.first_month, asked.last_month)),
-        Cell(asked.tariff or page.text("any tariff"), note=asked.site),
+        *what,
         Cell(state, tone=_TONES.get(job.state, "")),
         Cell(job.asked_by),
         Cell(at=job.asked_at, zone=UTC),

@@ -18,6 +18,7 @@ from ledger.desk.drafting.variance import TRY_KIND
 from ledger.jobs.asking import ask_for, moves_of, result_of
 from ledger.jobs.files import read_piece
 from ledger.jobs.job import JobState
+from ledger.shapes import read_stored
 from ledger.users.roles import Permission
 from projections.console.addresses import AFTER
 from projections.console.entry import needs
@@ -29,6 +30,7 @@ from projections.console.what_if.seen import (
     PLACE,
     Form,
     SeenJob,
+    asked_of,
     number_of,
     seeing,
     seen_draft,
@@ -37,7 +39,7 @@ from projections.console.what_if.seen import (
     seen_jobs,
 )
 from projections.terms.reach import terms_in_reach
-from projections.what_if.answer import read_answer
+from projections.what_if.answer import WhatIfAnswer
 from projections.what_if.answering import FILE, readable_draft
 from projections.what_if.question import Against, AskedReach, WhatIf, check_months
 from projections.what_if.session_prices import session_prices
@@ -115,8 +117,9 @@ class WhatIfController(Controller):
         """Show why a session costs what it did, and why what the draft makes of it."""
         with page.console.reading() as connection:
             seen = seen_job(page, connection, number)
-            _, tariff = readable_draft(connection, seen.asked.draft)
-            prices = session_prices(connection, seen.asked, tariff, page.address.of("id"))
+            asked = asked_of(page, seen)
+            _, tariff = readable_draft(connection, asked.draft)
+            prices = session_prices(connection, asked, tariff, page.address.of("id"))
         return page.show("what_if/session.html.j2", seen=seen, prices=prices)
 
     @get("/{number:int}/sessions.csv.gz", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
@@ -139,10 +142,13 @@ class WhatIfController(Controller):
 
 def show_job(page: ConsolePage, connection: Connection[Any], seen: SeenJob) -> Response[str]:
     """Return the page of a try."""
-    result = result_of(connection, seen.job.number) if seen.job.state is JobState.DONE else None
+    if seen.asked is None:
+        return page.show("what_if/odd_job.html.j2", seen=seen, job=seen.job, utc=UTC)
+    is_done = seen.job.state is JobState.DONE
+    result = result_of(connection, seen.job.number) if is_done else None
     content: dict[str, Any] = {}
-    if result is not None:
-        answer = read_answer(result)
+    answer = read_stored(result, WhatIfAnswer) if result is not None else None
+    if answer is not None:
         content = {
             "answer": answer,
             "view": answer_view(page, connection, seen, answer),
@@ -155,7 +161,8 @@ def show_job(page: ConsolePage, connection: Connection[Any], seen: SeenJob) -> R
         asked=seen.asked,
         moves=moves_of(connection, seen.job.number),
         utc=UTC,
-        is_done=result is not None,
+        is_done=answer is not None,
+        is_unreadable=is_done and answer is None,
         may_change=page.user.may(Permission.CHANGE_TARIFFS),
         **content,
     )

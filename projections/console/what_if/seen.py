@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
-import msgspec
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import NotFoundException, PermissionDeniedException
 from litestar.params import Body
@@ -20,6 +19,7 @@ from ledger.desk.drafting.places import places_of
 from ledger.desk.drafting.variance import TRY_KIND
 from ledger.jobs.asking import find_job, jobs_of, parameters_of, parameters_of_all
 from ledger.jobs.job import Job
+from ledger.shapes import read_stored
 from ledger.users.roles import Permission, Reach
 from projections.console.navigation import HOME
 from projections.console.page import ConsolePage
@@ -32,15 +32,19 @@ ROWS: Final = 25
 
 
 class SeenJob(NamedTuple):
-    """A job with what was asked."""
+    """A job with what was asked; None: that cannot be read."""
 
     job: Job
-    asked: WhatIf
+    asked: WhatIf | None
 
     @property
     def address(self) -> str:
         """Return its page."""
         return f"{PLACE}/{self.job.number}"
+
+
+class UnreadableJobError(NotFoundException):
+    """What a job was asked cannot be read: nothing that it came to can be shown."""
 
 
 class Rows(NamedTuple):
@@ -64,10 +68,21 @@ def seen_job(page: ConsolePage, connection: Connection[Any], number: int) -> See
     job = find_job(connection, number)
     if job is None or job.kind != TRY_KIND:
         raise NotFoundException(detail=page.text("There is no such job."))
-    asked = msgspec.json.decode(parameters_of(connection, number), type=WhatIf)
-    if not asked.reach.is_within(seeing(page)):
+    seen = SeenJob(job, read_stored(parameters_of(connection, number), WhatIf))
+    if not _is_seen(page, seen):
         raise NotFoundException(detail=page.text("There is no such job."))
-    return SeenJob(job, asked)
+    return seen
+
+
+def asked_of(page: ConsolePage, seen: SeenJob) -> WhatIf:
+    """Return what a job was asked.
+
+    Raises:
+        UnreadableJobError: If that cannot be read.
+    """
+    if seen.asked is None:
+        raise UnreadableJobError(detail=page.text("What was asked cannot be read: ask it anew."))
+    return seen.asked
 
 
 def seen_jobs(
@@ -76,9 +91,16 @@ def seen_jobs(
     """Return the newest jobs that this person sees, older ones than *before*."""
     found = jobs_of(connection, TRY_KIND, subject=subject, before=before, limit=ROWS)
     given = parameters_of_all(connection, [each.number for each in found])
-    rows = [SeenJob(each, msgspec.json.decode(given[each.number], type=WhatIf)) for each in found]
-    seen = [each for each in rows if each.asked.reach.is_within(seeing(page))]
+    rows = [SeenJob(each, read_stored(given[each.number], WhatIf)) for each in found]
+    seen = [each for each in rows if _is_seen(page, each)]
     return Rows(seen, str(found[-1].number) if len(found) == ROWS else "")
+
+
+def _is_seen(page: ConsolePage, seen: SeenJob) -> bool:
+    """Say whether this person sees a job: of one that cannot be read nobody knows its reach."""
+    if seen.asked is None:
+        return seeing(page).is_everywhere or seen.job.asked_by == page.user.name
+    return seen.asked.reach.is_within(seeing(page))
 
 
 def sees_draft(page: ConsolePage, connection: Connection[Any], draft: Draft) -> bool:
