@@ -53,6 +53,17 @@ class NotHeldError(LedgerError):
         super().__init__(f"session {session_id} is {state}, not held: there is nothing to decide")
 
 
+class NotAttestedError(LedgerError):
+    """Only of a session that is held or has a price a person says when it ended."""
+
+    def __init__(self, session_id: str, state: str) -> None:
+        self.session_id, self.state = session_id, state
+        super().__init__(
+            f"session {session_id} is {state}: when it ended is attested of one that is held or "
+            "rated; one that was written off is taken back first"
+        )
+
+
 class NotTakenBackError(LedgerError):
     """Only a release or a write-off that nothing followed is taken back."""
 
@@ -64,10 +75,11 @@ class NotTakenBackError(LedgerError):
         )
 
 
-_REFUSED: Final[Mapping[ChoiceKind, type[NotHeldError | NotTakenBackError]]] = {
+_REFUSED: Final[Mapping[ChoiceKind, type[NotHeldError | NotTakenBackError | NotAttestedError]]] = {
     "release": NotHeldError,
     "write_off": NotHeldError,
     "take_back": NotTakenBackError,
+    "attest": NotAttestedError,
 }
 
 
@@ -98,6 +110,7 @@ def choose(
         AtPartnerError: If it was at a partner's station.
         NotHeldError: If it is not held.
         NotPricedError: If it is to be corrected, and was never priced.
+        NotAttestedError: If a stop is attested of what is neither held nor priced.
         NotTakenBackError: If it was neither released nor written off.
     """
     state, _ = _state_of(connection, session_id)

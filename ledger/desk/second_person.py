@@ -4,7 +4,8 @@
     more, and nobody proposed the same                     -> proposed, and waits
     more, and another person proposed the same             -> made, in the name of both
 
-The same is the same choice about the same lines of the same revision, and moves as much: what
+The same is the same choice about the same lines of the same revision, with the same stop where one
+is attested, and moves as much: what
 changed meanwhile is looked at anew. Only one choice about a session waits at a time; a later
 proposal takes its place, and the earlier stays among what was withdrawn.
 """
@@ -15,8 +16,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
+import msgspec
 from psycopg import Connection
-from psycopg.rows import class_row
+from psycopg.rows import dict_row
 
 from ledger.declared.store import load_declarations
 from ledger.desk.choices import Chosen, choose
@@ -24,26 +26,27 @@ from ledger.desk.recording import NotTakenYetError, WorkOff
 from ledger.desk.withdrawing.withdrawn import replace_choice
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
-from ledger.log.envelope import Choice, ChoiceKind
+from ledger.log.envelope import Attested, Choice, ChoiceKind
 from ledger.log.event_log import EventLog
 from ledger.master_data.policies import Policy
 from tariffs.quantities import money_of_minor
 
 _COLUMNS: LiteralString = """
-SELECT session_id, choice, revision, lines, currency, moved_minor, reason, proposed_by, proposed_at
+SELECT session_id, choice, revision, lines, currency, moved_minor, reason, proposed_by, proposed_at,
+    attested
 FROM choice_proposal
 """
 _PROPOSED: LiteralString = _COLUMNS + "WHERE session_id = ANY (%s)"
 _WAITING: LiteralString = _COLUMNS + "ORDER BY proposed_at, session_id LIMIT %s"
 _PROPOSE: LiteralString = """
 INSERT INTO choice_proposal (session_id, choice, revision, lines, currency, moved_minor, reason,
-    proposed_by, proposed_at)
+    proposed_by, proposed_at, attested)
 VALUES (%(session_id)s, %(choice)s, %(revision)s, %(lines)s, %(currency)s, %(moved_minor)s,
-    %(reason)s, %(proposed_by)s, %(proposed_at)s)
+    %(reason)s, %(proposed_by)s, %(proposed_at)s, %(attested)s)
 ON CONFLICT (session_id) DO UPDATE SET choice = excluded.choice, revision = excluded.revision,
     lines = excluded.lines, currency = excluded.currency, moved_minor = excluded.moved_minor,
     reason = excluded.reason, proposed_by = excluded.proposed_by,
-    proposed_at = excluded.proposed_at
+    proposed_at = excluded.proposed_at, attested = excluded.attested
 """
 _SETTLE: LiteralString = "DELETE FROM choice_proposal WHERE session_id = %s"
 
@@ -52,6 +55,7 @@ class ProposedChoice(NamedTuple):
     """What one person wants decided about a session, until another says the same.
 
     `revision`: as which the session was looked at; `lines` of its rating, none: all of it.
+    `attested`: what is said of its stop.
     """
 
     session_id: str
@@ -63,6 +67,7 @@ class ProposedChoice(NamedTuple):
     reason: str
     proposed_by: str
     proposed_at: datetime
+    attested: Attested | None = None
 
     @property
     def shown(self) -> str:
@@ -72,7 +77,8 @@ class ProposedChoice(NamedTuple):
     def is_for(self, choice: Choice, moved: Moved) -> bool:
         """Say whether *choice*, which moves so much by now, is the same."""
         said = (self.choice, self.revision, tuple(self.lines), self.currency, self.moved_minor)
-        return said == (choice.choice, choice.revision, choice.lines, moved.currency, moved.minor)
+        now = (choice.choice, choice.revision, choice.lines, moved.currency, moved.minor)
+        return said == now and self.attested == choice.attested
 
 
 class Moved(NamedTuple):
@@ -115,15 +121,15 @@ def proposed_choices(
     connection: Connection[Any], session_ids: Sequence[str]
 ) -> dict[str, ProposedChoice]:
     """Return what about these sessions waits for a second person, by session."""
-    with connection.cursor(row_factory=class_row(ProposedChoice)) as cursor:
+    with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_PROPOSED, (list(session_ids),)).fetchall()
-    return {each.session_id: each for each in rows}
+    return {each.session_id: each for each in map(_read, rows)}
 
 
 def waiting_choices(connection: Connection[Any], *, limit: int) -> list[ProposedChoice]:
     """Return what waits for a second person, the longest first."""
-    with connection.cursor(row_factory=class_row(ProposedChoice)) as cursor:
-        return cursor.execute(_WAITING, (limit,)).fetchall()
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return [*map(_read, cursor.execute(_WAITING, (limit,)).fetchall())]
 
 
 def choose_or_propose(
@@ -156,7 +162,7 @@ def choose_or_propose(
         if is_same_person(first.proposed_by, by):
             raise SameDeciderError(choice.session_id, first.proposed_by)
         by = f"{first.proposed_by}, {by}"
-    named = _named(choice, by)
+    named = msgspec.structs.replace(choice, by=by)
     try:
         made = choose(connection, choice.session_id, choice=named, log=log, work_off=work_off)
     except NotTakenYetError:
@@ -178,21 +184,16 @@ def _propose(connection: Connection[Any], choice: Choice, moved: Moved) -> Propo
         reason=choice.reason,
         proposed_by=choice.by,
         proposed_at=choice.received_at,
+        attested=choice.attested,
     )
+    said = None if choice.attested is None else msgspec.json.encode(choice.attested).decode()
     with connection.transaction():
         replace_choice(connection, choice.session_id, proposed.proposed_by, proposed.proposed_at)
-        connection.execute(_PROPOSE, proposed._asdict())
+        connection.execute(_PROPOSE, proposed._asdict() | {"attested": said})
     return proposed
 
 
-def _named(choice: Choice, by: str) -> Choice:
-    return Choice(
-        received_at=choice.received_at,
-        station=choice.station,
-        session_id=choice.session_id,
-        choice=choice.choice,
-        by=by,
-        reason=choice.reason,
-        revision=choice.revision,
-        lines=choice.lines,
-    )
+def _read(row: dict[str, Any]) -> ProposedChoice:
+    said = row.pop("attested")
+    attested = None if said is None else msgspec.convert(said, Attested)
+    return ProposedChoice(**row, attested=attested)

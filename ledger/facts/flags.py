@@ -39,6 +39,8 @@ class Flag(StrEnum):
     DUPLICATE_START = "duplicate_start"
     DUPLICATE_STOP = "duplicate_stop"
     CONFLICTING_STOP = "conflicting_stop"
+    STOP_ATTESTED = "stop_attested"
+    STOP_TOLD_SINCE = "stop_told_since"
     ID_REUSED = "id_reused"
     ID_AMBIGUOUS = "id_ambiguous"
     DECIDED_BEFORE = "decided_before"
@@ -168,6 +170,13 @@ RULES: Final[dict[Flag, FlagRule]] = {
         "The stop came more than once: no other register, dated at most a minute apart."
     ),
     _F.CONFLICTING_STOP: FlagRule("Several stops contradict each other; the first holds.", True),
+    _F.STOP_ATTESTED: FlagRule(
+        "A person, not the station, said when it ended and what its register showed.", True
+    ),
+    _F.STOP_TOLD_SINCE: FlagRule(
+        "The station told another stop after a person had said when it ended; the station's holds.",
+        True,
+    ),
     _F.ID_REUSED: FlagRule("The station used one transaction id for several sessions."),
     _F.ID_AMBIGUOUS: FlagRule(
         "Frames under this id may be of several sessions, and whose they are cannot be told.", True

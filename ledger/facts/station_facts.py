@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from ledger.facts.station_clock import SessionClock
 from ledger.facts.station_quote import StationQuote
 from ledger.log.authorization import Authorization
 
@@ -154,6 +155,19 @@ class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, t
     quote: StationQuote | None = None
 
 
+class StopAttested(
+    SessionEnded, frozen=True, kw_only=True, array_like=True, gc=False, tag="attested"
+):
+    """A person says when a transaction ended, and what its register showed then.
+
+    No station's word: `occurred_at` is UTC, by no station's clock, `meter_stop_wh` in Wh whatever
+    unit the station is wrong in; `by` said so, because of `why`. Its line is a person's choice.
+    """
+
+    by: str = ""
+    why: str = ""
+
+
 class ConnectorStatusChanged(
     Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="status"
 ):
@@ -270,6 +284,7 @@ StationFact = (
     SessionStarted
     | SessionUpdated
     | SessionEnded
+    | StopAttested
     | ConnectorStatusChanged
     | StationBooted
     | SecurityEventTold
@@ -286,6 +301,13 @@ OF_NO_FOLD: Final = (SecurityEventTold, ProblemsTold, TransferTold)
 
 SessionFact = SessionStarted | SessionUpdated | SessionEnded
 """The facts that carry readings and belong to one session."""
+
+
+def happened_at(fact: SessionFact, clock: SessionClock) -> datetime:
+    """Return when *fact* happened, in UTC: by the station's *clock*, or as a person attests."""
+    if type(fact) is StopAttested and fact.occurred_at is not None:
+        return fact.occurred_at
+    return clock.effective(fact.occurred_at, fact.received_at)
 
 
 NO_ID: Final = "-"

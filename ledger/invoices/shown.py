@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from ledger.books.document_taxes import line_tax
 from ledger.errors import LedgerError
+from ledger.facts.flags import Flag
 from ledger.invoices.document import (
     BilledSession,
     BuyerReferences,
@@ -94,6 +95,8 @@ class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
     `cost_centre` and `driver` (a subject id) are the customer's, as declared of its token.
     `gross_minor` is that of its lines here. `credited`: of a credit note, what is taken back, why.
     `elsewhere`: it was at a partner's station; what that one bills us is no reader's business.
+    `is_attested`: a person of the seller's, not the station, said when it ended and what its
+    register showed.
     """
 
     session_id: str
@@ -115,6 +118,7 @@ class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
     driver: str | None
     credited: CreditedPart | None = None
     elsewhere: ChargedElsewhere | None = None
+    is_attested: bool = False
 
 
 class CostCentreTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -270,6 +274,7 @@ def _session(billed: BilledSession, session: SessionRated) -> InvoicedSession:
         driver=session.payer.driver,
         credited=billed.credited,
         elsewhere=session.elsewhere,
+        is_attested=Flag.STOP_ATTESTED in session.flags,
     )
 
 

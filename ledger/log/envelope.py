@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -83,8 +84,28 @@ class Declared(Line, frozen=True, kw_only=True, tag="declared"):
 
 
 ChoiceKind = Literal[
-    "release", "write_off", "correct", "credit", "dispute", "uphold", "reject", "take_back"
+    "release",
+    "write_off",
+    "correct",
+    "attest",
+    "credit",
+    "dispute",
+    "uphold",
+    "reject",
+    "take_back",
 ]
+
+
+class Attested(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a person says of a session's end: when it was, and what its register showed then, in Wh.
+
+    `meter_stop_wh` None: by the readings that there are. `of_held`: the session was held, and had
+    no price, when that was looked at.
+    """
+
+    ended_at: datetime
+    meter_stop_wh: Decimal | None = None
+    of_held: bool = False
 
 
 class Choice(Line, frozen=True, kw_only=True, tag="choice"):
@@ -92,7 +113,8 @@ class Choice(Line, frozen=True, kw_only=True, tag="choice"):
 
     `credit` gives back the `lines` (numbers in the rating that is `revision`) of a priced session,
     all of it if none is named. `dispute` says that its payer contests them; `uphold` gives them
-    back, `reject` does not. `take_back` takes back a release or a write-off.
+    back, `reject` does not. `take_back` takes back a release or a write-off. `attest` says when
+    the session ended and what its register showed (`attested`), and has it priced by that.
     """
 
     station: str
@@ -102,6 +124,7 @@ class Choice(Line, frozen=True, kw_only=True, tag="choice"):
     reason: str
     revision: int | None = None
     lines: tuple[int, ...] = ()
+    attested: Attested | None = None
 
 
 class Validation(Line, frozen=True, kw_only=True, tag="validation"):

@@ -19,6 +19,8 @@ from ledger.facts.station_facts import (
     SessionEnded,
     SessionFact,
     SessionStarted,
+    StopAttested,
+    happened_at,
 )
 from ledger.meter.series import RegisterReading
 
@@ -137,11 +139,15 @@ class _Gathering:
 
     def add(self, fact: SessionFact) -> None:
         """Add what *fact* says."""
-        told_at, at = fact.occurred_at, self._clock.effective(fact.occurred_at, fact.received_at)
+        told_at, at = fact.occurred_at, happened_at(fact, self._clock)
         if isinstance(fact, SessionStarted) and fact.meter_start_wh is not None:
             self._starts.append(self._register(at, fact.meter_start_wh, fact))
         elif isinstance(fact, SessionEnded) and fact.meter_stop_wh is not None:
-            self._stops.append(self._register(at, fact.meter_stop_wh, fact))
+            if type(fact) is StopAttested:  # in Wh, whatever unit the station is wrong in
+                value = fact.meter_stop_wh
+                self._stops.append(RegisterReading(at, value, fact.position, fact.line))
+            else:
+                self._stops.append(self._register(at, fact.meter_stop_wh, fact))
         for reading in fact.readings:
             taken_at = reading.occurred_at or fact.occurred_at
             if taken_at is not told_at and taken_at != told_at:

@@ -40,6 +40,7 @@ from msgspec.structs import replace
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.facts.flags import STOP_IS_GONE, Flag
+from ledger.facts.station_facts import StopAttested
 from ledger.master_data.policies import Policy
 from ledger.rating.basis import Basis, Terms, terms_of
 from ledger.rating.decisions import (
@@ -184,6 +185,7 @@ def _rated_or_held(
         return _held(session, declarations, (refused(error),), moment, revision)
     periods = period_differences(session, terms.policy, is_timed=basis.depends_on_time())
     difference = cost_difference(session.quote, rated)
+    rated = attested_on(rated, session.attested)
     given_back = entitlements.corrects.given_back if entitlements.corrects else ()
     if difference is None:
         return noted_on(with_given_back(rated, given_back), periods)
@@ -193,6 +195,15 @@ def _rated_or_held(
         # Our figure hangs on what the clocks showed.
         return replace(held, tzdata_version=rated.tzdata_version, offsets=rated.offsets)
     return noted_on(difference.noted_on(with_given_back(rated, given_back)), periods)
+
+
+def attested_on(rated: SessionRated, stop: StopAttested | None) -> SessionRated:
+    """Return *rated* with who said when it ended, and what the meter showed; None: its station."""
+    if stop is None:
+        return rated
+    kwh = None if stop.meter_stop_wh is None else stop.meter_stop_wh / 1000
+    said = phrase("attested_by", by=bounded(stop.by), why=bounded(stop.why), kwh=kwh)
+    return replace(rated, notes=(*rated.notes, said))
 
 
 def refused(error: TariffError | LedgerError) -> Phrase:

@@ -47,6 +47,7 @@ SENTENCES: Final = {
     "with_taxes": "with taxes",
     "before_taxes": "before taxes",
     "correction_waits": "Late frames change its price, and a person must agree{why:quoted?; *}.",
+    "attested_by": "Its end is by the word of {by}{kwh:number?, with a register of * kWh}: {why}.",
     "disputed": "Its payer contests what was billed.",
     "given_back_by_person": "given back: a person said so",
     "release_taken_back": "not billed: its release was taken back",

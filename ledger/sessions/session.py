@@ -11,6 +11,7 @@ import msgspec
 
 from ledger.facts.flags import blockers_of
 from ledger.facts.station_clock import SessionClock
+from ledger.facts.station_facts import StopAttested
 from ledger.facts.station_quote import StationQuote
 from ledger.log.authorization import Authorization
 from ledger.meter.evidence import MeterEvidence
@@ -58,7 +59,8 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     first one. `window` is where it lies by its own frames, None without a start. `authorization` is
     what its token was found to be when the start was logged, or else the first event that names it.
     `exported_wh` is what the vehicle gave back, None where nothing showed it, and no part of
-    `energy_wh`; `quote` what the station says of its price.
+    `energy_wh`; `quote` what the station says of its price. `attested` is its stop, where
+    a person's word holds for it.
     """
 
     session_id: str
@@ -93,6 +95,7 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     refused_stops: tuple[RegisterReading, ...] = ()
     clock: SessionClock = SessionClock()
     quote: StationQuote | None = None
+    attested: StopAttested | None = None
     first_received_at: datetime
     last_received_at: datetime
     facts_from: datetime | None = None

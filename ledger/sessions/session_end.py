@@ -11,7 +11,13 @@ from typing import Final, NamedTuple
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_clock import SKEW_MAX, SessionClock
-from ledger.facts.station_facts import Measurand, SessionEnded, SessionStarted
+from ledger.facts.station_facts import (
+    Measurand,
+    SessionEnded,
+    SessionStarted,
+    StopAttested,
+    happened_at,
+)
 from ledger.meter.evidence import MeterEvidence
 from ledger.meter.series import Metered
 from ledger.sessions.segments import Source, source_of
@@ -57,16 +63,46 @@ def choose_end(
 ) -> ChosenEnd:
     """Return the first valid stop by its content, whatever order the stops came in.
 
-    A stop with a register not below the start's comes before one without.
+    A stop with a register not below the start's comes before one without. What a person attests
+    overrules what was told before it, and is overruled by another stop that is told after it.
     """
     if not ends:
         return ChosenEnd(None, frozenset())
+    attested = [end for end in ends if type(end) is StopAttested]
+    if not attested:
+        return _first_valid(ends, start, clock)
+    last = max(attested, key=source_of)
+    since = _told_since(ends, last, clock)
+    if not since:
+        return ChosenEnd(last, frozenset({Flag.STOP_ATTESTED}))
+    found = _first_valid(since, start, clock)
+    return ChosenEnd(found.end, found.flags | {Flag.STOP_TOLD_SINCE})
+
+
+def _told_since(
+    ends: Sequence[SessionEnded], attested: StopAttested, clock: SessionClock
+) -> list[SessionEnded]:
+    """Return the stops that say something else than *attested*, and were not told before it."""
+    at = source_of(attested)
+    known = {(end.occurred_at, stop_value_of(end)) for end in ends if source_of(end) < at}
+    return [
+        end
+        for end in ends
+        if source_of(end) > at
+        and (end.occurred_at, stop_value_of(end)) not in known
+        and not _is_same(end, attested, clock)
+    ]
+
+
+def _first_valid(
+    ends: Sequence[SessionEnded], start: SessionStarted | None, clock: SessionClock
+) -> ChosenEnd:
 
     def rank(end: SessionEnded) -> tuple[bool, datetime, int, Decimal, datetime, Source]:
         value = stop_value_of(end)
         floor = start.meter_start_wh if start else None
         is_poor = value is None or (floor is not None and value < floor)
-        at = clock.effective(end.occurred_at, end.received_at)
+        at = happened_at(end, clock)
         number, register = end.seq_no or 0, value or Decimal(0)
         # By content first, of equals what was told first: arrival chooses nothing.
         return is_poor, at, number, register, end.received_at, source_of(end)
@@ -76,13 +112,14 @@ def choose_end(
     for other in ends:
         if other is chosen:
             continue
-        gap = clock.effective(other.occurred_at, other.received_at) - clock.effective(
-            chosen.occurred_at, chosen.received_at
-        )
-        value = stop_value_of(other)
-        is_same = abs(gap) <= SAME_STOP and (value is None or value == stop_value_of(chosen))
+        is_same = _is_same(other, chosen, clock)
         flags.add(Flag.DUPLICATE_STOP if is_same else Flag.CONFLICTING_STOP)
     return ChosenEnd(chosen, frozenset(flags))
+
+
+def _is_same(other: SessionEnded, chosen: SessionEnded, clock: SessionClock) -> bool:
+    gap, value = happened_at(other, clock) - happened_at(chosen, clock), stop_value_of(other)
+    return abs(gap) <= SAME_STOP and (value is None or value == stop_value_of(chosen))
 
 
 def is_dated_outside(

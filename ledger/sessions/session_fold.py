@@ -51,6 +51,8 @@ from ledger.facts.station_facts import (
     SessionFact,
     SessionStarted,
     SessionUpdated,
+    StopAttested,
+    happened_at,
 )
 from ledger.facts.station_quote import StationQuote, flags_of_quote, joined_quote
 from ledger.log.authorization import Authorization
@@ -58,7 +60,7 @@ from ledger.meter.checks import is_coarse
 from ledger.meter.evidence import MeterEvidence, gather_evidence
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered, PowerLimit
-from ledger.sessions.reuse.starts import start_flags
+from ledger.sessions.reuse.starts import earliest_start, start_flags
 from ledger.sessions.segments import Segment, Source, is_without_id, moments_of, place_of, source_of
 from ledger.sessions.sequence import check_sequence, queue_told
 from ledger.sessions.session import ChargingSession, SessionSpan, points_of, session_id_of
@@ -81,10 +83,12 @@ class _Fold:
         self._facts: list[SessionFact] = segment.facts
         self._sources = list(map(source_of, self._facts))
         self._flags: set[str] = {flag for fact in self._facts for flag in fact.oddities}
-        received = [fact.received_at for fact in self._facts]
+        # What a person attests says nothing of the station's clock, nor when it was heard.
+        heard = [fact for fact in self._facts if type(fact) is not StopAttested]
+        received = [fact.received_at for fact in heard or self._facts]
         self._received = min(received), max(received)
         self._queue = queue_told(segment.queue, around.queue_empty_at)
-        self._pairs = first_told((*self._facts, *around.states.received(*self._received)))
+        self._pairs = first_told((*heard, *around.states.received(*self._received)))
         self._clock = self._learn_clock()
         self._ats = list(map(self._at, self._facts))
         self._start = self._choose_start()
@@ -135,7 +139,10 @@ class _Fold:
             clock=self._clock,
             quote=quote,
             first_received_at=self._received[0],
-            last_received_at=self._queue.waits_from(self._received[1]),
+            last_received_at=self._queue.waits_from(
+                max(self._received[1], end.received_at if end else self._received[1])
+            ),
+            attested=end if type(end) is StopAttested else None,
             facts_from=self._segment.facts_from,
             window=self._around.own_window,
         )
@@ -145,8 +152,8 @@ class _Fold:
         started_at = self._at(self._start) if self._start else None
         chosen = choose_end(self._segment.ends, self._start, self._clock)
         self._flags |= chosen.flags
-        bounds = [fact for fact in (self._start, chosen.end) if fact is not None]
-        told = [(fact.occurred_at, fact.received_at) for fact in bounds if fact.occurred_at]
+        bounds = (self._start, None if type(chosen.end) is StopAttested else chosen.end)
+        told = [(at, each.received_at) for each in bounds if each and (at := each.occurred_at)]
         self._flags |= bound_flags(self._clock, self._pairs, told, self._around.boots)
         ended_at = self._at(chosen.end) if chosen.end else None
         if started_at and ended_at and ended_at < started_at:
@@ -171,7 +178,7 @@ class _Fold:
         return None, None
 
     def _at(self, fact: SessionFact) -> datetime:
-        return self._clock.effective(fact.occurred_at, fact.received_at)
+        return happened_at(fact, self._clock)
 
     def _learn_clock(self) -> SessionClock:
         clock = learn_clock(self._pairs, self._traits)
@@ -193,19 +200,7 @@ class _Fold:
             self._flags.add(Flag.UNMATCHED_STOP if self._is_unmatched() else Flag.START_MISSING)
             return None
         self._flags |= start_flags(starts, self._around.has_booted)
-        if len(starts) == 1:
-            return starts[0]
-        return min(
-            # By content first, of equals what was told first: arrival chooses nothing.
-            starts,
-            key=lambda fact: (
-                self._at(fact),
-                -1 if fact.meter_start_wh is None else fact.meter_start_wh,
-                fact.token_uid or "",
-                fact.received_at,
-                source_of(fact),
-            ),
-        )
+        return earliest_start(starts, self._at)
 
     def _is_unmatched(self) -> bool:
         """Return True for stops without numbers: no start of ours will ever come for them."""

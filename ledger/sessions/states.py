@@ -92,6 +92,7 @@ CHOSEN_IN: Final[Mapping[ChoiceKind, frozenset[SessionState]]] = {
     "release": frozenset({SessionState.HELD}),
     "write_off": frozenset({SessionState.HELD}),
     "correct": PRICED,
+    "attest": PRICED | {SessionState.HELD},
     "credit": PRICED,
     "dispute": PRICED,
     "uphold": PRICED,

@@ -22,6 +22,7 @@ from ledger.facts.station_facts import (
     SessionUpdated,
     StationBooted,
     StationFact,
+    StopAttested,
 )
 from ledger.sessions.loose_frames import Window
 
@@ -67,6 +68,7 @@ _FIELDS: Final[Mapping[type, str]] = MappingProxyType(
         SessionStarted: "starts",
         SessionUpdated: "updates",
         SessionEnded: "ends",
+        StopAttested: "ends",
         QueueReported: "reports",
     }
 )

@@ -44,7 +44,7 @@ class Translate(Protocol):
 class Entry:
     """What one record says. `at` is the latest time of receipt in it.
 
-    `set_aside` counts lines that say nothing, `asides` name those that raise; `again` are frames
+    `set_aside` counts lines that say nothing, `asides` name those that raise; `again` are lines
     of earlier records that it takes again, `resumed` stations that time decides again; then, and
     where there are `marks`, it `is_alone`, taken in a transaction of its own.
     """
@@ -52,7 +52,7 @@ class Entry:
     position: int
     at: datetime = BEGINNING
     facts: list[StationFact] = field(default_factory=list)
-    choices: list[Choice] = field(default_factory=list)
+    choices: list[tuple[Source, Choice]] = field(default_factory=list)
     validations: list[tuple[int, Validation]] = field(default_factory=list)
     marks: list[PeriodMark] = field(default_factory=list)
     charges: list[ChargeOn] = field(default_factory=list)
@@ -114,7 +114,7 @@ class EntryReader:
             elif type(line) is TakeAgain:
                 self._take_again(line, entry)
             else:
-                _say(line, entry, index)
+                _say(line, entry, (record.position, index))
         return entry
 
     def _leave_out(self, entry: Entry, asides: Sequence[Aside]) -> set[int]:
@@ -180,20 +180,22 @@ class EntryReader:
         elif type(found) is Tick:
             entry.tick = entry.at
         else:
-            _say(found, entry, line)
+            if type(found) is Choice and found.attested is not None:
+                entry.again.add((position, line))
+            _say(found, entry, (position, line))
 
 
-def _say(line: LogLine, entry: Entry, index: int) -> None:
-    """Add what a line says that is neither a frame nor a tick."""
+def _say(line: LogLine, entry: Entry, source: Source) -> None:
+    """Add what the line at *source* says that is neither a frame nor a tick."""
     if type(line) is Declared:
         # One that is taken again may be older than what holds by now.
         entry.version = max(entry.version or 0, line.version)
     elif type(line) is Choice:
-        entry.choices.append(line)
+        entry.choices.append((source, line))
     elif type(line) is ChargeOn:
         entry.charges.append(line)
     elif type(line) is PeriodMark:
         entry.marks.append(line)
         entry.is_alone = True
     elif type(line) is Validation:
-        entry.validations.append((index, line))
+        entry.validations.append((source[1], line))

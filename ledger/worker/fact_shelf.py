@@ -107,6 +107,12 @@ class FactShelf:
             if fact.position == position or (fact.position, fact.line) in self.again
         ]
 
+    def take_off(self, key: TransactionKey, fact: StationFact) -> None:
+        """Take a new *fact* off again, which the record under way had put there."""
+        self.new[key].remove(fact)
+        if not self.new[key]:
+            del self.new[key]
+
     def remove(self, station_id: str, gone: Collection[Source]) -> None:
         """Take the facts of the frames *gone* off the shelf and out of the table."""
         for key in [key for key in self.new if key[0] == station_id]:

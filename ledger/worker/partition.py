@@ -183,7 +183,7 @@ class PartitionWorker:
                 facts[fact.station_id].setdefault(transaction_of(fact), []).append(fact)
                 if type(fact) in ALWAYS_JUDGED:
                     judged.add(fact.station_id)
-            others = [choice.station for choice in entry.choices]
+            others = [choice.station for _, choice in entry.choices]
             others += (validation.station for _, validation in entry.validations)
             for station_id in (*others, *entry.resumed):
                 facts[station_id].setdefault(NO_TRANSACTION, [])
@@ -255,8 +255,8 @@ class PartitionWorker:
 
     def _follow(self, entry: Entry, moment: Moment) -> None:
         """After the facts: what they settled is no longer held, and needs no person."""
-        for choice in entry.choices:
-            if not self._judge.choose(self._memories[choice.station], choice, moment):
+        for source, choice in entry.choices:
+            if not self._judge.choose(self._memories[choice.station], choice, moment, source):
                 self._set_aside[choice.station, "choice_without_held_session"] += 1
         for charge in entry.charges:
             if not self._charger.take(charge, moment):

@@ -299,7 +299,7 @@ class Rater:
     ) -> Verdict:
         """Return what a person's *choice* makes of a held session."""
         known, by, reason = self._declarations, choice.by, choice.reason
-        if choice.choice != "release":
+        if choice.choice == "write_off":
             given_up = write_off(
                 session, known, moment=moment, by=by, reason=reason, revision=row.revision
             )

@@ -12,8 +12,9 @@ from ledger.declared.declarations import Declarations
 from ledger.desk.choices import Chosen, choose, station_of
 from ledger.desk.recording import WorkOff
 from ledger.desk.second_person import ProposedChoice, choose_or_propose
-from ledger.log.envelope import Choice, ChoiceKind
+from ledger.log.envelope import Attested, Choice, ChoiceKind
 from ledger.log.event_log import EventLog
+from projections.deciding.attesting import WordDoubtedError
 from projections.deciding.preview import possible_choices, preview
 from projections.errors import ProjectionError
 from projections.sessions import list_sessions
@@ -33,6 +34,7 @@ class MovesOtherwiseError(ProjectionError):
 class ChoiceWish(NamedTuple):
     """Who chooses what about a session, and why; `lines` of its rating, none: all of it.
 
+    `attested`: what is said of its stop, `is_sure` also where that is doubtful.
     `looked_at`: what it was shown to move, as `Moved.shown`; None: nobody was shown anything.
     """
 
@@ -42,6 +44,8 @@ class ChoiceWish(NamedTuple):
     reason: str
     lines: Sequence[int] = ()
     looked_at: str | None = None
+    attested: Attested | None = None
+    is_sure: bool = False
 
 
 def make_choice(
@@ -56,6 +60,8 @@ def make_choice(
     """Make a choice; or propose it, where what it would move takes a second person.
 
     Raises:
+        WordRefutedError: If what is said of its stop cannot be.
+        WordDoubtedError: If that is hardly so, and nobody says that it is sure.
         MovesOtherwiseError: If it does not move what was looked at.
         LedgerError: As `choose` and `choose_or_propose` do.
     """
@@ -70,11 +76,22 @@ def make_choice(
         reason=wish.reason,
         revision=session.revision if session else None,
         lines=tuple(wish.lines),
+        attested=wish.attested,
     )
     if session is None or wish.choice not in possible_choices(session):
         # It says what stands in the way.
         return choose(connection, wish.session_id, choice=choice, log=log, work_off=work_off)
-    would = preview(connection, declarations, session, wish.choice, wish.lines, at=at)
+    would = preview(
+        connection,
+        declarations,
+        session,
+        wish.choice,
+        wish.lines,
+        at=at,
+        attested=wish.attested,
+    )
+    if would.doubts and not wish.is_sure:
+        raise WordDoubtedError(wish.session_id, would.doubts)
     if wish.looked_at not in (None, would.moved.shown):
         raise MovesOtherwiseError(wish.session_id, str(wish.looked_at), would.moved.shown)
     return choose_or_propose(connection, choice, would.moved, log=log, work_off=work_off)

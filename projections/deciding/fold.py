@@ -13,6 +13,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
+from ledger.facts.station_facts import StopAttested
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import UNFINISHED
 from ledger.sessions.station_fold import fold_station
@@ -30,9 +31,15 @@ SELECT transaction_ref, first_fact_at, last_fact_at, heard_at FROM session WHERE
 
 
 def folded_session(
-    connection: Connection[Any], declarations: Declarations, session: SessionSummary
+    connection: Connection[Any],
+    declarations: Declarations,
+    session: SessionSummary,
+    news: StopAttested | None = None,
 ) -> ChargingSession | None:
-    """Return *session* as all facts make it; None: by all that is known there is no such one."""
+    """Return *session* as all facts make it; None: by all that is known there is no such one.
+
+    *news*: what a decided or held one would be folded with beside them.
+    """
     [(reference, first, last, heard_at)] = connection.execute(
         _PLACE, (session.session_id,)
     ).fetchall()
@@ -52,5 +59,10 @@ def folded_session(
     if found is None or found.energy_wh != session.energy_wh:
         # What is settled around it does not come to what was decided: its whole history does.
         history = station_history(connection, declarations, session.station_id)
-        return history.sessions.get(session.session_id)
-    return found
+        if news is None:
+            return history.sessions.get(session.session_id)
+        so_far, traits = told(history.facts), history.traits
+    if news is None:
+        return found
+    fold = fold_station(session.station_id, told([news], so_far), traits)
+    return {each.session_id: each for each in fold.sessions(reference)}.get(session.session_id)

@@ -16,7 +16,7 @@ from ledger.books.decisions_store import rated_sessions
 from ledger.declared.declarations import Declarations
 from ledger.desk.second_person import Moved
 from ledger.facts.flags import Flag
-from ledger.log.envelope import ChoiceKind
+from ledger.log.envelope import Attested, ChoiceKind
 from ledger.rating.allowances import ReadAllowances
 from ledger.rating.decide import release
 from ledger.rating.decisions import (
@@ -32,6 +32,7 @@ from ledger.rating.reconciling.correcting import is_billed_otherwise
 from ledger.rating.reconciling.giving_back import give_back, not_billed
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import CHOSEN_IN, PRICED, SessionState
+from projections.deciding.attesting import ByWord, by_word
 from projections.deciding.fold import folded_session
 from projections.sessions import SessionSummary
 from tariffs.phrases.phrase import Phrase
@@ -50,6 +51,7 @@ KINDS: Final[Sequence[ChoiceKind]] = (
     "release",
     "write_off",
     "correct",
+    "attest",
     "take_back",
     "credit",
     "dispute",
@@ -64,12 +66,14 @@ class ChoicePreview(NamedTuple):
 
     Of a write-off `was` is what it would cost, and is given up. `reasons`: why it has no price.
     `of_minor`: of what a part is given back, the session's price or all that its invoice asks for.
+    `doubts`: flags that say why what is attested of its stop is hardly so.
     """
 
     was: SessionRated | None
     now: SessionRated | None
     reasons: tuple[Phrase, ...] = ()
     of_minor: int = 0
+    doubts: tuple[str, ...] = ()
 
     @property
     def currency(self) -> str:
@@ -111,8 +115,15 @@ def preview(
     lines: Sequence[int] = (),
     *,
     at: datetime,
+    attested: Attested | None = None,
 ) -> ChoicePreview:
-    """Return what *choice* would come to, about these *lines* of the rating (none: all of it)."""
+    """Return what *choice* would come to, about these *lines* of the rating (none: all of it).
+
+    *attested*: what is said of its stop, where that is the choice.
+
+    Raises:
+        WordRefutedError: If that cannot be.
+    """
     partition, validations = connection.execute(_ROW, (session.session_id,)).fetchall()[0]
     # Of no record: nothing is decided.
     moment = Moment(partition=partition, position=-1, at=at)
@@ -128,11 +139,16 @@ def preview(
         cause = CorrectionCause.RELEASE_TAKEN_BACK
         now = not_billed(was, moment, ReadAllowances(connection), cause=cause, chosen=_NOBODY)
         return ChoicePreview(was, now)
-    priced = _priced(connection, declarations, session, moment, validations, was)
+    if attested is not None:
+        word = by_word(connection, declarations, session, attested, at)
+    else:
+        word = ByWord(folded_session(connection, declarations, session), ())
+    told = word.session, validations, was
+    priced = _priced(connection, declarations, session, moment, told)
     if choice == "write_off":
         # What is given up is what it would cost.
         return ChoicePreview(priced.now, None, priced.reasons)
-    return priced
+    return priced._replace(doubts=word.doubts)
 
 
 def _whole_minor(connection: Connection[Any], was: SessionRated) -> int:
@@ -153,10 +169,10 @@ def _priced(
     declarations: Declarations,
     session: SessionSummary,
     moment: Moment,
-    validations: Sequence[str],
-    was: SessionRated | None,
+    told: tuple[ChargingSession | None, Sequence[str], SessionRated | None],
 ) -> ChoicePreview:
-    folded = folded_session(connection, declarations, session)
+    """Return the price of a session as it is folded, with the codes shown for it, and what was."""
+    folded, validations, was = told
     if folded is None:
         return ChoicePreview(was, None)
     found = release(

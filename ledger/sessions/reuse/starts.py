@@ -7,12 +7,33 @@ from datetime import datetime
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import SessionEnded, SessionStarted
-from ledger.sessions.segments import place_of, register_of
+from ledger.sessions.segments import place_of, register_of, source_of
 
 
 def claim_of(fact: SessionStarted | SessionEnded) -> tuple[object, ...]:
     """Return what must agree for two messages to be one that was sent again, but for their time."""
     return type(fact), place_of(fact), fact.token_uid, register_of(fact), fact.seq_no
+
+
+def earliest_start(
+    starts: Sequence[SessionStarted], at: Callable[[SessionStarted], datetime]
+) -> SessionStarted:
+    """Return the earliest of *starts*, each *at* its time, by content; of equals the first told.
+
+    Arrival chooses nothing.
+    """
+    if len(starts) == 1:
+        return starts[0]
+    return min(
+        starts,
+        key=lambda fact: (
+            at(fact),
+            -1 if fact.meter_start_wh is None else fact.meter_start_wh,
+            fact.token_uid or "",
+            fact.received_at,
+            source_of(fact),
+        ),
+    )
 
 
 def start_flags(

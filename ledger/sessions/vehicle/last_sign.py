@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_clock import SKEW_MAX
-from ledger.facts.station_facts import ChargingState, SessionEnded
+from ledger.facts.station_facts import ChargingState, SessionEnded, StopAttested
 from ledger.meter.series import Counted, PowerLimit
 from ledger.sessions.session_end import SAME_STOP
 from ledger.sessions.vehicle.activity import DRAWN_MIN_WH, StateChange
@@ -82,7 +82,8 @@ def last_sign_of(
     else:
         free_at = None
     reason = (end.reason or "").casefold()
-    boot = None if reason in _DELIBERATE else _boot_at(ended_at, boots)
+    is_said = reason in _DELIBERATE or type(end) is StopAttested
+    boot = None if is_said else _boot_at(ended_at, boots)
     if boot is None and reason not in _LOSSES:
         return LastSign(free_at, flags)
     signs = [at for at in heard if started_at <= at < ended_at]

@@ -3,6 +3,7 @@
     held                  -> release, write_off
     priced                -> correct: priced again, by all that came since
     priced, as `revision` -> credit, dispute; disputed: uphold, reject
+    held, priced          -> attest: priced by what a person says of its stop
     released              -> take_back: not billed until facts or a person settle it
     written off           -> take_back: rated as it is, as its next revision
 
@@ -22,8 +23,11 @@ from psycopg import Connection
 from ledger.facts.flags import Flag
 from ledger.log.envelope import Choice
 from ledger.rating.decisions import CorrectionCause, Moment
+from ledger.sessions.attesting import is_by_word, stop_of
+from ledger.sessions.segments import Source
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import CHOSEN_IN, SessionState
+from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.judging.findings import Findings
 from ledger.worker.judging.reviewing import Reviewer
 from ledger.worker.rater import Rater, Verdict
@@ -34,9 +38,14 @@ class Chooser:
     """Follows what people choose about sessions."""
 
     def __init__(
-        self, connection: Connection[Any], rater: Rater, findings: Findings, reviewer: Reviewer
+        self,
+        connection: Connection[Any],
+        shelf: FactShelf,
+        rater: Rater,
+        findings: Findings,
+        reviewer: Reviewer,
     ) -> None:
-        self._connection = connection
+        self._connection, self._shelf = connection, shelf
         self._rater, self._findings, self._reviewer = rater, findings, reviewer
 
     def may(self, row: SessionRow, choice: Choice) -> bool:
@@ -46,6 +55,8 @@ class Chooser:
         is_disputed = Flag.DISPUTED in row.flags
         if choice.choice in {"uphold", "reject"} and not is_disputed:
             return False
+        if choice.choice == "attest" and not _is_attested_as(row, choice):
+            return False
         return choice.revision in (None, row.revision)
 
     def follow(
@@ -53,41 +64,76 @@ class Chooser:
         row: SessionRow,
         choice: Choice,
         moment: Moment,
+        source: Source,
         heard_at: datetime,
         fold: Callable[[], ChargingSession | None],
     ) -> bool:
-        """Do what *choice* says with the session of *row*; say whether that was possible.
+        """Do what *choice*, the line at *source*, says; say whether that was possible.
 
-        *fold* returns the session with all that is known.
+        *fold* returns the session of *row* with all that is known.
         """
-        match choice.choice:
-            case "credit" | "uphold":
-                self._settle_dispute(row)
-                self._give_back(row, choice, moment)
-                return True
-            case "dispute":
-                row.flags = sorted({*row.flags, Flag.DISPUTED})
-                self._findings.change(row)
-                return True
-            case "reject":
-                self._settle_dispute(row)
-                return True
-            case "take_back" if row.state is SessionState.RELEASED:
-                self._take_release_back(row, choice, moment)
-                return True
-            case _:
-                pass
+        if self._needs_no_fold(row, choice, moment):
+            return True
+        if choice.choice == "attest":
+            return self._attest(row, choice, moment, source, heard_at, fold)
         session = fold()
         if session is None:
             return choice.choice == "correct" and self._reviewer.dissolve(row, moment, choice)
-        if Flag.DECIDED_BEFORE in row.flags:
-            session = session.flagged(Flag.DECIDED_BEFORE)
+        session = _as_flagged(session, row)
         if choice.choice == "correct":
             self._reviewer.choose(row, session, moment, choice, heard_at)
         elif choice.choice == "take_back":
             self._bill_after_all(row, session, moment, choice, heard_at)
         else:
             self._findings.conclude(row, self._rater.choose(session, row, moment, choice))
+        return True
+
+    def _needs_no_fold(self, row: SessionRow, choice: Choice, moment: Moment) -> bool:
+        """Do what *choice* says where its rating alone is concerned; say whether that was so."""
+        match choice.choice:
+            case "credit" | "uphold":
+                self._settle_dispute(row)
+                self._give_back(row, choice, moment)
+            case "dispute":
+                row.flags = sorted({*row.flags, Flag.DISPUTED})
+                self._findings.change(row)
+            case "reject":
+                self._settle_dispute(row)
+            case "take_back" if row.state is SessionState.RELEASED:
+                self._take_release_back(row, choice, moment)
+            case _:
+                return False
+        return True
+
+    def _attest(
+        self,
+        row: SessionRow,
+        choice: Choice,
+        moment: Moment,
+        source: Source,
+        heard_at: datetime,
+        fold: Callable[[], ChargingSession | None],
+    ) -> bool:
+        """Price the session by what a person says of its stop, whatever else is doubtful.
+
+        That is kept among its facts, if the session is by it exactly.
+        """
+        fact = stop_of(choice, (row.transaction_ref, row.evse_id, row.connector_id), source)
+        key = row.station_id, row.transaction_ref
+        self._shelf.new[key].append(fact)
+        session = fold()
+        if session is None or not is_by_word(session, fact):
+            self._shelf.take_off(key, fact)
+            return False
+        session = _as_flagged(session, row)
+        if row.state is SessionState.HELD:
+            verdict = self._rater.choose(session, row, moment, choice)
+            row.describe(session, heard_at)
+            self._findings.conclude(row, verdict)
+        else:
+            self._reviewer.choose(row, session, moment, choice, heard_at)
+        row.flags = sorted({*row.flags, Flag.STOP_ATTESTED})
+        row.lie(session)
         return True
 
     def _give_back(self, row: SessionRow, choice: Choice, moment: Moment) -> None:
@@ -121,3 +167,16 @@ class Chooser:
         else:
             row.reasons = [reason.code for reason in found]
             self._findings.change(row)
+
+
+def _as_flagged(session: ChargingSession, row: SessionRow) -> ChargingSession:
+    is_told = Flag.DECIDED_BEFORE in row.flags
+    return session.flagged(Flag.DECIDED_BEFORE) if is_told else session
+
+
+def _is_attested_as(row: SessionRow, choice: Choice) -> bool:
+    """Whether what a person says of a stop was said of the session as it is, and of the past."""
+    said = choice.attested
+    if said is None or said.ended_at > choice.received_at:
+        return False
+    return said.of_held == (row.state is SessionState.HELD)

@@ -17,6 +17,7 @@ Tests: tests/ledger/worker/test_late_facts.py, test_worker_chance.py (any groupi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -29,6 +30,7 @@ from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import Choice, Validation
 from ledger.rating.decisions import Moment
 from ledger.sessions.loose_frames import flags_of_stop
+from ledger.sessions.segments import Source
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED, PRICED, UNDECIDED, SessionAct, SessionState, moved
 from ledger.worker.fact_shelf import FactShelf
@@ -60,7 +62,7 @@ class Judge:
         self._connection, self._shelf = connection, shelf
         self._rater, self._findings = rater, findings
         self._reviewer = Reviewer(connection, rater, findings)
-        self._chooser = Chooser(connection, rater, findings, self._reviewer)
+        self._chooser = Chooser(connection, shelf, rater, findings, self._reviewer)
         self._folds = LiveFolds(shelf)
         self.recollection = Recollection(connection, shelf, findings, self._folds, rater.traits)
         self._inherited: dict[str, list[str]] = {}
@@ -263,8 +265,8 @@ class Judge:
             row.waits_since(memory.heard_at), moment.at
         )
 
-    def choose(self, memory: StationMemory, choice: Choice, moment: Moment) -> bool:
-        """Follow a person's *choice* about a session; say whether that was possible."""
+    def choose(self, memory: StationMemory, choice: Choice, moment: Moment, source: Source) -> bool:
+        """Follow a person's *choice*, the line at *source*; say whether that was possible."""
         row = self._row(memory, choice.session_id)
         if row is None or not self._chooser.may(row, choice):
             return False
@@ -273,10 +275,8 @@ class Judge:
             return False
         memory.rows[row.session_id] = row
 
-        def fold() -> ChargingSession | None:
-            return self.fold_around(row, memory, moment)
-
-        is_done = self._chooser.follow(row, choice, moment, memory.heard_at, fold)
+        fold = partial(self.fold_around, row, memory, moment)
+        is_done = self._chooser.follow(row, choice, moment, source, memory.heard_at, fold)
         memory.settle()
         return is_done
 

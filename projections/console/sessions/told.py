@@ -39,6 +39,7 @@ _FACT_KINDS: Final[Mapping[str, str]] = {
     "started": "start",
     "updated": "readings",
     "ended": "stop",
+    "attested": "stop, as a person says",
     "queue": "what it still holds",
     "price_told": "price told to it",
     "payment": "payment",

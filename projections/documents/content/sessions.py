@@ -66,6 +66,8 @@ def _items(teller: Teller, session: InvoicedSession) -> Iterator[Item]:
     if start is not None and stop is not None:
         readings = f"{teller.energy(start)} {DASH} {teller.energy(stop)}"
         yield Item(text("Meter start and stop"), readings)
+    if session.is_attested:
+        yield Item(text("End of the session"), text("read by us, as the station did not tell it"))
     if session.elsewhere is not None:
         yield Item(text("Charge detail record"), session.elsewhere.cdr_id)
     if session.token_uid is not None:

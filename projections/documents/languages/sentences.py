@@ -52,6 +52,9 @@ NOT_TOLD: Final[Mapping[str, tuple[str, ...]]] = {
         "tax_not_of_lines",
         "rating_incomplete",
     ),
+    "who said when a session ended: no reader's business, who is told that somebody did": (
+        "attested_by",
+    ),
     "what the station reckoned itself: operators compare it": (
         "price_told_differs",
         "station_cost_differs",
