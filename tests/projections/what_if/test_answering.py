@@ -17,7 +17,8 @@ from ledger.jobs.asking import ask_for
 from ledger.jobs.files import read_file
 from ledger.jobs.taking import TakenJob, finish_job, take_job
 from ledger.jobs.working import JobProgress
-from projections.what_if.answer import WhatIfAnswer, read_answer
+from ledger.shapes import read_stored
+from projections.what_if.answer import WhatIfAnswer
 from projections.what_if.answering import FILE, NothingToHoldAgainstError, answer_what_if
 from projections.what_if.question import (
     Against,
@@ -70,7 +71,7 @@ def answered(
         answer = answer_what_if(connection, taken.parameters, JobProgress(telling, taken))
     kept = canonical_json(answer)
     finish_job(connection, taken, kept, at=NOW)
-    assert read_answer(kept) == answer
+    assert read_stored(kept, WhatIfAnswer) == answer
     return answer, taken
 
 
