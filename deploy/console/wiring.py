@@ -27,6 +27,7 @@ from projections.console.customers.routes import ROUTES as CUSTOMERS
 from projections.console.fleet.routes import ROUTES as FLEET
 from projections.console.integrity.routes import ROUTES as INTEGRITY
 from projections.console.invoices.routes import ROUTES as INVOICES
+from projections.console.payments.routes import ROUTES as PAYMENTS
 from projections.console.routes import console_router
 from projections.console.searching.routes import ROUTES as SEARCHING
 from projections.console.sessions.routes import ROUTES as SESSIONS
@@ -42,6 +43,7 @@ ROOMS: Final[Sequence[type[Controller]]] = (
     *FLEET,
     *INTEGRITY,
     *INVOICES,
+    *PAYMENTS,
     *SEARCHING,
     *SESSIONS,
     *TARIFFS,

@@ -50,3 +50,35 @@ def customer_link(customer: str) -> str:
 def station_link(station_id: str) -> str:
     """Return where a station is shown."""
     return f"{HOME}/fleet/stations/{quote(station_id, safe='')}"
+
+
+def payment_link(number: int | str) -> str:
+    """Return where a movement of money is shown, by its number."""
+    return f"{HOME}/payments/{number}"
+
+
+def payments_link(**filters: str) -> str:
+    """Return where movements of money of these filters are listed."""
+    return f"{HOME}/payments?{urlencode(filters)}"
+
+
+def unmatched_link(**filters: str) -> str:
+    """Return where money that nobody knows what it is for is listed, by these filters."""
+    return f"{HOME}/payments/unmatched?{urlencode(filters)}"
+
+
+def bank_line_link(line: str) -> str:
+    """Return where a line of a bank's statement is shown."""
+    return f"{HOME}/payments/lines/{quote(line, safe='')}"
+
+
+def payout_link(payout_id: str) -> str:
+    """Return where a payout of a provider is shown."""
+    return f"{HOME}/payments/payouts/{quote(payout_id, safe='')}"
+
+
+def account_link(account: str, legal_entity: str = "", period: str = "") -> str:
+    """Return where an account of the books is shown, up to a month."""
+    query = {"account": account, "legal_entity": legal_entity, "period": period}
+    said = urlencode({key: text for key, text in query.items() if text})
+    return f"{HOME}/integrity/account?{said}"

@@ -58,6 +58,14 @@ SCREENS: Final[Sequence[Screen]] = (
         Permission.SEE_BOOKS,
     ),
     Screen(
+        "payments",
+        "Payments",
+        "What came, what is it for?",
+        f"{HOME}/payments",
+        Group.FINANCE,
+        Permission.SEE_BOOKS,
+    ),
+    Screen(
         "customers",
         "Customers",
         "What happened?",

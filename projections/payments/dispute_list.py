@@ -18,6 +18,9 @@ SELECT dispute.provider, dispute_id, intent_id, dispute.legal_entity, dispute.st
               WHERE number = dispute.received AND document <> ''), '{}') AS documents
 FROM dispute
 WHERE (%(legal_entity)s::text IS NULL OR dispute.legal_entity = %(legal_entity)s)
+    AND (%(legal_entities)s::text[] IS NULL OR dispute.legal_entity = ANY (%(legal_entities)s))
+    AND (%(after_at)s::timestamptz IS NULL OR dispute.created_at <= %(after_at)s
+        AND (dispute.created_at < %(after_at)s OR dispute_id > %(after_id)s))
     AND (NOT %(is_open)s OR dispute.status IN ('inquiry', 'open'))
     AND (%(until)s::timestamptz IS NULL OR dispute.created_at < %(until)s)
 ORDER BY dispute.created_at DESC, dispute_id LIMIT %(limit)s
@@ -57,9 +60,18 @@ def list_disputes(
     is_open: bool = False,
     until: datetime | None = None,
     limit: int | None = None,
+    legal_entities: Sequence[str] | None = None,
+    after: tuple[datetime, str] | None = None,
 ) -> Sequence[ListedDispute]:
-    """Return disputes, the newest first: all, or those that are open or only asked about."""
+    """Return disputes, the newest first: all, or those that are open or only asked about.
+
+    *legal_entities*: those within somebody's reach. *after*: behind that time and id.
+    """
+    after_at, after_id = after or (None, "")
     asked = {
+        "legal_entities": None if legal_entities is None else list(legal_entities),
+        "after_at": after_at,
+        "after_id": after_id,
         "legal_entity": legal_entity,
         "is_open": is_open,
         "until": until,

@@ -169,6 +169,12 @@ def find_payments(connection: Connection[Any], named: str) -> PaymentsFound:
     )
 
 
+def movement_detail(connection: Connection[Any], number: int) -> MovementDetail | None:
+    """Return the movement of a number with all that is known of it; None where there is none."""
+    found = movements(connection, [number])
+    return _detail(connection, found[0]) if found else None
+
+
 def _detail(connection: Connection[Any], movement: MoneyMovement) -> MovementDetail:
     named, requests = _named(connection, movement)
     with connection.cursor(row_factory=class_row(PostedLeg)) as cursor:

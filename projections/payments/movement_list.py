@@ -21,6 +21,7 @@ WHERE (%(before)s::bigint IS NULL OR number < %(before)s)
   AND (%(source)s::text IS NULL OR source = %(source)s
        OR (%(source)s = 'bank' AND source LIKE 'bank:%%'))
   AND (%(legal_entity)s::text IS NULL OR legal_entity = %(legal_entity)s)
+  AND (%(legal_entities)s::text[] IS NULL OR legal_entity = ANY (%(legal_entities)s))
   AND (%(since)s::timestamptz IS NULL OR happened_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR happened_at < %(until)s)
   AND (%(party)s::text IS NULL OR number = ANY (ARRAY(
@@ -41,7 +42,8 @@ class MovementFilter(NamedTuple):
 
     `party`: a customer's subject id, or a partner. `source`: "stripe", "bank:ACCOUNT", or "bank"
     for all accounts at banks. `since` and `until` (exclusive): when the money moved.
-    `is_unmatched`: of which something lay, or lies, on `cash:unmatched`.
+    `is_unmatched`: of which something lay, or lies, on `cash:unmatched`. `legal_entities`: those
+    within somebody's reach.
     """
 
     party: str | None = None
@@ -52,6 +54,7 @@ class MovementFilter(NamedTuple):
     since: datetime | None = None
     until: datetime | None = None
     is_unmatched: bool = False
+    legal_entities: Sequence[str] | None = None
 
 
 class ListedAllotment(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,11 +97,17 @@ def list_movements(
     *,
     limit: int,
     before: int | None = None,
+    is_whole: bool = False,
 ) -> list[ListedMovement]:
-    """Return the newest movements of *wanted*, from before the number *before* on."""
-    asked = wanted._asdict() | {"before": before, "limit": limit}
+    """Return the newest movements of *wanted*, from before the number *before* on.
+
+    *is_whole*: with all that each was for, however much.
+    """
+    seen = None if wanted.legal_entities is None else list(wanted.legal_entities)
+    asked = wanted._asdict() | {"legal_entities": seen, "before": before, "limit": limit}
     numbers = [number for (number,) in connection.execute(_FOUND, asked)]
-    return listed(connection, movements(connection, numbers)[::-1], shown_max=DOCUMENTS_SHOWN_MAX)
+    shown_max = None if is_whole else DOCUMENTS_SHOWN_MAX
+    return listed(connection, movements(connection, numbers)[::-1], shown_max=shown_max)
 
 
 def listed(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
 from psycopg import Connection
@@ -55,6 +55,9 @@ FROM payout CROSS JOIN LATERAL (
 ) AS unexplained
 WHERE (%(payout_id)s::text IS NULL OR payout.payout_id = %(payout_id)s)
     AND (%(legal_entity)s::text IS NULL OR payout.legal_entity = %(legal_entity)s)
+    AND (%(legal_entities)s::text[] IS NULL OR payout.legal_entity = ANY (%(legal_entities)s))
+    AND (%(after_at)s::timestamptz IS NULL OR payout.created_at <= %(after_at)s
+        AND (payout.created_at < %(after_at)s OR payout.payout_id > %(after_id)s))
     AND (%(since)s::timestamptz IS NULL OR payout.created_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR payout.created_at < %(until)s)
 ORDER BY payout.created_at DESC, payout.payout_id LIMIT %(limit)s
@@ -65,7 +68,9 @@ SELECT line_id, line.kind, source_id, line.amount_minor, fee_minor, net_minor, l
     coalesce((SELECT array_agg(DISTINCT document ORDER BY document) FROM allotment
               WHERE allotment.number = line.movement AND document <> ''), '{}') AS documents
 FROM payout_line AS line LEFT JOIN movement ON movement.number = line.movement
-WHERE line.payout_id = %s ORDER BY line.created_at, line_id LIMIT %s
+WHERE line.payout_id = %(payout_id)s AND (%(after_at)s::timestamptz IS NULL
+    OR (line.created_at, line_id) > (%(after_at)s, %(after_id)s))
+ORDER BY line.created_at, line_id LIMIT %(limit)s
 """
 
 _WAITING: LiteralString = """
@@ -74,6 +79,13 @@ WHERE kind IN ('payout', 'dispute') AND reason <> '' ORDER BY kind DESC, object_
 """
 STUCK_AFTER: Final = 10
 """So many looks take an hour or more: what waits then waits for a person."""
+
+
+class PayoutKey(NamedTuple):
+    """Behind which payout, or line of one, a list goes on."""
+
+    at: datetime
+    id: str
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,10 +182,17 @@ def list_payouts(
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int | None = None,
+    legal_entities: Sequence[str] | None = None,
+    after: PayoutKey | None = None,
 ) -> Sequence[ListedPayout]:
-    """Return payouts as they stand at *now*, the newest first, made in the time that is said."""
+    """Return payouts as they stand at *now*, the newest first, made in the time that is said.
+
+    *legal_entities*: those within somebody's reach. *after*: behind that one.
+    """
     asked = {
         "payout_id": None,
+        "legal_entities": None if legal_entities is None else list(legal_entities),
+        **_behind(after),
         "legal_entity": legal_entity,
         "since": since,
         "until": until,
@@ -184,8 +203,8 @@ def list_payouts(
 
 def find_payout(connection: Connection[Any], payout_id: str, now: datetime) -> ListedPayout | None:
     """Return a payout as it stands at *now*; None where none of that id was taken."""
-    asked = dict.fromkeys(("legal_entity", "since", "until", "limit"))
-    found = _listed(connection, {**asked, "payout_id": payout_id}, now)
+    asked = dict.fromkeys(("legal_entity", "legal_entities", "since", "until", "limit"))
+    found = _listed(connection, {**asked, **_behind(None), "payout_id": payout_id}, now)
     return found[0] if found else None
 
 
@@ -196,11 +215,20 @@ def waiting_objects(connection: Connection[Any]) -> Sequence[WaitingObject]:
 
 
 def payout_lines(
-    connection: Connection[Any], payout_id: str, *, limit: int | None = None
+    connection: Connection[Any],
+    payout_id: str,
+    *,
+    limit: int | None = None,
+    after: PayoutKey | None = None,
 ) -> Sequence[ListedPayoutLine]:
-    """Return what a payout consists of, the oldest line first."""
+    """Return what a payout consists of, the oldest line first, behind the line *after*."""
+    asked = {"payout_id": payout_id, "limit": limit, **_behind(after)}
     with connection.cursor(row_factory=class_row(ListedPayoutLine)) as cursor:
-        return cursor.execute(_LINES, (payout_id, limit)).fetchall()
+        return cursor.execute(_LINES, asked).fetchall()
+
+
+def _behind(after: PayoutKey | None) -> dict[str, object]:
+    return {"after_at": after.at if after else None, "after_id": after.id if after else ""}
 
 
 def _listed(

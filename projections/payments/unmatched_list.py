@@ -26,7 +26,9 @@ _AT_ONCE: Final = 500
 _FIT: LiteralString = """
 (%(entities)s::text[] IS NULL OR legal_entity = ANY (%(entities)s::text[]))
 AND (%(legal_entity)s::text IS NULL OR legal_entity = %(legal_entity)s)
-AND (%(source)s::text IS NULL OR source = %(source)s)
+AND (%(source)s::text IS NULL OR source = %(source)s
+    OR %(source)s = 'bank' AND source LIKE 'bank:%%'
+    OR %(source)s = 'provider' AND source NOT LIKE 'bank:%%')
 AND (%(currency)s::text IS NULL OR currency = %(currency)s)
 AND (%(is_in)s::boolean IS NULL OR (left_minor > 0) = %(is_in)s)
 AND (%(least_minor)s::bigint IS NULL OR abs(left_minor) >= %(least_minor)s)
@@ -71,6 +73,7 @@ SELECT DISTINCT source, legal_entity, currency FROM ({_LISTED}) AS waits ORDER B
 class UnmatchedWish(NamedTuple):
     """Which of it; None: whichever. `legal_entities`: those within somebody's reach.
 
+    `source`: one of them; "bank" for all accounts at banks, "provider" for all that are none.
     `until`: of days before that one, in UTC. `is_in`: money that came, or that went or is missing.
     `least_minor` and `most_minor` without a sign. `text`: what its own words have, in any case.
     """
@@ -136,7 +139,7 @@ class UnmatchedSum(NamedTuple):
     out_minor: int
 
 
-class UnmatchedPage(NamedTuple):
+class UnmatchedRows(NamedTuple):
     """Some of it; `behind`: where more follows, None: nowhere.
 
     `is_cut`: so many were looked through for a text that the page ends before it is full.
@@ -161,12 +164,12 @@ def unmatched_page(
     *,
     limit: int,
     after: UnmatchedKey | None = None,
-) -> UnmatchedPage:
+) -> UnmatchedRows:
     """Return what of *wish* follows behind *after*, the oldest first."""
     if not wish.text:
         found = _rows(connection, wish, limit + 1, after)
         behind = found[limit - 1].behind if len(found) > limit else None
-        return UnmatchedPage(_opened(connection, found[:limit]), behind)
+        return UnmatchedRows(_opened(connection, found[:limit]), behind)
     fitting: list[UnmatchedMoney] = []
     looked_at = 0
     while looked_at < LOOKED_AT_MAX:
@@ -174,11 +177,11 @@ def unmatched_page(
         looked_at += len(some)
         fitting += [each for each in some if each.says(wish.text)]
         if len(fitting) > limit:
-            return UnmatchedPage(fitting[:limit], fitting[limit - 1].behind)
+            return UnmatchedRows(fitting[:limit], fitting[limit - 1].behind)
         if len(some) < _AT_ONCE:
-            return UnmatchedPage(fitting, None)
+            return UnmatchedRows(fitting, None)
         after = some[-1].behind
-    return UnmatchedPage(fitting, after, is_cut=True)
+    return UnmatchedRows(fitting, after, is_cut=True)
 
 
 def all_unmatched(connection: Connection[Any], wish: UnmatchedWish) -> Iterator[UnmatchedMoney]:

@@ -59,13 +59,6 @@ class AccountController(Controller):
         )
 
 
-def account_address(account: str, legal_entity: str, period: str) -> str:
-    """Return where an account is shown."""
-    query = {"account": account, "legal_entity": legal_entity, "period": period}
-    said = urlencode({key: text for key, text in query.items() if text})
-    return f"/console/integrity/account?{said}"
-
-
 def _listing(page: ConsolePage, account: str, months: Sequence[AccountMonth]) -> Listing:
     money = page.words.language.money
     balances: defaultdict[str, int] = defaultdict(int)

@@ -23,10 +23,10 @@ from projections.balances.trial import TrialBalance
 from projections.closing.books_work import ALL_BOOKS, CHECK_BOOKS, REPLAY_LOG
 from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
-from projections.console.integrity.account import account_address
 from projections.console.integrity.checks import COMPARED, checks_of, difference_address
 from projections.console.integrity.exported import balance_file
 from projections.console.integrity.heat import heat_table
+from projections.console.links import account_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.journal.days import book_days
@@ -148,7 +148,7 @@ def _accounts(page: ConsolePage, which: ChosenBooks, balance: TrialBalance) -> L
     until = which.period or (f"{which.as_of:%Y-%m}" if which.as_of else "")
     rows = [
         [
-            Cell(each.account, account_address(each.account, which.legal_entity, until)),
+            Cell(each.account, account_link(each.account, which.legal_entity, until)),
             Cell(money(each.debit_minor, each.currency)),
             Cell(money(each.credit_minor, each.currency)),
             Cell(money(each.balance_minor, each.currency)),

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from projections.console.console_words import ConsoleWords
+from projections.console.parts.money_words import WAIT_WORDS
 from projections.console.sentences import code_words
 
 CODE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
@@ -16,16 +17,7 @@ CODE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "not_folded": "It could not be added to its session.",
         "not_taken": "It could not be taken.",
         "not_timed_out": "Its station's sessions could not be looked at as time passed.",
-        "no_reference": "It names no document of ours.",
-        "unknown_document": "It names a document that we never issued.",
-        "other_currency": "It is in another currency than its document.",
-        "other_legal_entity": "It came to the account of another legal entity.",
-        "too_little": "It is less than what is open.",
-        "too_much": "It is more than what is open.",
-        "nothing_to_give_back": "Money went, and nothing says to whom.",
-        "two_candidates": "It may be for several documents.",
-        "undone": "Somebody took back what it was matched with.",
-        "part_left": "A part of it is left over.",
+        **WAIT_WORDS,
         "inquiry": "The bank asks; no money has moved.",
         "open": "The money was taken back; nobody decided yet.",
         "match": "What a bank line was paid for.",

@@ -91,6 +91,8 @@ def test_pages_of_any_length_have_each_row_once_the_oldest_first(books: Books, l
     ("wish", "expected"),
     [
         (UnmatchedWish(source="stripe"), {500, -40}),
+        (UnmatchedWish(source="provider"), {500, -40}),
+        (UnmatchedWish(source="bank"), {476, 900, -250}),
         (UnmatchedWish(source=BANK), {476, 900, -250}),
         (UnmatchedWish(is_in=False), {-40, -250}),
         (UnmatchedWish(is_in=True, least_minor=500), {500, 900}),
