@@ -36,3 +36,43 @@ MOVEMENT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """By its kind (`MoneyKind`) what a movement was, in English."""
+RULE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "payment": "Payment",
+        "refund": "Refund",
+        "refund_failed": "Refund that failed",
+        "dispute": "Dispute",
+        "payout_failed": "Payout that came back",
+        "fee": "Fee",
+        "top_up": "From our own bank",
+        "reserve": "Kept back for a while",
+        "reversed": "Payment taken back",
+        "unknown": "Unmatched",
+    }
+)
+"""By its rule (`LineRule`) as what a line of a payout was booked, in English."""
+REQUEST_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "set_up": "Leave to collect",
+        "collect": "Collect an invoice",
+        "top_up": "Raise a prepaid balance",
+        "hold": "Put an amount aside",
+        "raise": "Put more aside",
+        "capture": "Take the final amount",
+        "release": "Let an amount go",
+        "refund": "Give back",
+        "pay_back": "Pay a prepaid balance back",
+    }
+)
+"""By its kind (`RequestKind`) what a provider was asked for, in English."""
+REQUEST_STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "new": "Not asked yet",
+        "asked": "Asked",
+        "open": "Under way at the provider",
+        "done": "Done",
+        "failed": "Failed",
+        "given_up": "Given up",
+    }
+)
+"""By its state (`RequestState`) how it goes with that, in English."""

@@ -91,13 +91,13 @@ class MovementsPage(Controller):
 
 
 def _filter(read: AddressReading, page: ConsolePage, connection: Connection[Any]) -> MovementFilter:
-    customer = read.text("customer")
+    customer = read.said("customer")
     return MovementFilter(
         party=customer_subject(connection, customer) if customer else None,
-        document=read.text("document"),
+        document=read.said("document"),
         kind=read.one_of("kind", [*MoneyKind]),
-        source=read.text("source"),
-        legal_entity=read.text("entity"),
+        source=read.said("source"),
+        legal_entity=read.said("entity"),
         since=read.midnight("from"),
         until=read.midnight("to", days=1),
         legal_entities=seen_entities(page),

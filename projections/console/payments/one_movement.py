@@ -34,7 +34,11 @@ from projections.console.links import (
 )
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
-from projections.console.parts.money_words import MOVEMENT_WORDS
+from projections.console.parts.money_words import (
+    MOVEMENT_WORDS,
+    REQUEST_STATES,
+    REQUEST_WORDS,
+)
 from projections.console.parts.typed_form import ThisForm, TypedForm
 from projections.console.parts.within import within
 from projections.console.payments.bank_line import THEN
@@ -47,6 +51,7 @@ from projections.console.payments.cells import (
     postings,
     written_facts,
 )
+from projections.console.payments.disputed import STATUS_WORDS
 from projections.errors import ProjectionError
 from projections.payments.movement_detail import MovementDetail, movement_detail
 
@@ -265,8 +270,8 @@ def _requests(page: ConsolePage, detail: MovementDetail) -> Listing | None:
         rows=[
             (
                 Cell(each.key),
-                Cell(each.kind.replace("_", " ")),
-                Cell(each.state.replace("_", " "), note=each.reason.replace("_", " ")),
+                Cell(page.text(REQUEST_WORDS[each.kind])),
+                Cell(page.text(REQUEST_STATES[each.state]), note=each.reason.replace("_", " ")),
                 money_cell(page, each.amount_minor, each.currency) if each.currency else Cell(),
                 Cell(each.decided_by),
                 Cell(each.object_id or ""),
@@ -292,7 +297,7 @@ def _where(page: ConsolePage, detail: MovementDetail) -> Listing | None:
         (
             Cell(page.text("Dispute")),
             Cell(each.dispute_id, "/console/payments/disputes"),
-            Cell(each.status),
+            Cell(page.text(STATUS_WORDS[each.status])),
             money_cell(page, each.amount_minor, each.currency),
         )
         for each in detail.disputes

@@ -18,6 +18,7 @@ from projections.console.exports.exporting import Cells, csv_file, xlsx_file
 from projections.console.links import payment_link, payments_link, payout_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.money_words import RULE_WORDS
 from projections.console.parts.within import within
 from projections.console.payments.cells import document_cell, invoices_among, money_cell
 from projections.console.payments.reading import AddressReading, UnreadableListError, place_of
@@ -260,7 +261,7 @@ def _line_row(
         money_cell(page, each.amount_minor, payout.currency),
         money_cell(page, each.fee_minor, payout.currency),
         money_cell(page, each.net_minor, payout.currency),
-        Cell(each.rule.replace("_", " "), tone="warn" if each.rule == "unknown" else ""),
+        Cell(page.text(RULE_WORDS[each.rule]), tone="warn" if each.rule == "unknown" else ""),
         Cell(number, payment_link(number) if number else ""),
         document_cell(document, "", invoices)._replace(note=", ".join(each.documents[1:3])),
     )

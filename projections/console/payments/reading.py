@@ -30,7 +30,7 @@ class AddressReading:
         self._page, self._address = page, page.address
         self.troubles: list[str] = []
 
-    def text(self, name: str) -> str | None:
+    def said(self, name: str) -> str | None:
         """Return what stands there; None: nothing."""
         return self._address.of(name) or None
 

@@ -129,13 +129,13 @@ def seen_entities(page: ConsolePage) -> Sequence[str] | None:
 def filter_of(page: ConsolePage, places: Sequence[UnmatchedPlace]) -> UnmatchedFilter:
     """Return what *page* asks for, cut to who asks; *places*: where anything lies."""
     read = AddressReading(page)
-    currency = read.text("currency")
+    currency = read.said("currency")
     least, most = read.amounts(currency, sorted({each.currency for each in places}))
     way, behind = read.one_of("way", WAYS), read.behind()
     wish = UnmatchedWish(
         legal_entities=seen_entities(page),
-        legal_entity=read.text("entity"),
-        source=read.text("source"),
+        legal_entity=read.said("entity"),
+        source=read.said("source"),
         currency=currency,
         until=read.waited("days"),
         is_in=None if way is None else WAYS[way],

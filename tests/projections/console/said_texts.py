@@ -41,6 +41,19 @@ def texts_of_code(room: str, **more: tuple[int, ...]) -> set[str]:
     }
 
 
+def titles_of_facts(room: str) -> set[str]:
+    """Return the titles of what pages tell as facts: pairs of a text and a cell that is made."""
+    found = set()
+    for file in sorted((ROOT / room).glob("*.py")):
+        for pair in ast.walk(ast.parse(file.read_text("utf-8"))):
+            match pair:
+                case ast.Tuple(elts=[ast.Constant(value=str(title)), ast.Call() as cell]) if (
+                    "cell" in ast.unparse(cell).casefold()
+                ):
+                    found.add(title)
+    return found
+
+
 def _of_module(file: Path, saying: dict[str, tuple[int, ...]]) -> Iterator[str]:
     for call in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(call, ast.Call):

@@ -13,15 +13,31 @@ from typing import Any, LiteralString
 import pytest
 
 from ledger.database import connect
+from ledger.payments.bank.matching import WaitReason
+from ledger.payments.bank.proposals import ProposalReason
+from ledger.payments.movement import MoneyKind
+from ledger.payments.payouts.rules import LineRule
+from ledger.payments.requests import RequestKind, RequestState
 from ledger.users.roles import Grant, Role
 from projections.console.console_words import SPOKEN, words_of
-from projections.console.parts.money_words import MOVEMENT_WORDS, WAIT_WORDS
+from projections.console.parts.money_words import (
+    MOVEMENT_WORDS,
+    REQUEST_STATES,
+    REQUEST_WORDS,
+    RULE_WORDS,
+    WAIT_WORDS,
+)
 from projections.console.payments.disputed import STATUS_WORDS, TO_DO_WORDS
 from projections.console.payments.paid_out import STATE_WORDS
 from projections.console.payments.unmatched import PROPOSED_WORDS
+from projections.payments.dispute_list import TO_DO
 from projections.payments.payout_list import STATES
 from tests.projections.console.demo_month import demo_now
-from tests.projections.console.said_texts import texts_of_code, texts_of_templates
+from tests.projections.console.said_texts import (
+    texts_of_code,
+    texts_of_templates,
+    titles_of_facts,
+)
 from tests.projections.console.served_console import ServedConsole, served_console
 
 pytestmark = pytest.mark.timeout(600)
@@ -222,10 +238,22 @@ def test_odd_addresses_are_told_and_no_fault(
 def test_each_text_of_payments_is_said_in_each_language(tag: str) -> None:
     words = words_of(tag)
     said = texts_of_templates("payments") | texts_of_code("payments")
-    for table in (MOVEMENT_WORDS, WAIT_WORDS, STATUS_WORDS, TO_DO_WORDS, STATE_WORDS):
+    tables = (MOVEMENT_WORDS, WAIT_WORDS, RULE_WORDS, REQUEST_WORDS, REQUEST_STATES)
+    for table in (*tables, STATUS_WORDS, TO_DO_WORDS, STATE_WORDS):
         said |= {text for text in table.values() if text}
-    said |= {*PROPOSED_WORDS.values()}
+    said |= {*PROPOSED_WORDS.values(), *titles_of_facts("payments")}
+    said -= {text for text in said if text.startswith(HERE)}
 
     assert len(said) > 100
     assert sorted(text for text in said if not words.has(text)) == []
+
+
+def test_each_kind_and_state_has_its_words() -> None:
     assert set(STATE_WORDS) == set(STATES)
+    assert set(MOVEMENT_WORDS) == {*MoneyKind}
+    assert set(WAIT_WORDS) == {*WaitReason}
+    assert set(RULE_WORDS) == {*LineRule}
+    assert set(REQUEST_WORDS) == {*RequestKind}
+    assert set(REQUEST_STATES) == {*RequestState}
+    assert set(PROPOSED_WORDS) == {*ProposalReason}
+    assert set(STATUS_WORDS) == set(TO_DO)
