@@ -223,13 +223,13 @@ _KINDS: Final = (
     WaitingKind(
         "unmatched",
         "Unmatched bank lines",
-        "Say what each was paid for: wattledger payments match.",
+        "Say what each was paid for.",
         _sorted(_BANK),
     ),
     WaitingKind(
         "unexplained",
         "Unexplained money at a provider",
-        "Say what each is for: wattledger payouts match.",
+        "Say what each is for.",
         _sorted(_UNEXPLAINED),
     ),
     WaitingKind(

@@ -9,7 +9,15 @@ from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 from ledger.persons.store import readable
-from projections.console.links import customer_link, frame_link, invoice_link, session_link
+from projections.console.links import (
+    bank_line_link,
+    customer_link,
+    frame_link,
+    invoice_link,
+    payment_link,
+    session_link,
+    unmatched_link,
+)
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.work_list.words_of_codes import codes_in_words
@@ -65,7 +73,7 @@ def kinds_list(page: ConsolePage, counts: Sequence[WaitingCount], clocks: Clocks
 
 
 def _kind_row(page: ConsolePage, each: WaitingCount, zone: tzinfo) -> Sequence[Cell]:
-    kind, where = KINDS[each.kind], f"/console/work/{each.kind}"
+    kind, where = KINDS[each.kind], _LISTS.get(each.kind, f"/console/work/{each.kind}")
     number = page.words.language.number(Decimal(each.number)) + ("+" if each.is_more else "")
     return (
         Cell(page.text(kind.title), where),
@@ -155,6 +163,23 @@ def _energy(item: WaitingItem) -> str:
     return f"/console/energy?{urlencode({'station': station, 'day': day})}"
 
 
+_LISTS: Final = {
+    "unmatched": unmatched_link(source="bank"),
+    "unexplained": unmatched_link(source="provider"),
+}
+"""Where those kinds are listed by filters that have a screen of their own."""
+
+
+def _second(item: WaitingItem) -> str:
+    match item.codes:
+        case ["refund"]:
+            return invoice_link(item.key)
+        case ["match"]:
+            return f"{bank_line_link(item.key)}?proposal=1"
+        case _:
+            return f"{payment_link(item.key)}?proposal=1"
+
+
 _ADDRESSES: Final[Mapping[str, Callable[[WaitingItem], str]]] = {
     HELD: _session,
     "gaps": _session,
@@ -166,7 +191,9 @@ _ADDRESSES: Final[Mapping[str, Callable[[WaitingItem], str]]] = {
     "disputes": lambda item: invoice_link(item.about) if item.about else "",
     "energy": _energy,
     "unbalanced": lambda _: "/console/integrity",
-    "second": lambda item: invoice_link(item.key) if item.codes == ["refund"] else "",
+    "unmatched": lambda item: bank_line_link(item.key),
+    "unexplained": lambda item: payment_link(item.key),
+    "second": _second,
 }
 
 

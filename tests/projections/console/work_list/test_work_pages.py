@@ -25,7 +25,11 @@ from tests.projections.console.work_list.made_to_wait import MADE_TO_WAIT
 
 pytestmark = pytest.mark.timeout(600)
 HARBOUR, QUAY = "harbour-charging", "quayside-energy"
-COUNT = re.compile(r'href="/console/work/(\w+)">\s*([\d,]+\+?)\s*</a>')
+COUNT = re.compile(
+    r'href="/console/(?:work/|payments/unmatched\?source=)(\w+)">\s*([\d,]+\+?)\s*</a>'
+)
+ELSEWHERE = {"bank": "unmatched", "provider": "unexplained"}
+"""Kinds that have a screen of their own, by the source of which they are listed there."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,7 @@ def console(demo_dsn: str, demo_folder: Path) -> Iterator[ServedConsole]:
 
 
 def counts(html: str) -> dict[str, str]:
-    return dict(COUNT.findall(html))
+    return {ELSEWHERE.get(kind, kind): count for kind, count in COUNT.findall(html)}
 
 
 def one(connection: Connection[Any], query: str) -> str:
