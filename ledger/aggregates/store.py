@@ -54,6 +54,21 @@ def last_event(connection: Connection[Any], name: str) -> int:
     return int(number)
 
 
+def stored_events(connection: Connection[Any], name: str, aggregate_id: UUID) -> list[StoredEvent]:
+    """Return all events of an aggregate of the application called *name*, in their order.
+
+    Whoever only reads spares opening the application: connections of its own, and its tables made.
+    """
+    events = sql.SQL(
+        "SELECT originator_version, topic, state FROM {} WHERE originator_id = %s"
+        " ORDER BY originator_version"
+    ).format(sql.Identifier(DECISIONS_SCHEMA, f"{name}_events"))
+    return [
+        StoredEvent(aggregate_id, version, topic, bytes(state))
+        for version, topic, state in connection.execute(events, (aggregate_id,))
+    ]
+
+
 class _TypeMadeOnce(PostgresAggregateRecorder):
     """The library's recorder, which does not try to make a type that is there.
 

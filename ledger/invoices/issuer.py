@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar, Final
+from functools import cache
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from eventsourcing.application import AggregateNotFoundError, project_aggregate
-from eventsourcing.persistence import IntegrityError, Notification
-from eventsourcing.utils import get_topic
+from eventsourcing.application import AggregateNotFoundError, Application, project_aggregate
+from eventsourcing.persistence import IntegrityError, Mapper, Notification
+from eventsourcing.utils import Environment, EnvType, get_topic
+from psycopg import Connection
 
-from ledger.aggregates.store import DecisionApplication
+from ledger.aggregates.store import DecisionApplication, stored_events
 from ledger.errors import LedgerError
 from ledger.invoices.checks.gate import DocumentGate
 from ledger.invoices.checks.refusal import CheckMissingError, DocumentCheck
@@ -186,6 +188,30 @@ class InvoiceIssuer(DecisionApplication):
             return self.repository.get(series_id)
         except AggregateNotFoundError:
             return None
+
+
+class _InMemory(Application[UUID]):
+    """Keeps nothing: it lends its mapper, which makes aggregates of stored events."""
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Return no settings, whatever the process environment says."""
+        return Environment(name, {**(env or {})})
+
+
+@cache
+def _mapper() -> Mapper[UUID]:
+    return _InMemory().mapper
+
+
+def issued_invoice(connection: Connection[Any], cause: str) -> Invoice | None:
+    """Return the invoice that *cause* has led to, by the caller's own connection.
+
+    It is booked, or was saved by this process: before the first one there is nothing to look in.
+    """
+    stored = stored_events(connection, InvoiceIssuer.name, Invoice.create_id(cause=cause))
+    mapper = _mapper()
+    invoice: Invoice | None = project_aggregate(None, map(mapper.to_domain_event, stored))
+    return invoice
 
 
 class IssuingContendedError(LedgerError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -13,12 +12,11 @@ import msgspec
 from psycopg import Connection
 
 from ledger.books.decisions_store import rated_sessions
-from ledger.database import dsn_of
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.facts.flags import meaning_of
 from ledger.invoices.document import read_document
-from ledger.invoices.issuer import InvoiceIssuer
+from ledger.invoices.issuer import issued_invoice
 from ledger.invoices.shown import InvoiceLine, ShownInvoice, shown_invoice
 from ledger.log.event_log import EventLog, Position
 from ledger.master_data.customers import PersonDetails
@@ -227,8 +225,7 @@ def explain(
 
 def _issued(connection: Connection[Any], number: str) -> tuple[str, str]:
     row = connection.execute(CAUSE, (number,)).fetchone()
-    with closing(InvoiceIssuer(dsn_of(connection))) as issuer:
-        invoice = issuer.find(row[0]) if row else None
+    invoice = issued_invoice(connection, row[0]) if row else None
     if invoice is None:
         raise UnknownInvoiceError(number)
     return invoice.document, invoice.sha256

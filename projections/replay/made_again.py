@@ -100,7 +100,7 @@ def make_again(
         document = made_of(document_again(connection, issuer, number))
         progress(whole - 1, whole)
         try:
-            files = check_document(connection, issuer, DocumentRenderer(), number)
+            files = check_document(connection, DocumentRenderer(), number)
         except NotRenderedError:
             files = None
     progress(whole, whole)

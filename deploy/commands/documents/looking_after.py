@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
@@ -120,16 +119,11 @@ def check(*numbers: str, folder: ReadingFolder = READ_FOLDER) -> int:
         numbers: Which; all if none is named.
         folder: Where.
     """
-    from ledger.database import dsn_of
-    from ledger.invoices.issuer import InvoiceIssuer
     from projections.documents.keeping.checking import check_documents
     from projections.documents.keeping.rendering import DocumentRenderer
 
-    with (
-        opened(folder.settings()) as connection,
-        closing(InvoiceIssuer(dsn_of(connection))) as issuer,
-    ):
-        found = list(check_documents(connection, issuer, DocumentRenderer(), numbers))
+    with opened(folder.settings()) as connection:
+        found = list(check_documents(connection, DocumentRenderer(), numbers))
     wrong = [each for each in found if not each.is_right]
     if folder.json:
         print_json(found)

@@ -11,7 +11,6 @@ import psycopg
 from psycopg import Connection
 
 from ledger.database import connect, ended_when_silent
-from ledger.invoices.issuer import InvoiceIssuer
 from ledger.master_data.customers import Delivery
 from ledger.persons.sealing import BrokenSealError
 from projections.documents.delivery.outbox import (
@@ -43,7 +42,6 @@ class Deliverer:
         """Connect to *dsn*; a way that *ways* do not have is waited for."""
         silent = ended_when_silent(dsn, SILENT_SECONDS_MAX, also_idle=True)
         self._connection: Connection[Any] = connect(silent)
-        self._issuer = InvoiceIssuer(dsn)
         self._ways = dict(ways)
         self.leads = False
         """Whether this process is the one that delivers."""
@@ -51,7 +49,6 @@ class Deliverer:
 
     def close(self) -> None:
         """Let another process deliver at once."""
-        self._issuer.close()
         self._connection.close()
 
     def run_once(self, is_over: Callable[[], bool] = lambda: False) -> int:
@@ -106,7 +103,7 @@ class Deliverer:
 
     def _parcel(self, attempt: Attempt) -> Parcel | None:
         """Return what is to be delivered; None where who it is for was erased."""
-        issued = read_issued(self._connection, self._issuer, attempt.number)
+        issued = read_issued(self._connection, attempt.number)
         try:
             kept = read_kept(self._connection, attempt.number)
         except ErasedDocumentError:

@@ -13,7 +13,6 @@ from typing import Any, LiteralString
 import msgspec
 from psycopg import Connection
 
-from ledger.invoices.issuer import InvoiceIssuer
 from projections.documents.keeping.issued import read_issued
 from projections.documents.keeping.keeper import Renderer
 from projections.documents.keeping.kept import (
@@ -50,7 +49,6 @@ class DocumentCheckReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_documents(
     connection: Connection[Any],
-    issuer: InvoiceIssuer,
     render: Renderer,
     numbers: Sequence[str] = (),
 ) -> Iterator[DocumentCheckReport]:
@@ -62,11 +60,11 @@ def check_documents(
     """
     every = [number for (number,) in connection.execute(_NUMBERS)]
     for number in numbers or every:
-        yield check_document(connection, issuer, render, number)
+        yield check_document(connection, render, number)
 
 
 def check_document(
-    connection: Connection[Any], issuer: InvoiceIssuer, render: Renderer, number: str
+    connection: Connection[Any], render: Renderer, number: str
 ) -> DocumentCheckReport:
     """Return what becomes of document *number* when it is rendered again.
 
@@ -76,7 +74,7 @@ def check_document(
         BrokenSealError: If what is kept was changed.
         OtherBytesError: If what is kept is not what its hash says.
     """
-    issued = read_issued(connection, issuer, number)
+    issued = read_issued(connection, number)
     try:
         kept = read_kept(connection, number)
     except ErasedDocumentError:

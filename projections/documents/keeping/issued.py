@@ -13,7 +13,7 @@ from psycopg import Connection
 from ledger.books.decisions_store import rated_sessions
 from ledger.declared.declarations import Declarations, Kind
 from ledger.invoices.document import InvoiceDocument, SellerDetails, read_document
-from ledger.invoices.issuer import InvoiceIssuer
+from ledger.invoices.issuer import issued_invoice
 from ledger.invoices.shown import ShownInvoice, shown_invoice
 from ledger.master_data.customers import PersonDetails
 from ledger.master_data.legal_entities import LegalEntity
@@ -41,7 +41,7 @@ class IssuedDocument(NamedTuple):
         return buyer.name if buyer is not None else self.document.bearer or ""
 
 
-def read_issued(connection: Connection[Any], issuer: InvoiceIssuer, number: str) -> IssuedDocument:
+def read_issued(connection: Connection[Any], number: str) -> IssuedDocument:
     """Return the document *number*, which is booked.
 
     Raises:
@@ -51,7 +51,7 @@ def read_issued(connection: Connection[Any], issuer: InvoiceIssuer, number: str)
     if row is None:
         raise UnknownInvoiceError(number)
     cause, issued_at, booked_sha256, legal_entity = row
-    invoice = issuer.find(cause)
+    invoice = issued_invoice(connection, cause)
     if invoice is None:
         raise UnknownInvoiceError(number)
     document = read_document(invoice.document)

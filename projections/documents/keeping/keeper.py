@@ -19,7 +19,6 @@ from psycopg import Connection
 
 from ledger.database import connect, is_of_content
 from ledger.declared.store import NewestDeclarations
-from ledger.invoices.issuer import InvoiceIssuer
 from ledger.persons.sealing import Subject
 from ledger.persons.store import keys_of
 from projections.documents.delivery.outbox import put_down
@@ -51,7 +50,6 @@ class DocumentKeeper:
     def __init__(self, dsn: str, render: Renderer) -> None:
         """Connect to *dsn*."""
         self._connection: Connection[Any] = connect(dsn)
-        self._issuer = InvoiceIssuer(dsn)
         self._declarations = NewestDeclarations()
         self._render = render
         self.rendered = self.failed = 0
@@ -59,7 +57,6 @@ class DocumentKeeper:
 
     def close(self) -> None:
         """Let the connections go."""
-        self._issuer.close()
         self._connection.close()
 
     def run(self, stop: threading.Event, *, beat: Callable[[], None] = lambda: None) -> None:
@@ -92,7 +89,7 @@ class DocumentKeeper:
         """
         while follow_feed(self._connection):
             pass
-        issued = read_issued(self._connection, self._issuer, number)
+        issued = read_issued(self._connection, number)
         with self._connection.transaction():
             if hold_task(self._connection, number):
                 self._keep(issued)
@@ -108,7 +105,7 @@ class DocumentKeeper:
             with self._connection.transaction():
                 if not hold_task(self._connection, number):
                     return
-                issued = read_issued(self._connection, self._issuer, number)
+                issued = read_issued(self._connection, number)
                 self._keep(issued)
         except Exception as error:
             if isinstance(error, psycopg.Error) and not is_of_content(error):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import UTC
 from typing import Any
 
 from psycopg import Connection
 
-from ledger.database import dsn_of
 from ledger.declared.store import load_declarations
-from ledger.invoices.issuer import InvoiceIssuer
 from projections.documents.electronic.tax_categories import is_electronic
 from projections.documents.electronic.ubl_writer import ubl
 from projections.documents.evidence import gather_evidence
@@ -53,5 +50,4 @@ def as_html(connection: Connection[Any], number: str) -> str:
 
 
 def _issued(connection: Connection[Any], number: str) -> IssuedDocument:
-    with closing(InvoiceIssuer(dsn_of(connection))) as issuer:
-        return read_issued(connection, issuer, number)
+    return read_issued(connection, number)

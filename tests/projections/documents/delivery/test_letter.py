@@ -7,7 +7,6 @@ from contextlib import closing
 import pytest
 
 from ledger.database import connect
-from ledger.invoices.issuer import InvoiceIssuer
 from ledger.master_data.customers import Delivery
 from projections.documents.delivery.letter import SUBJECTS, letter
 from projections.documents.delivery.outbox import claim_delivery
@@ -32,9 +31,9 @@ def parcel_of(dsn: str, language: str) -> Parcel:
     [number] = issue(dsn, operator(dsn, {"ada": Delivery.EMAIL}, language=language), ["ada-1"])
     with closing(DocumentKeeper(dsn, render_plainly)) as keeper:
         keeper.run_once()
-    with connect(dsn) as connection, closing(InvoiceIssuer(dsn)) as issuer:
+    with connect(dsn) as connection:
         attempt = claim_delivery(connection)
-        document = read_issued(connection, issuer, number).document
+        document = read_issued(connection, number).document
         reader = reader_of(connection, document)
         assert attempt is not None
         assert reader is not None

@@ -14,7 +14,6 @@ from psycopg import Connection
 
 from ledger.database import connect
 from ledger.desk.customers.prepaying import PrepaymentWish, prepay
-from ledger.invoices.issuer import InvoiceIssuer
 from ledger.master_data.customers import Delivery
 from projections.documents.keeping.checking import DocumentCheckReport, check_document
 from projections.documents.keeping.issued import IssuedDocument
@@ -58,8 +57,8 @@ def checked(dsn: str, number: str, **otherwise: object) -> DocumentCheckReport:
     def render(connection: Connection[Any], issued: IssuedDocument) -> RenderedDocument:
         return replace(made(connection, issued), **otherwise)  # type: ignore[arg-type]
 
-    with connect(dsn) as connection, closing(InvoiceIssuer(dsn)) as issuer:
-        return check_document(connection, issuer, render, number)
+    with connect(dsn) as connection:
+        return check_document(connection, render, number)
 
 
 def test_a_document_is_pdf_with_its_electronic_invoice_and_says_what_made_it(
