@@ -199,7 +199,7 @@ def interface_app(
     newest, console_desk = NewestDeclarations(), OpenedDesk(dsn, open_log, payments.settings)
     side = console_side(dsn, pages_pool, newest, clock.now, console_desk, payments.settings)
     ends = [each.close for each in (directory, subjects, commands, desk, profiles, bearers)]
-    live, sight = FollowedSessions(pool, recent), StationReach(pool, recent)
+    live, reading = FollowedSessions(pool, recent), _reading(pool, recent)
     closes = [e.close for e in (*pools, declaring, console_desk, visit_desk, live)]
     return build_app(
         CONTROLLERS,
@@ -210,19 +210,21 @@ def interface_app(
             "declaring": declaring,
             "desk": desk,
             "live": live,
-            "newest": recent,
             "payments": payments,
-            "pool": pool,
             "profiles": profiles,
-            "sight": sight,
             "visit_desk": visit_desk,
+            **reading,
         },
         lifespan=[partial(_living, pools, commands, ends, closes), running, telling],
         partners=partners,
         around=_around(pool, clock),
         pages=console_routes(),
-        state={"console": side, "sight": sight},
+        state={"console": side, "sight": reading["sight"]},
     )
+
+
+def _reading(pool: ConnectionPool[Any], recent: RecentDeclarations) -> dict[str, Any]:
+    return {"newest": recent, "pool": pool, "sight": StationReach(pool, recent)}
 
 
 def _around(pool: ConnectionPool[Any], clock: Clock) -> Sequence[DefineMiddleware]:
