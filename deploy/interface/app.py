@@ -3,7 +3,8 @@
 A route says which scope it wants (`opt`). One that says nothing wants what no token has: what is
 forgotten is closed. For a person's own token the scope names a permission. Whose permission holds
 at some legal entities or sites only gets no further than to routes that cut what they answer to
-those (`is_cut`), else it would be everybody's.
+those (`is_cut`), else it would be everybody's. What is about a station is cut here, for every route
+that names one in its path.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ from litestar import Litestar, Router
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.exceptions import (
+    NotAuthorizedException,
+    NotFoundException,
+    PermissionDeniedException,
+)
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import (
     AbstractAuthenticationMiddleware,
@@ -27,6 +32,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
+from deploy.api.conventions.station_reach import STATION
 from deploy.interface.access import ANYBODY, PERMISSION_OF, SCHEME, Bearer, Scope
 from deploy.interface.description import (
     complete,
@@ -83,6 +89,7 @@ async def check_scope(
 
     Raises:
         PermissionDeniedException: If it has not.
+        NotFoundException: If it is about a station beyond its reach.
     """
     wanted = handler.opt.get("scope")
     if wanted == ANYBODY:
@@ -98,9 +105,17 @@ async def check_scope(
             needed = PERMISSION_OF[scope]
             message = f"your roles do not include {needed}: an administrator gives roles"
         raise PermissionDeniedException(message)
-    if not bearer.reach(scope).is_everywhere and not handler.opt.get("is_cut"):
+    if bearer.reach(scope).is_everywhere:
+        return
+    if not handler.opt.get("is_cut"):
         message = "your role holds at some legal entities or sites, and this is about all of them"
         raise PermissionDeniedException(message)
+    station = connection.path_params.get(STATION)
+    if station is not None and not await connection.app.state["sight"].sees(
+        connection, scope, station
+    ):
+        message = f"no station {station} is declared"
+        raise NotFoundException(message)
 
 
 def build_app(

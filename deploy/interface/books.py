@@ -15,10 +15,15 @@ from litestar.params import FromPath, PathParameter, QueryParameter
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from deploy.api.conventions.station_reach import StationReach
+from deploy.api.conventions.within import Asked, reach_in, wants
+from deploy.interface.access import Scope
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
 from ledger.declared.store import NewestDeclarations
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find
+from projections.finding.sessions import SessionWish, find_sessions
+from projections.finding.stays import stays_within
 from projections.session_costs import with_costs
 from projections.sessions import SessionCost, SessionSummary, Since, list_sessions
 from projections.stations.detail import StationDetail, read_station_detail
@@ -30,7 +35,8 @@ Text = Annotated[str | None, QueryParameter(max_length=255)]
 TransactionRef = Annotated[
     str, PathParameter(description="Its `ref`, with its slashes", schema_extra={"maxLength": 1000})
 ]
-READ: Final = {"scope": "read"}
+READ: Final = wants(Scope.READ)
+Sight = NamedDependency[StationReach]
 Pool = NamedDependency[ConnectionPool[Any]]
 Newest = NamedDependency[NewestDeclarations]
 
@@ -89,7 +95,9 @@ class StationsController(Controller):
     @get("/stations", opt=READ, sync_to_thread=True)
     def listed(
         self,
+        request: Asked,
         pool: Pool,
+        sight: Sight,
         site: Text = None,
         is_connected: Annotated[bool | None, QueryParameter(name="connected")] = None,
         limit: Limit = LIMIT,
@@ -103,6 +111,7 @@ class StationsController(Controller):
                 at=datetime.now(UTC),
                 site=site,
                 is_connected=is_connected,
+                among=sight.among(connection, reach_in(request, Scope.READ)),
                 after=after,
                 limit=limit + 1,
             )
@@ -128,6 +137,7 @@ class TransactionsController(Controller):
     @get("/transactions", opt=READ, sync_to_thread=True)
     def listed(
         self,
+        request: Asked,
         pool: Pool,
         newest: Newest,
         station: Text = None,
@@ -144,24 +154,26 @@ class TransactionsController(Controller):
                 subject = subject_of(connection, token)
                 if subject is None:
                     return TransactionPage([], None)
-            found = list_sessions(
-                connection,
+            wish = SessionWish(
                 station_id=None if station is None else declared_id(connection, station),
                 subject=subject,
                 is_open=is_open,
-                since=since,
-                limit=limit + 1,
+                stays=stays_within(newest.of(connection), reach_in(request, Scope.READ)),
             )
+            found = find_sessions(connection, wish, since=since, limit=limit + 1)
             page, more = cut(found, limit, lambda each: (each.begun_at, each.session_id))
             shown = with_costs(connection, page, newest)
         return TransactionPage([_transaction(each) for each in shown], more)
 
     @get("/transactions/{ref:path}", opt=READ, sync_to_thread=True)
-    def one(self, pool: Pool, newest: Newest, ref: TransactionRef) -> Transaction:
+    def one(self, request: Asked, pool: Pool, newest: Newest, ref: TransactionRef) -> Transaction:
         """Return one transaction."""
         with pool.connection() as connection:
             found = list_sessions(connection, session_id=ref.removeprefix("/"), limit=1)
-            if not found:
+            stays = stays_within(newest.of(connection), reach_in(request, Scope.READ))
+            if not found or not (
+                stays is None or stays.has(found[0].station_id, found[0].begun_at)
+            ):
                 message = f"there is no transaction {ref.removeprefix('/')}"
                 raise NotFoundException(message)
             (shown,) = with_costs(connection, found, newest)

@@ -10,6 +10,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response.streaming import ASGIStreamingResponse
 
+from deploy.api.conventions.within import wants
+from deploy.interface.access import Scope
 from deploy.interface.books import READ, Pool
 from ingest.files.contents import MEDIA_TYPE, read_piece
 from ingest.interface.calls import StationId
@@ -29,7 +31,7 @@ class FilesController(Controller):
 
     @get(
         "/stations/{station_id:str}/files/{file_id:int}",
-        opt={"scope": "files"},
+        opt=wants(Scope.FILES),
         media_type=MEDIA_TYPE,
         sync_to_thread=True,
     )

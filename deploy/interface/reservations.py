@@ -13,7 +13,9 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 from psycopg_pool import ConnectionPool
 
-from deploy.interface.books import READ, Pool, Text
+from deploy.api.conventions.within import Asked, reach_in
+from deploy.interface.access import Scope
+from deploy.interface.books import READ, Pool, Sight, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
 from projections.stations.registered import declared_id
 from projections.stations.reservations import (
@@ -45,7 +47,9 @@ class ReservationsController(Controller):
     @get("/reservations", opt=READ, sync_to_thread=True)
     def listed(
         self,
+        request: Asked,
         pool: Pool,
+        sight: Sight,
         station: Text = None,
         status: Status = None,
         limit: Limit = LIMIT,
@@ -64,6 +68,7 @@ class ReservationsController(Controller):
                 connection,
                 at=datetime.now(UTC),
                 station_id=station,
+                among=sight.among(connection, reach_in(request, Scope.READ)),
                 status=status,
                 since=since,
                 limit=limit + 1,
@@ -72,13 +77,15 @@ class ReservationsController(Controller):
         return ReservationPage([each.reservation for each in shown], more)
 
     @get("/reservations/{number:int}", opt=READ, sync_to_thread=True)
-    def one(self, pool: Pool, number: FromPath[int]) -> Reservation:
+    def one(self, request: Asked, pool: Pool, sight: Sight, number: FromPath[int]) -> Reservation:
         """Return one reservation by its number: the latest, where it was given again."""
         found = []
         if abs(number) <= NUMBER_MAX:
             with pool.connection() as connection:
-                at = datetime.now(UTC)
-                found = read_reservations(connection, at=at, number=number, limit=1)
+                among = sight.among(connection, reach_in(request, Scope.READ))
+                found = read_reservations(
+                    connection, at=datetime.now(UTC), number=number, among=among, limit=1
+                )
         if not found:
             message = f"there is no reservation {number}"
             raise NotFoundException(message)

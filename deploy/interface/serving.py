@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool
 from deploy.api.conventions.entity_tags import EntityTags
 from deploy.api.conventions.once import OnceMiddleware
 from deploy.api.conventions.recent import RecentBearers, RecentDeclarations
+from deploy.api.conventions.station_reach import StationReach
 from deploy.api.live import FollowedSessions
 from deploy.api.routes import API_ROUTES
 from deploy.console.jobs import running_jobs
@@ -198,7 +199,7 @@ def interface_app(
     newest, console_desk = NewestDeclarations(), OpenedDesk(dsn, open_log, payments.settings)
     side = console_side(dsn, pages_pool, newest, clock.now, console_desk, payments.settings)
     ends = [each.close for each in (directory, subjects, commands, desk, profiles, bearers)]
-    live = FollowedSessions(pool, recent)
+    live, reading = FollowedSessions(pool, recent), _reading(pool, recent)
     closes = [e.close for e in (*pools, declaring, console_desk, visit_desk, live)]
     return build_app(
         CONTROLLERS,
@@ -209,18 +210,21 @@ def interface_app(
             "declaring": declaring,
             "desk": desk,
             "live": live,
-            "newest": recent,
             "payments": payments,
-            "pool": pool,
             "profiles": profiles,
             "visit_desk": visit_desk,
+            **reading,
         },
         lifespan=[partial(_living, pools, commands, ends, closes), running, telling],
         partners=partners,
         around=_around(pool, clock),
         pages=console_routes(),
-        state={"console": side},
+        state={"console": side, "sight": reading["sight"]},
     )
+
+
+def _reading(pool: ConnectionPool[Any], recent: RecentDeclarations) -> dict[str, Any]:
+    return {"newest": recent, "pool": pool, "sight": StationReach(pool, recent)}
 
 
 def _around(pool: ConnectionPool[Any], clock: Clock) -> Sequence[DefineMiddleware]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Protocol, runtime_checkable
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, Request, get, post
+from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, PathParameter
@@ -23,6 +24,8 @@ from ingest.rpc import codec
 WAIT_SECONDS_MAX: Final = 300.0
 DAYS_MAX: Final = 7
 Commands = NamedDependency[StationCommands]
+COMMAND: Final = {"scope": "command", "is_cut": True}
+"""Of a route with a station in its path: who lets it through looks how far somebody reaches."""
 StationId = Annotated[str, PathParameter(description="The station's id", max_length=255)]
 
 
@@ -41,6 +44,17 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     queue: bool = False
 
 
+@runtime_checkable
+class StationSight(Protocol):
+    """Says how far somebody reaches among stations: `deploy` knows whose token came."""
+
+    async def sees(
+        self, connection: ASGIConnection[Any, Any, Any, Any], scope: str, station_id: str
+    ) -> bool:
+        """Say whether who asks reaches a station with *scope*."""
+        ...
+
+
 class _Exact(msgspec.Struct):
     """The payload as it was written."""
 
@@ -52,7 +66,7 @@ class CallsController(Controller):
 
     tags = ("calls",)
 
-    @post("/stations/{station_id:str}/calls", status_code=200, opt={"scope": "command"})
+    @post("/stations/{station_id:str}/calls", status_code=200, opt=COMMAND)
     async def call(
         self,
         station_id: StationId,
@@ -70,11 +84,17 @@ class CallsController(Controller):
         by = request.user.name
         return await commands.ask(station_id, data.action, payload, by=by, patience=patience)
 
-    @get("/calls/{call_id:uuid}", opt={"scope": "read"})
-    async def read(self, call_id: FromPath[UUID], commands: Commands) -> CommandOutcome:
+    @get("/calls/{call_id:uuid}", opt={"scope": "read", "is_cut": True})
+    async def read(
+        self,
+        call_id: FromPath[UUID],
+        request: Request[Any, Any, Any],
+        commands: Commands,
+        sight: NamedDependency[StationSight],
+    ) -> CommandOutcome:
         """Return how far a call is."""
         found = await commands.read(call_id)
-        if found is None:
+        if found is None or not await sight.sees(request, "read", found.station):
             message = f"no call {call_id} was asked for"
             raise NotFoundException(message)
         return found

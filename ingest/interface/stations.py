@@ -11,7 +11,7 @@ from litestar.params import JSONBody
 
 from ingest.commands.asking import ANSWER_SECONDS, Patience
 from ingest.commands.outcome import CommandOutcome
-from ingest.interface.calls import WAIT_SECONDS_MAX, Commands, StationId
+from ingest.interface.calls import COMMAND, WAIT_SECONDS_MAX, Commands, StationId
 from ingest.interface.exact import exact_body
 from ingest.station_settings import StationChange, StationDesk, StationSettings
 
@@ -33,7 +33,7 @@ class StationSettingsController(Controller):
 
     tags = ("stations",)
 
-    @patch("/stations/{station_id:str}", opt={"scope": "command"})
+    @patch("/stations/{station_id:str}", opt=COMMAND)
     async def change(
         self,
         station_id: StationId,
@@ -45,7 +45,7 @@ class StationSettingsController(Controller):
         await exact_body(request, StationChange)
         return await desk.change(station_id, data, by=request.user.name)
 
-    @post("/stations/{station_id:str}/password", status_code=200, opt={"scope": "command"})
+    @post("/stations/{station_id:str}/password", status_code=200, opt=COMMAND)
     async def tell_password(
         self,
         station_id: StationId,

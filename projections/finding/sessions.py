@@ -17,7 +17,15 @@ from psycopg.rows import class_row
 from ledger.facts.station_facts import NO_ID
 from ledger.sessions.states import SessionState
 from projections.finding.stays import STAYS, Stays
-from projections.sessions import ASKED, COLUMNS, IN_STATE, LIST, SessionSummary, Since
+from projections.sessions import (
+    ASKED,
+    COLUMNS,
+    IN_STATE,
+    LIST,
+    NOT_OPEN,
+    SessionSummary,
+    Since,
+)
 
 _BEGUN: LiteralString = " coalesce(started_at, first_fact_at) "
 _TIMES: Final[Mapping[str, LiteralString]] = MappingProxyType(
@@ -43,7 +51,7 @@ _OF_EACH: LiteralString = ") AS listed LEFT JOIN subject ON subject = token_uid"
 
 
 class SessionWish(NamedTuple):
-    """Which sessions; None: whichever. `subject`: the token's subject id.
+    """Which sessions; None: whichever. `subject`: the token's subject id; `is_open`: or none is.
 
     They began at `begun_from` or later, and before `begun_until`.
     """
@@ -51,6 +59,7 @@ class SessionWish(NamedTuple):
     state: SessionState | None = None
     station_id: str | None = None
     subject: str | None = None
+    is_open: bool | None = None
     begun_from: datetime | None = None
     begun_until: datetime | None = None
     stays: Stays | None = None
@@ -65,14 +74,14 @@ def find_sessions(
     clauses: LiteralString = "" if wish.state is None else IN_STATE[wish.state]
     for name, clause in {**ASKED, **_TIMES}.items():
         if wanted.get(name) is not None:
-            clauses += clause
+            clauses += NOT_OPEN if name == "is_open" and not wish.is_open else clause
     asked: dict[str, object] = {**wanted, "limit": limit, "no_id": NO_ID}
     query: LiteralString = LIST + clauses
     if wish.stays is not None:
         asked |= wish.stays.asked()
         # In any other state are few.
         is_narrow = wish.state not in {None, SessionState.RATED}
-        is_narrow = is_narrow or wish.subject is not None or wish.station_id is not None
+        is_narrow = is_narrow or bool(wish.is_open or wish.subject or wish.station_id)
         query = query + _STOOD if is_narrow else _AT_EACH + clauses + _ORDER + _OF_EACH
     with connection.cursor(row_factory=class_row(SessionSummary)) as cursor:
         return cursor.execute(query + _ORDER, asked).fetchall()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, LiteralString, NamedTuple
@@ -19,6 +20,7 @@ CROSS JOIN LATERAL (
 ) AS state (shown)
 WHERE status <> 'ASKED'
 AND (%(station_id)s::text IS NULL OR station_id = %(station_id)s)
+AND (%(among)s::text[] IS NULL OR station_id = ANY (%(among)s))
 AND (%(number)s::bigint IS NULL OR id = %(number)s)
 AND (%(status)s::text IS NULL OR shown = %(status)s)
 AND (%(asked_at)s::timestamptz IS NULL
@@ -77,6 +79,7 @@ def read_reservations(
     *,
     at: datetime,
     station_id: str | None = None,
+    among: Sequence[str] | None = None,
     number: int | None = None,
     status: ReservationState | None = None,
     since: ReservedSince | None = None,
@@ -88,6 +91,7 @@ def read_reservations(
         connection: To the tables of calls.
         at: As of when they have expired.
         station_id: Only those of this station.
+        among: Only those of these stations.
         number: Only those of this number.
         status: Only those that are so.
         since: Only those behind this one.
@@ -97,6 +101,7 @@ def read_reservations(
     asked = {
         "at": at,
         "station_id": station_id,
+        "among": None if among is None else list(among),
         "number": number,
         "status": status,
         "asked_at": asked_at,

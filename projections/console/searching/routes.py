@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,9 +22,10 @@ from projections.console.links import (
 )
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
-from projections.finding.anything import NAMES_LOOKED_AT, Hit, Sight, find_anything
+from projections.finding.anything import HITS_MAX, NAMES_LOOKED_AT, Hit, Sight, find_anything
+from projections.finding.frames import LINES_LOOKED_AT, find_frames, may_name_frames
 from projections.finding.stays import stays_within
-from projections.log_reading import parse_position, read_position
+from projections.log_reading import LoggedLine, parse_position, read_position
 from projections.stations.within import stations_within
 
 SHOWN_MAX: Final = 200
@@ -71,7 +73,7 @@ class SearchController(Controller):
         with page.console.reading() as connection:
             sight = _sight(page, page.console.newest.of(connection))
             found = find_anything(connection, text, sight)
-        found += _frames(page, text, sight)
+        found += _frames(page, text, sight) or ([] if found else _bearing(page, text, sight))
         whole = [each for each in found if each.is_exact]
         if len(whole) == 1:
             return page.go(_ADDRESSES[whole[0].kind](whole[0].key))
@@ -79,6 +81,7 @@ class SearchController(Controller):
             "searching/found.html.j2",
             text=text,
             listing=_listing(page, text, found),
+            looked_for=_looked_for(page, sight) if text and not found else (),
             names=NAMES_LOOKED_AT,
         )
 
@@ -107,13 +110,44 @@ def _frames(page: ConsolePage, text: str, sight: Sight) -> list[Hit]:
         if partition >= log.partitions:
             return []
         found = read_position(log, partition, position, line)
-    for logged in found:
+    return _hits(found, sight)[:1]
+
+
+def _bearing(page: ConsolePage, text: str, sight: Sight) -> list[Hit]:
+    """Return lines of the log by a hash that pages show of them, or by a message's id."""
+    if not sight.sees_books or not may_name_frames(text):
+        return []
+    with page.console.reading() as connection, page.console.desk.reading_log() as log:
+        return _hits(find_frames(connection, log, text), sight)[:HITS_MAX]
+
+
+def _hits(lines: Iterable[LoggedLine], sight: Sight) -> list[Hit]:
+    found = []
+    for logged in lines:
         at = getattr(logged.line, "received_at", None)
         station = getattr(logged.line, "station", "")
         if sight.stays is None or (station and at and sight.stays.has(station, at)):
-            spot = f"{logged.at.partition}/{logged.at.position}/{logged.at.line}"
-            return [Hit("frame", spot, spot, station, is_exact=True)]
-    return []
+            spot = str(logged.at)
+            found.append(Hit("frame", spot, spot, station, is_exact=True))
+    return found
+
+
+def _looked_for(page: ConsolePage, sight: Sight) -> list[str]:
+    """Return what was looked for, of what this person may see."""
+    said = []
+    if sight.sees_books:
+        lines = page.words.language.number(Decimal(LINES_LOOKED_AT))
+        said = [
+            page.text("an invoice or credit note by its number or hash"),
+            page.text("a session by its id"),
+            page.text("a customer by its key or name"),
+            page.text("a driver's token"),
+            page.text(
+                "a frame by its position, and by its hash or message id among the newest {lines}",
+                lines=lines,
+            ),
+        ]
+    return [page.text("a station by its id"), *said] if sight.stations else said
 
 
 def _listing(page: ConsolePage, text: str, found: Sequence[Hit]) -> Listing:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from ledger.database import connect
+from ledger.log.envelope import Frame
+from ledger.log.postgres import PostgresEventLog
 from ledger.users.roles import Grant, Role
 from projections.console.console_words import words_of
 from projections.console.searching.routes import KIND_WORDS
+from projections.log_reading import as_they_came, read_partition
 from tests.projections.console.browser import tab
 from tests.projections.console.demo_month import demo_now
 from tests.projections.console.said_texts import texts_of_code, texts_of_templates
@@ -109,6 +114,46 @@ def test_what_nothing_is_named_by_is_said_so(console: ServedConsole, text: str) 
     assert answer.status_code == 200
     assert NOTHING in answer.text or "Write what you look for" in answer.text
     assert "<script>alert" not in answer.text
+
+
+def test_a_frame_is_found_by_its_hashes_and_by_its_message_id(console: ServedConsole) -> None:
+    with connect(console.dsn) as connection, PostgresEventLog(console.dsn) as log:
+        kept = [each for each in read_partition(log, 0) if isinstance(each.line, Frame)]
+        stored = [each for each in kept if isinstance(each.line, Frame) and each.line.hmac][-1]
+        [came] = as_they_came(connection, [stored])
+    assert isinstance(stored.line, Frame)
+    assert isinstance(came.line, Frame)
+    assert came.line.frame != stored.line.frame
+    texts = [came.line.frame, stored.line.frame, stored.text]
+    named = [sha256(each.encode()).hexdigest() for each in texts]
+    named += [named[0][:12].upper(), str(stored.line.hmac), json.loads(stored.line.frame)[1]]
+    where, station = f"/console/frames/{stored.at}", stored.line.station
+    elsewhere = "harbour-charging" if station.startswith("QS") else "quayside-energy"
+    with (
+        console.client("fred", Role.FINANCE) as client,
+        console.client("eve", Grant(Role.FINANCE, elsewhere)) as other,
+        console.client("petra", Role.PRICING) as pricing,
+    ):
+        for text in named:
+            answer = client.get("/console/search", params={"q": text})
+            assert answer.headers.get("location", answer.text).count(where) == 1, text
+            for hidden in (other, pricing):
+                answer = hidden.get("/console/search", params={"q": text})
+                assert where not in answer.text + answer.headers.get("location", ""), station
+
+
+def test_what_is_not_found_says_as_what_it_was_looked_for(console: ServedConsole) -> None:
+    with (
+        console.client("fred", Role.FINANCE) as client,
+        console.client("petra", Role.PRICING) as pricing,
+    ):
+        all_of_it = client.get("/console/search", params={"q": "nowhere-1234"}).text
+        fleet = pricing.get("/console/search", params={"q": "nowhere-1234"}).text
+
+    for said in ("credit note by its number", "a session by", "a customer", "token", "message id"):
+        assert said in all_of_it
+        assert said not in fleet.partition("looked for as")[2]
+    assert "a station by its id" in fleet
 
 
 def test_a_name_is_told_to_nobody_who_may_not_see_the_books(console: ServedConsole) -> None:
