@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from psycopg import Connection
 from ledger.users.roles import Reach
 from projections.console.addresses import AFTER, SORT, PageAddress
 from projections.console.page import ConsolePage
+from projections.errors import ProjectionError
 from projections.finding.documents import (
     Behind,
     DocumentOrder,
@@ -38,6 +40,7 @@ FILTERS: Final = (
 )
 """What the address may have, beside how it is sorted."""
 KINDS: Final[Mapping[str, bool | None]] = {"": None, "invoice": False, "credit_note": True}
+IS_SUBJECT: Final = re.compile("p-[0-9a-f]{32}")
 _BETWEEN: Final = "~"
 _QUERY_MAX: Final = 4_000
 _MINOR_MAX: Final = 10**17
@@ -102,6 +105,32 @@ def filter_text(address: PageAddress) -> str:
 def filter_text_of(query: str) -> str:
     """Return what of a query that somebody sent is a filter or an order."""
     return filter_text(PageAddress("", dict(parse_qsl(query[:_QUERY_MAX]))))
+
+
+def kept_text_of(connection: Connection[Any], page: ConsolePage, query: str) -> str:
+    """Return a filter as it is kept: of whom, it says by a subject id, which outlives no person.
+
+    Raises:
+        NobodysViewError: If it is of nobody; whoever was meant must not stand there in clear.
+    """
+    fields = dict(parse_qsl(query))
+    if customer := fields.get("customer"):
+        fields["customer"] = customer_subject(connection, customer)
+        if not IS_SUBJECT.fullmatch(fields["customer"]):
+            raise NobodysViewError(
+                page.text("there is no customer {name}: no view is kept", name=customer[:60])
+            )
+    return urlencode(fields)
+
+
+def shown_text_of(kept: str, names: Mapping[str, str]) -> str:
+    """Return a filter as `kept_text_of` kept it, with the customer's key where there is one."""
+    fields = dict(parse_qsl(kept))
+    return urlencode({key: names.get(value, value) for key, value in fields.items()})
+
+
+class NobodysViewError(ProjectionError):
+    """A filter is of a customer that there is not."""
 
 
 class _Reading:

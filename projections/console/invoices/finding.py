@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from litestar import Controller, Response, get, post
+from psycopg import Connection
 from psycopg.rows import class_row
 
+from ledger.persons.store import names_in
 from ledger.users.roles import Permission
 from ledger.users.views.saved_views import SavedView, forget_view, save_view, saved_views
 from projections.console.addresses import FORMAT
@@ -19,7 +21,9 @@ from projections.console.invoices.filters import (
     filter_of,
     filter_text,
     filter_text_of,
+    kept_text_of,
     key_of,
+    shown_text_of,
 )
 from projections.console.links import customer_link, invoice_link
 from projections.console.listing import Cell, Column, Listing
@@ -114,7 +118,7 @@ class InvoicesPage(Controller):
             currencies = issued_currencies(connection, entities)
             known = issuing_entities(connection)
             wanted = filter_of(connection, page, reach, currencies)
-            views = saved_views(connection, page.user.name, SCREEN)
+            views = _views(connection, page)
             rows: Sequence[ListedInvoice] = ()
             sums: Sequence[DocumentSum] | None = ()
             stand: dict[str, DocumentStanding] = {}
@@ -159,10 +163,16 @@ class InvoicesPage(Controller):
                 forget_view(connection, page.user.name, SCREEN, title)
                 said = page.text("The view is forgotten.")
             else:
-                view = SavedView(title, query)
+                view = SavedView(title, kept_text_of(connection, page, query))
                 save_view(connection, page.user.name, SCREEN, view, page.now)
                 said = page.text("The view is saved.")
         return page.go(f"{PATH}?{query}" if query else PATH, said)
+
+
+def _views(connection: Connection[Any], page: ConsolePage) -> list[SavedView]:
+    views = saved_views(connection, page.user.name, SCREEN)
+    names = names_in(connection, views)
+    return [each._replace(query=shown_text_of(each.query, names)) for each in views]
 
 
 def amount_of(page: ConsolePage, minor: int, currency: str) -> str:

@@ -201,6 +201,23 @@ def test_a_view_is_one_click(client: httpx.Client) -> None:
     assert "Mine &lt;b&gt;" not in client.get("/console/invoices").text
 
 
+def test_no_name_stands_in_what_is_kept_of_a_view(console: ServedConsole) -> None:
+    with console.client("vera", FINANCE) as vera, connect(console.dsn) as connection:
+        data = {"title": "His", "query": "customer=hanno-ipsen&state=open"}
+        key = re.search(r'name="form_key" value="([^"]+)"', vera.get("/console/invoices").text)
+        assert key is not None
+        data["form_key"] = key[1]
+        kept = vera.post("/console/invoices/views", data=data)
+        nobody = vera.post("/console/invoices/views", data={**data, "query": "customer=h.+ipsen"})
+        shown = vera.get("/console/invoices").text
+        [(query,)] = connection.execute("SELECT query FROM saved_view WHERE name = 'vera'")
+
+    assert kept.headers["location"] == "/console/invoices?customer=hanno-ipsen&state=open"
+    assert '<a href="/console/invoices?customer=hanno-ipsen&amp;state=open">His</a>' in shown
+    assert re.fullmatch("customer=p-[0-9a-f]{32}&state=open", query)
+    assert nobody.status_code == 409
+
+
 @pytest.mark.parametrize(
     "path",
     [
