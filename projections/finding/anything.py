@@ -22,6 +22,7 @@ from ledger.persons.holders import token_holder
 from ledger.persons.store import find, names_of, read_blobs
 from projections.finding.sessions import SessionWish, find_sessions
 from projections.finding.stays import Stays
+from projections.payments.named_money import find_money
 
 HITS_MAX: Final = 10
 NAMES_LOOKED_AT: Final = 2_000
@@ -107,6 +108,7 @@ def find_anything(connection: Connection[Any], text: str, sight: Sight) -> list[
             *_sessions(connection, text, sight),
             *_customers(connection, text, sight),
             *_tokens(connection, text, sight),
+            *_money(connection, text, sight),
         ]
     if not found and sight.sees_books:
         found = list(_named_customers(connection, text, sight))
@@ -127,6 +129,11 @@ def _stations(text: str, sight: Sight) -> Iterator[Hit]:
 def _asked(text: str, sight: Sight) -> dict[str, object]:
     entities = None if sight.entities is None else list(sight.entities)
     return {"first": text, "last": text + _LAST, "entities": entities, "limit": HITS_MAX}
+
+
+def _money(connection: Connection[Any], text: str, sight: Sight) -> Iterator[Hit]:
+    for found in find_money(connection, text, sight.entities, limit=HITS_MAX):
+        yield Hit(found.kind, found.key, found.text, found.source, is_exact=True)
 
 
 def _documents(connection: Connection[Any], text: str, sight: Sight) -> Iterator[Hit]:

@@ -11,9 +11,10 @@ from psycopg import Connection
 from ledger.books.decisions_store import rated_sessions
 from ledger.rating.decisions import SessionRated, SessionRevision
 from ledger.sessions.states import PRICED, SessionState
-from projections.console.links import invoice_link, session_link
+from projections.console.links import invoice_link, payment_link, session_link
 from projections.console.listing import Cell
 from projections.console.page import ConsolePage
+from projections.console.parts.money_words import MOVEMENT_WORDS
 from projections.console.parts.within import WithinReach
 from projections.console.sentences import code_words
 from projections.customers.time_line import Happened
@@ -36,16 +37,6 @@ _STATES: Final[Mapping[str, str]] = {
     "rated": "Rated",
     "released": "Released",
     "written_off": "Written off",
-}
-_MOVEMENTS: Final[Mapping[str, str]] = {
-    "received": "Came in",
-    "refunded": "Given back",
-    "refund_failed": "Giving back failed",
-    "disputed": "Taken back by the bank",
-    "dispute_won": "Dispute won",
-    "dispute_lost": "Dispute lost",
-    "matched": "Matched by a person",
-    "banked": "At the bank",
 }
 _DISPUTES: Final[Mapping[str, str]] = {
     "inquiry": "The bank asks",
@@ -148,7 +139,8 @@ def _more(
         case "payment":
             kind = each.what.partition("/")[0]
             note = page.text("movement {number}, {source}", number=each.ref, source=each.place)
-            return Cell(page.text(_MOVEMENTS.get(kind, kind)), note=note)
+            words = page.text(MOVEMENT_WORDS.get(kind, kind))
+            return Cell(words, payment_link(each.ref), note=note)
         case _:
             return _more_of_books(page, each)
 

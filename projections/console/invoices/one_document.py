@@ -29,9 +29,10 @@ from projections.console.invoices.showing import (
     document_within,
     line_row,
 )
-from projections.console.links import invoice_link, number_in, session_link
+from projections.console.links import invoice_link, number_in, payment_link, session_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.money_words import MOVEMENT_WORDS
 from projections.console.parts.withdrawn_list import withdrawn_listing
 from projections.documents.delivery.folder import file_name
 from projections.documents.delivery.listing import list_documents
@@ -293,8 +294,8 @@ def _payment_rows(
 ) -> Sequence[Sequence[Cell]]:
     return [
         (
-            Cell(each.kind),
-            Cell(f"{each.source}/{each.reference}"),
+            Cell(page.text(MOVEMENT_WORDS[each.kind]), payment_link(each.number)),
+            Cell(f"{each.source}/{each.reference}", payment_link(each.number)),
             Cell(at=each.happened_at, zone=UTC),
             Cell(amount_of(page, each.minor, row.currency)),
         )

@@ -14,9 +14,12 @@ from ledger.declared.declarations import Declarations
 from ledger.users.roles import Permission
 from projections.console.entry import ANY_USER
 from projections.console.links import (
+    bank_line_link,
     customer_link,
     frame_link,
     invoice_link,
+    payment_link,
+    payout_link,
     session_link,
     station_link,
 )
@@ -40,6 +43,9 @@ KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "customer": "Customer",
         "token": "Customer of this token",
         "frame": "Frame",
+        "payment": "Payment",
+        "payout": "Payout",
+        "bank_line": "Bank line",
     }
 )
 _ADDRESSES: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
@@ -51,6 +57,9 @@ _ADDRESSES: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
         "customer": customer_link,
         "token": customer_link,
         "frame": frame_link,
+        "payment": payment_link,
+        "payout": payout_link,
+        "bank_line": bank_line_link,
     }
 )
 _COLUMNS: Final[Sequence[Column]] = (

@@ -39,6 +39,11 @@ LEADS = {
     "femke-groot": ("/console/customers/femke-groot", {"fred", "hanna"}),
     TOKEN: ("/console/customers/wiebke-wilms", {"fred", "hanna"}),
     HASH: ("/console/invoices/HC-2026-000001", {"fred", "hanna"}),
+    "SELECT min(line) FROM bank_line WHERE legal_entity = 'harbour-charging'": (
+        "/console/payments/lines/",
+        {"fred", "hanna"},
+    ),
+    "SELECT payout_id FROM payout": ("/console/payments/payouts/", {"fred", "hanna"}),
     "0/0/0": ("/console/frames/0/0/0", {"fred"}),
     "0/0": ("/console/frames/0/0/0", {"fred"}),
 }
@@ -74,7 +79,9 @@ def test_what_is_named_whole_is_opened_by_who_may_see_it(console: ServedConsole,
         with console.client(name, *([grant] if grant else [])) as client:
             answer = client.get("/console/search", params={"q": asked(console, text)})
         if name in who:
-            assert (answer.status_code, answer.headers.get("location")) == (303, where), name
+            assert answer.status_code == 303, name
+            led = answer.headers["location"]
+            assert led == where or (where.endswith("/") and led.startswith(where)), name
         else:
             assert answer.status_code == 200, name
             assert where not in answer.text, name
