@@ -1,4 +1,4 @@
-"""Movements of money as people look at them: the newest first, by the page."""
+"""Movements of money as people look at them: what happened last first, by the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ DOCUMENTS_SHOWN_MAX: Final = 100
 """Of a movement for more documents so many are told: `payments show` has all of it."""
 _FOUND: LiteralString = """
 SELECT number FROM movement
-WHERE (%(before)s::bigint IS NULL OR number < %(before)s)
+WHERE (%(before)s::bigint IS NULL OR happened_at <= %(before_at)s
+       AND (happened_at < %(before_at)s OR number < %(before)s))
   AND (%(kind)s::text IS NULL OR kind = %(kind)s)
   AND (%(source)s::text IS NULL OR source = %(source)s
        OR (%(source)s = 'bank' AND source LIKE 'bank:%%'))
@@ -30,8 +31,9 @@ WHERE (%(before)s::bigint IS NULL OR number < %(before)s)
       SELECT number FROM allotment WHERE document = %(document)s AND document <> '')))
   AND (NOT %(is_unmatched)s OR number = ANY (ARRAY(
       SELECT number FROM allotment WHERE account = 'cash:unmatched')))
-ORDER BY number DESC LIMIT %(limit)s
+ORDER BY happened_at DESC, number DESC LIMIT %(limit)s
 """
+_MOVED_AT: LiteralString = "SELECT happened_at FROM movement WHERE number = %s"
 _NAMES: LiteralString = """
 SELECT subject, name FROM subject WHERE kind = 'customer' AND subject = ANY (%s)
 """
@@ -99,15 +101,19 @@ def list_movements(
     before: int | None = None,
     is_whole: bool = False,
 ) -> list[ListedMovement]:
-    """Return the newest movements of *wanted*, from before the number *before* on.
+    """Return the movements of *wanted* that happened last, from before the number *before* on.
 
     *is_whole*: with all that each was for, however much.
     """
     seen = None if wanted.legal_entities is None else list(wanted.legal_entities)
-    asked = wanted._asdict() | {"legal_entities": seen, "before": before, "limit": limit}
+    asked = wanted._asdict() | {"legal_entities": seen, "limit": limit, "before": before}
+    moved_at = connection.execute(_MOVED_AT, (before,)).fetchone() if before else None
+    # Nothing comes before what there is not.
+    asked["before_at"] = moved_at[0] if moved_at else "-infinity"
     numbers = [number for (number,) in connection.execute(_FOUND, asked)]
+    found = {each.number: each for each in movements(connection, numbers)}
     shown_max = None if is_whole else DOCUMENTS_SHOWN_MAX
-    return listed(connection, movements(connection, numbers)[::-1], shown_max=shown_max)
+    return listed(connection, [found[each] for each in numbers], shown_max=shown_max)
 
 
 def listed(

@@ -25,7 +25,7 @@ SELECT 'payment', number::text, reference, source FROM (
 
 
 class NamedMoney(NamedTuple):
-    """What was found: `kind` is "bank_line", "payout" or "payment"; `text` is what is shown of it."""
+    """What was found: a "bank_line", a "payout" or a "payment"; its key, what is shown of it."""
 
     kind: str
     key: str

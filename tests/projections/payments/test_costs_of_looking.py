@@ -13,6 +13,7 @@ from ledger.payments.open_items import open_item
 from projections.payments.movement_detail import find_payments
 from projections.payments.movement_list import MovementFilter, list_movements
 from projections.payments.open_list import OpenWish, open_documents, open_sums
+from projections.payments.unmatched_list import UnmatchedWish, unmatched_page, unmatched_sums
 from tests.depot import NOON
 from tests.ledger.payments.bank.bank_books import invoiced
 
@@ -50,6 +51,33 @@ INSERT INTO open_invoice SELECT number, legal_entity, customer, customer, 'recei
     currency, issued_on, issued_on, due_minor FROM issued_invoice WHERE place > %(paid)s
 """,
 )
+_EXPLAINED = 3_000
+_UNEXPLAINED = 5
+_MONEY = (
+    """
+INSERT INTO movement (kind, source, reference, legal_entity, currency, amount_minor, happened_at,
+    recorded_by, original_period, period)
+SELECT 'banked', 'stripe', 'txn_' || n, 'depot', 'EUR', 100, '2026-11-03', 'a test', '2026-11',
+    '2026-11' FROM generate_series(1, %(all)s::integer) AS n
+""",
+    """
+INSERT INTO allotment (number, place, account, minor)
+SELECT number, 1, 'cash:unmatched', 100 FROM movement WHERE reference LIKE 'txn_%%'
+""",
+    """
+INSERT INTO movement (kind, source, reference, legal_entity, currency, amount_minor, happened_at,
+    recorded_by, about, original_period, period)
+SELECT 'matched', 'stripe', 'movement:' || number || '/1', 'depot', 'EUR', 0, '2026-11-03',
+    'a test', 'movement:' || number, '2026-11', '2026-11'
+FROM movement WHERE reference LIKE 'txn_%%' ORDER BY number LIMIT %(explained)s
+""",
+    """
+INSERT INTO allotment (number, place, account, minor)
+SELECT number, place, account, minor FROM movement
+CROSS JOIN (VALUES (1, 'cash:unmatched', -100), (2, 'income:other', 100)) AS leg
+    (place, account, minor) WHERE kind = 'matched'
+""",
+)
 _READ = """
 SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
 """
@@ -61,6 +89,17 @@ LOOKS: dict[str, Callable[[Connection[Any]], object]] = {
     "of some day": lambda c: list_movements(
         c, MovementFilter(since=NOON + timedelta(days=9)), limit=LIMIT
     ),
+    "of a day long ago": lambda c: list_movements(
+        c, MovementFilter(since=NOON, until=NOON + timedelta(hours=1)), limit=LIMIT
+    ),
+    "of a kind that there is not": lambda c: list_movements(
+        c, MovementFilter(kind="dispute_lost"), limit=LIMIT
+    ),
+    "of other legal entities": lambda c: list_movements(
+        c, MovementFilter(legal_entities=["nobody"]), limit=LIMIT
+    ),
+    "what nobody explained": lambda c: unmatched_page(c, UnmatchedWish(), limit=LIMIT),
+    "what all that comes to": lambda c: unmatched_sums(c, UnmatchedWish()),
     "a movement": lambda c: find_payments(c, "ch_77"),
     "an invoice": lambda c: find_payments(c, "WL-000077"),
     "nothing": lambda c: find_payments(c, "ch_none"),
@@ -78,7 +117,12 @@ def test_who_looks_reads_what_is_shown_and_what_is_open(database: str) -> None:
     with invoiced(database, []) as connection:
         for query in _BOOKS:
             connection.execute(query.encode(), {"all": PAID + OPEN, "paid": PAID})
+        for query in _MONEY:
+            counts = {"all": _EXPLAINED + _UNEXPLAINED, "explained": _EXPLAINED}
+            connection.execute(query.encode(), counts)
         connection.execute("ANALYZE")
+        found = unmatched_page(connection, UnmatchedWish(), limit=LIMIT)
+        assert len(found.rows) == _UNEXPLAINED
 
     for name, look in LOOKS.items():
         with connect(database) as connection, connection.transaction():

@@ -89,7 +89,7 @@ def listed(
 
     Args:
         which: Which movements.
-        before: Those with a lower number: the lowest one shown leads to the next page.
+        before: Those that follow behind this one: the last one shown leads to the next page.
         limit: At most so many.
         folder: Where.
     """

@@ -44,6 +44,7 @@ pytestmark = pytest.mark.timeout(600)
 QUAY = "quayside-energy"
 NUMBER = re.compile(r'href="/console/payments/(\d+)"')
 HERE = "/console/payments"
+NEWEST: LiteralString = "ORDER BY happened_at DESC, number DESC"
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def ask(console: ServedConsole, query: LiteralString, *given: object) -> list[An
 
 
 def test_every_movement_of_the_books_is_listed_once_page_by_page(console: ServedConsole) -> None:
-    expected = [str(n) for (n,) in ask(console, "SELECT number FROM movement ORDER BY number DESC")]
+    expected = [str(n) for (n,) in ask(console, f"SELECT number FROM movement {NEWEST}")]
     found, address = list[str](), HERE
     with console.client("fred of payments", Role.FINANCE) as client:
         while address:
@@ -90,7 +91,7 @@ def test_every_movement_of_the_books_is_listed_once_page_by_page(console: Served
     ],
 )
 def test_a_filter_has_what_fits(console: ServedConsole, query: str, where: LiteralString) -> None:
-    fitting = ask(console, f"SELECT number FROM movement WHERE {where} ORDER BY 1 DESC LIMIT 50")
+    fitting = ask(console, f"SELECT number FROM movement WHERE {where} {NEWEST} LIMIT 50")
     with console.client("fred of payments", Role.FINANCE) as client:
         html = client.get(f"{HERE}?{query}").raise_for_status().text
 
