@@ -904,8 +904,13 @@ class Operations:
             query={"state": state, "limit": limit, "cursor": cursor},
         )
 
-    def list_webhooks(self) -> WebhookList:
-        """Return every webhook, also those that have ended.
+    def list_webhooks(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> WebhookList:
+        """Return webhooks, also those that have ended.
 
         Scope `webhooks`; a person's permission `give_access`.
         """
@@ -913,6 +918,7 @@ class Operations:
             "GET",
             "/webhooks",
             WebhookList,
+            query={"limit": limit, "cursor": cursor},
         )
 
     def put_charging_profile(

@@ -1214,6 +1214,7 @@ class WebhookList(Struct, frozen=True, kw_only=True):
     """`WebhookList`, as the interface has it."""
 
     items: list[WebhookSubscription]
+    next: str | None
 
 
 class WebhookSubscription(Struct, frozen=True, kw_only=True):

@@ -30,8 +30,8 @@ from projections.webhooks.subscriptions import (
     WebhookSubscription,
     add_webhook,
     end_webhook,
+    list_webhooks,
     webhook_of,
-    webhooks,
 )
 
 OPTIONS: Final = {"scope": Scope.WEBHOOKS.value}
@@ -61,9 +61,10 @@ class MadeWebhook(WebhookSubscription, frozen=True, kw_only=True):
 
 
 class WebhookList(msgspec.Struct, frozen=True):
-    """Every webhook, the newest first."""
+    """Some webhooks, the newest first, and where the next ones begin; null: there are none."""
 
     items: list[WebhookSubscription]
+    next: str | None
 
 
 class DeliveryPage(msgspec.Struct, frozen=True):
@@ -96,10 +97,13 @@ class WebhooksController(Controller):
     tags = ("webhooks",)
 
     @get("/webhooks", opt=OPTIONS, sync_to_thread=True)
-    def listed(self, pool: Pool) -> WebhookList:
-        """Return every webhook, also those that have ended."""
+    def listed(self, pool: Pool, limit: Limit = LIMIT, cursor: Cursor = None) -> WebhookList:
+        """Return webhooks, also those that have ended."""
+        behind = None if cursor is None else key_of(cursor, tuple[datetime, str])
         with pool.connection() as connection:
-            return WebhookList(webhooks(connection))
+            found = list_webhooks(connection, limit=limit + 1, behind=behind)
+        shown, more = cut(found, limit, lambda each: (each.made_at, each.id))
+        return WebhookList([*shown], more)
 
     @post("/webhooks", opt=MAKES, sync_to_thread=True)
     def make(self, request: Asked, pool: Pool, data: JSONBody[WebhookWish]) -> MadeWebhook:

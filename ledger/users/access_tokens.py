@@ -45,6 +45,15 @@ _LIST: LiteralString = """
 SELECT name, scopes, made_by, made_at, revoked_at, person FROM access_token
 WHERE %(person)s::text IS NULL OR person = %(person)s ORDER BY made_at DESC, name
 """
+_PAGE: LiteralString = """
+SELECT name, scopes, made_by, made_at, revoked_at, person FROM access_token
+WHERE name > %(after)s AND name >= %(begins)s AND name < %(beyond)s ORDER BY name LIMIT %(limit)s
+"""
+_OWN: LiteralString = """
+SELECT name, scopes, made_by, made_at, revoked_at, person FROM access_token
+WHERE person = %(person)s AND revoked_at IS NULL AND name > %(after)s ORDER BY name LIMIT %(limit)s
+"""
+_HIGHEST: Final = "\U0010ffff"
 _PERSON: LiteralString = """
 SELECT person FROM access_token WHERE digest = %s AND revoked_at IS NULL AND person IS NOT NULL
 """
@@ -179,6 +188,24 @@ def list_tokens(connection: Connection[Any], person: str | None = None) -> list[
     """Return all tokens, or those of *person*, the newest first."""
     with connection.cursor(row_factory=class_row(AccessToken)) as cursor:
         return cursor.execute(_LIST, {"person": person}).fetchall()
+
+
+def find_tokens(
+    connection: Connection[Any], *, begins: str = "", after: str = "", limit: int
+) -> list[AccessToken]:
+    """Return tokens whose name begins with *begins*, by name, from behind *after* on."""
+    asked = {"begins": begins, "beyond": begins + _HIGHEST, "after": after, "limit": limit}
+    with connection.cursor(row_factory=class_row(AccessToken)) as cursor:
+        return cursor.execute(_PAGE, asked).fetchall()
+
+
+def tokens_in_force(
+    connection: Connection[Any], person: str, *, after: str = "", limit: int
+) -> list[AccessToken]:
+    """Return what *person* acts with: tokens in force, by name, from behind *after* on."""
+    asked = {"person": person, "after": after, "limit": limit}
+    with connection.cursor(row_factory=class_row(AccessToken)) as cursor:
+        return cursor.execute(_OWN, asked).fetchall()
 
 
 def token_user(connection: Connection[Any], token: str) -> User | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person, letters_of
 from ledger.shapes import read_stored
-from ledger.users.roles import Grant, Role
+from ledger.users.roles import Grant, Reach, Role
 from ledger.users.user import User
 
 LOCK_NAMES: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('wattledger users'))"
@@ -43,12 +43,24 @@ _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
 _LOOKS: LiteralString = "UPDATE user_account SET language = %s, theme = %s WHERE name = %s"
-_STANDINGS: LiteralString = """
+_STANDING: LiteralString = """
 SELECT name, full_name, language, theme, made_by, made_at, blocked_at,
     password IS NOT NULL AS has_password, second_factor IS NOT NULL AS has_factor,
     factor_required, identity IS NOT NULL AS has_identity, invited_as IS NOT NULL AS is_invited
-FROM user_account WHERE (%(name)s::text IS NULL OR name = %(name)s) ORDER BY name
+FROM user_account WHERE
 """
+_ALL: LiteralString = "(%(name)s::text IS NULL OR name = %(name)s) ORDER BY name"
+# Those of a prefix follow each other in the index; nothing comes behind the highest sign.
+_PAGE: LiteralString = """
+name > %(after)s AND name >= %(begins)s AND name < %(beyond)s
+"""
+_SEEN: LiteralString = """
+AND (name = %(own)s OR name IN (
+    SELECT name FROM user_grant JOIN unnest(%(legal_entities)s::text[], %(sites)s::text[])
+        AS part (entity, place) ON legal_entity = entity AND place IN ('', site)))
+"""
+_IN_ORDER: LiteralString = "ORDER BY name LIMIT %(limit)s"
+_HIGHEST: Final = "\U0010ffff"
 _CHANGES: LiteralString = """
 SELECT number, name, kind, change, changed_by, changed_at FROM user_change
 WHERE number < %(before)s ORDER BY number DESC LIMIT %(limit)s
@@ -141,8 +153,41 @@ def is_anybody(connection: Connection[Any]) -> bool:
 
 def list_users(connection: Connection[Any], name: str | None = None) -> Sequence[UserStanding]:
     """Return all accounts by name, blocked ones too, or the one of *name* if there is one."""
+    return _standings(connection, _STANDING + _ALL, {"name": name})
+
+
+def find_users(
+    connection: Connection[Any],
+    reach: Reach,
+    *,
+    own: str,
+    begins: str = "",
+    after: str = "",
+    limit: int,
+) -> Sequence[UserStanding]:
+    """Return accounts whose name begins with *begins*, by name, from behind *after* on.
+
+    Those with a role within *reach*, and that of *own*, whoever asks.
+    """
+    parts = [*((each, "") for each in sorted(reach.legal_entities)), *sorted(reach.sites)]
+    asked = {
+        "own": own,
+        "begins": begins,
+        "beyond": begins + _HIGHEST,
+        "after": after,
+        "legal_entities": [each for each, _ in parts],
+        "sites": [site for _, site in parts],
+        "limit": limit,
+    }
+    seen: LiteralString = "" if reach.is_everywhere else _SEEN
+    return _standings(connection, _STANDING + _PAGE + seen + _IN_ORDER, asked)
+
+
+def _standings(
+    connection: Connection[Any], query: LiteralString, asked: Mapping[str, object]
+) -> Sequence[UserStanding]:
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(_STANDINGS, {"name": name}).fetchall()
+        rows = cursor.execute(query, asked).fetchall()
     grants = _grants(connection, [row["name"] for row in rows])
     return [
         UserStanding(

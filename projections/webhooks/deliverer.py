@@ -32,7 +32,7 @@ from projections.webhooks.subscriptions import (
     NoWebhookError,
     WebhookSubscription,
     secret_of,
-    webhooks,
+    webhooks_in_force,
 )
 
 LEASE: Final = "webhooks"
@@ -119,7 +119,7 @@ class WebhookDeliverer:
         )
         if self._lease is None:
             return 0
-        in_force = {each.id: each for each in webhooks(self._connection) if each.ended_at is None}
+        in_force = {each.id: each for each in webhooks_in_force(self._connection)}
         tried = self._tried(in_force)
         done = sum(self._turn_of(each, is_tried=key in tried) for key, each in in_force.items())
         self._connection.execute(_FORGET, (self._now() - KEPT,))

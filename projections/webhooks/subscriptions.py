@@ -27,6 +27,10 @@ WEBHOOKS_MAX: Final = 100
 _COLUMNS: LiteralString = """
 SELECT id, url, kinds, made_by, made_at, ended_by, ended_at FROM webhook
 """
+_NEWEST: LiteralString = """
+WHERE made_at <= %(at)s AND (made_at < %(at)s OR id > %(id)s)
+ORDER BY made_at DESC, id LIMIT %(limit)s
+"""
 _ADD: LiteralString = """
 INSERT INTO webhook (id, url, kinds, sealed, made_by, made_at)
 VALUES (%s, %s, %s, %s, %s, %s)
@@ -141,10 +145,18 @@ def check_url(url: str) -> None:
         raise UnfitWebhookError(message)
 
 
-def webhooks(connection: Connection[Any]) -> list[WebhookSubscription]:
-    """Return every webhook, the newest first."""
-    rows = connection.execute(_COLUMNS + "ORDER BY made_at DESC, id")
+def list_webhooks(
+    connection: Connection[Any], *, limit: int, behind: tuple[datetime, str] | None = None
+) -> list[WebhookSubscription]:
+    """Return webhooks, also those that ended, the newest first; *behind*: made when, which."""
+    made_at, webhook = behind or ("infinity", "")
+    rows = connection.execute(_COLUMNS + _NEWEST, {"at": made_at, "id": webhook, "limit": limit})
     return [_webhook(row) for row in rows]
+
+
+def webhooks_in_force(connection: Connection[Any]) -> list[WebhookSubscription]:
+    """Return who is told now, `WEBHOOKS_MAX` at most."""
+    return [_webhook(row) for row in connection.execute(_COLUMNS + "WHERE ended_at IS NULL")]
 
 
 def webhook_of(connection: Connection[Any], webhook: str) -> WebhookSubscription:

@@ -12,16 +12,18 @@ from litestar import Controller, Response, get, post
 from litestar.exceptions import NotFoundException
 
 from ledger.errors import LedgerError
-from ledger.users.access_tokens import AccessToken, list_tokens, make_token, revoke_token
+from ledger.users.access_tokens import AccessToken, find_tokens, make_token, revoke_token
 from ledger.users.roles import Permission
 from projections.console.access.people_view import ACCESS, person_address
 from projections.console.access.typed import AnyRequest, typed, typed_all
 from projections.console.access.words_of_errors import in_words
+from projections.console.addresses import AFTER
 from projections.console.entry import needs
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 
 KEYS: Final = f"{ACCESS}/tokens"
+SHOWN: Final = 50
 _SEE: Final = needs(Permission.SEE_ACCESS)
 _GIVE: Final = needs(Permission.GIVE_ACCESS)
 
@@ -53,12 +55,18 @@ def _show(page: ConsolePage, *, trouble: str = "", token: str = "") -> Response[
     if not page.user.reach(Permission.SEE_ACCESS).is_everywhere:
         raise NotFoundException
     with page.console.reading() as connection:
-        found = list_tokens(connection)
+        found = find_tokens(
+            connection,
+            begins=page.address.of("q"),
+            after=page.address.of(AFTER),
+            limit=SHOWN + 1,
+        )
     return page.show(
         "access/tokens.html.j2",
         status=HTTPStatus.BAD_REQUEST if trouble else HTTPStatus.OK,
         listing=_listing(page, found),
-        in_force=[each for each in found if each.revoked_at is None],
+        asked=page.address.of("q"),
+        in_force=[each for each in found[:SHOWN] if each.revoked_at is None],
         scopes=page.console.scopes,
         gives=page.user.reach(Permission.GIVE_ACCESS).is_everywhere,
         trouble=trouble,
@@ -67,6 +75,7 @@ def _show(page: ConsolePage, *, trouble: str = "", token: str = "") -> Response[
 
 
 def _listing(page: ConsolePage, found: Sequence[AccessToken]) -> Listing:
+    shown = found[:SHOWN]
     return Listing(
         caption=page.text("Tokens for the HTTP interface"),
         columns=[
@@ -87,10 +96,13 @@ def _listing(page: ConsolePage, found: Sequence[AccessToken]) -> Listing:
                 Cell(at=each.made_at, zone=UTC, note=each.made_by),
                 Cell(at=each.revoked_at, zone=UTC, tone="bad") if each.revoked_at else Cell(),
             ]
-            for each in found
+            for each in shown
         ],
         address=page.address,
-        empty=page.text("No token was made yet."),
+        empty=page.text("No token has a name that begins like that.")
+        if page.address.of("q")
+        else page.text("No token was made yet."),
+        next_after=shown[-1].name if len(found) > SHOWN else "",
     )
 
 

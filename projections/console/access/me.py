@@ -11,7 +11,7 @@ from typing import Any, Final
 from litestar import Controller, Response, get, post
 
 from ledger.errors import LedgerError
-from ledger.users.access_tokens import list_tokens, make_personal_token, revoke_token
+from ledger.users.access_tokens import make_personal_token, revoke_token, tokens_in_force
 from ledger.users.own_account import (
     begin_factor,
     change_password,
@@ -25,12 +25,14 @@ from projections.console.access.coming import factor_picture
 from projections.console.access.turns import in_turn
 from projections.console.access.typed import AnyRequest, comer_of, typed
 from projections.console.access.words_of_errors import in_words
+from projections.console.addresses import AFTER
 from projections.console.console_words import SPOKEN
 from projections.console.entry import ANY_USER
 from projections.console.navigation import HOME
 from projections.console.page import COOKIE, ConsolePage, ThisPage
 
 ME: Final = f"{HOME}/me"
+TOKENS_SHOWN: Final = 50
 THEMES: Final = ("", "light", "dark")
 Fields = Mapping[str, str]
 Act = Callable[[ConsolePage, AnyRequest, Fields], str]
@@ -107,12 +109,16 @@ async def _done(page: ConsolePage, request: AnyRequest, act: Act, where: str = M
 def _show(page: ConsolePage, *, trouble: str = "", token: str = "") -> Response[Any]:
     with page.console.reading() as connection:
         standing = user_standing(connection, page.user.name)
-        tokens = list_tokens(connection, page.user.name)
+        after = page.address.of(AFTER)
+        tokens = tokens_in_force(connection, page.user.name, after=after, limit=TOKENS_SHOWN + 1)
     return page.show(
         "access/me.html.j2",
         status=HTTPStatus.BAD_REQUEST if trouble else HTTPStatus.OK,
         standing=standing,
-        tokens=[each for each in tokens if each.revoked_at is None],
+        tokens=tokens[:TOKENS_SHOWN],
+        more=page.address.with_(**{AFTER: tokens[TOKENS_SHOWN - 1].name})
+        if len(tokens) > TOKENS_SHOWN
+        else "",
         trouble=trouble,
         token=token,
         utc=UTC,

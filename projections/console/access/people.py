@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from http import HTTPStatus
+from itertools import chain, islice
 from typing import Any, Final
 
 from litestar import Controller, Response, get, post
@@ -30,10 +31,11 @@ from ledger.users.giving import (
 )
 from ledger.users.identities import InvitedBy, invite
 from ledger.users.roles import Grant, Permission, Role
-from ledger.users.store import NEWEST, UserStanding, list_changes, list_users
+from ledger.users.store import NEWEST, UserStanding, find_users, list_changes, list_users
 from ledger.users.user import User
 from projections.console.access.people_view import (
     CHANGES_SHOWN,
+    PEOPLE_SHOWN,
     changes_listing,
     people_listing,
     person_address,
@@ -96,12 +98,20 @@ class PeopleController(Controller):
 
 def _show_people(page: ConsolePage, *, trouble: str = "", link: str = "") -> Response[Any]:
     with page.console.reading() as connection:
-        found = [each for each in list_users(connection) if _sees(page, each)]
+        found = find_users(
+            connection,
+            page.user.reach(Permission.SEE_ACCESS),
+            own=page.user.name,
+            begins=page.address.of("q"),
+            after=page.address.of(AFTER),
+            limit=PEOPLE_SHOWN + 1,
+        )
         places = _places(page, connection)
     return page.show(
         "access/people.html.j2",
         status=HTTPStatus.BAD_REQUEST if trouble else HTTPStatus.OK,
         listing=people_listing(page, found),
+        asked=page.address.of("q"),
         gives=page.user.may(Permission.GIVE_ACCESS),
         roles=list(Role),
         places=places,
@@ -145,12 +155,12 @@ def _places(page: ConsolePage, connection: Connection[Any]) -> list[str]:
     declared = page.console.newest.of(connection)
     reach = page.user.reach(Permission.GIVE_ACCESS)
     entities = [each for each in declared.keys(Kind.LEGAL_ENTITY) if reach.covers(each)]
-    sites = [
+    sites = (
         f"{newest.legal_entity}/{site}"
-        for site in declared.keys(Kind.SITE)
+        for site in sorted(declared.keys(Kind.SITE))
         if (newest := _newest_site(declared, site)) and reach.covers(newest.legal_entity, site)
-    ]
-    return [*entities, *sorted(sites)][:PLACES_MAX]
+    )
+    return [*islice(chain(entities, sites), PLACES_MAX)]
 
 
 def _newest_site(declared: Declarations, site: str) -> Any:  # noqa: ANN401 - a Site

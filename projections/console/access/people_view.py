@@ -17,6 +17,7 @@ from projections.console.navigation import HOME
 from projections.console.page import ConsolePage
 
 ACCESS: Final = f"{HOME}/access"
+PEOPLE_SHOWN: Final = 50
 CHANGES_SHOWN: Final = 50
 KINDS: Final[Mapping[str, str]] = {
     "added": "Account made",
@@ -122,7 +123,8 @@ def ways_cell(page: ConsolePage, standing: UserStanding) -> Cell:
 
 
 def people_listing(page: ConsolePage, found: Sequence[UserStanding]) -> Listing:
-    """Return accounts as a list."""
+    """Return accounts as a list; one more than is shown says that more follow."""
+    shown = found[:PEOPLE_SHOWN]
     return Listing(
         caption=page.text("People"),
         columns=[
@@ -138,8 +140,9 @@ def people_listing(page: ConsolePage, found: Sequence[UserStanding]) -> Listing:
                 ways_cell(page, each),
                 Cell(at=each.made_at, zone=UTC, note=each.made_by),
             ]
-            for each in found
+            for each in shown
         ],
         address=page.address,
-        empty=page.text("Nobody is here yet."),
+        empty=page.text("Nobody whose account you may see has a name that begins like that."),
+        next_after=shown[-1].user.name if len(found) > PEOPLE_SHOWN else "",
     )
