@@ -11,6 +11,8 @@ AFTER: Final = "after"
 SORT: Final = "sort"
 """A column's key; with "-" before it from the highest."""
 FORMAT: Final = "format"
+LIST: Final = "list"
+"""Which of a page's lists is wanted as a file."""
 
 
 class PageAddress(NamedTuple):
@@ -28,7 +30,7 @@ class PageAddress(NamedTuple):
 
         Whatever changes, the list is begun anew, unless `after` is among it.
         """
-        query = {**self.query, AFTER: "", FORMAT: "", **changes}
+        query = {**self.query, AFTER: "", FORMAT: "", LIST: "", **changes}
         text = urlencode([(key, value) for key, value in query.items() if value])
         return f"{self.path}?{text}" if text else self.path
 

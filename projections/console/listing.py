@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
+from decimal import Decimal
 from typing import NamedTuple
 
-from projections.console.addresses import AFTER, SORT, PageAddress
+from projections.console.addresses import AFTER, FORMAT, LIST, SORT, PageAddress
 
 
 class Column(NamedTuple):
@@ -22,7 +23,8 @@ class Cell(NamedTuple):
     """What stands in a row: `text` as it is shown, or a moment in a place's time zone.
 
     `href`: where it leads; `note`: smaller, below; `tone`: "good", "warn" or "bad", which the text
-    says too, as colour alone tells nobody.
+    says too, as colour alone tells nobody. `exact`: what a file has in place of the text, in no
+    language, and in which `unit`.
     """
 
     text: str = ""
@@ -31,13 +33,16 @@ class Cell(NamedTuple):
     tone: str = ""
     at: datetime | None = None
     zone: tzinfo | None = None
+    exact: Decimal | None = None
+    unit: str = ""
 
 
 class Listing(NamedTuple):
     """A list: its caption for who does not see it, what it says where it is empty.
 
     `total`: the server's own sum over all that is filtered, in words; `next_after`: the key of the
-    last row where more follow.
+    last row where more follow. `exports`: its page hands out all of the filter as a file; `file`:
+    the name under which this list alone, which is on one page, is handed out.
     """
 
     caption: str
@@ -48,11 +53,16 @@ class Listing(NamedTuple):
     next_after: str = ""
     total: str = ""
     exports: bool = False
+    file: str = ""
 
     @property
     def next_page(self) -> str:
         """Return the address of what follows, "" where nothing does."""
         return self.address.with_(**{AFTER: self.next_after}) if self.next_after else ""
+
+    def as_file(self, form: str) -> str:
+        """Return where it is handed out as a file of that form."""
+        return self.address.with_(**{FORMAT: form, LIST: self.file})
 
     def sorted_by(self, column: Column) -> str:
         """Return the address of this list by a column; the other way round where it is already."""

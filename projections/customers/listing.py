@@ -20,6 +20,12 @@ SELECT subject, name FROM subject
 WHERE kind = %(kind)s AND name > %(after)s AND name >= %(prefix)s AND name < %(beyond)s
 ORDER BY name LIMIT %(limit)s
 """
+_KEYS_DOWN: LiteralString = """
+SELECT subject, name FROM subject
+WHERE kind = %(kind)s AND (%(after)s = '' OR name < %(after)s)
+  AND name >= %(prefix)s AND name < %(beyond)s
+ORDER BY name DESC LIMIT %(limit)s
+"""
 _BY_NAME: LiteralString = "SELECT subject, name FROM subject WHERE kind = %s AND name = %s"
 # In the order of its index: where few customers have all documents, PostgreSQL would read them all.
 _HAS_BOOKS: LiteralString = """
@@ -64,8 +70,12 @@ def list_customers(
     prefix: str,
     after: str,
     limit: int,
+    is_down: bool = False,
 ) -> list[KnownCustomer]:
-    """Return customers whose key begins with *prefix*, by the key, from behind *after* on."""
+    """Return customers whose key begins with *prefix*, by the key, from behind *after* on.
+
+    *is_down*: from the last key.
+    """
     asked = {
         "kind": HolderKind.CUSTOMER.value,
         "after": after,
@@ -73,7 +83,7 @@ def list_customers(
         "beyond": prefix + _HIGHEST,
         "limit": limit,
     }
-    rows = connection.execute(_KEYS, asked).fetchall()
+    rows = connection.execute(_KEYS_DOWN if is_down else _KEYS, asked).fetchall()
     return _known(connection, declarations, at, rows)
 
 

@@ -8,25 +8,22 @@ from typing import Any, Final
 
 from litestar import Controller, Response, get
 from litestar.params import FromPath
-from psycopg import Connection
 
 from ledger.master_data.customers import CustomerKind, Invoicing
 from ledger.users.roles import Permission
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT
+from projections.console.customers.exported import exported_customers, found_customers
 from projections.console.customers.shown import shown_customer
 from projections.console.entry import needs
 from projections.console.links import customer_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
-from projections.console.parts.within import WithinReach, within
+from projections.console.parts.within import within
 from projections.customers.balances import CustomerBalance, customer_balances
-from projections.customers.listing import KnownCustomer, is_within, list_customers
+from projections.customers.listing import KnownCustomer
 
-PAGE: Final = 50
-_LOOKS_MAX: Final = 4
-"""Who reaches some places sees the customers of those: so many pages are looked through for one."""
 _COLUMNS: Final = (
-    Column("customer", "Customer"),
+    Column("customer", "Customer", sorts=True),
     Column("name", "Name"),
     Column("kind", "Kind"),
     Column("invoicing", "Invoiced"),
@@ -53,12 +50,14 @@ class CustomerPages(Controller):
     path = "/customers"
 
     @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
-    def listed(self, page: ThisPage) -> Response[str]:
-        """Show customers by their key."""
+    def listed(self, page: ThisPage) -> Response[Any]:
+        """Show customers by their key, or hand them out as a file."""
         asked = page.address.of("q")
+        if kind := page.address.of(FORMAT):
+            return exported_customers(page, kind)
         with page.console.reading() as connection:
             inside = within(page, connection)
-            found, more = _found(page, connection, inside, asked)
+            found, more = found_customers(page, connection, inside, page.address.of(AFTER))
             subjects = [each.subject for each in found]
             balances = customer_balances(connection, subjects, legal_entities=inside.legal_entities)
         return page.show(
@@ -69,26 +68,6 @@ class CustomerPages(Controller):
     def one(self, page: ThisPage, customer: FromPath[str]) -> Response[str]:
         """Show one customer, by its key or its subject id."""
         return shown_customer(page, customer)
-
-
-def _found(
-    page: ConsolePage, connection: Connection[Any], inside: WithinReach, asked: str
-) -> tuple[Sequence[KnownCustomer], str]:
-    """Return customers of a page, and behind which the next ones are."""
-    after, found = page.address.of(AFTER), list[KnownCustomer]()
-    for _ in range(_LOOKS_MAX):
-        looked = list_customers(
-            connection, inside.declarations, page.now, prefix=asked, after=after, limit=PAGE + 1
-        )
-        found += [
-            each for each in looked if is_within(connection, each.subject, inside.legal_entities)
-        ]
-        if len(found) > PAGE:
-            return found[:PAGE], found[PAGE - 1].name
-        if len(looked) <= PAGE:
-            return found, ""
-        after = looked[-1].name
-    return found, after
 
 
 def _listing(
@@ -107,6 +86,7 @@ def _listing(
         address=page.address,
         empty=page.text("No customer whose books you may see has a key that begins like that."),
         next_after=more,
+        exports=bool(found),
     )
 
 

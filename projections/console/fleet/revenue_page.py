@@ -12,6 +12,7 @@ from ledger.users.roles import Permission
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.stations.now import DayRevenue
+from tariffs.quantities import money_of_minor
 
 _COLUMNS: Final[Sequence[Column]] = (
     Column("day", "Day"),
@@ -60,7 +61,12 @@ def revenue_view(page: ConsolePage, booked: Sequence[DayRevenue]) -> dict[str, A
             Cell(page.words.language.day(each.day)),
             Cell(each.legal_entity),
             Cell(account),
-            Cell(page.words.language.money(minor, currency), _entries(page, each)),
+            Cell(
+                page.words.language.money(minor, currency),
+                _entries(page, each),
+                exact=money_of_minor(minor, currency).amount,
+                unit=currency,
+            ),
         )
         for each in sorted(booked, key=lambda each: each.day, reverse=True)
         for (currency, account), minor in sorted(each.by_account.items())
@@ -76,6 +82,7 @@ def revenue_view(page: ConsolePage, booked: Sequence[DayRevenue]) -> dict[str, A
                 "Nothing was booked in these days, or no whole legal entity is yours to see."
             ),
             total=" + ".join(revenue_sums(page, booked)),
+            file="revenue",
         ),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -16,12 +16,14 @@ from ledger.declared.declarations import Declarations
 from ledger.users.roles import Permission, Reach
 from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
+from projections.console.exports.listing_file import asked_file, listing_file
 from projections.console.fleet.exported import exported
 from projections.console.fleet.revenue_page import revenue_sums, revenue_view
 from projections.console.fleet.running_list import running_list
 from projections.console.fleet.site_list import load_chart, site_list
 from projections.console.fleet.station_pages import station_facts, station_list
 from projections.console.fleet.words_of_states import state_choices, status_words
+from projections.console.listing import Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.session_costs import with_costs
 from projections.stations.detail import read_station_detail
@@ -136,34 +138,33 @@ class FleetController(Controller):
         return page.show("fleet/station.html.j2", **station_facts(page, detail, seen.sites))
 
     @get("/sessions", opt=_SEE, sync_to_thread=True)
-    def sessions(self, page: ThisPage) -> Response[str]:
-        """List the sessions that run, with what they cost so far."""
+    def sessions(self, page: ThisPage) -> Response[Any]:
+        """List the sessions that run, with what they cost so far; or return them as a file."""
         site = page.address.of("site")
+        if form := page.address.of(FORMAT):
+            return listing_file(form, "running-sessions", _running_pages(page, site))
         with page.console.reading() as connection:
             seen = _seen(page, connection)
-            stations = {key: at for key, at in seen.stations.items() if site in {"", at}}
-            running = running_sessions(
-                connection, stations, limit=SHOWN, after=page.address.of(AFTER)
-            )
-            costing = with_costs(connection, running.sessions, page.console.newest)
+            listing = _running(page, connection, seen, site, page.address.of(AFTER))
         return page.show(
             "fleet/sessions.html.j2",
-            listing=running_list(
-                page, costing, seen.zones(), count=running.number, next_after=running.next_after
-            ),
+            listing=listing,
             sites=[("", page.text("Any")), *((key, name) for key, (name, _) in seen.sites.items())],
             site=site,
         )
 
     @get("/revenue", opt=_SEE, sync_to_thread=True)
-    def revenue(self, page: ThisPage) -> Response[str]:
-        """Show what was booked as revenue today, and on the days before."""
+    def revenue(self, page: ThisPage) -> Response[Any]:
+        """Show what was booked as revenue today, and on the days before; or return it as a file."""
         with page.console.reading() as connection:
             seen = _seen(page, connection)
             booked = booked_revenue(
                 connection, seen.declared, seen.reach, page.now, days=REVENUE_DAYS
             )
-        return page.show("fleet/revenue.html.j2", **revenue_view(page, booked))
+        view = revenue_view(page, booked)
+        if file := asked_file(page, [view["listing"]]):
+            return file
+        return page.show("fleet/revenue.html.j2", **view)
 
 
 ROUTES: Final[Sequence[type[Controller]]] = (FleetController,)
@@ -178,6 +179,32 @@ def _seen(page: ConsolePage, connection: Connection[Any]) -> _Seen:
         sites_within(declared, reach, page.now),
         stations_within(declared, reach, page.now),
     )
+
+
+def _running(
+    page: ConsolePage, connection: Connection[Any], seen: _Seen, site: str, after: str
+) -> Listing:
+    stations = {key: at for key, at in seen.stations.items() if site in {"", at}}
+    running = running_sessions(connection, stations, limit=SHOWN, after=after)
+    costing = with_costs(connection, running.sessions, page.console.newest)
+    return running_list(
+        page,
+        costing,
+        seen.zones(),
+        count=running.number,
+        next_after=running.next_after,
+        exports=True,
+    )
+
+
+def _running_pages(page: ConsolePage, site: str) -> Iterator[Listing]:
+    with page.console.exporting() as connection:
+        seen, after = _seen(page, connection), ""
+        while True:
+            listing = _running(page, connection, seen, site, after)
+            yield listing
+            if not (after := listing.next_after):
+                return
 
 
 def _wanted(seen: _Seen, sets: StationSets, *, site: str, state: str) -> list[str]:

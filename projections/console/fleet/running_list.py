@@ -13,6 +13,7 @@ from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.sentences import code_words
 from projections.sessions import SessionSummary
+from tariffs.quantities import money_of_minor
 
 COLUMNS: Sequence[Column] = (
     Column("session", "Session"),
@@ -47,6 +48,7 @@ def running_list(
     *,
     count: int,
     next_after: str = "",
+    exports: bool = False,
 ) -> Listing:
     """Return *sessions* with their costs, of *count* in all; *zones*: of their stations."""
     cost = cost_sums(page, sessions)
@@ -63,6 +65,7 @@ def running_list(
             count=count,
             cost=cost or page.text("nothing"),
         ),
+        exports=exports,
     )
 
 
@@ -74,7 +77,11 @@ def _row(page: ConsolePage, session: SessionSummary, zone: tzinfo) -> Sequence[C
     cost = session.cost
     told = Cell(page.text("No price yet"), tone="warn")
     if cost is not None and cost.currency is not None and cost.gross_minor is not None:
-        told = Cell(page.words.language.money(cost.gross_minor, cost.currency))
+        told = Cell(
+            page.words.language.money(cost.gross_minor, cost.currency),
+            exact=money_of_minor(cost.gross_minor, cost.currency).amount,
+            unit=cost.currency,
+        )
     elif cost is not None and cost.codes:
         told = told._replace(note=", ".join(code_words(page.words, each) for each in cost.codes))
     plug = f"EVSE {session.evse_id}" if session.evse_id else ""
@@ -83,6 +90,8 @@ def _row(page: ConsolePage, session: SessionSummary, zone: tzinfo) -> Sequence[C
         Cell(ref, where),
         Cell(session.station_id, station, note=plug),
         Cell(at=session.begun_at, zone=zone),
-        Cell(kilo(page, energy, "kWh") if energy is not None else page.text("not told yet")),
+        Cell(page.text("not told yet"))
+        if energy is None
+        else Cell(kilo(page, energy, "kWh"), exact=energy, unit="Wh"),
         told,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from litestar import Controller, Response, get
@@ -16,8 +16,10 @@ from ledger.log.envelope import MONTH
 from ledger.users.roles import Permission
 from projections.balances.account_months import AccountMonth, account_months
 from projections.console.entry import needs
+from projections.console.exports.listing_file import asked_file
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
+from tariffs.quantities import money_of_minor
 
 _COLUMNS: Final = (
     Column("month", "Month"),
@@ -34,7 +36,7 @@ class AccountController(Controller):
     path = "/integrity/account"
 
     @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
-    def account(self, page: ThisPage) -> Response[str]:
+    def account(self, page: ThisPage) -> Response[Any]:
         """Show an account month by month."""
         account, until = page.address.of("account"), page.address.of("period")
         legal_entity = page.address.of("legal_entity")
@@ -54,13 +56,19 @@ class AccountController(Controller):
                 entities=None if is_whole else chosen,
                 until=until or None,
             )
-        return page.show(
-            "integrity/account.html.j2", account=account, listing=_listing(page, account, months)
-        )
+        listing = _listing(page, account, months)
+        if file := asked_file(page, [listing]):
+            return file
+        return page.show("integrity/account.html.j2", account=account, listing=listing)
 
 
 def _listing(page: ConsolePage, account: str, months: Sequence[AccountMonth]) -> Listing:
     money = page.words.language.money
+
+    def amount(minor: int, currency: str) -> Cell:
+        exact = money_of_minor(minor, currency).amount
+        return Cell(money(minor, currency), exact=exact, unit=currency)
+
     balances: defaultdict[str, int] = defaultdict(int)
     for each in months:
         balances[each.currency] += each.balance_minor
@@ -71,15 +79,16 @@ def _listing(page: ConsolePage, account: str, months: Sequence[AccountMonth]) ->
             [
                 Cell(page.words.language.month(each.period), _entries(account, each)),
                 Cell(each.legal_entity),
-                Cell(money(each.debit_minor, each.currency)),
-                Cell(money(each.credit_minor, each.currency)),
-                Cell(money(each.balance_minor, each.currency)),
+                amount(each.debit_minor, each.currency),
+                amount(each.credit_minor, each.currency),
+                amount(each.balance_minor, each.currency),
             ]
             for each in months
         ],
         page.address,
         page.text("Nothing stands on this account."),
         total=", ".join(money(minor, currency) for currency, minor in sorted(balances.items())),
+        file="account",
     )
 
 

@@ -16,6 +16,7 @@ from psycopg import Connection
 from ledger.users.roles import Permission
 from projections.balances.energy import EnergyDay
 from projections.console.entry import needs
+from projections.console.exports.listing_file import asked_file
 from projections.console.links import session_link, sessions_link, station_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
@@ -69,7 +70,7 @@ class EnergyPages(Controller):
     path = "/energy"
 
     @get("/", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
-    def day(self, page: ThisPage) -> Response[str]:
+    def day(self, page: ThisPage) -> Response[Any]:
         """Show what became of each Wh of a day."""
         site, station = page.address.of("site"), page.address.of("station")
         with page.console.reading() as connection:
@@ -91,6 +92,13 @@ class EnergyPages(Controller):
             sites = within(page, connection).sites()
             [(uncounted,)] = connection.execute(_NOT_COUNTED).fetchall()
             uncounted = uncounted if inside.stays is None else 0
+        balance, reasons, rows = (
+            _balance(page, energy, day),
+            _reasons(page, found),
+            _rows(page, found, wanted),
+        )
+        if file := asked_file(page, (balance, reasons, rows)):
+            return file
         return page.show(
             "sessions/energy.html.j2",
             day=day,
@@ -98,9 +106,9 @@ class EnergyPages(Controller):
             site=site,
             station=station,
             sites=[("", page.text("All")), *((each, each) for each in sites)],
-            balance=_balance(page, energy, day),
-            reasons=_reasons(page, found),
-            rows=_rows(page, found, wanted),
+            balance=balance,
+            reasons=reasons,
+            rows=rows,
             wanted=wanted,
             is_balanced=energy.is_balanced,
             uncounted=uncounted,
@@ -153,6 +161,7 @@ def _balance(page: ConsolePage, energy: KeptBalance, day: date) -> Listing:
         rows=rows,
         address=page.address,
         empty=page.text("No energy was metered on this day: choose another one."),
+        file=f"energy-{day}",
     )
 
 
@@ -164,18 +173,20 @@ def _day_row(page: ConsolePage, each: EnergyDay, day: date) -> list[Cell]:
 
     return [
         Cell(each.station_id, station_link(each.station_id)),
-        Cell(kwh(page, each.metered_wh), sessions_link(**at)),
-        Cell(kwh(page, each.billed_wh), sessions_link(**at)),
-        Cell(kwh(page, each.free_wh), why(Leak.FREE) if each.free_wh else ""),
-        Cell(
-            kwh(page, each.held_wh),
-            why("held") if each.held_wh else "",
-            tone="warn" if each.held_wh else "",
+        _energy(page, each.metered_wh, sessions_link(**at)),
+        _energy(page, each.billed_wh, sessions_link(**at)),
+        _energy(page, each.free_wh, why(Leak.FREE) if each.free_wh else ""),
+        _energy(page, each.held_wh, why("held") if each.held_wh else "")._replace(
+            tone="warn" if each.held_wh else ""
         ),
-        Cell(kwh(page, each.unattributed_wh), why("nobody") if each.unattributed_wh else ""),
-        Cell(kwh(page, each.dropped_wh), why(Leak.DROPPED) if each.dropped_wh else ""),
-        Cell(kwh(page, each.difference_wh), tone="bad" if each.difference_wh else "good"),
+        _energy(page, each.unattributed_wh, why("nobody") if each.unattributed_wh else ""),
+        _energy(page, each.dropped_wh, why(Leak.DROPPED) if each.dropped_wh else ""),
+        _energy(page, each.difference_wh)._replace(tone="bad" if each.difference_wh else "good"),
     ]
+
+
+def _energy(page: ConsolePage, energy_wh: Decimal, href: str = "") -> Cell:
+    return Cell(kwh(page, energy_wh), href, exact=energy_wh, unit="Wh")
 
 
 def _total_row(page: ConsolePage, total: EnergyDay) -> list[Cell]:
@@ -188,7 +199,7 @@ def _total_row(page: ConsolePage, total: EnergyDay) -> list[Cell]:
         total.dropped_wh,
         total.difference_wh,
     )
-    return [Cell(page.text("In all")), *(Cell(kwh(page, each)) for each in figures)]
+    return [Cell(page.text("In all")), *(_energy(page, each) for each in figures)]
 
 
 def _reasons(page: ConsolePage, found: Leakage) -> Listing:
@@ -198,7 +209,7 @@ def _reasons(page: ConsolePage, found: Leakage) -> Listing:
                 page.text(MEANINGS[each.reason]),
                 f"{page.address.with_(why=each.reason.value)}#rows",
             ),
-            Cell(kwh(page, each.energy_wh)),
+            _energy(page, each.energy_wh),
             Cell(
                 " + ".join(
                     _value(page, value, currency) for currency, value in sorted(each.values.items())
@@ -214,7 +225,14 @@ def _reasons(page: ConsolePage, found: Leakage) -> Listing:
         for each in found.reasons
     ]
     empty = page.text("All of it was billed.")
-    return Listing(page.text("Not billed, by reason"), _REASON_COLUMNS, rows, page.address, empty)
+    return Listing(
+        page.text("Not billed, by reason"),
+        _REASON_COLUMNS,
+        rows,
+        page.address,
+        empty,
+        file="reasons",
+    )
 
 
 def _rows(page: ConsolePage, found: Leakage, wanted: str) -> Listing:
@@ -230,6 +248,7 @@ def _rows(page: ConsolePage, found: Leakage, wanted: str) -> Listing:
         address=page.address,
         empty=page.text("Nothing is like that."),
         total=total,
+        file="not-billed",
     )
 
 
@@ -253,7 +272,7 @@ def _leak_row(page: ConsolePage, each: UnbilledEnergy) -> list[Cell]:
             note=" ".join(code_words(page.words, code) for code in each.because),
         ),
         Cell(session_id or "", session_link(session_id) if session_id else ""),
-        Cell(kwh(page, each.energy_wh)),
+        _energy(page, each.energy_wh),
         Cell(value),
     ]
 

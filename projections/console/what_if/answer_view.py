@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from ledger.persons.store import names_of
 from ledger.users.roles import Permission
+from projections.console.addresses import FORMAT
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.what_if.seen import SeenJob
@@ -74,6 +75,11 @@ class AnswerView(NamedTuple):
     more: str
     unread: Listing
 
+    @property
+    def files(self) -> Sequence[Listing]:
+        """Return the lists that are handed out as files."""
+        return (self.spread, self.months, self.signs, *self.lists)
+
 
 def answer_view(
     page: ConsolePage, connection: Connection[Any], seen: SeenJob, answer: WhatIfAnswer
@@ -126,7 +132,8 @@ class _Shown:
     def __init__(self, page: ConsolePage, currency: str, names: Mapping[str, str]) -> None:
         self._page, self._currency, self._names = page, currency, names
         self._language = page.words.language
-        self.top = TOP if page.address.of("top") == str(TOP) else _FEW
+        is_long = page.address.of("top") == str(TOP) or bool(page.address.of(FORMAT))
+        self.top = TOP if is_long else _FEW
 
     def money(self, minor: int) -> str:
         return self._language.money(minor, self._currency)
@@ -231,9 +238,7 @@ class _Shown:
             (
                 Cell(each.id, page.address._replace(query={}).with_(id=each.id)),
                 self._named(each.customer),
-                Cell(self.money(each.old_minor)),
-                Cell(self.money(each.new_minor)),
-                Cell(self.signed(each.difference_minor), tone=_tone(each.difference_minor)),
+                *self._amounts(each.old_minor, each.new_minor, each.difference_minor),
             )
             for each in changes[: self.top]
         ]
@@ -245,7 +250,8 @@ class _Shown:
             Column("change", "Change", is_figure=True),
         )
         text = self._page.text
-        return Listing(text(caption), columns, rows, self._page.address, text("None."))
+        file = "sessions-" + ("dearer" if "dearer" in caption else "cheaper")
+        return Listing(text(caption), columns, rows, self._page.address, text("None."), file=file)
 
     def unread(self, answer: WhatIfAnswer) -> Listing:
         text = self._page.text
@@ -257,12 +263,18 @@ class _Shown:
 
     def _figures(self, change: BilledChange) -> tuple[Cell, ...]:
         return (
-            Cell(self._language.number(Decimal(change.sessions))),
-            Cell(self.money(change.old_minor)),
-            Cell(self.money(change.new_minor)),
-            Cell(self.signed(change.difference_minor), tone=_tone(change.difference_minor)),
+            Cell(self._language.number(Decimal(change.sessions)), exact=Decimal(change.sessions)),
+            *self._amounts(change.old_minor, change.new_minor, change.difference_minor),
             Cell(self.percent(change)),
         )
+
+    def _amounts(self, old_minor: int, new_minor: int, moved_minor: int) -> tuple[Cell, ...]:
+        said = (self.money(old_minor), self.money(new_minor), self.signed(moved_minor))
+        old, new, moved = (
+            Cell(text, exact=money_of_minor(minor, self._currency).amount, unit=self._currency)
+            for text, minor in zip(said, (old_minor, new_minor, moved_minor), strict=True)
+        )
+        return old, new, moved._replace(tone=_tone(moved_minor))
 
     def _listing(self, caption: str, heading: str, rows: Sequence[Sequence[Cell]]) -> Listing:
         columns = (
@@ -274,7 +286,8 @@ class _Shown:
             Column("percent", "%", is_figure=True),
         )
         text = self._page.text
-        return Listing(text(caption), columns, rows, self._page.address, text("None."))
+        file = "-".join(caption.casefold().split())
+        return Listing(text(caption), columns, rows, self._page.address, text("None."), file=file)
 
 
 def _tone(minor: int) -> str:

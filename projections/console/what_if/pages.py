@@ -22,6 +22,7 @@ from ledger.shapes import read_stored
 from ledger.users.roles import Permission
 from projections.console.addresses import AFTER
 from projections.console.entry import needs
+from projections.console.exports.listing_file import asked_file
 from projections.console.page import HEADERS, ConsolePage, ThisPage
 from projections.console.what_if.answer_view import answer_view
 from projections.console.what_if.approval_view import approval_view
@@ -106,7 +107,7 @@ class WhatIfController(Controller):
         return page.go(f"{PLACE}/{number}")
 
     @get("/{number:int}", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
-    def one(self, page: ThisPage, number: FromPath[int]) -> Response[str]:
+    def one(self, page: ThisPage, number: FromPath[int]) -> Response[Any]:
         """Show how far a try is, or what came of it."""
         with page.console.reading() as connection:
             seen = seen_job(page, connection, number)
@@ -140,8 +141,8 @@ class WhatIfController(Controller):
         )
 
 
-def show_job(page: ConsolePage, connection: Connection[Any], seen: SeenJob) -> Response[str]:
-    """Return the page of a try."""
+def show_job(page: ConsolePage, connection: Connection[Any], seen: SeenJob) -> Response[Any]:
+    """Return the page of a try, or the one of its lists that is wanted as a file."""
     if seen.asked is None:
         return page.show("what_if/odd_job.html.j2", seen=seen, job=seen.job, utc=UTC)
     is_done = seen.job.state is JobState.DONE
@@ -149,9 +150,12 @@ def show_job(page: ConsolePage, connection: Connection[Any], seen: SeenJob) -> R
     content: dict[str, Any] = {}
     answer = read_stored(result, WhatIfAnswer) if result is not None else None
     if answer is not None:
+        view = answer_view(page, connection, seen, answer)
+        if file := asked_file(page, view.files):
+            return file
         content = {
             "answer": answer,
-            "view": answer_view(page, connection, seen, answer),
+            "view": view,
             "approval": approval_view(page, connection, answer.tariff_id, answer.version),
         }
     return page.show(

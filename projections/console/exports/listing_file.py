@@ -1,0 +1,97 @@
+"""A list as it is shown, as a file: each column by its key, moments in UTC, figures exact.
+
+What stands smaller below a cell gets a column of its own, and so does the unit of its figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
+from itertools import chain
+from typing import Any, NamedTuple
+
+from litestar import Response
+from litestar.exceptions import NotFoundException
+
+from projections.console.addresses import FORMAT, LIST
+from projections.console.exports.exporting import Cells, csv_file, xlsx_file
+from projections.console.listing import Cell, Listing
+from projections.console.page import ConsolePage
+
+
+class _Shape(NamedTuple):
+    """The columns of a list: the key of each, and whether it has units, and notes."""
+
+    keys: Sequence[str]
+    has_unit: Sequence[bool]
+    has_note: Sequence[bool]
+
+    @property
+    def heading(self) -> list[str]:
+        """Return what stands over the file's columns."""
+        found = []
+        for key, unit, note in zip(*self, strict=True):
+            found += [key, *([f"{key}_unit"] * unit), *([f"{key}_note"] * note)]
+        return found
+
+
+def asked_file(page: ConsolePage, listings: Iterable[Listing]) -> Response[Any] | None:
+    """Return the one of a page's lists that its address wants as a file; None: it wants none.
+
+    Raises:
+        NotFoundException: If it wants one that there is not, or as nothing that a file can be.
+    """
+    kind, wanted = page.address.of(FORMAT), page.address.of(LIST)
+    if not kind:
+        return None
+    found = [each for each in listings if each.file and each.file == wanted]
+    if not found:
+        raise NotFoundException(detail="this page has no such list")
+    return listing_file(kind, found[0].file, found[:1])
+
+
+def listing_file(kind: str, name: str, pages: Iterable[Listing]) -> Response[Any]:
+    """Return a list with all its *pages* as a file; the first says which columns it has.
+
+    Raises:
+        NotFoundException: If *kind* is neither csv nor xlsx.
+    """
+    following = iter(pages)
+    first = next(following)
+    shape = _shape(first)
+    rows = (_cells(shape, row) for each in chain([first], following) for row in each.rows)
+    if kind == "csv":
+        return csv_file(name, shape.heading, rows)
+    if kind == "xlsx":
+        return xlsx_file(name, name, shape.heading, rows)
+    raise NotFoundException(detail="a list is exported as csv or xlsx")
+
+
+def _shape(listing: Listing) -> _Shape:
+    columns = range(len(listing.columns))
+    return _Shape(
+        keys=[each.key for each in listing.columns],
+        has_unit=[any(row[column].unit for row in listing.rows) for column in columns],
+        has_note=[any(row[column].note for row in listing.rows) for column in columns],
+    )
+
+
+def _cells(shape: _Shape, row: Sequence[Cell]) -> Cells:
+    found: list[Any] = []
+    for cell, has_unit, has_note in zip(row, shape.has_unit, shape.has_note, strict=True):
+        found += [_value(cell, has_note=has_note), *_beside(cell, has_unit, has_note)]
+    return found
+
+
+def _value(cell: Cell, *, has_note: bool) -> Any:  # noqa: ANN401 - a text or a number
+    if cell.exact is not None:
+        return cell.exact
+    text = cell.at.astimezone(UTC).isoformat() if cell.at else cell.text
+    return text if has_note or not cell.note else f"{text} ({cell.note})"
+
+
+def _beside(cell: Cell, has_unit: bool, has_note: bool) -> Iterator[str]:  # noqa: FBT001 - columns
+    if has_unit:
+        yield cell.unit
+    if has_note:
+        yield cell.note
