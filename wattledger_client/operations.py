@@ -15,6 +15,7 @@ from wattledger_client.shapes import (
     CustomerDetail,
     CustomerPage,
     CustomerStatement,
+    DecisionWish,
     DeclaredPage,
     DeclaredThing,
     DeliveryDetail,
@@ -42,6 +43,7 @@ from wattledger_client.shapes import (
     ReservationState,
     SeenVisit,
     Session,
+    SessionDecision,
     SessionPage,
     SessionState,
     StartedVisit,
@@ -109,6 +111,27 @@ class Operations:
             "POST",
             "/credit-notes",
             CreditGiven,
+            headers={"Idempotency-Key": idempotency_key},
+            body=body,
+        )
+
+    def create_decision(
+        self,
+        body: DecisionWish,
+        *,
+        idempotency_key: str | None = None,
+    ) -> SessionDecision:
+        """Release, write off, correct or attest a session, or take that back: a person does.
+
+        202 where the worker has not come to it yet, and where so much money moves that another
+        person has to ask for the same.
+
+        Scope `decide`; a person's permission `decide_sessions`.
+        """
+        return self._calling.ask(
+            "POST",
+            "/decisions",
+            SessionDecision,
             headers={"Idempotency-Key": idempotency_key},
             body=body,
         )

@@ -107,6 +107,7 @@ class CreditWish(Struct, frozen=True, kw_only=True):
     lines: list[int] | UnsetType = UNSET
     sessions: list[str] | UnsetType = UNSET
     preview: bool | UnsetType = UNSET
+    expected_due: str | UnsetType | None = UNSET
 
 
 class CustomerDetail(Struct, frozen=True, kw_only=True):
@@ -151,6 +152,19 @@ class CustomerStatement(Struct, frozen=True, kw_only=True):
     opening: str
     closing: str
     movements: list[StatementRow]
+
+
+class DecisionWish(Struct, frozen=True, kw_only=True):
+    """`DecisionWish`, as the interface has it."""
+
+    session: str
+    choice: Literal["release", "write_off", "correct", "attest", "take_back"]
+    reason: str
+    ended_at: datetime | UnsetType | None = UNSET
+    register_wh: str | UnsetType | None = UNSET
+    is_sure: bool | UnsetType = UNSET
+    moves: str | UnsetType | None = UNSET
+    preview: bool | UnsetType = UNSET
 
 
 class DeclaredPage(Struct, frozen=True, kw_only=True):
@@ -856,6 +870,21 @@ class SessionAmounts(Struct, frozen=True, kw_only=True):
     gross: str
     currency: str
     is_final: bool
+
+
+class SessionDecision(Struct, frozen=True, kw_only=True):
+    """`SessionDecision`, as the interface has it."""
+
+    session: str
+    state: SessionState
+    revision: int
+    is_recorded: bool
+    waits_for_second: bool
+    moved: str
+    currency: str
+    moves: str
+    doubts: list[str]
+    reasons: list[str]
 
 
 class SessionPage(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ from ledger.desk.recording import NotTakenYetError
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
 from projections.audit.trail import show_invoice
 from projections.console.side import ConsoleSide
-from projections.crediting.chosen import choices_of, credited_sessions, parts_of
+from projections.crediting.chosen import OtherTotalError, choices_of, credited_sessions, parts_of
 from projections.finding.documents import (
     Behind,
     DocumentWish,
@@ -139,7 +139,8 @@ class CreditWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What is given back of an invoice: these lines and sessions, all of it where none is named.
 
     `reason` is kept with the decision and stands on no document. `preview`: only say what it
-    comes to.
+    comes to. `expected_due`: the `due` that a preview said; where it comes to another amount by
+    now, nothing is given back.
     """
 
     invoice: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -147,6 +148,7 @@ class CreditWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     lines: Annotated[list[int], msgspec.Meta(max_length=CHOSEN_MAX)] = []
     sessions: Annotated[list[str], msgspec.Meta(max_length=CHOSEN_MAX)] = []
     preview: bool = False
+    expected_due: Annotated[str, msgspec.Meta(max_length=40)] | None = None
 
 
 class GivenBackPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,6 +261,9 @@ class DocumentsController(Controller):
             check_reach(request, legal_entity, missing, Scope.CREDIT)
             parts = parts_of(connection, data.invoice, data.lines, data.sessions)
             owed = owed_no_more(connection, data.invoice, parts)
+            due = amount_text(owed.due_minor, parts[0].was.currency)
+            if data.expected_due not in (None, due):
+                raise OtherTotalError(data.invoice, str(data.expected_due), due)
             if not data.preview:
                 by, now = request.user.name, acting.now()
                 is_person = request.user.person is not None

@@ -8,6 +8,7 @@ from typing import Final
 from litestar import Controller
 
 from deploy.api.customers import ROUTES as CUSTOMER_ROUTES
+from deploy.api.deciding import ROUTES as DECIDING_ROUTES
 from deploy.api.documents import ROUTES as DOCUMENT_ROUTES
 from deploy.api.journal import ROUTES as JOURNAL_ROUTES
 from deploy.api.live import ROUTES as LIVE_ROUTES
@@ -20,6 +21,7 @@ from deploy.api.tariffs import ROUTES as TARIFF_ROUTES
 
 API_ROUTES: Final[Sequence[type[Controller]]] = (
     *SESSION_ROUTES,
+    *DECIDING_ROUTES,
     *LIVE_ROUTES,
     *DOCUMENT_ROUTES,
     *TARIFF_ROUTES,

@@ -51,6 +51,8 @@ class Scope(StrEnum):
     """Sessions with their prices, invoices, payments, customers, journal, reports."""
     CREDIT = "credit"
     """Giving back what stands on an invoice."""
+    DECIDE = "decide"
+    """Deciding about sessions: of people alone."""
     MASTER_DATA = "master_data"
     """What is declared of legal entities, sites, stations, customers and tokens."""
     DECLARE = "declare"
@@ -68,6 +70,7 @@ PERMISSION_OF: Final[Mapping[Scope, Permission]] = {
     Scope.TARIFFS: Permission.SEE_TARIFFS,
     Scope.BOOKS: Permission.SEE_BOOKS,
     Scope.CREDIT: Permission.CREDIT,
+    Scope.DECIDE: Permission.DECIDE_SESSIONS,
     Scope.MASTER_DATA: Permission.SEE_ACCESS,
     Scope.DECLARE: Permission.DECLARE,
     Scope.WEBHOOKS: Permission.GIVE_ACCESS,

@@ -23,17 +23,32 @@ from ingest.commands.profiles import TooManyProfilesError
 from ingest.commands.schemas import BadPayloadError, RefusedPayloadError, UnknownCommandError
 from ledger.declared.store import InvalidDeclarationError
 from ledger.desk.apply import ProblemsError
-from ledger.desk.choices import AtPartnerError
+from ledger.desk.choices import (
+    AtPartnerError,
+    NotAttestedError,
+    NotHeldError,
+    NotPricedError,
+    NotTakenBackError,
+    UnknownSessionError,
+)
 from ledger.desk.closing.legal_entity import UndeclaredEntityError
 from ledger.desk.crediting.agreeing import SameCrediterError
 from ledger.desk.crediting.billed_parts import NothingStandsError, ReplacedLineError
+from ledger.desk.second_person import SameDeciderError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError
 from projections.crediting.chosen import (
     CreditNoteGivenError,
     LineOfNoSessionError,
     NotOnInvoiceError,
+    OtherTotalError,
 )
+from projections.deciding.attesting import (
+    NothingAttestedError,
+    WordDoubtedError,
+    WordRefutedError,
+)
+from projections.deciding.choosing import MovesOtherwiseError
 from projections.documents.keeping.kept import ErasedDocumentError, NotRenderedError
 from projections.errors import UnknownInvoiceError, UnknownLineError
 from projections.finding.quotes import UnpricedQuoteError
@@ -92,6 +107,17 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     NothingStandsError: (HTTPStatus.CONFLICT, "owed_no_more"),
     ReplacedLineError: (HTTPStatus.CONFLICT, "line_replaced"),
     AtPartnerError: (HTTPStatus.CONFLICT, "at_partner"),
+    UnknownSessionError: (HTTPStatus.NOT_FOUND, "unknown_session"),
+    NotHeldError: (HTTPStatus.CONFLICT, "not_held"),
+    NotPricedError: (HTTPStatus.CONFLICT, "not_rated"),
+    NotAttestedError: (HTTPStatus.CONFLICT, "not_attested"),
+    NotTakenBackError: (HTTPStatus.CONFLICT, "not_taken_back"),
+    SameDeciderError: (HTTPStatus.CONFLICT, "second_person"),
+    NothingAttestedError: (HTTPStatus.BAD_REQUEST, "nothing_attested"),
+    WordRefutedError: (HTTPStatus.CONFLICT, "refuted"),
+    WordDoubtedError: (HTTPStatus.CONFLICT, "doubtful"),
+    MovesOtherwiseError: (HTTPStatus.CONFLICT, "moves_otherwise"),
+    OtherTotalError: (HTTPStatus.CONFLICT, "other_total"),
     UnpricedQuoteError: (HTTPStatus.NOT_FOUND, "no_tariff"),
     UndeclaredEntityError: (HTTPStatus.NOT_FOUND, "unknown_legal_entity"),
     UnknownLegalEntityError: (HTTPStatus.NOT_FOUND, "unknown_legal_entity"),

@@ -30,6 +30,8 @@ from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import TariffVersion, published
+from ledger.users.pairs import check_pair
+from ledger.users.roles import Permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,7 @@ class TariffDesk:
 
         Raises:
             ContendedTariffError: If something else waits than was read.
+            LetInError, ProposerGoneError: If these are no two people, or one of them may not.
             VarianceError: If the policy wants a reason, and there is none.
             LedgerError: If nothing waits, or this person or text may not approve it.
         """
@@ -128,6 +131,7 @@ class TariffDesk:
         is_new = record.state == TariffState.PROPOSED.value
         known = load_declarations(self._connection)
         read = record.sha256 if sha256 is None else sha256
+        check_pair(self._connection, record.asked_by, by, Permission.CHANGE_TARIFFS)
         record.approve(by=by, at=at, sha256=read, reason=reason.strip())
         # Refused now rather than after the record says that it holds.
         _planned(known, changes_of(record), at)

@@ -29,6 +29,8 @@ from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Attested, Choice, ChoiceKind
 from ledger.log.event_log import EventLog
 from ledger.master_data.policies import Policy
+from ledger.users.pairs import check_pair
+from ledger.users.roles import Permission
 from tariffs.quantities import money_of_minor
 
 _COLUMNS: LiteralString = """
@@ -161,6 +163,7 @@ def choose_or_propose(
             return _propose(connection, choice, moved)
         if is_same_person(first.proposed_by, by):
             raise SameDeciderError(choice.session_id, first.proposed_by)
+        check_pair(connection, first.proposed_by, by, Permission.DECIDE_SESSIONS)
         by = f"{first.proposed_by}, {by}"
     named = msgspec.structs.replace(choice, by=by)
     try:

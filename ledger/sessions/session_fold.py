@@ -87,6 +87,7 @@ class _Fold:
         heard = [fact for fact in self._facts if type(fact) is not StopAttested]
         received = [fact.received_at for fact in heard or self._facts]
         self._received = min(received), max(received)
+        self._last_at = max(fact.received_at for fact in self._facts)
         self._queue = queue_told(segment.queue, around.queue_empty_at)
         self._pairs = first_told((*heard, *around.states.received(*self._received)))
         self._clock = self._learn_clock()
@@ -97,11 +98,10 @@ class _Fold:
         """Return the folded session."""
         end, started_at, ended_at = self._bounds()
         unused, evidence = self._evidence(end)
-        limit = PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence))
-        metered = self._measured(evidence, started_at, ended_at, limit)
+        metered = self._measured(evidence, started_at, ended_at)
         provisional_at = None if end else self._provisional_end(started_at, metered)
         until = ended_at or provisional_at
-        spans, last_sign_at = self._vehicle(end, (started_at, until), metered, evidence, limit)
+        spans, last_sign_at = self._vehicle(end, (started_at, until), metered, evidence)
         missing, token = self._check_sequence(end), self._token(end)
         place, quote, found = self._place(), self._quote(end), self._authorization(token)
         flags = {str(flag) for flag in (*self._flags, *metered.flags)}
@@ -139,9 +139,7 @@ class _Fold:
             clock=self._clock,
             quote=quote,
             first_received_at=self._received[0],
-            last_received_at=self._queue.waits_from(
-                max(self._received[1], end.received_at if end else self._received[1])
-            ),
+            last_received_at=self._queue.waits_from(self._last_at),
             attested=end if type(end) is StopAttested else None,
             facts_from=self._segment.facts_from,
             window=self._around.own_window,
@@ -213,14 +211,15 @@ class _Fold:
         """
         unused = {source_of(other) for other in self._segment.ends if other is not end}
         used = [fact for fact in self._facts if not unused or source_of(fact) not in unused]
-        return unused, gather_evidence(used, self._clock, factor=self._traits.register_factor)
+        evidence = gather_evidence(used, self._clock, factor=self._traits.register_factor)
+        self._limit = PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence))
+        return unused, evidence
 
     def _measured(
         self,
         evidence: MeterEvidence,
         started_at: datetime | None,
         ended_at: datetime | None,
-        limit: PowerLimit,
     ) -> Metered:
         if started_at is None:
             # Without a start nothing says which part of the register is this session's.
@@ -229,7 +228,7 @@ class _Fold:
             evidence,
             started_at=started_at,
             ended_at=ended_at,
-            limit=limit,
+            limit=self._limit,
             restarts=self._around.boots,
             until=self._around.next_start_at,
         )
@@ -255,7 +254,6 @@ class _Fold:
         bounds: tuple[datetime | None, datetime | None],
         metered: Metered,
         evidence: MeterEvidence,
-        limit: PowerLimit,
     ) -> tuple[tuple[SessionSpan, ...], datetime | None]:
         """Return what the vehicle did, and where its last sign ends if that is before the stop."""
         started_at, until = bounds
@@ -272,7 +270,7 @@ class _Fold:
             believed, started_at, until, counted
         ):
             self._flags.add(Flag.CLOCK_AHEAD)
-        spans = with_power(spans, until, counted, evidence.powers, limit)
+        spans = with_power(spans, until, counted, evidence.powers, self._limit)
         if end is None:
             return spans, None
         updates = [at for at, fact in self._timed() if isinstance(fact, SessionUpdated)]
@@ -285,7 +283,7 @@ class _Fold:
             evidence.moments,
             counted=counted,
             boots=self._around.boots,
-            limit=limit,
+            limit=self._limit,
         )
         self._flags |= sign.flags
         return spans, sign.at

@@ -45,6 +45,16 @@ class NotOnInvoiceError(ProjectionError):
         super().__init__(f"session {session_id} is not owed by invoice {number}, or no more")
 
 
+class OtherTotalError(ProjectionError):
+    """What is to be given back comes to another amount than who asks for it was shown."""
+
+    def __init__(self, number: str, expected: str, due: str) -> None:
+        super().__init__(
+            f"giving that back of invoice {number} comes to {due}, not to {expected}: look again"
+        )
+        self.number, self.expected, self.due = number, expected, due
+
+
 class CreditedSession(msgspec.Struct, frozen=True, kw_only=True):
     """What of a session on an invoice is meant; `lines` are those of the rating there."""
 

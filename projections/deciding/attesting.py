@@ -6,7 +6,7 @@ more energy than the connector can deliver in that time; below a reading     -> 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -15,7 +15,7 @@ from psycopg import Connection
 from ledger.declared.declarations import Declarations
 from ledger.facts.station_facts import StopAttested
 from ledger.log.envelope import Attested, Choice
-from ledger.sessions.attesting import doubts_of, is_by_word, stop_of
+from ledger.sessions.attested.word import doubts_of, is_by_word, stop_of
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionState
 from projections.deciding.fold import folded_session
@@ -23,9 +23,16 @@ from projections.errors import ProjectionError
 from projections.sessions import SessionSummary
 
 _ROW: LiteralString = """
-SELECT transaction_ref, evse_id, connector_id, ended_at, meter_stop_wh
-FROM session WHERE session_id = %s
+SELECT transaction_ref, evse_id, connector_id FROM session WHERE session_id = %s
 """
+_STATE: LiteralString = "SELECT state, ended_at, meter_stop_wh FROM session WHERE session_id = %s"
+NO_REGISTER: Final = "no meter shows such a register"
+NO_START: Final = "nobody knows when it began"
+NOT_BEGUN: Final = "it had not begun"
+FUTURE: Final = "that is in the future"
+CONTRADICTED: Final = "what its station told contradicts it"
+REFUSALS: Final = (NO_REGISTER, NO_START, NOT_BEGUN, FUTURE, CONTRADICTED)
+"""Why what is said of a stop cannot be."""
 _REGISTER_MAX: Final = Decimal(10) ** 12
 """In Wh: what no meter shows."""
 _PLACES: Final = 3
@@ -38,6 +45,16 @@ class NothingAttestedError(ProjectionError):
 
     def __init__(self, session_id: str) -> None:
         super().__init__(f"say when session {session_id} ended: its station did not")
+        self.session_id = session_id
+
+
+class NoMomentError(ProjectionError):
+    """A time without its offset may be two moments."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            f"say when session {session_id} ended with its offset: 2026-03-31T14:05:00+02:00"
+        )
         self.session_id = session_id
 
 
@@ -70,31 +87,34 @@ class ByWord(NamedTuple):
     doubts: tuple[str, ...]
 
 
-def attested_of(
+def stop_said_of(
     connection: Connection[Any],
-    session: SessionSummary,
+    session_id: str,
     *,
     ended_at: datetime | None,
     meter_stop_wh: Decimal | None,
-) -> Attested:
-    """Return what is attested of *session*: what nobody says otherwise is as its station told.
+) -> Attested | None:
+    """Return what is attested of a session: what nobody says otherwise is as its station told.
+
+    None: there is no such session.
 
     Raises:
         NothingAttestedError: If nobody says when it ended.
-        WordRefutedError: If no meter shows such a register.
+        NoMomentError: If what is said to be when has no offset.
     """
-    [(*_, known_at, known_wh)] = connection.execute(_ROW, (session.session_id,)).fetchall()
+    if ended_at is not None and ended_at.tzinfo is None:
+        raise NoMomentError(session_id)
+    row = connection.execute(_STATE, (session_id,)).fetchone()
+    if row is None:
+        return None
+    state, known_at, known_wh = row
     at = ended_at or known_at
     if at is None:
-        raise NothingAttestedError(session.session_id)
+        raise NothingAttestedError(session_id)
     wh = known_wh if meter_stop_wh is None else meter_stop_wh
-    if wh is not None:
-        is_number = wh.is_finite() and 0 <= wh < _REGISTER_MAX
-        exponent = wh.normalize().as_tuple().exponent if is_number else 0
-        if not is_number or (isinstance(exponent, int) and -exponent > _PLACES):
-            raise WordRefutedError(session.session_id, "no meter shows such a register")
-    of_held = session.state == SessionState.HELD
-    return Attested(ended_at=at, meter_stop_wh=wh, of_held=of_held)
+    return Attested(
+        ended_at=at.astimezone(UTC), meter_stop_wh=wh, of_held=state == SessionState.HELD
+    )
 
 
 def by_word(
@@ -109,29 +129,34 @@ def by_word(
     Raises:
         WordRefutedError: If that cannot be.
     """
-    session_id = session.session_id
+    session_id, wh = session.session_id, attested.meter_stop_wh
+    if wh is not None and not _is_shown(wh):
+        raise WordRefutedError(session_id, NO_REGISTER)
     if session.started_at is None:
-        raise WordRefutedError(session_id, "nobody knows when it began")
-    if not session.started_at <= attested.ended_at:
-        raise WordRefutedError(
-            session_id, f"it began at {session.started_at:%Y-%m-%d %H:%M:%S} UTC"
-        )
+        raise WordRefutedError(session_id, NO_START)
+    if attested.ended_at < session.started_at:
+        raise WordRefutedError(session_id, NOT_BEGUN)
     if attested.ended_at > at:
-        raise WordRefutedError(session_id, "that is in the future")
+        raise WordRefutedError(session_id, FUTURE)
     before = folded_session(connection, declarations, session)
     fact = _fact(connection, session, attested, at)
     folded = folded_session(connection, declarations, session, fact)
     if before is None or folded is None or not is_by_word(folded, fact):
-        register = None if before is None else before.meter_start_wh
-        begun = "" if register is None else f"; it began at {register / 1000} kWh"
-        raise WordRefutedError(session_id, f"what its station told contradicts it{begun}")
+        raise WordRefutedError(session_id, CONTRADICTED)
     return ByWord(folded, doubts_of(folded, before))
+
+
+def _is_shown(wh: Decimal) -> bool:
+    """Whether a meter may show *wh*: to the thousandth of a Wh, not below 0."""
+    if not wh.is_finite() or not 0 <= wh < _REGISTER_MAX:
+        return False
+    return wh == round(wh, _PLACES)
 
 
 def _fact(
     connection: Connection[Any], session: SessionSummary, attested: Attested, at: datetime
 ) -> StopAttested:
-    [(reference, evse, connector, *_)] = connection.execute(_ROW, (session.session_id,)).fetchall()
+    [(reference, evse, connector)] = connection.execute(_ROW, (session.session_id,)).fetchall()
     choice = Choice(
         received_at=at,
         station=session.station_id,

@@ -14,7 +14,7 @@ from ledger.desk.recording import WorkOff
 from ledger.desk.second_person import ProposedChoice, choose_or_propose
 from ledger.log.envelope import Attested, Choice, ChoiceKind
 from ledger.log.event_log import EventLog
-from projections.deciding.attesting import WordDoubtedError
+from projections.deciding.attesting import NothingAttestedError, WordDoubtedError
 from projections.deciding.preview import possible_choices, preview
 from projections.errors import ProjectionError
 from projections.sessions import list_sessions
@@ -60,6 +60,7 @@ def make_choice(
     """Make a choice; or propose it, where what it would move takes a second person.
 
     Raises:
+        NothingAttestedError: If nothing is said of its stop where that is the choice.
         WordRefutedError: If what is said of its stop cannot be.
         WordDoubtedError: If that is hardly so, and nobody says that it is sure.
         MovesOtherwiseError: If it does not move what was looked at.
@@ -81,6 +82,8 @@ def make_choice(
     if session is None or wish.choice not in possible_choices(session):
         # It says what stands in the way.
         return choose(connection, wish.session_id, choice=choice, log=log, work_off=work_off)
+    if wish.choice == "attest" and wish.attested is None:
+        raise NothingAttestedError(wish.session_id)
     would = preview(
         connection,
         declarations,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
@@ -185,6 +186,33 @@ def correct(
     return _choose(session, "correct", reason, by, folder)
 
 
+def attest(
+    session: str,
+    *,
+    reason: Reason,
+    ended_at: datetime | None = None,
+    register_kwh: Decimal | None = None,
+    sure: bool = False,
+    by: str | None = None,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """Say when a session ended, and what its register showed then: it is priced by that.
+
+    It is a fact of yours beside those of the station, and flagged. What you leave out is as the
+    station told it.
+
+    Args:
+        session: The session's id.
+        reason: Why; it is kept with the decision.
+        ended_at: When, with its offset: 2026-03-31T14:05:00+02:00.
+        register_kwh: What the register showed then: 12345.678.
+        sure: Also where what is known makes it doubtful.
+        by: Who decides (default: your login).
+        folder: Where.
+    """
+    return _choose(session, "attest", reason, by, folder, SaidStop(ended_at, register_kwh, sure))
+
+
 def take_back(
     session: str, *, reason: Reason, by: str | None = None, folder: ReadingFolder = READ_FOLDER
 ) -> int:
@@ -202,25 +230,46 @@ def take_back(
     return _choose(session, "take_back", reason, by, folder)
 
 
+class SaidStop(NamedTuple):
+    """What is said of a stop; None: as the station told it."""
+
+    ended_at: datetime | None
+    register_kwh: Decimal | None
+    is_sure: bool
+
+
 def _choose(
     session: str,
-    act: Literal["release", "write_off", "correct", "take_back"],
+    act: Literal["release", "write_off", "correct", "attest", "take_back"],
     reason: str,
     by: str | None,
     folder: ReadingFolder,
+    stop: SaidStop | None = None,
 ) -> int:
     from deploy.clock import SystemClock
     from deploy.running.turns import work_off
     from ledger.declared.store import load_declarations
     from ledger.desk.second_person import ProposedChoice
+    from projections.deciding.attesting import stop_said_of
     from projections.deciding.choosing import ChoiceWish, make_choice
 
     settings = folder.settings()
     with opened_with_log(settings) as (connection, log):
+        attested = None
+        if stop is not None:
+            wh = None if stop.register_kwh is None else stop.register_kwh * 1000
+            attested = stop_said_of(connection, session, ended_at=stop.ended_at, meter_stop_wh=wh)
         chosen = make_choice(
             connection,
             load_declarations(connection),
-            ChoiceWish(session, act, acting(by), reason),
+            ChoiceWish(
+                session,
+                act,
+                acting(by),
+                reason,
+                attested=attested,
+                is_sure=stop is not None and stop.is_sure,
+            ),
             at=SystemClock().now(),
             log=log,
             work_off=None if is_up(settings) else work_off,

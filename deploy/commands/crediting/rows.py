@@ -1,4 +1,4 @@
-"""The commands about what is given back and contested."""
+"""The commands about what is given back, contested, and attested."""
 
 from __future__ import annotations
 
@@ -26,6 +26,15 @@ CREDITING_COMMANDS: Final = (
         examples=(
             "dispute WL-2026-000017 --line 3 --reason 'says the car was gone'",
             "dispute WL-2026-000017 --line 3 --resolve uphold --reason 'the camera shows it'",
+        ),
+    ),
+    Command(
+        words="sessions attest",
+        function="deploy.commands.books.sessions:attest",
+        summary="Say when a session ended and what its register showed: it is priced by that.",
+        examples=(
+            "sessions attest HB-07/812/20260331T103000Z --register-kwh 5061.2 --reason 'a photo'",
+            "sessions attest HB-07/8/20260331T103000Z --ended-at 2026-03-31T14:05+02:00 --reason x",
         ),
     ),
 )

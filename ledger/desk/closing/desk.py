@@ -54,6 +54,8 @@ from ledger.periods.record import (
     PeriodAct,
     PeriodState,
 )
+from ledger.users.pairs import check_pair
+from ledger.users.roles import Permission
 
 _PAUSE_SECONDS: Final = 0.05
 _EARLIER: LiteralString = """
@@ -152,6 +154,7 @@ class PeriodDesk:
         _needs(reason, PeriodAct.SIGN_OFF)
         period = self._periods.find(legal_entity, month)
         period.sign_off(item, by=by, at=at, reason=reason)
+        self._check_pair(period.soft_closed_by, by)
         self._periods.keep(period)
         return period
 
@@ -172,6 +175,7 @@ class PeriodDesk:
             for each in self._periods.periods(legal_entity):
                 if each.month < month and each.state == PeriodState.SOFT_CLOSED.value:
                     raise MonthOrderError(month, each.month, PeriodAct.CLOSE)
+            soft_closed_by = period.soft_closed_by
             positions = {**self._positions(period), DESK_PARTITION: period.booked_up_to + 1}
             period.close(
                 kept.checklist,
@@ -181,6 +185,7 @@ class PeriodDesk:
                 trial_balance=kept.trial_balance,
                 reports=kept.reports,
             )
+            self._check_pair(soft_closed_by, by)
             row = (legal_entity, month)
             self._periods.keep(period, within=lambda connection: _executed(connection, _CLOSE, row))
         return period
@@ -195,6 +200,7 @@ class PeriodDesk:
         self._take_turn()
         period = self._periods.find(legal_entity, month)
         period.check_close(by)
+        self._check_pair(period.soft_closed_by, by)
         self._positions(period)
 
     def reopen(
@@ -217,10 +223,13 @@ class PeriodDesk:
             if (through := closed.through(legal_entity)) > month:
                 raise MonthOrderError(month, through, PeriodAct.REOPEN)
             number = closed.last_number(legal_entity) + 1
+            asked_by = period.asked_by
             is_open = period.reopen(
                 by=by, at=at, reason=reason, number=number, booked_up_to=booked_up_to
             )
             mark = None
+            if is_open and asked_by:
+                self._check_pair(asked_by, by)
             if is_open:
                 mark = self._mark(period, by=by, at=at, reason=reason)
             self._periods.keep(period, within=mark)
@@ -237,6 +246,9 @@ class PeriodDesk:
         period.keep_closed(by=by, at=at, reason=reason)
         self._periods.keep(period)
         return period
+
+    def _check_pair(self, first: str, by: str) -> None:
+        check_pair(self._connection, first, by, Permission.CLOSE_MONTHS)
 
     def _mark(
         self,

@@ -30,6 +30,8 @@ from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Choice
 from ledger.log.event_log import EventLog
 from ledger.shapes import read_stored
+from ledger.users.pairs import check_pair
+from ledger.users.roles import Permission
 from tariffs.model.canonical import canonical_json
 
 _PROPOSED: LiteralString = """
@@ -148,6 +150,7 @@ def credit_or_propose(
         return _propose(connection, invoice, parts, wanted, said)
     if is_same_person(first.proposed_by, said.by):
         raise SameCrediterError(invoice, first.proposed_by)
+    check_pair(connection, first.proposed_by, said.by, Permission.CREDIT)
     both = f"{first.proposed_by}, {said.by}"
     agreed = [replace(each, by=both) for each in choices]
     try:

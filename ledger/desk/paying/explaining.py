@@ -27,6 +27,8 @@ from ledger.payments.movement import CLEARING, UNMATCHED, Allotment, MoneyKind, 
 from ledger.payments.open_items import OpenItem, open_item
 from ledger.payments.payouts.unmatched import ABOUT_MOVEMENT, UnmatchedMovement, unmatched_money
 from ledger.payments.recording import movements_about, record_movement, under_the_books
+from ledger.users.pairs import check_pair
+from ledger.users.roles import Permission
 from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import canonical_json
 from tariffs.quantities import money_of_minor
@@ -155,6 +157,7 @@ def explain_money(
                 return ExplainedMoney(money.number, *told, waits=True)
             if is_same_person(first, by):
                 raise SameExplainerError(money.number, first)
+            check_pair(connection, first, by, Permission.MOVE_MONEY)
             by = f"{first}, {by}"
         entity = declared.legal_entity(money.legal_entity, at)
         made = planned.movement(by, at)

@@ -28,6 +28,8 @@ from ledger.payments.collecting.refunding import (
 )
 from ledger.payments.recording import under_the_books
 from ledger.payments.requests import RequestKind, requests_for
+from ledger.users.pairs import check_pair
+from ledger.users.roles import Permission
 from tariffs.currencies import currency_exponent
 
 _PROPOSAL: LiteralString = """
@@ -109,6 +111,7 @@ def _is_second(connection: Connection[Any], invoice: str, minor: int, *, by: str
         return False
     if is_same_person(proposed[1], by):
         raise SameProposerError(invoice, proposed[1])
+    check_pair(connection, proposed[1], by, Permission.MOVE_MONEY)
     return True
 
 

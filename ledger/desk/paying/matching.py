@@ -25,6 +25,8 @@ from ledger.payments.bank.lines import BankLine
 from ledger.payments.bank.matched import Match, record_match
 from ledger.payments.bank.matching import WaitReason
 from ledger.payments.recording import under_the_books
+from ledger.users.pairs import check_pair
+from ledger.users.roles import Permission
 from tariffs.zones import zone
 
 _PROPOSE: LiteralString = """
@@ -109,6 +111,7 @@ def _decide(
             return DecidedMatch(line.line, *told, waits=True)
         if is_same_person(first, by):
             raise SecondMatcherError(line, first)
+        check_pair(connection, first, by, Permission.MOVE_MONEY)
         by = f"{first}, {by}"
     entity = declared.legal_entity(line.legal_entity, at)
     calendar = zone(entity.time_zone) if entity else UTC

@@ -23,6 +23,8 @@ from ledger.payments.requests import ProviderRequest
 from ledger.payments.taking import Taking
 from ledger.payments.topping_up.pay_back import decide_pay_back, pay_back_requests
 from ledger.payments.topping_up.top_up import WantedTopUp, decide_top_up
+from ledger.users.pairs import check_pair
+from ledger.users.roles import Permission
 from tariffs.currencies import currency_exponent
 
 _PROPOSAL: LiteralString = """
@@ -90,6 +92,7 @@ def _is_second(connection: Connection[Any], wanted: WantedTopUp, by: str) -> boo
         return False
     if is_same_person(proposed[2], by):
         raise SameProposerError(wanted.reference, proposed[2])
+    check_pair(connection, proposed[2], by, Permission.MOVE_MONEY)
     return True
 
 

@@ -23,7 +23,7 @@ from psycopg import Connection
 from ledger.facts.flags import Flag
 from ledger.log.envelope import Choice
 from ledger.rating.decisions import CorrectionCause, Moment
-from ledger.sessions.attesting import is_by_word, stop_of
+from ledger.sessions.attested.word import is_by_word, stop_of
 from ledger.sessions.segments import Source
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import CHOSEN_IN, SessionState

@@ -7,7 +7,7 @@ from typing import Final
 
 from litestar import Controller
 
-from projections.console.sessions.deciding import DecidingPages
+from projections.console.sessions.deciding.pages import DecidingPages
 from projections.console.sessions.energy import EnergyPages
 from projections.console.sessions.frames import FramePages
 from projections.console.sessions.listed import SessionPages

@@ -31,6 +31,7 @@ from projections.console.page import ConsolePage
 from projections.console.parts.withdrawn_list import withdrawn_listing
 from projections.console.parts.within import WithinReach, within
 from projections.console.sentences import code_words, flag_words, reason_words
+from projections.console.sessions.deciding.attested import register_text, stop_words
 from projections.console.sessions.found import (
     FoundSession,
     PastDecision,
@@ -98,7 +99,7 @@ def shown_session(page: ConsolePage, session_id: str) -> Response[str]:
             "readings": readings_listing(page, folded, heard, zone),
             "proposal": proposal,
             "is_own": bool(proposal and is_same_person(proposal.proposed_by, page.user.name)),
-            "proposed": _proposed(page, proposal),
+            "proposed": _proposed(page, proposal, zone),
             "withdrawn": withdrawn_listing(
                 page, withdrawn_of_session(connection, session_id), zone
             ),
@@ -238,11 +239,15 @@ def _choices(
     return [(each, CHOICES[each]) for each in possible_choices(session)]
 
 
-def _proposed(page: ConsolePage, proposal: ProposedChoice | None) -> dict[str, str]:
+def _proposed(page: ConsolePage, proposal: ProposedChoice | None, zone: tzinfo) -> dict[str, str]:
     if proposal is None:
         return {}
+    stop = proposal.attested
     return {
         "choice": choice_text(page, proposal.choice),
+        "stop": stop_words(page, stop, zone) if stop else "",
+        "ended": stop.ended_at.isoformat() if stop else "",
+        "register": register_text(stop.meter_stop_wh) if stop else "",
         "moved": money(page, proposal.moved_minor, proposal.currency),
     }
 

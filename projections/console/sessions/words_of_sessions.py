@@ -25,6 +25,7 @@ CHOICES: Final[Mapping[ChoiceKind, str]] = {
     "release": "Release",
     "write_off": "Write off",
     "correct": "Price again",
+    "attest": "Say when it ended",
     "take_back": "Take back",
     "credit": "Give back",
     "dispute": "Note a dispute",
@@ -36,6 +37,8 @@ MEANT: Final[Mapping[ChoiceKind, str]] = {
     "write_off": "Nothing is ever billed for it.",
     "correct": "It is priced again by all that is known and declared now; what was invoiced of it "
     "otherwise is credited.",
+    "attest": "What its station did not tell, or told wrongly, is as you say it: it is priced by "
+    "that, and flagged.",
     "take_back": "What was released is not billed any more, and what was invoiced is credited; "
     "what was written off is rated as it is.",
     "credit": "What you choose is free from now on, whatever comes late; what was invoiced of it "

@@ -34,6 +34,7 @@ MAY = {
     "tariffs": {F, P, R, A, X},
     "books": {F, A},
     "credit": {F},
+    "decide": {F},
     "master_data": {O, A, X},
     "declare": {X},
     "webhooks": {X},
@@ -71,6 +72,7 @@ books GET /invoices/{}
 books GET /credit-notes
 books GET /credit-notes/{}
 credit POST /credit-notes
+decide POST /decisions
 books GET /payments
 books GET /payments/{}
 books GET /open-items

@@ -144,7 +144,9 @@ async def test_what_is_credited_was_previewed_and_stands_on_a_note(database: str
     async with served(database, Scope.BOOKS, Scope.CREDIT) as client:
         preview = (await client.post("/credit-notes", json=body | {"preview": True})).json()
         with worked_off(database):
-            done = await client.post("/credit-notes", json=body | {"lines": [1]})
+            expected = {"expected_due": preview["total"]["due"]}
+            other = await client.post("/credit-notes", json=body | {"expected_due": "0.94"})
+            done = await client.post("/credit-notes", json=body | {"lines": [1]} | expected)
         again = await client.post("/credit-notes", json=body)
         refused = [
             await client.post("/credit-notes", json=body | more)
@@ -155,6 +157,7 @@ async def test_what_is_credited_was_previewed_and_stands_on_a_note(database: str
     assert preview["total"]["gross"] == "0.95"
     assert (done.status_code, done.json()["sessions"][0]["is_done"]) == (200, True)
     assert done.json()["total"] == preview["total"]
+    assert (other.status_code, other.json()["code"]) == (409, "other_total")
     assert (again.status_code, again.json()["code"]) == (409, "owed_no_more")
     assert [each.status_code for each in refused] == [404, 409, 404, 400]
 

@@ -23,16 +23,19 @@ from ledger.desk.second_person import (
 from ledger.desk.validations import validate
 from ledger.desk.withdrawing.withdrawn import REASON_MAX, Withdrawal, withdraw_choice
 from ledger.log.envelope import ChoiceKind
+from ledger.log.event_log import EventLog
 from ledger.sessions.states import SessionState
 from ledger.users.roles import Permission
 from projections.console.entry import RoleMissingError, needs
 from projections.console.links import session_link
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.typed_form import ThisForm, TypedForm
-from projections.console.sentences import reason_words
+from projections.console.sentences import flag_words, reason_words
+from projections.console.sessions.deciding.attested import TypedStop, known_stop, read_stop
 from projections.console.sessions.found import FoundSession, find_session, rating_of
 from projections.console.sessions.rated_lines import lines_listing
 from projections.console.sessions.words_of_sessions import CHOICES, MEANT, STATES, money
+from projections.deciding.attesting import NothingAttestedError, WordDoubtedError, WordRefutedError
 from projections.deciding.choosing import ChoiceWish, MovesOtherwiseError, make_choice
 from projections.deciding.preview import ChoicePreview, possible_choices, preview
 
@@ -43,15 +46,21 @@ _OPPOSITE: Final[Mapping[ChoiceKind, SessionState]] = {
 }
 """What another person made of it a moment before."""
 _LINES_MAX: Final = 1_000
+NOTHING_YET: Final = ChoicePreview(None, None)
+"""Of a stop that nobody said yet, or that cannot be."""
 Lines = Annotated[list[int] | None, QueryParameter(name="line")]
 
 
 class WantedChoice(NamedTuple):
-    """What is to be decided: a choice about a session, of these lines of its rating (none: all)."""
+    """What is to be decided: a choice about a session, of these lines of its rating (none: all).
+
+    `stop`: what is typed of its stop, where that is attested.
+    """
 
     found: FoundSession
     choice: ChoiceKind
     lines: Sequence[int]
+    stop: TypedStop | None = None
 
 
 class DecidingPages(Controller):
@@ -65,6 +74,8 @@ class DecidingPages(Controller):
         asked = page.address.of
         with page.console.reading() as connection:
             wanted = _wanted(page, connection, asked("session"), asked("choice"), lines or ())
+            typed = TypedStop(asked("ended").strip(), asked("register").strip(), "")
+            wanted = _with_stop(page, connection, wanted, typed)
             return _shown(page, connection, wanted)
 
     @post("/", opt=needs(Permission.DECIDE_SESSIONS), sync_to_thread=True)
@@ -73,6 +84,8 @@ class DecidingPages(Controller):
         lines = _typed_lines(form)
         with page.console.desk.opened() as (connection, log):
             wanted = _wanted(page, connection, form.of("session"), form.of("choice"), lines)
+            typed = TypedStop(form.of("ended"), form.of("register"), "")
+            wanted = _with_stop(page, connection, wanted, typed)
             session, reason = wanted.found.session, form.of("reason")
             if not reason or len(reason) > REASON_MAX:
                 trouble = page.text("Say why, in at most {count} characters.", count=REASON_MAX)
@@ -87,21 +100,12 @@ class DecidingPages(Controller):
                 reason,
                 lines,
                 looked_at=form.of("moves"),
+                attested=wanted.stop.attested if wanted.stop else None,
+                is_sure=form.of("sure") == "yes",
             )
-            try:
-                done = make_choice(
-                    connection,
-                    wanted.found.inside.declarations,
-                    wish,
-                    at=page.now,
-                    log=log,
-                    work_off=page.console.desk.work_off,
-                )
-            except MovesOtherwiseError:
-                trouble = page.text(
-                    "What it would come to has changed meanwhile: look at it again."
-                )
-                return _shown(page, connection, wanted, trouble=trouble)
+            done = _made(page, connection, wanted, wish, log)
+            if isinstance(done, str):
+                return _shown(page, connection, wanted, trouble=done)
             now = find_session(page, connection, session.session_id).session
         return page.go(session_link(session.session_id), _said(page, wanted, done, now.revision))
 
@@ -175,6 +179,20 @@ def _wanted(
     return WantedChoice(found, kind, sorted(set(lines)))
 
 
+def _with_stop(
+    page: ConsolePage, connection: Connection[Any], wanted: WantedChoice, typed: TypedStop
+) -> WantedChoice:
+    """Return *wanted* with what is *typed* of the session's stop, where that is attested."""
+    if wanted.choice != "attest":
+        return wanted
+    inside, session = wanted.found
+    zone = inside.zone_at(session.station_id, session.begun_at)
+    stop = known_stop(page, connection, session, zone)
+    if typed.ended or typed.register:
+        stop = read_stop(page, stop, session, zone, typed)
+    return wanted._replace(stop=stop)
+
+
 def _typed_lines(form: TypedForm) -> list[int]:
     texts = list(form.all("line"))[:_LINES_MAX]
     if not all(each.isascii() and each.isdigit() and len(each) < len("10000000") for each in texts):
@@ -183,18 +201,67 @@ def _typed_lines(form: TypedForm) -> list[int]:
     return sorted({int(each) for each in texts})
 
 
-def _would(page: ConsolePage, connection: Connection[Any], wanted: WantedChoice) -> ChoicePreview:
+def _made(
+    page: ConsolePage,
+    connection: Connection[Any],
+    wanted: WantedChoice,
+    wish: ChoiceWish,
+    log: EventLog,
+) -> Chosen | ProposedChoice | str:
+    """Make or propose what is wanted; where something stands in the way return that in words."""
+    try:
+        return make_choice(
+            connection,
+            wanted.found.inside.declarations,
+            wish,
+            at=page.now,
+            log=log,
+            work_off=page.console.desk.work_off,
+        )
+    except NothingAttestedError:
+        return page.text("Say when it ended: its station did not.")
+    except WordRefutedError as error:
+        return _refuted(page, error)
+    except WordDoubtedError:
+        return page.text("Say that you are sure, or say it otherwise.")
+    except MovesOtherwiseError:
+        return page.text("What it would come to has changed meanwhile: look at it again.")
+
+
+def _refuted(page: ConsolePage, error: WordRefutedError) -> str:
+    return page.text("It did not end so: {why}.", why=page.text(error.why))
+
+
+def _would(
+    page: ConsolePage, connection: Connection[Any], wanted: WantedChoice
+) -> tuple[ChoicePreview, str]:
+    """Return what a choice would come to, and why what is attested cannot be."""
     inside, session = wanted.found
-    return preview(
-        connection, inside.declarations, session, wanted.choice, wanted.lines, at=page.now
-    )
+    stop = wanted.stop
+    if stop is not None and stop.attested is None:
+        return NOTHING_YET, stop.trouble
+    attested = stop.attested if stop else None
+    try:
+        would = preview(
+            connection,
+            inside.declarations,
+            session,
+            wanted.choice,
+            wanted.lines,
+            at=page.now,
+            attested=attested,
+        )
+    except WordRefutedError as error:
+        return NOTHING_YET, _refuted(page, error)
+    return would, ""
 
 
 def _shown(
     page: ConsolePage, connection: Connection[Any], wanted: WantedChoice, trouble: str = ""
 ) -> Response[str]:
     inside, session = wanted.found
-    would = _would(page, connection, wanted)
+    would, refuted = _would(page, connection, wanted)
+    trouble = refuted or trouble
     zone = inside.zone_at(session.station_id, session.begun_at)
     policy = inside.declarations.policy(page.now)
     waiting = proposed_choices(connection, [session.session_id]).get(session.session_id)
@@ -220,6 +287,9 @@ def _shown(
         moves=would.moved.shown,
         moved=_gross(page, would.moved_minor, would.currency),
         takes_two=takes_two(policy, would.moved),
+        stop=wanted.stop,
+        may_decide=would is not NOTHING_YET,
+        doubts=[flag_words(page.words, each) for each in would.doubts],
         waiting=waiting,
         reason_max=REASON_MAX,
     )
