@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -61,6 +61,7 @@ class StationTold(msgspec.Struct, frozen=True):
     settled: Mapping[str, Settled] = MappingProxyType({})
 
 
+_F = TypeVar("_F", bound=StationFact)
 NOTHING: Final = StationTold()
 SILENT: Final = TransactionTold()
 _FIELDS: Final[Mapping[type, str]] = MappingProxyType(
@@ -130,10 +131,10 @@ def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
     for reference in references & transactions.keys():
         said = transactions[reference]
         left = TransactionTold(
-            tuple(fact for fact in said.starts if id(fact) not in ids),
-            tuple(fact for fact in said.updates if id(fact) not in ids),
-            tuple(fact for fact in said.ends if id(fact) not in ids),
-            tuple(fact for fact in said.reports if id(fact) not in ids),
+            _left(said.starts, ids),
+            _left(said.updates, ids),
+            _left(said.ends, ids),
+            _left(said.reports, ids),
         )
         if left != SILENT:
             transactions[reference] = left
@@ -142,18 +143,17 @@ def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
     statuses = known.statuses
     if places:
         statuses = {
-            place: some if place not in places else tuple(f for f in some if id(f) not in ids)
+            place: some if place not in places else _left(some, ids)
             for place, some in statuses.items()
         }
-    boots = tuple(fact for fact in known.boots if id(fact) not in ids)
-    reports = tuple(fact for fact in known.reports if id(fact) not in ids)
-    return StationTold(
-        transactions,
-        statuses,
-        boots if len(boots) < len(known.boots) else known.boots,
-        reports if len(reports) < len(known.reports) else known.reports,
-        known.settled,
-    )
+    boots, reports = _left(known.boots, ids), _left(known.reports, ids)
+    return StationTold(transactions, statuses, boots, reports, known.settled)
+
+
+def _left(facts: tuple[_F, ...], gone: Collection[int]) -> tuple[_F, ...]:
+    """Return *facts* but for those whose `id` is in *gone*: the very same if none is."""
+    left = tuple([fact for fact in facts if id(fact) not in gone])
+    return left if len(left) < len(facts) else facts
 
 
 def place_of_status(fact: ConnectorStatusChanged) -> int | None:

@@ -363,12 +363,13 @@ class Rater:
     def deadline(self, since: WaitsSince, at: datetime) -> datetime:
         """Return when the first of what waits as *since* says will have waited long enough."""
         # As `decide` waits: a later deadline would leave a session behind until something came.
-        policy = self._policy_at(at)
-        silence, wait = timedelta(seconds=policy.silence_s), timedelta(seconds=policy.wait_s)
-        return min(
-            NEVER if since.silent_since is None else since.silent_since + silence,
-            NEVER if since.waiting_since is None else since.waiting_since + wait,
-        )
+        policy, deadline = self._policy_at(at), NEVER
+        if since.silent_since is not None:
+            deadline = since.silent_since + timedelta(seconds=policy.silence_s)
+        if since.waiting_since is not None:
+            waited = since.waiting_since + timedelta(seconds=policy.wait_s)
+            deadline = min(deadline, waited)
+        return deadline
 
     def store(self, decisions: Sequence[Decision], number: int) -> int:
         """Write *decisions*, from *number* on, with what follows; return the next number."""

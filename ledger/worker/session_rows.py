@@ -41,6 +41,8 @@ TOLD_AGAIN: Final = frozenset(
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _ZERO: Final = Decimal(0)
+# A name of its own: to look up an enum's member takes longer than to compare it.
+_REGISTER: Final = Measurand.ENERGY_REGISTER_WH
 NEXT_DAY: Final = timedelta(days=1)
 """How long after an open session's last fact the next start on its connector still bounds it."""
 
@@ -54,6 +56,9 @@ class WaitsSince(NamedTuple):
 
     silent_since: datetime | None = None
     waiting_since: datetime | None = None
+
+
+AT_REST: Final = WaitsSince()
 
 
 class SessionRow(msgspec.Struct, kw_only=True):
@@ -147,11 +152,12 @@ class SessionRow(msgspec.Struct, kw_only=True):
         """Note a reading of a session without end: shown until a fold says what it means."""
         self.last_fact_at = max(self.last_fact_at, fact.received_at)
         for reading in fact.readings:
-            if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None:
-                risen = reading.value - (self.register_wh or reading.value)
+            if reading.measurand is _REGISTER and reading.phase is None:
                 # Who is to release a held session must see about what will be billed.
-                if self.state is SessionState.HELD and self.energy_wh is not None and risen > 0:
-                    self.energy_wh += risen
+                if self.state is SessionState.HELD and self.energy_wh is not None:
+                    risen = reading.value - (self.register_wh or reading.value)
+                    if risen > 0:
+                        self.energy_wh += risen
                 self.register_wh = reading.value
                 return
 

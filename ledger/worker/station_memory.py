@@ -20,7 +20,14 @@ from ledger.sessions.segments import dated, is_without_id
 from ledger.sessions.states import DECIDED, SessionState
 from ledger.worker.judging.extent import Extent, is_neighbour
 from ledger.worker.loose_facts import NO_TRANSACTION
-from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, SessionRow, WaitsSince
+from ledger.worker.session_rows import (
+    AT_REST,
+    BEGINNING,
+    NEVER,
+    RECENT,
+    SessionRow,
+    WaitsSince,
+)
 
 _FEW: Final = 8
 
@@ -233,6 +240,8 @@ class StationMemory:
     def waits_since(self) -> WaitsSince:
         """Since when its unfinished sessions wait."""
         found = [row.waits_since(self.heard_at) for row in self.unfinished]
+        if len(found) <= 1:  # nearly always
+            return found[0] if found else AT_REST
         return WaitsSince(
             min((each.silent_since for each in found if each.silent_since), default=None),
             min((each.waiting_since for each in found if each.waiting_since), default=None),

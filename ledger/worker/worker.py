@@ -65,11 +65,11 @@ from ledger.worker.position import load_position, lock_position, store_position
 
 logger = logging.getLogger(__name__)
 
-GROUP_LINES: Final = 8_000
+GROUP_LINES: Final = 16_000
 """Lines that one transaction takes at most, but for the last record's rest."""
 GROUP_RECORDS: Final = 4_000
 GROUP_SECONDS: Final = 1.0
-COLLECT_SECONDS: Final = 30.0
+COLLECT_SECONDS: Final = 120.0
 """How often the collector of cycles walks everything: some broken frame may make one."""
 WAIT_SECONDS: Final = 1.0
 """How long `run` waits for the log to have more before it looks by itself."""

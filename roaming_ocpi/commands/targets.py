@@ -36,7 +36,7 @@ FROM unfinished_session WHERE token_uid IS NOT NULL AND state = 'open'
 _LAST_AT: LiteralString = """
 SELECT token_uid, ended_at FROM session
 WHERE station_id = %s AND evse_id = %s AND started_at IS NOT NULL AND NOT is_refused
-ORDER BY started_at DESC, session_id DESC LIMIT 1
+ORDER BY coalesce(started_at, first_fact_at) DESC, session_id DESC LIMIT 1
 """
 _COMMANDED: LiteralString = """
 SELECT party FROM partner_command

@@ -38,7 +38,8 @@ SELECT EXISTS (SELECT FROM visit_state
                WHERE station_id = %(station)s AND evse_id = %(evse)s
                AND state IN ('starting', 'charging'))
     OR EXISTS (SELECT FROM session
-               WHERE station_id = %(station)s AND started_at >= %(since)s
+               WHERE station_id = %(station)s AND started_at IS NOT NULL
+               AND coalesce(started_at, first_fact_at) >= %(since)s
                AND evse_id = %(evse)s AND state = 'open' AND token_uid IS NOT NULL
                AND NOT {IS_FREED})
 """  # noqa: S608 - a constant

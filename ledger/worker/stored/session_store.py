@@ -75,7 +75,8 @@ SELECT session.* FROM (
         WHERE station_id = %(station_id)s
         UNION
         SELECT session_id, transaction_ref, facts_from FROM session
-        WHERE station_id = %(station_id)s AND last_fact_at >= %(since)s AND started_at >= %(begun)s
+        WHERE station_id = %(station_id)s AND last_fact_at >= %(since)s
+          AND started_at IS NOT NULL AND coalesce(started_at, first_fact_at) >= %(begun)s
     ) AS heard
     GROUP BY transaction_ref
 ) AS late
@@ -94,18 +95,19 @@ AROUND: LiteralString = """
 SELECT * FROM session
 WHERE station_id = %s AND last_fact_at >= %s AND first_fact_at <= %s
 """
-# What began last at a place before a session ended; more would be a crowd, and that is held.
+# What began last at a place before a session ended; more would be a crowd, and that is held. Asked
+# for as the index has it, that the lists of sessions have too.
 BESIDE: LiteralString = """
 SELECT * FROM session
-WHERE station_id = %s AND started_at < %s AND state <> 'replaced'
-  AND coalesce(evse_id, connector_id) = %s
-ORDER BY started_at DESC LIMIT 10
+WHERE station_id = %s AND coalesce(started_at, first_fact_at) < %s AND started_at IS NOT NULL
+  AND state <> 'replaced' AND coalesce(evse_id, connector_id) = %s
+ORDER BY coalesce(started_at, first_fact_at) DESC LIMIT 10
 """
 # What lay at a moment at a place. Who is longer than a week is not looked for.
 LYING_AT: LiteralString = """
 SELECT * FROM session
-WHERE station_id = %s AND started_at BETWEEN %s AND %s AND ended_at > %s AND state <> 'replaced'
-  AND coalesce(evse_id, connector_id) = %s
+WHERE station_id = %s AND coalesce(started_at, first_fact_at) BETWEEN %s AND %s AND ended_at > %s
+  AND started_at IS NOT NULL AND state <> 'replaced' AND coalesce(evse_id, connector_id) = %s
 """
 # As `SessionRow.waits_since` says of each.
 WATCHED: LiteralString = """
