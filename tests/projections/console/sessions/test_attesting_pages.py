@@ -48,7 +48,7 @@ def register_now(console: ServedConsole) -> Decimal:
     with connect(console.dsn) as connection:
         query = "SELECT register_wh FROM session WHERE session_id = %s"
         [(wh,)] = connection.execute(query, (LOST,)).fetchall()
-    return wh / 1000
+    return Decimal(wh) / 1000
 
 
 def test_a_person_says_when_a_session_ended_and_another_one_agrees(console: ServedConsole) -> None:
