@@ -24,14 +24,17 @@ from wattledger_client.shapes import (
     DocumentRows,
     EnergyReport,
     JournalRows,
+    LineMatchWish,
     ListedDocument,
     LiveSession,
     MadeWebhook,
+    MatchDone,
     MoneyKind,
     MonthReport,
     NamedProfile,
     NewPassword,
     OpenPage,
+    PaymentMatchWish,
     PaymentPage,
     PaymentRow,
     ProfileRequest,
@@ -60,6 +63,7 @@ from wattledger_client.shapes import (
     Transaction,
     TransactionPage,
     TrialBalanceReport,
+    UnmatchedRowPage,
     VisitWish,
     WebhookList,
     WebhookSubscription,
@@ -88,6 +92,25 @@ class Operations:
             "PATCH",
             f"/stations/{place(station_id)}",
             StationSettings,
+            headers={"Idempotency-Key": idempotency_key},
+            body=body,
+        )
+
+    def create_bank_line_matching(
+        self,
+        name: str,
+        body: LineMatchWish,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MatchDone:
+        """Say what a bank line is for; what takes two people is asked for by two.
+
+        Scope `money`; a person's permission `move_money`.
+        """
+        return self._calling.ask(
+            "POST",
+            f"/bank-lines/{place(name)}/matchings",
+            MatchDone,
             headers={"Idempotency-Key": idempotency_key},
             body=body,
         )
@@ -132,6 +155,25 @@ class Operations:
             "POST",
             "/decisions",
             SessionDecision,
+            headers={"Idempotency-Key": idempotency_key},
+            body=body,
+        )
+
+    def create_payment_matching(
+        self,
+        number: int,
+        body: PaymentMatchWish,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MatchDone:
+        """Say what money at a payment provider was for, which nothing of ours explains.
+
+        Scope `money`; a person's permission `move_money`.
+        """
+        return self._calling.ask(
+            "POST",
+            f"/payments/{place(number)}/matchings",
+            MatchDone,
             headers={"Idempotency-Key": idempotency_key},
             body=body,
         )
@@ -903,6 +945,32 @@ class Operations:
                 "station": station,
                 "token": token,
                 "open": open_,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def list_unmatched_payments(
+        self,
+        *,
+        legal_entity: str | None = None,
+        source: str | None = None,
+        currency: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> UnmatchedRowPage:
+        """Return what is unmatched, the oldest first.
+
+        Scope `books`; a person's permission `see_books`.
+        """
+        return self._calling.ask(
+            "GET",
+            "/unmatched-payments",
+            UnmatchedRowPage,
+            query={
+                "legal_entity": legal_entity,
+                "source": source,
+                "currency": currency,
                 "limit": limit,
                 "cursor": cursor,
             },

@@ -247,6 +247,14 @@ class Document(Struct, frozen=True, kw_only=True):
     lines: list[DocumentLine]
 
 
+class DocumentAfterwards(Struct, frozen=True, kw_only=True):
+    """`DocumentAfterwards`, as the interface has it."""
+
+    number: str
+    open: str
+    open_afterwards: str
+
+
 class DocumentLine(Struct, frozen=True, kw_only=True):
     """`DocumentLine`, as the interface has it."""
 
@@ -268,6 +276,13 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     tax_name: str
     tax_percent: str | None
     credits_line: int | None
+
+
+class DocumentPart(Struct, frozen=True, kw_only=True):
+    """`DocumentPart`, as the interface has it."""
+
+    number: str
+    amount: str | UnsetType | None = UNSET
 
 
 class DocumentRows(Struct, frozen=True, kw_only=True):
@@ -381,6 +396,18 @@ class JournalRows(Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class LineMatchWish(Struct, frozen=True, kw_only=True):
+    """`LineMatchWish`, as the interface has it."""
+
+    documents: list[DocumentPart] | UnsetType = UNSET
+    balance: str | UnsetType | None = UNSET
+    account: str | UnsetType | None = UNSET
+    is_returned: bool | UnsetType = UNSET
+    is_undone: bool | UnsetType = UNSET
+    preview: bool | UnsetType = UNSET
+    digest: str | UnsetType | None = UNSET
+
+
 class ListedCustomer(Struct, frozen=True, kw_only=True):
     """`ListedCustomer`, as the interface has it."""
 
@@ -480,6 +507,27 @@ class MadeWebhook(Struct, frozen=True, kw_only=True):
     ended_by: str | None
     ended_at: datetime | None
     secret: str
+
+
+class MatchDone(Struct, frozen=True, kw_only=True):
+    """`MatchDone`, as the interface has it."""
+
+    is_booked: bool
+    takes_two: bool
+    proposed_by: str | None
+    currency: str
+    parts: list[MatchedPart]
+    documents: list[DocumentAfterwards]
+    unmatched: str
+    digest: str
+
+
+class MatchedPart(Struct, frozen=True, kw_only=True):
+    """`MatchedPart`, as the interface has it."""
+
+    account: str
+    document: str | None
+    amount: str
 
 
 class MoneyKind(StrEnum):
@@ -583,6 +631,16 @@ class OpenTotal(Struct, frozen=True, kw_only=True):
     currency: str
     open: str
     documents: int
+
+
+class PaymentMatchWish(Struct, frozen=True, kw_only=True):
+    """`PaymentMatchWish`, as the interface has it."""
+
+    document: str | UnsetType | None = UNSET
+    account: str | UnsetType | None = UNSET
+    amount: str | UnsetType | None = UNSET
+    preview: bool | UnsetType = UNSET
+    digest: str | UnsetType | None = UNSET
 
 
 class PaymentPage(Struct, frozen=True, kw_only=True):
@@ -1182,6 +1240,27 @@ class UnbilledInMonth(Struct, frozen=True, kw_only=True):
     currency: str
     sessions: int
     gross: str
+
+
+class UnmatchedRow(Struct, frozen=True, kw_only=True):
+    """`UnmatchedRow`, as the interface has it."""
+
+    line: str | None
+    payment: int | None
+    moved_at: datetime
+    source: str
+    legal_entity: str
+    currency: str
+    amount: str
+    unmatched: str
+    why: str
+
+
+class UnmatchedRowPage(Struct, frozen=True, kw_only=True):
+    """`UnmatchedRowPage`, as the interface has it."""
+
+    items: list[UnmatchedRow]
+    next: str | None
 
 
 class VisitView(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from deploy.api.documents import ROUTES as DOCUMENT_ROUTES
 from deploy.api.journal import ROUTES as JOURNAL_ROUTES
 from deploy.api.live import ROUTES as LIVE_ROUTES
 from deploy.api.master_data import ROUTES as MASTER_DATA_ROUTES
+from deploy.api.matches import ROUTES as MATCH_ROUTES
 from deploy.api.payments import ROUTES as PAYMENT_ROUTES
 from deploy.api.quotes import ROUTES as QUOTE_ROUTES
 from deploy.api.reports import ROUTES as REPORT_ROUTES
@@ -27,6 +28,7 @@ API_ROUTES: Final[Sequence[type[Controller]]] = (
     *TARIFF_ROUTES,
     *QUOTE_ROUTES,
     *PAYMENT_ROUTES,
+    *MATCH_ROUTES,
     *JOURNAL_ROUTES,
     *CUSTOMER_ROUTES,
     *REPORT_ROUTES,

@@ -20,6 +20,7 @@ ScopeName = Literal[
     "tariffs",
     "books",
     "credit",
+    "money",
     "master_data",
     "declare",
     "webhooks",
@@ -44,8 +45,8 @@ def add(
         scope: What it may be used for: read (stations, transactions, calls), command (calls to
             stations), tokens (who may charge), files (what is in stations' logs), documents
             (invoices as their readers get them), tariffs (and price quotes), books (sessions,
-            invoices, payments, journal, customers, reports), credit (give back), master_data,
-            declare (master data), webhooks.
+            invoices, payments, journal, customers, reports), credit (give back), money (say
+            what payments were for), master_data, declare (master data), webhooks.
         by: Who makes it (default: your login).
         folder: Where.
     """

@@ -53,6 +53,8 @@ class Scope(StrEnum):
     """Giving back what stands on an invoice."""
     DECIDE = "decide"
     """Deciding about sessions: of people alone."""
+    MONEY = "money"
+    """Saying what money was for that nobody could tell."""
     MASTER_DATA = "master_data"
     """What is declared of legal entities, sites, stations, customers and tokens."""
     DECLARE = "declare"
@@ -71,6 +73,7 @@ PERMISSION_OF: Final[Mapping[Scope, Permission]] = {
     Scope.BOOKS: Permission.SEE_BOOKS,
     Scope.CREDIT: Permission.CREDIT,
     Scope.DECIDE: Permission.DECIDE_SESSIONS,
+    Scope.MONEY: Permission.MOVE_MONEY,
     Scope.MASTER_DATA: Permission.SEE_ACCESS,
     Scope.DECLARE: Permission.DECLARE,
     Scope.WEBHOOKS: Permission.GIVE_ACCESS,

@@ -21,6 +21,7 @@ from ingest.commands.command import NotConnectedError
 from ingest.commands.passwords import UnfitPasswordError
 from ingest.commands.profiles import TooManyProfilesError
 from ingest.commands.schemas import BadPayloadError, RefusedPayloadError, UnknownCommandError
+from ledger.books.prepayments import BalanceTooSmallError
 from ledger.declared.store import InvalidDeclarationError
 from ledger.desk.apply import ProblemsError
 from ledger.desk.choices import (
@@ -34,6 +35,11 @@ from ledger.desk.choices import (
 from ledger.desk.closing.legal_entity import UndeclaredEntityError
 from ledger.desk.crediting.agreeing import SameCrediterError
 from ledger.desk.crediting.billed_parts import NothingStandsError, ReplacedLineError
+from ledger.desk.customers.prepaying import UnfitPrepaymentError, UnknownCustomerError
+from ledger.desk.paying.agreed import ReadOtherwiseError
+from ledger.desk.paying.explaining import SameExplainerError, UnexplainableError
+from ledger.desk.paying.match_plans import UnfitMatchError, UnknownBankLineError
+from ledger.desk.paying.matching import SecondMatcherError
 from ledger.desk.second_person import SameDeciderError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError
@@ -104,6 +110,15 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     CreditNoteGivenError: (HTTPStatus.CONFLICT, "is_credit_note"),
     NotOnInvoiceError: (HTTPStatus.CONFLICT, "not_on_invoice"),
     SameCrediterError: (HTTPStatus.CONFLICT, "second_person"),
+    UnknownBankLineError: (HTTPStatus.NOT_FOUND, "not_found"),
+    UnfitMatchError: (HTTPStatus.CONFLICT, "not_for_that"),
+    UnexplainableError: (HTTPStatus.CONFLICT, "not_for_that"),
+    UnfitPrepaymentError: (HTTPStatus.CONFLICT, "not_for_that"),
+    UnknownCustomerError: (HTTPStatus.CONFLICT, "not_for_that"),
+    BalanceTooSmallError: (HTTPStatus.CONFLICT, "not_for_that"),
+    ReadOtherwiseError: (HTTPStatus.CONFLICT, "changed_meanwhile"),
+    SecondMatcherError: (HTTPStatus.CONFLICT, "second_person"),
+    SameExplainerError: (HTTPStatus.CONFLICT, "second_person"),
     NothingStandsError: (HTTPStatus.CONFLICT, "owed_no_more"),
     ReplacedLineError: (HTTPStatus.CONFLICT, "line_replaced"),
     AtPartnerError: (HTTPStatus.CONFLICT, "at_partner"),

@@ -122,6 +122,8 @@ def plan_match(
     """
     line = _line(connection, wish.line)
     if wish.is_undone:
+        if wish != MatchWish(line.line, is_undone=True):
+            raise UnfitMatchError(line, "it is taken back, or matched anew: not both at once")
         match = undoing(connection, line)
         if not match.allotments:
             raise UnfitMatchError(line, "it is matched with nothing")

@@ -35,6 +35,7 @@ MAY = {
     "books": {F, A},
     "credit": {F},
     "decide": {F},
+    "money": {F},
     "master_data": {O, A, X},
     "declare": {X},
     "webhooks": {X},
@@ -76,6 +77,9 @@ decide POST /decisions
 books GET /payments
 books GET /payments/{}
 books GET /open-items
+books GET /unmatched-payments
+money POST /bank-lines/{}/matchings
+money POST /payments/{}/matchings
 books GET /journal
 books GET /customers
 books GET /customers/{}
