@@ -278,13 +278,6 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     credits_line: int | None
 
 
-class DocumentPart(Struct, frozen=True, kw_only=True):
-    """`DocumentPart`, as the interface has it."""
-
-    number: str
-    amount: str | UnsetType | None = UNSET
-
-
 class DocumentRows(Struct, frozen=True, kw_only=True):
     """`DocumentRows`, as the interface has it."""
 
@@ -399,7 +392,7 @@ class JournalRows(Struct, frozen=True, kw_only=True):
 class LineMatchWish(Struct, frozen=True, kw_only=True):
     """`LineMatchWish`, as the interface has it."""
 
-    documents: list[DocumentPart] | UnsetType = UNSET
+    documents: dict[str, str | None] | UnsetType = UNSET
     balance: str | UnsetType | None = UNSET
     account: str | UnsetType | None = UNSET
     is_returned: bool | UnsetType = UNSET

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -26,7 +27,12 @@ from deploy.interface.books import Pool, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
 from ledger.declared.store import load_declarations
 from ledger.desk.paying.explaining import MoneyWish, PlannedMoney, explain_money, plan_money
-from ledger.desk.paying.match_plans import MatchWish, PlannedMatch, plan_match
+from ledger.desk.paying.match_plans import (
+    MatchWish,
+    PlannedMatch,
+    UnfitDocumentError,
+    plan_match,
+)
 from ledger.desk.paying.matching import match_line
 from ledger.payments.bank.lines import find_line
 from ledger.payments.movement import Allotment
@@ -41,7 +47,8 @@ from projections.payments.unmatched_list import (
 MATCHES: Final = wants(Scope.MONEY)
 _DOCUMENTS_MAX: Final = 200
 _NUMBER_MAX: Final = 2**63 - 1
-Amount = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?$", max_length=22)]
+_AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
+Amount = Annotated[str, msgspec.Meta(pattern=f"^{_AMOUNT.pattern}$", max_length=22)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
 LineName = Annotated[
@@ -85,22 +92,15 @@ class UnmatchedRowPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
-class DocumentPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A document, and how much is for it; null: what is open of it."""
-
-    number: Name
-    amount: Amount | None = None
-
-
 class LineMatchWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a bank line is for: documents; the rest to a customer's `balance`, or to an `account`.
+    """What a bank line is for: `documents`, each with how much ("12.50"), null: what is open of it.
 
-    Or the rest `is_returned` to its payer. `is_undone`, alone, takes all of it back. `preview`:
-    only say what it comes to. `digest`: of the preview that was read; where it comes to something
-    else by now, nothing is booked.
+    The rest goes to a customer's `balance` or to an `account`, or `is_returned` to its payer.
+    `is_undone`, alone, takes all of it back. `preview`: only say what it comes to. `digest`: of the
+    preview that was read; where it comes to something else by now, nothing is booked.
     """
 
-    documents: Annotated[list[DocumentPart], msgspec.Meta(max_length=_DOCUMENTS_MAX)] = []
+    documents: Annotated[dict[str, str | None], msgspec.Meta(max_length=_DOCUMENTS_MAX)] = {}
     balance: Name | None = None
     account: Name | None = None
     is_returned: bool = False
@@ -193,7 +193,7 @@ class MatchesController(Controller):
         """Say what a bank line is for; what takes two people is asked for by two."""
         wish = MatchWish(
             name,
-            tuple((each.number, _decimal(each.amount)) for each in data.documents),
+            tuple((each, _part_of(each, amount)) for each, amount in data.documents.items()),
             balance=data.balance,
             account=data.account,
             is_returned=data.is_returned,
@@ -236,6 +236,13 @@ class MatchesController(Controller):
 
 
 ROUTES: Final = (MatchesController,)
+
+
+def _part_of(number: str, amount: str | None) -> Decimal | None:
+    if amount is not None and not _AMOUNT.fullmatch(amount):
+        said = f"{number}:{amount}"
+        raise UnfitDocumentError(said)
+    return _decimal(amount)
 
 
 def _decimal(amount: str | None) -> Decimal | None:

@@ -38,7 +38,11 @@ from ledger.desk.crediting.billed_parts import NothingStandsError, ReplacedLineE
 from ledger.desk.customers.prepaying import UnfitPrepaymentError, UnknownCustomerError
 from ledger.desk.paying.agreed import ReadOtherwiseError
 from ledger.desk.paying.explaining import SameExplainerError, UnexplainableError
-from ledger.desk.paying.match_plans import UnfitMatchError, UnknownBankLineError
+from ledger.desk.paying.match_plans import (
+    UnfitDocumentError,
+    UnfitMatchError,
+    UnknownBankLineError,
+)
 from ledger.desk.paying.matching import SecondMatcherError
 from ledger.desk.second_person import SameDeciderError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
@@ -111,6 +115,7 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     NotOnInvoiceError: (HTTPStatus.CONFLICT, "not_on_invoice"),
     SameCrediterError: (HTTPStatus.CONFLICT, "second_person"),
     UnknownBankLineError: (HTTPStatus.NOT_FOUND, "not_found"),
+    UnfitDocumentError: (HTTPStatus.CONFLICT, "not_for_that"),
     UnfitMatchError: (HTTPStatus.CONFLICT, "not_for_that"),
     UnexplainableError: (HTTPStatus.CONFLICT, "not_for_that"),
     UnfitPrepaymentError: (HTTPStatus.CONFLICT, "not_for_that"),

@@ -32,7 +32,7 @@ async def test_what_was_read_is_booked_once_and_nothing_else(database: str) -> N
     [line] = waiting(database, 900)
     path, body = (
         f"/bank-lines/{line}/matchings",
-        {"documents": [{"number": wl(1), "amount": "1.00"}]},
+        {"documents": {wl(1): "1.00"}},
     )
     async with served(database, Scope.BOOKS, Scope.MONEY) as client:
         listed = (await client.get("/unmatched-payments")).json()["items"]
@@ -51,8 +51,8 @@ async def test_what_was_read_is_booked_once_and_nothing_else(database: str) -> N
                 {},
                 {"is_undone": True, "account": "fees:bank"},
                 {"account": "cash:stripe"},
-                {"documents": [{"number": "x", "amount": "1e5"}]},
-                {"documents": [{"number": wl(1), "amount": "99.00"}]},
+                {"documents": {"x": "1e5"}},
+                {"documents": {wl(1): "99.00"}},
                 {"balance": "nobody"},
                 {"what": 1},
             )
@@ -68,7 +68,7 @@ async def test_what_was_read_is_booked_once_and_nothing_else(database: str) -> N
     assert [each.status_code for each in (*done, rest, undone)] == [200] * 4
     assert done[0].json() == done[1].json() == {**read, "is_booked": True}
     assert told(nothing) == (409, "not_for_that")
-    assert [status for status, _ in refused] == [409, 409, 409, 400, 409, 409, 400]
+    assert [status for status, _ in refused] == [409, 409, 409, 409, 409, 409, 400]
     assert missing == (404, "not_found")
     with connect(database) as connection:
         assert len(movements(connection)) == 4
