@@ -84,7 +84,8 @@ def diff(
     zone(time_zone)
     found = diff_tariffs(old, new, time_zone=time_zone, first_day=monday_of(week))
     if as_json:
-        print_json({"changes": found.changes, "hours": found.hours})
+        changes = [{"kind": each.kind, "sentence": each.sentence} for each in found.changes]
+        print_json({"changes": changes, "hours": found.hours})
         return 0
     if not found.changes:
         say("Nothing changes.")
