@@ -18,13 +18,21 @@ from ledger.rating import english as rating
 from roaming_ocpi.incoming.verdicts import english as incoming
 from tariffs.adjustments.adjustment import CapPeriod
 from tariffs.adjustments.shared import Per, SharedBy
+from tariffs.calendar import english as calendar
+from tariffs.calendar.week import Fee
+from tariffs.diff import english as diff
+from tariffs.lint import english as lint
 from tariffs.model.policy import NoDataPolicy
-from tariffs.model.tariff import Dimension, ReservationRestriction, Weekday
+from tariffs.model.tariff import Dimension, ReservationRestriction, TaxIncluded, Weekday
 from tariffs.phrases import english as tariffs
 from tariffs.phrases.phrase import phrase
 from tests.test_tidy import SOURCES
 
+OF_TARIFFS = (calendar, diff, lint)
+"""What people are told of a tariff, of which no decision keeps a word."""
 WORDING = checks.ENGLISH.extended(approvals.SENTENCES).extended(incoming.SENTENCES)
+for each in OF_TARIFFS:
+    WORDING = WORDING.extended({**each.SENTENCES, **each.WORDS})
 SENTENCES = {
     **tariffs.SENTENCES,
     **rating.SENTENCES,
@@ -32,6 +40,7 @@ SENTENCES = {
     **checks.SENTENCES,
     **approvals.SENTENCES,
     **incoming.SENTENCES,
+    **{code: text for each in OF_TARIFFS for code, text in each.SENTENCES.items()},
 }
 CONTEXT = {"element", "name", "dimension", "currency"}
 """What a line says itself, for the words of its reasons."""
@@ -97,6 +106,8 @@ def test_a_flag_says_the_same_as_a_reason() -> None:
         ("day", [Weekday]),
         ("period", [Per, CapPeriod]),
         ("sharing", [SharedBy]),
+        ("short_day", [Weekday]),
+        ("meant", [TaxIncluded]),
         ("no_data", [NoDataPolicy]),
         ("time_ends", [TimeEnds]),
     ],
@@ -104,6 +115,18 @@ def test_a_flag_says_the_same_as_a_reason() -> None:
 def test_each_word_of_the_model_has_a_word(kind: str, enums: list[type[StrEnum]]) -> None:
     for member in (member for enum in enums for member in enum):
         assert WORDING.word(kind, member.value) is not None
+
+
+def test_each_fee_of_a_week_has_a_word() -> None:
+    assert {fee.name: calendar.WORDS[f"charged.{fee.name}"] for fee in Fee} == {
+        fee.name: fee.value for fee in Fee
+    }
+
+
+def test_no_two_tables_have_one_code() -> None:
+    tables = (tariffs, rating, invoices, checks, approvals, incoming, *OF_TARIFFS)
+
+    assert sum(len(each.SENTENCES) for each in tables) == len(SENTENCES)
 
 
 def test_each_kind_of_word_that_a_sentence_asks_for_is_known() -> None:
@@ -121,6 +144,13 @@ def test_each_kind_of_word_that_a_sentence_asks_for_is_known() -> None:
         "period",
         "sharing",
         "no_data",
+        "charged",
+        "short_day",
+        "tax",
+        "setting",
+        "meant",
+        "priced_per",
+        "tariff_part",
         "lost_stop",
         "time_ends",
     }

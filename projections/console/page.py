@@ -18,7 +18,10 @@ from projections.console.addresses import PageAddress
 from projections.console.console_words import ConsoleWords, words_of
 from projections.console.environment import environment
 from projections.console.navigation import screens_of
+from projections.console.sentences import phrase_words
 from projections.console.side import ConsoleSide
+from tariffs.calendar.words import sentence
+from tariffs.phrases.phrase import Phrase
 
 COOKIE: Final = "wattledger"
 FORM_KEY: Final = "form_key"
@@ -76,6 +79,18 @@ class ConsolePage(NamedTuple):
     def text(self, message: str, /, **parameters: object) -> str:
         """Return *message*, an English text with {name} fields, in the reader's language."""
         return self.words.text(message, **parameters)
+
+    def phrase(self, said: Phrase) -> str:
+        """Return what a whole phrase says in the reader's language."""
+        return phrase_words(self.words, said)
+
+    def sentence(self, said: Phrase) -> str:
+        """Return a phrase with a capital and a full stop."""
+        return sentence(self.phrase(said))
+
+    def told(self, text: object) -> str:
+        """Return what an error or a reader of a file says in English, in the reader's language."""
+        return self.words.told(str(text))
 
     def moment(self, at: datetime, zone: tzinfo, *, seconds: bool = False) -> str:
         """Return a moment by the clock on the wall of a place."""

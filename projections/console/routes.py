@@ -99,7 +99,7 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         _LOGGER.error("no page for a request", exc_info=error)
     request.scope["state"].setdefault("signed_in", None)
     page = page_of(request)
-    return page.show("shell/refused.html.j2", status=status, code=status.value, why=why)
+    return page.show("shell/refused.html.j2", status=status, code=status.value, why=page.told(why))
 
 
 def _status_of(error: Exception) -> tuple[HTTPStatus, str]:

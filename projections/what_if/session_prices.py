@@ -9,18 +9,19 @@ from psycopg import Connection
 from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import load_declarations
 from ledger.master_data.tariff_versions import TariffVersion
-from ledger.rating.decisions import SessionRated
+from ledger.rating.decisions import RatedLine, SessionRated
+from ledger.rating.rate import rated_lines
 from ledger.rating.stored import unpack_decision
 from projections.energy.session_then import session_then
 from projections.errors import ProjectionError
 from projections.history import usage_as_rated
 from projections.what_if.question import Against, WhatIf
 from tariffs.errors import TariffError
-from tariffs.explain import explanation
 from tariffs.kernel.pricing import compile_tariff, price_session
 from tariffs.model.policy import policy_named
 from tariffs.model.tariff import Tariff
 from tariffs.model.usage import SessionUsage
+from tariffs.phrases.phrase import Phrase, phrase
 
 _DECISION: LiteralString = """
 SELECT body FROM final_decision
@@ -29,11 +30,16 @@ WHERE session_id = %s AND kind IN ('rated', 'released', 'corrected')
 
 
 class SideOfPrices(NamedTuple):
-    """What one side comes to, in minor units with taxes, and the kernel's words line by line."""
+    """What one side comes to, in minor units with taxes, and the lines that make it.
+
+    `gross_minor` None: the version is not known any more, or `refused` says why it prices nothing.
+    """
 
     version: str
     gross_minor: int | None
-    words: tuple[str, ...]
+    lines: tuple[RatedLine, ...] = ()
+    notes: tuple[Phrase, ...] = ()
+    refused: Phrase | None = None
 
 
 class SessionPrices(NamedTuple):
@@ -80,8 +86,8 @@ def session_prices(
     return SessionPrices(
         rated=rated,
         billed_minor=rated.gross_minor,
-        old=_unknown() if old is None else _words(usage, old, then),
-        new=_words(usage, tariff, policy),
+        old=_unknown() if old is None else _priced(usage, old, then),
+        new=_priced(usage, tariff, policy),
     )
 
 
@@ -97,13 +103,13 @@ def _old_version(
     return None
 
 
-def _words(usage: SessionUsage, tariff: Tariff, policy: str) -> SideOfPrices:
+def _priced(usage: SessionUsage, tariff: Tariff, policy: str) -> SideOfPrices:
     try:
         priced = price_session(usage, compile_tariff(tariff), policy=policy_named(policy))
     except TariffError as error:
-        return SideOfPrices(tariff.id, None, (str(error),))
-    return SideOfPrices(tariff.id, priced.after_minor, tuple(explanation(priced)))
+        return SideOfPrices(tariff.id, None, refused=error.said or phrase("told", text=str(error)))
+    return SideOfPrices(tariff.id, priced.after_minor, rated_lines(priced), priced.notes)
 
 
 def _unknown() -> SideOfPrices:
-    return SideOfPrices("", None, ())
+    return SideOfPrices("", None)

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from tariffs.adjustments.phrases import adjustment_phrase
 from tariffs.calendar.week import (
     AT_START,
     Circumstances,
@@ -24,17 +23,21 @@ from tariffs.calendar.week import (
 )
 from tariffs.calendar.words import (
     amount_text,
-    duration_text,
-    element_label,
+    ampere_phrase,
+    duration_phrase,
+    kw_phrase,
+    kwh_phrase,
+    label_phrase,
     local_pieces,
-    price_text,
-    range_text,
-    windows_text,
+    price_phrase,
+    range_phrases,
+    whole_adjustment_phrase,
+    windows_phrase,
 )
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.restrictions import SECOND_US
 from tariffs.model.tariff import Restrictions, Tariff
-from tariffs.phrases.english import ENGLISH
+from tariffs.phrases.phrase import Phrase, phrase
 
 _ANYWHERE: Final = Circumstances(energy_kwh=None, duration_s=None)
 
@@ -56,9 +59,9 @@ class AxisBand(msgspec.Struct, frozen=True, kw_only=True):
     high: Decimal | None
 
     @property
-    def text(self) -> str:
-        """Return "from 4 h on"."""
-        return bands_text((self,))
+    def said(self) -> Phrase:
+        """Say "from 4 h on"."""
+        return bands_phrase((self,))
 
     @property
     def circumstances(self) -> Circumstances:
@@ -123,16 +126,25 @@ def axis_bounds(restrictions: Restrictions, axis: Axis) -> tuple[Decimal | None,
             return r.min_current, r.max_current
 
 
-def bands_text(bands: Sequence[AxisBand]) -> str:
-    """Return "from 4 h on" for neighbouring *bands* of one quantity."""
+def bands_phrase(bands: Sequence[AxisBand]) -> Phrase:
+    """Say "from 4 h on" of neighbouring *bands* of one quantity."""
     first, last = bands[0], bands[-1]
-    low = None if first.low == 0 else _bound_text(first.axis, first.low)
-    high = None if last.high is None else _bound_text(last.axis, last.high)
-    return range_text(low, high)
+    low = None if first.low == 0 else _bound(first.axis, first.low)
+    high = None if last.high is None else _bound(last.axis, last.high)
+    [said] = range_phrases(low, high)
+    return said
 
 
-def _bound_text(axis: Axis, bound: Decimal) -> str:
-    return duration_text(int(bound)) if axis is Axis.DURATION else f"{bound:f} {axis.value}"
+def _bound(axis: Axis, bound: Decimal) -> Phrase:
+    match axis:
+        case Axis.ENERGY:
+            return kwh_phrase(bound)
+        case Axis.DURATION:
+            return duration_phrase(int(bound))
+        case Axis.POWER:
+            return kw_phrase(bound)
+        case Axis.CURRENT:
+            return ampere_phrase(bound)
 
 
 class HourlyDifference(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,63 +222,57 @@ def _seen_from(compiled: CompiledTariff, base: WeekCalendar, band: AxisBand) -> 
     )
 
 
-def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[str, ...]:
-    """Return what *base* does not show, in sentences.
+def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[Phrase, ...]:
+    """Say what *base* does not show.
 
     Prices that hold further into a session, grace, what is free at first, caps and every other
     adjustment in the file's order, and the least and the most that a session costs.
     """
-    notes: list[str] = []
+    notes: list[Phrase] = []
     for bands in bands_along((compiled.tariff,)).values():
         for band in bands:
             if band.circumstances == base.circumstances:
                 continue
             other = _seen_from(compiled, base, band)
             for fee in base.fees:
-                notes.extend(_notes(base, other, fee, band.text))
+                notes.extend(_notes(base, other, fee, band.said))
     if compiled.grace_us and Fee.PARKING_TIME in base.fees:
-        grace = duration_text(compiled.grace_us // SECOND_US)
-        notes.append(f"The first {grace} of every stretch of parking cost nothing.")
-    tariff = compiled.tariff
-    for adjustment in compiled.line_adjustments:
-        said = ENGLISH.words(
-            adjustment_phrase(adjustment, tariff.currency), {"currency": tariff.currency}
-        )
-        notes.append(f"{said[0].upper()}{said[1:]}.")
-    for most, limit in (("least", tariff.min_price), ("most", tariff.max_price)):
-        if limit is not None:
-            amount = f"{amount_text(limit.before_taxes, tariff.currency)} {tariff.currency}"
-            notes.append(f"A session costs at {most} {amount} before taxes.")
+        notes.append(phrase("idle_grace", seconds=compiled.grace_us // SECOND_US))
+    tariff, currency = compiled.tariff, compiled.tariff.currency
+    notes += (whole_adjustment_phrase(each, currency) for each in compiled.line_adjustments)
+    if tariff.min_price is not None:
+        amount = amount_text(tariff.min_price.before_taxes, currency)
+        notes.append(phrase("session_at_least", amount=amount, currency=currency))
+    if tariff.max_price is not None:
+        amount = amount_text(tariff.max_price.before_taxes, currency)
+        notes.append(phrase("session_at_most", amount=amount, currency=currency))
     return tuple(notes)
 
 
-def _notes(base: WeekCalendar, other: WeekCalendar, fee: Fee, when: str) -> Iterator[str]:
+def _notes(base: WeekCalendar, other: WeekCalendar, fee: Fee, when: Phrase) -> Iterator[Phrase]:
     by_price: dict[HeldPrice | None, list[HourlyDifference]] = {}
     for difference in differences(base, other, fee):
         price = None if difference.after is None else difference.after.price
         by_price.setdefault(price, []).append(difference)
-    currency = base.tariff.currency
     for price, found in by_price.items():
         pieces = [p for d in found for p in local_pieces(d.starts_at, d.ends_at, base.time_zone)]
-        source = "" if price is None else element_label(price.element_index, price.element_name)
-        yield (
-            f"{when[0].upper()}{when[1:]}: {fee.value} {price_text(price, fee, currency)} "
-            f"{windows_text(pieces, base.days)}{source and f', by {source}'}."
+        yield phrase(
+            "price_later",
+            when=when,
+            fee=fee.name,
+            price=price_phrase(price, fee, base.tariff.currency),
+            windows=windows_phrase(pieces, base.days),
+            by=None if price is None else label_phrase(price.element_index, price.element_name),
         )
 
 
-START_NOTE: Final = (
-    "The prices are those at the start of a session (0 kWh, 0 minutes, power not measured)."
-)
-
-
-def start_note(circumstances: Circumstances) -> str:
-    """Return the sentence that says at which point of a session a calendar looks."""
+def start_note(circumstances: Circumstances) -> Phrase:
+    """Say at which point of a session a calendar looks."""
     if circumstances == AT_START:
-        return START_NOTE
+        return phrase("prices_at_start")
     c = circumstances
-    parts = [] if c.energy_kwh is None else [f"{c.energy_kwh:f} kWh"]
-    parts += [] if c.duration_s is None else [duration_text(c.duration_s)]
-    parts += [] if c.power_kw is None else [f"{c.power_kw:f} kW"]
-    parts += [] if c.current_a is None else [f"{c.current_a:f} A"]
-    return f"The prices are those of a session at {', '.join(parts)}."
+    point: list[Phrase] = [] if c.energy_kwh is None else [kwh_phrase(c.energy_kwh)]
+    point += [] if c.duration_s is None else [duration_phrase(c.duration_s)]
+    point += [] if c.power_kw is None else [kw_phrase(c.power_kw)]
+    point += [] if c.current_a is None else [ampere_phrase(c.current_a)]
+    return phrase("prices_at", point=tuple(point))

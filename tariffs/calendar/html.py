@@ -7,6 +7,7 @@ from datetime import date
 from typing import Final
 
 from tariffs.calendar.circumstances import footnotes, start_note, telling
+from tariffs.calendar.english import ENGLISH
 from tariffs.calendar.plot import busiest_day, day_plot
 from tariffs.calendar.table import HOUR, CellState, PriceCell, PriceTable, price_table
 from tariffs.calendar.week import Fee, WeekCalendar
@@ -14,6 +15,7 @@ from tariffs.calendar.words import (
     DAY_NAMES,
     amount_text,
     element_text,
+    note_text,
     price_text,
 )
 from tariffs.kernel.compiled import CompiledTariff
@@ -83,7 +85,7 @@ def calendar_html(
     ]
     shown = {fee: telling(compiled, base, fee) for fee in base.fees}
     for fee, (calendar, band) in shown.items():
-        body += fee_section(calendar, fee, "" if band is None else band.text)
+        body += fee_section(calendar, fee, "" if band is None else ENGLISH.words(band.said))
     day = busiest_day(base) if plot_day is None else plot_day
     body += _plots({fee: calendar for fee, (calendar, _) in shown.items()}, day)
     body += _notes(compiled, base)
@@ -176,8 +178,8 @@ def _cell(cell: PriceCell) -> str:
 def _legend(table: PriceTable) -> str:
     unit = f"{html_text(table.currency)}{table.fee.unit}"
     items = [
-        f'<li class="p{shade}">{"free" if text is None else f"{html_text(text)} {unit}"}</li>'
-        for shade, text in table.legend
+        f'<li class="p{shade}">{"free" if texts is None else " to ".join(texts) + " " + unit}</li>'
+        for shade, texts in table.legend
     ]
     return f'<ul class="scale" aria-label="Colour scale">{"".join(items)}</ul>'
 
@@ -197,7 +199,7 @@ def _notes(compiled: CompiledTariff, base: WeekCalendar) -> Iterator[str]:
     tariff = base.tariff
     notes = (start_note(base.circumstances), *footnotes(compiled, base))
     yield "<section><h2>Notes</h2><ul>"
-    yield from (f"<li>{html_text(note)}</li>" for note in notes)
+    yield from (f"<li>{html_text(note_text(note))}</li>" for note in notes)
     yield "</ul></section><section><h2>Elements, in order; the first that applies counts</h2><ol>"
     for element in tariff.elements:
         name = "" if element.name is None else f"<strong>{html_text(element.name)}</strong>: "

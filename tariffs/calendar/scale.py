@@ -40,15 +40,10 @@ class PriceScale(msgspec.Struct, frozen=True):
             return LEVELS_MAX // 2
         return 1 + (level - 1) * (LEVELS_MAX - 1) // (len(self.levels) - 1)
 
-    def legend(self, currency: str) -> tuple[tuple[int, str], ...]:
-        """Return (level, "0.39" or "0.39 to 0.44") for each level."""
+    def legend(self, currency: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        """Return (level, ("0.39",) or ("0.39", "0.44")) for each level: from its least to most."""
         return tuple(
-            (
-                number,
-                amount_text(level[0], currency)
-                if len(level) == 1
-                else f"{amount_text(level[0], currency)} to {amount_text(level[-1], currency)}",
-            )
+            (number, tuple(amount_text(each, currency) for each in sorted({level[0], level[-1]})))
             for number, level in enumerate(self.levels, start=1)
         )
 

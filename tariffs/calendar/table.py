@@ -60,7 +60,7 @@ class PriceTable(msgspec.Struct, frozen=True, kw_only=True):
     minutes: int
     days: tuple[date, ...]
     rows: tuple[PriceRow, ...]
-    legend: tuple[tuple[int, str | None], ...]
+    legend: tuple[tuple[int, tuple[str, ...] | None], ...]
 
 
 def price_table(calendar: WeekCalendar, fee: Fee) -> PriceTable:
@@ -104,7 +104,9 @@ def _cell(stretches: tuple[Stretch, ...], scale: PriceScale, currency: str) -> P
 
 def _legend(
     scale: PriceScale, calendar: WeekCalendar, fee: Fee
-) -> tuple[tuple[int, str | None], ...]:
-    priced = ((scale.shade(level), text) for level, text in scale.legend(calendar.tariff.currency))
+) -> tuple[tuple[int, tuple[str, ...] | None], ...]:
+    priced = (
+        (scale.shade(level), texts) for level, texts in scale.legend(calendar.tariff.currency)
+    )
     is_free = any(each.price is None and each.valid for each in calendar.stretches[fee])
     return ((FREE_LEVEL, None), *priced) if is_free else (*priced,)

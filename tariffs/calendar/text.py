@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 
 from tariffs.calendar.circumstances import footnotes, start_note, telling
+from tariffs.calendar.english import ENGLISH
 from tariffs.calendar.scale import LEVELS_MAX, PriceScale, scale_of
 from tariffs.calendar.week import Fee, Stretch, WeekCalendar
-from tariffs.calendar.words import DAY_NAMES, price_text
+from tariffs.calendar.words import DAY_NAMES, note_text, price_text
 from tariffs.kernel.compiled import CompiledTariff
 
 # Free, then six heights that also a terminal without colours tells apart.
@@ -38,14 +39,14 @@ def calendar_text(compiled: CompiledTariff, base: WeekCalendar) -> tuple[Line, .
     title = tariff.id if tariff.name is None else f"{tariff.name} ({tariff.id})"
     lines: list[Line] = [
         (ShadedText(f"{title}, week of {base.first_day.isoformat()}, {base.time_zone}"),),
-        (ShadedText(start_note(base.circumstances)),),
+        (ShadedText(note_text(start_note(base.circumstances))),),
     ]
     for fee in base.fees:
         shown, band = telling(compiled, base, fee)
-        lines += [(), *fee_lines(shown, fee, "" if band is None else band.text)]
+        lines += [(), *fee_lines(shown, fee, "" if band is None else ENGLISH.words(band.said))]
     notes = footnotes(compiled, base)
     if notes:
-        lines += [(), *((ShadedText(f"* {note}"),) for note in notes)]
+        lines += [(), *((ShadedText(f"* {note_text(note)}"),) for note in notes)]
     return tuple(lines)
 
 
@@ -110,7 +111,7 @@ def _legend(scale: PriceScale, calendar: WeekCalendar, fee: Fee) -> Iterator[Sha
     for level, prices in scale.legend(calendar.tariff.currency):
         shade = scale.shade(level)
         yield ShadedText(SHADES[min(shade, LEVELS_MAX)], shade)
-        yield ShadedText(f" {prices}  ")
+        yield ShadedText(f" {' to '.join(prices)}  ")
     if CHANGES_WITHIN in seen:
         yield ShadedText(f"{CHANGES_WITHIN} changes within  ")
     if MISSING in seen:

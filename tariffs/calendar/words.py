@@ -1,30 +1,45 @@
-"""The words in which calendars, diffs and findings speak of prices, times and restrictions."""
+"""The phrases in which calendars, diffs and findings speak of prices, times and restrictions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeVar
 
+from tariffs.adjustments.adjustment import Adjustment, IdleGrace
+from tariffs.adjustments.phrases import adjustment_phrase
+from tariffs.calendar.english import ENGLISH, WORDS
 from tariffs.calendar.week import Fee, HeldPrice, fee_of
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.model.tariff import WEEKDAYS, Restrictions, Tariff, TariffElement, Weekday
+from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.quantities import plain
 from tariffs.taxes.names import rate_name
 from tariffs.zones import clock_change, zone
 
-DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-ALL_TIMES: Final = "at all times"
+DAY_NAMES: Final = tuple(WORDS[f"short_day.{day}"] for day in WEEKDAYS)
+ALWAYS: Final = phrase("always")
 _MIDNIGHT: Final = time(0)
-_HOUR_S: Final = 3600
-_MINUTE_S: Final = 60
+_RUN_MIN: Final = 3
+
+Bound = TypeVar("Bound")
 
 # A stretch of one local day; an end of 00:00 is the end of the day.
 Piece = tuple[date, time, time]
 # What a day's pieces are: (start, end) of each, in order.
 _Spans = tuple[tuple[time, time], ...]
+
+
+def sentence(text: str) -> str:
+    """Return what a phrase says as a sentence: with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def note_text(said: Phrase) -> str:
+    """Return a note in English, as a sentence."""
+    return sentence(ENGLISH.words(said))
 
 
 def amount_text(amount: Decimal, currency: str) -> str:
@@ -34,20 +49,17 @@ def amount_text(amount: Decimal, currency: str) -> str:
     return f"{exact:.{decimals}f}"
 
 
-def price_text(price: HeldPrice | None, fee: Fee, currency: str) -> str:
-    """Return "0.49 EUR/kWh", or "free" where no element prices the fee."""
+def price_phrase(price: HeldPrice | None, fee: Fee, currency: str) -> Phrase:
+    """Say "0.49 EUR/kWh", or "free" where no element prices the fee."""
     if price is None:
-        return "free"
-    return f"{amount_text(price.price, currency)} {currency}{fee.unit}"
+        return phrase("no_price")
+    amount = amount_text(price.price, currency)
+    return phrase("price_for", amount=amount, currency=currency, unit=fee.unit)
 
 
-def duration_text(seconds: int) -> str:
-    """Return "4 h", "90 min" or "45 s"."""
-    if seconds and seconds % _HOUR_S == 0:
-        return f"{seconds // _HOUR_S} h"
-    if seconds and seconds % _MINUTE_S == 0:
-        return f"{seconds // _MINUTE_S} min"
-    return f"{seconds} s"
+def price_text(price: HeldPrice | None, fee: Fee, currency: str) -> str:
+    """Return "0.49 EUR/kWh" or "free"."""
+    return ENGLISH.words(price_phrase(price, fee, currency))
 
 
 def clock_text(moment: time) -> str:
@@ -55,21 +67,23 @@ def clock_text(moment: time) -> str:
     return f"{moment:%H:%M}" if moment.second == 0 else f"{moment:%H:%M:%S}"
 
 
-def end_text(moment: time) -> str:
-    """Return the end of a window; midnight as an end is 24:00."""
-    return "24:00" if moment == _MIDNIGHT else clock_text(moment)
+def hours_phrase(start: time, end: time) -> Phrase:
+    """Say "07:00-20:00"; midnight as an end is 24:00."""
+    last = "24:00" if end == _MIDNIGHT else clock_text(end)
+    return phrase("hours", start=clock_text(start), end=last)
 
 
-def days_text(days: Iterable[int]) -> str:
-    """Return "Mon-Fri, Sun" for weekdays counted from 0."""
-    runs = []
-    for _, group in groupby(enumerate(sorted(set(days))), key=lambda pair: pair[1] - pair[0]):
-        run = [day for _, day in group]
-        if len(run) > 2:  # noqa: PLR2004 - two days are named, three are a range
-            runs.append(f"{DAY_NAMES[run[0]]}-{DAY_NAMES[run[-1]]}")
+def days_phrase(days: Iterable[Weekday]) -> Phrase:
+    """Say "Mon-Fri, Sun"."""
+    runs: list[Phrase] = []
+    indices = sorted({WEEKDAYS.index(day) for day in days})
+    for _, group in groupby(enumerate(indices), key=lambda pair: pair[1] - pair[0]):
+        run = [WEEKDAYS[day] for _, day in group]
+        if len(run) >= _RUN_MIN:
+            runs.append(phrase("run_of_days", first=run[0], last=run[-1]))
         else:
-            runs.extend(DAY_NAMES[day] for day in run)
-    return ", ".join(runs)
+            runs.extend(phrase("one_day", day=day) for day in run)
+    return phrase("on_days", days=tuple(runs))
 
 
 def local_pieces(starts_at: datetime, ends_at: datetime, time_zone: str) -> list[Piece]:
@@ -103,23 +117,24 @@ def _steady(
     yield from _steady(high, ends_at, time_zone)
 
 
-def windows_text(pieces: Iterable[Piece], days: Sequence[date]) -> str:
-    """Return "Mon-Fri 07:00-20:00; Sat, Sun" for pieces of the local *days*."""
+def windows_phrase(pieces: Iterable[Piece], days: Sequence[date]) -> Phrase:
+    """Say "Mon-Fri 07:00-20:00; Sat, Sun" of pieces of the local *days*; `ALWAYS` of all."""
     by_day = {day: [(start, end) for on, start, end in pieces if on == day] for day in days}
     spans = {day: _joined(found) for day, found in by_day.items()}
     whole: _Spans = ((_MIDNIGHT, _MIDNIGHT),)
     if all(found == whole for found in spans.values()):
-        return ALL_TIMES
-    groups: dict[_Spans, list[int]] = {}
+        return ALWAYS
+    groups: dict[_Spans, list[Weekday]] = {}
     for day, found in spans.items():
         if found:
-            groups.setdefault(found, []).append(day.weekday())
-    texts = []
+            groups.setdefault(found, []).append(WEEKDAYS[day.weekday()])
+    said = []
     for found, weekdays in groups.items():
-        hours = ", ".join(f"{clock_text(start)}-{end_text(end)}" for start, end in found)
-        named = "every day" if len(weekdays) == len(days) else days_text(weekdays)
-        texts.append(named if found == whole else f"{named} {hours}")
-    return "; ".join(texts)
+        is_every = len(weekdays) == len(days)
+        named = phrase("every_day") if is_every else days_phrase(weekdays)
+        hours = tuple(hours_phrase(start, end) for start, end in found)
+        said.append(named if found == whole else phrase("days_with_hours", days=named, hours=hours))
+    return phrase("windows", groups=tuple(said))
 
 
 def _joined(found: list[tuple[time, time]]) -> _Spans:
@@ -138,79 +153,112 @@ def _end(moment: time) -> tuple[time, int]:
     return (time.max, 1) if moment == _MIDNIGHT else (moment, 0)
 
 
-def range_text(low: str | None, high: str | None) -> str:
-    """Return "from 4 h to 6 h", "from 4 h on" or "up to 6 h"; the upper end is exclusive."""
-    if low is not None and high is not None:
-        return f"from {low} to {high}"
-    return f"from {low} on" if low is not None else f"up to {high}"
+def range_phrases(low: Phrase | None, high: Phrase | None) -> tuple[Phrase, ...]:
+    """Say "from 4 h to 6 h", "from 4 h on" or "up to 6 h", or nothing; *high* is exclusive."""
+    if low is not None:
+        return (
+            (phrase("from_on", low=low),)
+            if high is None
+            else (phrase("between", low=low, high=high),)
+        )
+    return () if high is None else (phrase("up_to", high=high),)
 
 
-def weekday_numbers(days: Iterable[Weekday]) -> list[int]:
-    """Return *days* counted from Monday as 0."""
-    return [WEEKDAYS.index(day) for day in days]
+def duration_phrase(seconds: int) -> Phrase:
+    """Say "4 h"."""
+    return phrase("duration", seconds=seconds)
 
 
-def restrictions_text(restrictions: Restrictions) -> str:
-    """Return when an element applies: "Mon-Fri 07:00-20:00, from 4 h on"; empty for always."""
+def kwh_phrase(kwh: Decimal) -> Phrase:
+    """Say "50 kWh"."""
+    return phrase("kwh", kwh=kwh)
+
+
+def kw_phrase(kw: Decimal) -> Phrase:
+    """Say "11 kW"."""
+    return phrase("kw", kw=kw)
+
+
+def ampere_phrase(ampere: Decimal) -> Phrase:
+    """Say "16 A"."""
+    return phrase("ampere", ampere=ampere)
+
+
+def _date_phrase(day: date) -> Phrase:
+    return phrase("on_date", date=day.isoformat())
+
+
+def restriction_phrases(restrictions: Restrictions) -> tuple[Phrase, ...]:
+    """Say when an element applies: "Mon-Fri", "07:00-20:00", "from 4 h on"; nothing for always."""
     r = restrictions
-    parts = []
-    days = [days_text(weekday_numbers(r.day_of_week))] if r.day_of_week else []
-    days += ["public holidays"] if r.holidays else []
-    if days:
-        parts.append(" and ".join(days))
+    said: list[Phrase] = []
+    if r.day_of_week:
+        days = days_phrase(r.day_of_week)
+        said.append(phrase("or_holidays", days=days) if r.holidays else days)
+    elif r.holidays:
+        said.append(phrase("holidays"))
     if r.season_start is not None:
-        parts.append(f"yearly from {r.season_start} to {r.season_end}")
+        said.append(phrase("yearly", start=r.season_start, end=r.season_end))
     if r.start_time is not None or r.end_time is not None:
-        start, end = r.start_time or _MIDNIGHT, r.end_time or _MIDNIGHT
-        parts.append(f"{clock_text(start)}-{end_text(end)}")
-    if r.start_date is not None or r.end_date is not None:
-        parts.append(
-            range_text(
-                None if r.start_date is None else r.start_date.isoformat(),
-                None if r.end_date is None else r.end_date.isoformat(),
-            )
-        )
-    if r.min_duration is not None or r.max_duration is not None:
-        parts.append(
-            range_text(
-                None if r.min_duration is None else duration_text(r.min_duration),
-                None if r.max_duration is None else duration_text(r.max_duration),
-            )
-        )
-    for low, high, unit in (
-        (r.min_kwh, r.max_kwh, "kWh"),
-        (r.min_power, r.max_power, "kW"),
-        (r.min_current, r.max_current, "A"),
+        said.append(hours_phrase(r.start_time or _MIDNIGHT, r.end_time or _MIDNIGHT))
+    for low, high in (
+        (_of(r.start_date, _date_phrase), _of(r.end_date, _date_phrase)),
+        (_of(r.min_duration, duration_phrase), _of(r.max_duration, duration_phrase)),
+        (_of(r.min_kwh, kwh_phrase), _of(r.max_kwh, kwh_phrase)),
+        (_of(r.min_power, kw_phrase), _of(r.max_power, kw_phrase)),
+        (_of(r.min_current, ampere_phrase), _of(r.max_current, ampere_phrase)),
     ):
-        if low is not None or high is not None:
-            parts.append(range_text(*(None if b is None else f"{b:f} {unit}" for b in (low, high))))
+        said += range_phrases(low, high)
     if r.reservation is not None:
-        what = "booking" if r.reservation.is_booking else "reservation"
-        expires = r.reservation.endswith("EXPIRES")
-        parts.append(f"for an expired {what}" if expires else f"for a {what}")
-    return ", ".join(parts)
+        said.append(Phrase(r.reservation.lower()))
+    return tuple(said)
 
 
-def element_text(element: TariffElement, tariff: Tariff) -> str:
-    """Return an element of *tariff* as a sentence part: its prices, then when it applies."""
+def _of(bound: Bound | None, said: Callable[[Bound], Phrase]) -> Phrase | None:
+    return None if bound is None else said(bound)
+
+
+def element_phrase(element: TariffElement, tariff: Tariff) -> Phrase:
+    """Say an element of *tariff*: its prices, then when it applies."""
     reserved = element.restrictions.reservation is not None
     prices = []
     for component in element.price_components:
         fee = fee_of(component.dimension, reserved=reserved)
-        named, unit = (fee.value, fee.unit) if fee is not None else (component.dimension, "")
-        vat = "" if component.vat is None else f" + {rate_text(component.vat, tariff)}"
-        series = " over the price series" if component.series else ""
-        amount = f"{amount_text(component.price, tariff.currency)} {tariff.currency}{unit}"
-        prices.append(f"{named} {amount}{series}{vat}")
-    when = restrictions_text(element.restrictions) or ALL_TIMES
-    return f"{', '.join(prices)} ({when})"
+        named, unit = (component.dimension, "") if fee is None else (fee.name, fee.unit)
+        prices.append(
+            phrase(
+                "component_price",
+                fee=named,
+                amount=amount_text(component.price, tariff.currency),
+                currency=tariff.currency,
+                unit=unit,
+                series="yes" if component.series else None,
+                tax=None if component.vat is None else rate_phrase(component.vat, tariff),
+            )
+        )
+    when = restriction_phrases(element.restrictions) or (ALWAYS,)
+    return phrase("element_prices", prices=tuple(prices), when=when)
 
 
-def rate_text(percent: Decimal, tariff: Tariff) -> str:
-    """Return a rate of tax by the name that the tariff, or its country, has for it."""
-    return f"{percent:f} % {rate_name(percent, tariff.sales_taxes, tariff.country_code)}"
+def element_text(element: TariffElement, tariff: Tariff) -> str:
+    """Return "Energy 0.49 EUR/kWh (Mon-Fri, 07:00-20:00)"."""
+    return ENGLISH.words(element_phrase(element, tariff))
 
 
-def element_label(index: int, name: str | None) -> str:
-    """Return "element 3 (idle fee)"; people count from 1."""
-    return f"element {index + 1}" if name is None else f"element {index + 1} ({name})"
+def rate_phrase(percent: Decimal, tariff: Tariff) -> Phrase:
+    """Say a rate of tax by the name that the tariff, or its country, has for it."""
+    name = rate_name(percent, tariff.sales_taxes, tariff.country_code)
+    return phrase("rate_of_tax", percent=percent, name=name)
+
+
+def label_phrase(index: int, name: str | None) -> Phrase:
+    """Say "element 3 (idle fee)"; people count from 1."""
+    return phrase("element_label", element=index, name=name)
+
+
+def whole_adjustment_phrase(adjustment: Adjustment, currency: str) -> Phrase:
+    """Say what an adjustment does, of a grace as well, and why the tariff has it."""
+    if isinstance(adjustment, IdleGrace):
+        because = adjustment.reason or None
+        return phrase("idle_grace", seconds=adjustment.seconds, because=because)
+    return ENGLISH.whole(adjustment_phrase(adjustment, currency), {"currency": currency})

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
-from enum import StrEnum
 from functools import reduce
 from itertools import islice, pairwise, product
 from typing import Final
@@ -22,7 +21,7 @@ from tariffs.calendar.circumstances import (
     AxisBand,
     HourlyDifference,
     bands_along,
-    bands_text,
+    bands_phrase,
     differences,
     overlaps,
 )
@@ -35,41 +34,21 @@ from tariffs.calendar.week import (
     week_calendar,
 )
 from tariffs.calendar.words import (
-    ALL_TIMES,
+    ALWAYS,
     Piece,
-    amount_text,
     local_pieces,
-    price_text,
-    windows_text,
+    windows_phrase,
 )
+from tariffs.diff.change import ChangeKind, TariffChange
+from tariffs.diff.english import ENGLISH
+from tariffs.diff.price_changes import ChangeWindow, PriceChange, price_changes
 from tariffs.diff.words import setting_changes
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.tariff import Tariff
-from tariffs.taxes.names import rate_name
+from tariffs.phrases.phrase import Phrase, phrase
 
 # Bands multiply: four quantities of ten bands each would be 10,000 weeks.
 COMBINATIONS_MAX: Final = 200
-_COUNTED_OTHERWISE: Final = (
-    "other elements hold than before; each bills its own once, so one session may owe more or fewer"
-)
-
-
-class ChangeKind(StrEnum):
-    """What a sentence is about."""
-
-    PRICE = "price"
-    TAX = "tax"
-    STEP = "step_size"
-    SETTING = "setting"
-    ELEMENT = "element"
-    ADJUSTMENT = "adjustment"
-
-
-class TariffChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One change, as a sentence."""
-
-    kind: ChangeKind
-    sentence: str
 
 
 class HourChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,23 +89,15 @@ def diff_tariffs(
         after=after.tariff,
         changes=(
             *week.price_changes(),
-            *(TariffChange(kind=ChangeKind(kind), sentence=text) for kind, text in settings),
+            *(TariffChange(kind=kind, said=said) for kind, said in settings),
         ),
         hours=tuple(week.hours()),
     )
 
 
-class _Change(msgspec.Struct, frozen=True):
-    """Another price at one stretch, in one point of a session."""
-
-    fee: Fee
-    before: HeldPrice | None
-    after: HeldPrice | None
-
-
 # At which points of a session a change holds, for each stretch.
 _Points = dict[tuple[datetime, datetime], set[Circumstances]]
-_Found = dict[_Change, _Points]
+_Found = dict[PriceChange, _Points]
 
 
 class _Week:
@@ -160,7 +131,7 @@ class _Week:
         return old, new
 
     def price_changes(self) -> Iterator[TariffChange]:
-        """Yield a sentence for each (fee, old price, new price), with when it holds."""
+        """Yield what is said of each (fee, old price, new price), with when it holds."""
         found: _Found = {}
         seen = list(self._differences())
         ordered = sorted({at for _, d, _ in seen for at in (d.starts_at, d.ends_at)})
@@ -176,8 +147,8 @@ class _Week:
         yield from self._combined(found)
         for fee in (Fee.FLAT, Fee.RESERVATION_FLAT):
             if fee in self.fees and self._is_counted_otherwise(fee):
-                sentence = f"{fee.value}: {_COUNTED_OTHERWISE}"
-                yield TariffChange(kind=ChangeKind.PRICE, sentence=sentence)
+                said = phrase("counted_otherwise", fee=fee.name)
+                yield TariffChange(kind=ChangeKind.PRICE, said=said)
 
     def _is_counted_otherwise(self, fee: Fee) -> bool:
         """Tell whether elements with a fee of their own hold where others, or one, did.
@@ -203,7 +174,7 @@ class _Week:
                 continue
             point = reduce(lambda at, band: band.within(at), bands, AT_START)
             alone = {AT_START, *(band.circumstances for band in bands)}
-            pieces: dict[_Change, list[Piece]] = {}
+            pieces: dict[PriceChange, list[Piece]] = {}
             pair = self._pair(point)
             for fee in self.fees:
                 for difference in differences(*pair, fee):
@@ -211,13 +182,13 @@ class _Week:
                     if not _is_known(found.get(change, {}), difference, alone):
                         cut = local_pieces(difference.starts_at, difference.ends_at, self.time_zone)
                         pieces.setdefault(change, []).extend(cut)
-            when = " and ".join(bands_text((band,)) for band in bands)
+            when = phrase("both_of", runs=tuple(band.said for band in bands))
             for change, cut in pieces.items():
-                yield from _price_sentences(change, self._where(cut, when), self.tariffs)
+                yield from price_changes(change, self._where(cut, when), self.tariffs)
 
-    def _where(self, pieces: list[Piece], when: str) -> str:
-        windows = windows_text(pieces, self.base[0].days)
-        return " ".join(part for part in ("" if windows == ALL_TIMES else windows, when) if part)
+    def _where(self, pieces: list[Piece], when: Phrase | None) -> ChangeWindow:
+        windows = windows_phrase(pieces, self.base[0].days)
+        return ChangeWindow(None if windows == ALWAYS else windows, when)
 
     def _differences(self) -> Iterator[tuple[Fee, HourlyDifference, Circumstances]]:
         points = {AT_START} | {b.circumstances for bands in self.bands.values() for b in bands}
@@ -230,39 +201,45 @@ class _Week:
 
     def _sentences(
         self,
-        change: _Change,
+        change: PriceChange,
         atoms: _Points,
     ) -> Iterator[TariffChange]:
-        by_when: dict[str, list[Piece]] = {}
+        # By its words: a phrase is no key.
+        by_when: dict[str, tuple[Phrase | None, list[Piece]]] = {}
         for (starts_at, ends_at), points in sorted(atoms.items()):
-            pieces = by_when.setdefault(self._when(points), [])
+            when = self._when(points)
+            key = "" if when is None else ENGLISH.words(when)
+            _, pieces = by_when.setdefault(key, (when, []))
             pieces += local_pieces(starts_at, ends_at, self.time_zone)
-        for when, pieces in by_when.items():
-            yield from _price_sentences(change, self._where(pieces, when), self.tariffs)
+        for when, pieces in by_when.values():
+            yield from price_changes(change, self._where(pieces, when), self.tariffs)
 
-    def _when(self, points: set[Circumstances]) -> str:
-        """Return at which point of a session a change holds; empty for always."""
+    def _when(self, points: set[Circumstances]) -> Phrase | None:
+        """Say at which point of a session a change holds; None for always."""
         if AT_START in points:
-            texts = [self._runs(axis, points) for axis in self.bands]
-            return ", ".join(text for text in texts if text)
-        texts = [self._runs(a, points) for a in self.bands if self._of(a, points)]
-        return " or ".join(text for text in texts if text)
+            runs = [run for axis in self.bands if (run := self._runs(axis, points))]
+            said = phrase("all_of", runs=tuple(runs))
+        else:
+            axes = [axis for axis in self.bands if self._of(axis, points)]
+            runs = [run for axis in axes if (run := self._runs(axis, points))]
+            said = phrase("any_of", runs=tuple(runs))
+        return said if runs else None
 
     def _of(self, axis: Axis, points: set[Circumstances]) -> list[AxisBand]:
         return [band for band in self.bands[axis] if band.circumstances in points]
 
-    def _runs(self, axis: Axis, points: set[Circumstances]) -> str:
-        """Return the bands of *axis* in *points*, neighbours joined; empty for all of them."""
+    def _runs(self, axis: Axis, points: set[Circumstances]) -> Phrase | None:
+        """Say the bands of *axis* in *points*, neighbours joined; None for all of them."""
         within = self._of(axis, points)
         if len(within) == len(self.bands[axis]):
-            return ""
+            return None
         runs: list[list[AxisBand]] = []
         for band in within:
             if runs and runs[-1][-1].high == band.low:
                 runs[-1].append(band)
             else:
                 runs.append([band])
-        return " and ".join(bands_text(run) for run in runs)
+        return phrase("both_of", runs=tuple(map(bands_phrase, runs)))
 
     def hours(self) -> Iterator[HourChange]:
         """Yield each hour (or quarter, if prices change within hours) that differs."""
@@ -303,8 +280,8 @@ def _prices(
     return tuple(None if s.price is None else s.price.price for s in cell)
 
 
-def _change_of(fee: Fee, difference: HourlyDifference) -> _Change:
-    return _Change(fee, _unnamed(difference, old=True), _unnamed(difference, old=False))
+def _change_of(fee: Fee, difference: HourlyDifference) -> PriceChange:
+    return PriceChange(fee, _unnamed(difference, old=True), _unnamed(difference, old=False))
 
 
 def _is_known(points: _Points, difference: HourlyDifference, alone: set[Circumstances]) -> bool:
@@ -322,59 +299,3 @@ def _unnamed(difference: HourlyDifference, *, old: bool) -> HeldPrice | None:
     if stretch is None or stretch.price is None:
         return None
     return msgspec.structs.replace(stretch.price, element_index=0, element_name=None)
-
-
-def _price_sentences(
-    change: _Change, where: str, tariffs: tuple[Tariff, Tariff]
-) -> Iterator[TariffChange]:
-    old, new, fee = change.before, change.after, change.fee
-    currencies = tariffs[0].currency, tariffs[1].currency
-    subject = f"{fee.value} {where}" if where else fee.value
-    old_price = None if old is None else old.price
-    new_price = None if new is None else new.price
-    if old_price != new_price or (old is None) != (new is None) or currencies[0] != currencies[1]:
-        text = _price_sentence(subject, change, currencies)
-        yield TariffChange(kind=ChangeKind.PRICE, sentence=text)
-    if old is None or new is None:
-        return
-    if old.vat != new.vat:
-        text = _tax_sentence(subject, (old.vat, new.vat), tariffs)
-        yield TariffChange(kind=ChangeKind.TAX, sentence=text)
-    if old.step_size != new.step_size:
-        unit = "Wh" if fee is Fee.ENERGY else "s"
-        text = f"step_size of {subject} changes from {old.step_size} to {new.step_size} {unit}"
-        yield TariffChange(kind=ChangeKind.STEP, sentence=text)
-
-
-def _price_sentence(subject: str, change: _Change, currencies: tuple[str, str]) -> str:
-    fee, old, new = change.fee, change.before, change.after
-    if old is None or new is None:
-        verb = "becomes" if new is None else "starts to cost"
-        shown = "free" if new is None else price_text(new, fee, currencies[1])
-        was = "" if old is None else f" (was {price_text(old, fee, currencies[0])})"
-        return f"{subject} {verb} {shown}{was}"
-    after = price_text(new, fee, currencies[1])
-    if currencies[0] != currencies[1]:
-        return f"{subject} changes from {price_text(old, fee, currencies[0])} to {after}"
-    verb = "rises" if new.price > old.price else "falls"
-    share = f" ({_percent(old.price, new.price)})" if old.price else ""
-    return f"{subject} {verb} from {amount_text(old.price, currencies[0])} to {after}{share}"
-
-
-def _percent(old: Decimal, new: Decimal) -> str:
-    share = ((new - old) * 100 / old).quantize(Decimal("0.1"))
-    return f"{share:+f} %"
-
-
-def _tax_sentence(
-    subject: str, rates: tuple[Decimal | None, Decimal | None], tariffs: tuple[Tariff, Tariff]
-) -> str:
-    """Say how a rate of tax changes, by its name; by both where it is another tax."""
-    names = [
-        None if rate is None else rate_name(rate, tariff.sales_taxes, tariff.country_code)
-        for rate, tariff in zip(rates, tariffs, strict=True)
-    ]
-    was, now = ("none" if rate is None else f"{rate:f} %" for rate in rates)
-    if None not in names and names[0] != names[1]:
-        return f"Tax on {subject} changes from {was} {names[0]} to {now} {names[1]}"
-    return f"{names[0] or names[1]} on {subject} changes from {was} to {now}"

@@ -9,115 +9,143 @@ from typing import Final
 
 import msgspec
 
-from tariffs.adjustments.adjustment import Adjustment
-from tariffs.calendar.words import amount_text, element_label, element_text, rate_text
+from tariffs.adjustments.adjustment import Adjustment, GroupGrant, ValidationGrant
+from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
+from tariffs.calendar.words import (
+    amount_text,
+    clock_text,
+    element_phrase,
+    rate_phrase,
+    whole_adjustment_phrase,
+)
+from tariffs.diff.change import ChangeKind
 from tariffs.model.canonical import canonical_json
 from tariffs.model.tariff import PriceLimit, Tariff, TariffElement
-from tariffs.quantities import plain
-
-# Kinds as in diff.ChangeKind, which builds on this module.
-SETTING: Final = "setting"
-ELEMENT: Final = "element"
-ADJUSTMENT: Final = "adjustment"
+from tariffs.phrases.phrase import Phrase, phrase
 
 _PLAIN_FIELDS: Final = (
-    ("id", "Id"),
-    ("name", "Name"),
-    ("currency", "Currency"),
-    ("type", "Type"),
-    ("country_code", "Country code"),
-    ("party_id", "Party"),
-    ("alt_url", "Link for drivers"),
-    ("step_policy", "How steps count"),
-    ("rounding", "What is rounded"),
-    ("rounding_mode", "How it is rounded"),
-    ("flat_policy", "Which session fees count"),
+    "id",
+    "name",
+    "currency",
+    "type",
+    "country_code",
+    "party_id",
+    "alt_url",
+    "step_policy",
+    "rounding",
+    "rounding_mode",
+    "flat_policy",
 )
-_TAX_WORDS: Final = {"YES": "including taxes", "NO": "before taxes", "N/A": "without taxes"}
 
-# A kind and a sentence.
-Said = tuple[str, str]
+# A kind and what changes.
+Said = tuple[ChangeKind, Phrase]
 
 
 def setting_changes(before: Tariff, after: Tariff) -> Iterator[Said]:
-    """Yield a (kind, sentence) for each change that is not a price of an hour."""
-    for field, word in _PLAIN_FIELDS:
-        old, new = getattr(before, field), getattr(after, field)
-        if old != new:
-            yield SETTING, f"{word} changes from {_shown(old)} to {_shown(new)}"
-    if before.tax_included is not after.tax_included:
-        was, now = (_TAX_WORDS[t.tax_included.value] for t in (before, after))
-        yield SETTING, f"Prices were {was} and are now {now}: compare them with care"
-    if before.below_zero is not after.below_zero:
-        now = "may now be" if after.below_zero else "may no longer be"
-        yield SETTING, f"Prices {now} below zero"
-    if before.sales_taxes != after.sales_taxes:
-        yield SETTING, f"Taxes in percent: {_sales_taxes(after)} (was {_sales_taxes(before)})"
-    if before.quantity_taxes != after.quantity_taxes:
-        yield SETTING, f"Taxes per kWh: {_quantity_taxes(after)} (was {_quantity_taxes(before)})"
-    yield from _limit("A session costs at least", before, after, "min_price")
-    yield from _limit("A session costs at most", before, after, "max_price")
-    if before.preauthorize_amount != after.preauthorize_amount:
-        held = [
-            "what is likely" if each is None else f"{plain(each):f}"
-            for each in (after.preauthorize_amount, before.preauthorize_amount)
-        ]
-        yield SETTING, f"Before an ad hoc start is put aside: {held[0]} (was {held[1]})"
-    yield from _validity("from", before.start_date_time, after.start_date_time)
-    yield from _validity("until", before.end_date_time, after.end_date_time)
-    if before.alt_text != after.alt_text:
-        yield SETTING, "The text for drivers changes"
+    """Yield a kind and a phrase for each change that is not a price of an hour."""
+    for said in _settings(before, after):
+        yield ChangeKind.SETTING, said
     yield from _elements(before, after)
     yield from _adjustments(before, after)
 
 
-def _shown(value: object) -> str:
-    return "nothing" if value is None else f"{str(value)!r}"
+def _settings(before: Tariff, after: Tariff) -> Iterator[Phrase]:
+    for field in _PLAIN_FIELDS:
+        old, new = getattr(before, field), getattr(after, field)
+        if old != new:
+            yield phrase("setting_changes", setting=field, old=_shown(old), new=_shown(new))
+    if before.tax_included is not after.tax_included:
+        was, now = before.tax_included.value, after.tax_included.value
+        yield phrase("prices_meant_otherwise", old=was, new=now)
+    if before.below_zero is not after.below_zero:
+        yield phrase("below_zero_allowed") if after.below_zero else phrase("below_zero_refused")
+    yield from _taxes(before, after)
+    yield from _limits(before, after)
+    if before.preauthorize_amount != after.preauthorize_amount:
+        yield phrase("put_aside_changes", old=_put_aside(before), new=_put_aside(after))
+    if before.start_date_time != after.start_date_time:
+        old, new = _moment(before.start_date_time), _moment(after.start_date_time)
+        yield phrase("valid_from_changes", old=old, new=new)
+    if before.end_date_time != after.end_date_time:
+        old, new = _moment(before.end_date_time), _moment(after.end_date_time)
+        yield phrase("valid_until_changes", old=old, new=new)
+    if before.alt_text != after.alt_text:
+        yield phrase("driver_text_changes")
 
 
-def _sales_taxes(tariff: Tariff) -> str:
+def _taxes(before: Tariff, after: Tariff) -> Iterator[Phrase]:
+    if before.sales_taxes != after.sales_taxes:
+        old, new = _sales_taxes(before), _sales_taxes(after)
+        yield phrase("percent_taxes_change", old=old, new=new)
+    if before.quantity_taxes != after.quantity_taxes:
+        old, new = _quantity_taxes(before), _quantity_taxes(after)
+        yield phrase("kwh_taxes_change", old=old, new=new)
+
+
+def _limits(before: Tariff, after: Tariff) -> Iterator[Phrase]:
+    if before.min_price != after.min_price:
+        old, new = (_limit(each.min_price, each.currency) for each in (before, after))
+        yield phrase("least_changes", old=old, new=new)
+    if before.max_price != after.max_price:
+        old, new = (_limit(each.max_price, each.currency) for each in (before, after))
+        yield phrase("most_changes", old=old, new=new)
+
+
+def _shown(value: object) -> Phrase:
+    return phrase("nothing_said") if value is None else phrase("text_said", text=str(value))
+
+
+def _sales_taxes(tariff: Tariff) -> tuple[Phrase, ...]:
     return _listed(
-        f"{tax.name} {tax.percent:f} %" + (" on those before it" if tax.stack else "")
+        phrase(
+            "percent_tax",
+            name=tax.name,
+            percent=tax.percent,
+            stack="yes" if tax.stack else None,
+        )
         for tax in tariff.sales_taxes
     )
 
 
-def _quantity_taxes(tariff: Tariff) -> str:
+def _quantity_taxes(tariff: Tariff) -> tuple[Phrase, ...]:
     return _listed(
-        f"{tax.name} {amount_text(tax.per_kwh, tariff.currency)} {tariff.currency}"
-        + ("" if tax.vat is None else f" + {rate_text(tax.vat, tariff)}")
+        phrase(
+            "kwh_tax",
+            name=tax.name,
+            amount=amount_text(tax.per_kwh, tariff.currency),
+            currency=tariff.currency,
+            tax=None if tax.vat is None else rate_phrase(tax.vat, tariff),
+        )
         for tax in tariff.quantity_taxes
     )
 
 
-def _listed(taxes: Iterable[str]) -> str:
-    return ", ".join(taxes) or "none of its own"
+def _listed(taxes: Iterable[Phrase]) -> tuple[Phrase, ...]:
+    return tuple(taxes) or (phrase("no_taxes_of_its_own"),)
 
 
-def _limit(words: str, before: Tariff, after: Tariff, field: str) -> Iterator[Said]:
-    old: PriceLimit | None = getattr(before, field)
-    new: PriceLimit | None = getattr(after, field)
-    if old != new:
-        was, now = _limit_text(old, before.currency), _limit_text(new, after.currency)
-        yield SETTING, f"{words} {now} (was {was})"
-
-
-def _limit_text(limit: PriceLimit | None, currency: str) -> str:
+def _limit(limit: PriceLimit | None, currency: str) -> Phrase:
     if limit is None:
-        return "whatever its lines add up to"
-    text = f"{amount_text(limit.before_taxes, currency)} {currency} before taxes"
+        return phrase("no_limit")
+    before = amount_text(limit.before_taxes, currency)
     if limit.after_taxes is None:
-        return text
-    return f"{text} and {amount_text(limit.after_taxes, currency)} {currency} after taxes"
+        return phrase("limit_before", before=before, currency=currency)
+    after = amount_text(limit.after_taxes, currency)
+    return phrase("limit_of_both", before=before, after=after, currency=currency)
 
 
-def _validity(word: str, old: datetime | None, new: datetime | None) -> Iterator[Said]:
-    if old != new:
-        yield SETTING, f"Valid {word} {_moment(new)} (was {_moment(old)})"
+def _put_aside(tariff: Tariff) -> Phrase:
+    if tariff.preauthorize_amount is None:
+        return phrase("put_aside_likely")
+    amount = amount_text(tariff.preauthorize_amount, tariff.currency)
+    return phrase("put_aside", amount=amount, currency=tariff.currency)
 
 
-def _moment(moment: datetime | None) -> str:
-    return "no set date" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S %Z}"
+def _moment(moment: datetime | None) -> Phrase:
+    if moment is None:
+        return phrase("no_moment_set")
+    day, clock = moment.date().isoformat(), clock_text(moment.time())
+    return phrase("moment_set", day=day, clock=clock, zone=f"{moment:%Z}")
 
 
 def _elements(before: Tariff, after: Tariff) -> Iterator[Said]:
@@ -137,15 +165,21 @@ def _elements(before: Tariff, after: Tariff) -> Iterator[Said]:
     for old, new in _pairs(before, after, removed, added):
         removed.remove(old)
         added.remove(new)
-        yield ELEMENT, _element_change(before, after, old, new)
+        yield ChangeKind.ELEMENT, _element_change(before, after, old, new)
     for index in removed:
         element = before.elements[index]
-        label, text = element_label(index, element.name), element_text(element, before)
-        yield ELEMENT, f"{_capital(label)} is removed: {text}"
+        what = element_phrase(element, before)
+        yield (
+            ChangeKind.ELEMENT,
+            phrase("element_removed", element=index, name=element.name, what=what),
+        )
     for index in added:
         element = after.elements[index]
-        label, text = element_label(index, element.name), element_text(element, after)
-        yield ELEMENT, f"{_capital(label)} is added: {text}"
+        what = element_phrase(element, after)
+        yield (
+            ChangeKind.ELEMENT,
+            phrase("element_added", element=index, name=element.name, what=what),
+        )
 
 
 def _pairs(
@@ -179,21 +213,25 @@ def _prices_the_same_things(old: TariffElement, new: TariffElement) -> bool:
     return dimensions[0] == dimensions[1] and (same_prices or old.restrictions == new.restrictions)
 
 
-def _element_change(before: Tariff, after: Tariff, old: int, new: int) -> str:
+def _element_change(before: Tariff, after: Tariff, old: int, new: int) -> Phrase:
     was, now = before.elements[old], after.elements[new]
-    label = _capital(element_label(new, now.name))
+    name = now.name
     if msgspec.structs.replace(was, name=None) == msgspec.structs.replace(now, name=None):
         if was.name != now.name:
-            return f"{label} was called {_shown(was.name)}"
-        return f"{label} moves from place {old + 1} to place {new + 1}"
-    texts = element_text(was, before), element_text(now, after)
-    if texts[0] == texts[1]:
-        return f"{label} bills in other steps: {_steps(was)} became {_steps(now)}"
-    return f"{label} changes from: {texts[0]}, to: {texts[1]}"
+            return phrase("element_renamed", element=new, name=name, old=_shown(was.name))
+        return phrase("element_moves", element=new, name=name, old=old, new=new)
+    said = element_phrase(was, before), element_phrase(now, after)
+    if said[0] == said[1]:
+        steps = _steps(was), _steps(now)
+        return phrase("element_steps_change", element=new, name=name, old=steps[0], new=steps[1])
+    return phrase("element_changes", element=new, name=name, old=said[0], new=said[1])
 
 
-def _steps(element: TariffElement) -> str:
-    return ", ".join(f"{c.dimension} step_size {c.step_size}" for c in element.price_components)
+def _steps(element: TariffElement) -> tuple[Phrase, ...]:
+    return tuple(
+        phrase("step_of", dimension=each.dimension, step=each.step_size)
+        for each in element.price_components
+    )
 
 
 def _adjustments(before: Tariff, after: Tariff) -> Iterator[Said]:
@@ -201,18 +239,34 @@ def _adjustments(before: Tariff, after: Tariff) -> Iterator[Said]:
     news = [canonical_json(adjustment) for adjustment in after.adjustments]
     for adjustment, text in zip(before.adjustments, olds, strict=True):
         if text not in news:
-            yield ADJUSTMENT, f"Adjustment is removed: {adjustment_text(adjustment)}"
+            named, what, on = _named(adjustment, before.currency)
+            yield ChangeKind.ADJUSTMENT, phrase("adjustment_removed", named=named, what=what, on=on)
     for adjustment, text in zip(after.adjustments, news, strict=True):
         if text not in olds:
-            yield ADJUSTMENT, f"Adjustment is added: {adjustment_text(adjustment)}"
+            named, what, on = _named(adjustment, after.currency)
+            yield ChangeKind.ADJUSTMENT, phrase("adjustment_added", named=named, what=what, on=on)
     kept_old = [text for text in olds if text in news]
     kept_new = [text for text in news if text in olds]
     if kept_old != kept_new:
-        yield ADJUSTMENT, "Adjustments apply in another order"
+        yield ChangeKind.ADJUSTMENT, phrase("adjustments_reordered")
+
+
+def _named(
+    adjustment: Adjustment, currency: str
+) -> tuple[Phrase | None, Phrase, tuple[str, ...] | None]:
+    """Return what an adjustment is called and what it is on, where its words leave that out.
+
+    Between the two is what it does.
+    """
+    said = whole_adjustment_phrase(adjustment, currency)
+    named = said if isinstance(adjustment, Allowance | PeriodCap) else None
+    if isinstance(adjustment, GroupGrant | ValidationGrant | Allowance | CouponGrant):
+        return named, said, adjustment.dimensions
+    return named, said, None
 
 
 def adjustment_text(adjustment: Adjustment) -> str:
-    """Return an adjustment in words: "idle grace: seconds 900 (time to come back)"."""
+    """Return an adjustment as its file has it: "idle grace: seconds 900 (time to come back)"."""
     fields = msgspec.to_builtins(adjustment)
     kind = str(fields.pop("type")).replace("_", " ")
     reason = fields.pop("reason", None)
@@ -223,7 +277,3 @@ def adjustment_text(adjustment: Adjustment) -> str:
 
 def _value(value: object) -> str:
     return " + ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _capital(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}"

@@ -17,7 +17,7 @@ from tariffs.adjustments.adjustment import (
 )
 from tariffs.adjustments.shared import PeriodCap
 from tariffs.calendar.week import Fee
-from tariffs.calendar.words import amount_text, duration_text
+from tariffs.calendar.words import amount_text
 from tariffs.lint.subject import (
     STRONG_CURRENCIES,
     LintSubject,
@@ -27,6 +27,7 @@ from tariffs.lint.subject import (
     Spot,
 )
 from tariffs.model.tariff import Dimension
+from tariffs.phrases.phrase import phrase
 
 _DAY_HOURS: Final = 24
 _DAY_COST_MAX: Final = Decimal(100)
@@ -36,8 +37,7 @@ def has_idle_fee_without_grace(subject: LintSubject) -> Iterator[Said]:
     """Find parking prices from the first second after charging."""
     if not any(isinstance(a, IdleGrace) and a.seconds for a in subject.tariff.adjustments):
         for spot, _ in subject.priced(Fee.PARKING_TIME):
-            message = "parking costs from the second the vehicle stops asking for power: no grace"
-            yield spot, message
+            yield spot, phrase("no_grace")
 
 
 def has_idle_fee_without_cap(subject: LintSubject) -> Iterator[Said]:
@@ -51,8 +51,8 @@ def has_idle_fee_without_cap(subject: LintSubject) -> Iterator[Said]:
         for spot, component in subject.priced(Fee.PARKING_TIME):
             cost = component.price * _DAY_HOURS
             if cost > _DAY_COST_MAX:
-                shown = f"{amount_text(cost, tariff.currency)} {tariff.currency}"
-                yield spot, f"at this price a day costs {shown}, and nothing caps it"
+                amount = amount_text(cost, tariff.currency)
+                yield spot, phrase("no_cap", amount=amount, currency=tariff.currency)
 
 
 def has_useless_grace(subject: LintSubject) -> Iterator[Said]:
@@ -63,10 +63,10 @@ def has_useless_grace(subject: LintSubject) -> Iterator[Said]:
         if isinstance(adjustment, IdleGrace)
     ]
     if graces and not any(subject.priced(Fee.PARKING_TIME)):
-        yield ("adjustments", graces[0][0]), "a grace period, but parking costs nothing anyway"
+        yield ("adjustments", graces[0][0]), phrase("grace_of_nothing")
     for _, (index, _) in pairwise(graces):
-        longest = duration_text(max(grace.seconds for _, grace in graces))
-        yield ("adjustments", index), f"several grace periods: the longest counts, {longest}"
+        longest = max(grace.seconds for _, grace in graces)
+        yield ("adjustments", index), phrase("several_graces", seconds=longest)
 
 
 def has_free_time_beside_steps(subject: LintSubject) -> Iterator[Said]:
@@ -80,11 +80,8 @@ def has_free_time_beside_steps(subject: LintSubject) -> Iterator[Said]:
         if isinstance(adjustment, FreeFirst) and not adjustment.before_steps:
             for dimension in adjustment.dimensions:
                 if str(dimension) in stepped:
-                    message = (
-                        f"steps of {dimension.lower()} are counted before anything is free; with "
-                        "before_steps: yes they round up what is left, which is more"
-                    )
-                    yield ("adjustments", index), message
+                    said = phrase("steps_before_free", dimension=dimension)
+                    yield ("adjustments", index), said
 
 
 def has_useless_grant(subject: LintSubject) -> Iterator[Said]:
@@ -97,9 +94,9 @@ def has_useless_grant(subject: LintSubject) -> Iterator[Said]:
     for spot, grant in _grants(subject):
         for dimension in grant.dimensions:
             if str(dimension) not in fees:
-                yield spot, f"a grant on {dimension.lower()}, which costs nothing here"
+                yield spot, phrase("grant_on_nothing", dimension=dimension)
         if grant.percent == 0:
-            yield spot, "a grant of 0 % changes nothing"
+            yield spot, phrase("grant_of_nothing")
 
 
 def _grants(subject: LintSubject) -> Iterator[tuple[Spot, Grant]]:

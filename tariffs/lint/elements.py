@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 
 from tariffs.calendar.week import Fee, HeldPrice, Stretch, WeekCalendar, fee_of
 from tariffs.calendar.words import (
-    DAY_NAMES,
     clock_text,
-    days_text,
-    end_text,
+    days_phrase,
+    hours_phrase,
     local_pieces,
-    price_text,
-    weekday_numbers,
-    windows_text,
+    price_phrase,
+    windows_phrase,
 )
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity, Spot
-from tariffs.model.tariff import Dimension, Restrictions, TariffElement
+from tariffs.model.tariff import WEEKDAYS, Dimension, Restrictions, TariffElement
+from tariffs.phrases.phrase import Phrase, phrase
 
 _TINY: Final = timedelta(minutes=5)
 _WEEK_DAYS: Final = 7
@@ -29,10 +28,7 @@ def never_applies(subject: LintSubject) -> Iterator[Said]:
     for index in range(len(subject.tariff.elements)):
         if subject.reach.is_complete and not subject.reach.ever_applies(index):
             spot: Spot = ("elements", index, "restrictions")
-            yield (
-                spot,
-                f"{subject.label(index)} can never apply: its restrictions exclude each other",
-            )
+            yield spot, phrase("never_applies", label=subject.label(index))
 
 
 def is_shadowed(subject: LintSubject) -> Iterator[Said]:
@@ -45,12 +41,8 @@ def is_shadowed(subject: LintSubject) -> Iterator[Said]:
         seen.add(key)
         winners = subject.reach.winners.get((component.dimension, index), frozenset())
         if winners and not subject.reach.is_chosen(component.dimension, index):
-            names = ", ".join(subject.label(winner) for winner in sorted(winners))
-            message = (
-                f"{fee.value} of {subject.label(index)} is never billed: wherever it could be, "
-                f"{names} comes first"
-            )
-            yield spot, message
+            label, others = subject.label(index), tuple(map(subject.label, sorted(winners)))
+            yield spot, phrase("shadowed", fee=fee.name, label=label, others=others)
 
 
 def has_repeated_component(subject: LintSubject) -> Iterator[Said]:
@@ -58,18 +50,16 @@ def has_repeated_component(subject: LintSubject) -> Iterator[Said]:
     for index, element in enumerate(subject.tariff.elements):
         named = [component.dimension for component in element.price_components]
         for dimension in sorted({d for d in named if named.count(d) > 1}):
-            message = f"{subject.label(index)} prices {dimension} twice; only the first is billed"
-            yield ("elements", index, dimension.lower()), message
+            said = phrase("priced_twice", label=subject.label(index), dimension=dimension)
+            yield ("elements", index, dimension.lower()), said
 
 
 def is_not_for_reservations(subject: LintSubject) -> Iterator[Said]:
     """Find energy and parking prices inside reservation elements."""
     for spot, index, _, component, fee in subject.components():
         if fee is None:
-            message = (
-                f"{subject.label(index)} is for reservations: {component.dimension} never counts"
-            )
-            yield spot, message
+            label, dimension = subject.label(index), component.dimension
+            yield spot, phrase("not_for_reservations", label=label, dimension=dimension)
 
 
 def has_gap(subject: LintSubject) -> Iterator[Said]:
@@ -83,22 +73,28 @@ def has_free_hours(subject: LintSubject) -> Iterator[Said]:
 
 
 def _gaps(subject: LintSubject, fees: tuple[Fee, ...]) -> Iterator[Said]:
-    said: set[Said] = set()
+    said: list[Said] = []
     for when, calendar in subject.calendars:
         for fee in fees:
             stretches = calendar.stretches.get(fee, ())
             free = [s for s in stretches if s.price is None and not _is_tiny(s)]
             if free and any(s.price is not None for s in stretches):
-                message = f"{fee.value}{when and f', {when},'} is free {_windows(free, calendar)}"
-                found = (_first_spot(subject, fee), message)
+                gap = phrase(
+                    "free_hours",
+                    fee=fee.name,
+                    when=when,
+                    windows=_windows(free, calendar),
+                    from_day=_from_day(calendar),
+                )
+                found = (_first_spot(subject, fee), gap)
                 if found not in said:
-                    said.add(found)
+                    said.append(found)
                     yield found
 
 
 def has_tiny_window(subject: LintSubject) -> Iterator[Said]:
     """Find prices that hold for a few minutes: an end that was meant to be included."""
-    said: set[Said] = set()
+    said: list[Said] = []
     for _, calendar in subject.calendars:
         for fee in calendar.fees:
             tiny: dict[HeldPrice | None, list[Stretch]] = {}
@@ -106,14 +102,16 @@ def has_tiny_window(subject: LintSubject) -> Iterator[Said]:
                 if _is_tiny(stretch):
                     tiny.setdefault(stretch.price, []).append(stretch)
             for price, stretches in tiny.items():
-                text = price_text(price, fee, calendar.tariff.currency)
-                message = (
-                    f"{fee.value} is {text} for minutes only, {_windows(stretches, calendar)}: "
-                    "ends are exclusive, write 20:00 and not 19:59"
+                window = phrase(
+                    "tiny_window",
+                    fee=fee.name,
+                    price=price_phrase(price, fee, calendar.tariff.currency),
+                    windows=_windows(stretches, calendar),
+                    from_day=_from_day(calendar),
                 )
-                found = (_first_spot(subject, fee), message)
+                found = (_first_spot(subject, fee), window)
                 if found not in said:
-                    said.add(found)
+                    said.append(found)
                     yield found
 
 
@@ -121,13 +119,17 @@ def _is_tiny(stretch: Stretch) -> bool:
     return stretch.ends_at - stretch.starts_at <= _TINY
 
 
-def _windows(stretches: list[Stretch], calendar: WeekCalendar) -> str:
+def _windows(stretches: list[Stretch], calendar: WeekCalendar) -> Phrase:
     pieces = [p for s in stretches for p in local_pieces(s.starts_at, s.ends_at, "UTC")]
+    return windows_phrase(pieces, calendar.days)
+
+
+def _from_day(calendar: WeekCalendar) -> str | None:
+    """Return from which day a week was looked at, where the tariff has dates."""
     dated = any(
         e.restrictions.start_date or e.restrictions.end_date for e in calendar.tariff.elements
     )
-    week = f" (in the days from {calendar.first_day.isoformat()})" if dated else ""
-    return windows_text(pieces, calendar.days) + week
+    return calendar.first_day.isoformat() if dated else None
 
 
 def _first_spot(subject: LintSubject, fee: Fee) -> Spot:
@@ -142,17 +144,21 @@ def overlaps(subject: LintSubject) -> Iterator[Said]:
             fees = _priced_apart(elements[earlier], elements[later])
             example = _partial_overlap(subject, earlier, later) if fees else None
             if example is not None:
-                message = (
-                    f"{subject.label(later)} overlaps {subject.label(earlier)} in part, "
-                    f"for example {example}; there {', '.join(fees)} of the earlier one counts"
+                said = phrase(
+                    "overlaps",
+                    label=subject.label(later),
+                    other=subject.label(earlier),
+                    day=WEEKDAYS[example.weekday()],
+                    clock=clock_text(example.time()),
+                    fees=fees,
                 )
-                yield ("elements", later, "restrictions"), message
+                yield ("elements", later, "restrictions"), said
 
 
-def _priced_apart(earlier: TariffElement, later: TariffElement) -> list[str]:
-    """Return the fees that both elements name with different prices."""
+def _priced_apart(earlier: TariffElement, later: TariffElement) -> tuple[str, ...]:
+    """Return the names of the fees that both elements have with different prices."""
     if earlier.restrictions.reservation is not later.restrictions.reservation:
-        return []
+        return ()
     reserved = later.restrictions.reservation is not None
     prices = {c.dimension: c for c in reversed(earlier.price_components)}
     apart = []
@@ -160,19 +166,18 @@ def _priced_apart(earlier: TariffElement, later: TariffElement) -> list[str]:
         other = prices.get(component.dimension)
         fee = fee_of(component.dimension, reserved=reserved)
         if other is not None and other != component and fee is not None:
-            apart.append(fee.value)
-    return apart
+            apart.append(fee.name)
+    return tuple(apart)
 
 
-def _partial_overlap(subject: LintSubject, earlier: int, later: int) -> str | None:
-    """Return an example of a moment in both windows, if neither lies inside the other."""
+def _partial_overlap(subject: LintSubject, earlier: int, later: int) -> datetime | None:
+    """Return a local moment in both windows, if neither lies inside the other."""
     reach, first, second = subject.reach, 1 << earlier, 1 << later
     pair = first | second
     met = {mask & pair for mask in reach.clock_masks}
     if not {first, second, pair} <= met or all(mask & pair != pair for mask in reach.masks):
         return None
-    both = next(local for mask, local in reach.clock_masks.items() if mask & pair == pair)
-    return f"{DAY_NAMES[both.weekday()]} at {clock_text(both.time())}"
+    return next(local for mask, local in reach.clock_masks.items() if mask & pair == pair)
 
 
 def wraps_into_another_day(subject: LintSubject) -> Iterator[Said]:
@@ -180,13 +185,15 @@ def wraps_into_another_day(subject: LintSubject) -> Iterator[Said]:
     for index, element in enumerate(subject.tariff.elements):
         r = element.restrictions
         if _wraps(r) and r.day_of_week and len(set(r.day_of_week)) < _WEEK_DAYS:
-            days = days_text(weekday_numbers(r.day_of_week))
-            start, end = clock_text(r.start_time or time(0)), end_text(r.end_time or time(0))
-            message = (
-                f"{days} {start}-{end} means {days} 00:00-{end} and {days} {start}-24:00: after "
-                "midnight it is the next day"
+            start, end = r.start_time or time(0), r.end_time or time(0)
+            said = phrase(
+                "wraps",
+                days=days_phrase(r.day_of_week),
+                hours=hours_phrase(start, end),
+                early=hours_phrase(time(0), end),
+                late=hours_phrase(start, time(0)),
             )
-            yield ("elements", index, "restrictions", "day_of_week"), message
+            yield ("elements", index, "restrictions", "day_of_week"), said
 
 
 def _wraps(r: Restrictions) -> bool:
@@ -200,11 +207,8 @@ def has_equal_ends(subject: LintSubject) -> Iterator[Said]:
     for index, element in enumerate(subject.tariff.elements):
         r = element.restrictions
         if r.start_time is not None and r.start_time == r.end_time and r.start_time != time(0):
-            message = (
-                f"{clock_text(r.start_time)}-{clock_text(r.start_time)} is the whole day here, "
-                "and nothing at all for some partners"
-            )
-            yield ("elements", index, "restrictions", "end_time"), message
+            said = phrase("equal_ends", hours=hours_phrase(r.start_time, r.start_time))
+            yield ("elements", index, "restrictions", "end_time"), said
 
 
 RULES: Final = (

@@ -13,8 +13,8 @@ from typing import Final
 from tariffs.calendar.week import Fee
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity
 from tariffs.model.tariff import TaxIncluded
+from tariffs.phrases.phrase import phrase
 
-_COUNSEL: Final = "check with counsel"
 _PAID_FEES: Final = (Fee.TIME, Fee.PARKING_TIME, Fee.FLAT)
 
 
@@ -22,11 +22,7 @@ def has_no_price_per_kwh_in_germany(subject: LintSubject) -> Iterator[Said]:
     """Find tariffs that cost something but not per kWh."""
     if subject.country == "DE" and not any(subject.priced(Fee.ENERGY)):
         for spot, _ in subject.priced(*_PAID_FEES):
-            message = (
-                "ad hoc charging in Germany must show a price per kWh (PAngV s. 14), and prices by "
-                f"time or session alone are held not to be allowed: {_COUNSEL}"
-            )
-            yield spot, message
+            yield spot, phrase("de_price_per_kwh")
             return
 
 
@@ -34,11 +30,7 @@ def has_time_price_in_germany(subject: LintSubject) -> Iterator[Said]:
     """Find charging time beside energy."""
     if subject.country == "DE" and any(subject.priced(Fee.ENERGY)):
         for spot, _ in subject.priced(Fee.TIME):
-            message = (
-                "charging time that is billed in Germany must be measured by calibrated means "
-                f"(Eichrecht): {_COUNSEL}"
-            )
-            yield spot, message
+            yield spot, phrase("de_measured_time")
 
 
 def has_split_energy_in_germany(subject: LintSubject) -> Iterator[Said]:
@@ -46,32 +38,20 @@ def has_split_energy_in_germany(subject: LintSubject) -> Iterator[Said]:
     priced = list(subject.priced(Fee.ENERGY))
     prices = {component.price for _, component in priced}
     if subject.country == "DE" and len(prices) > 1:
-        message = (
-            "the price per kWh can change within a session; what is billed must follow from signed "
-            f"values (Eichrecht), and a value interpolated at the change is not signed: {_COUNSEL}"
-        )
-        yield priced[1][0], message
+        yield priced[1][0], phrase("de_signed_values")
 
 
 def has_further_fees_in_germany(subject: LintSubject) -> Iterator[Said]:
     """Find fees that have to be shown beside the price per kWh."""
     if subject.country == "DE" and any(subject.priced(Fee.ENERGY)):
         for spot, _ in subject.priced(Fee.FLAT, Fee.PARKING_TIME):
-            message = (
-                "this fee must be shown complete and next to the price per kWh before an ad hoc "
-                f"session starts (PAngV s. 14): {_COUNSEL}"
-            )
-            yield spot, message
+            yield spot, phrase("de_further_fees")
 
 
 def may_owe_excise_in_usa(subject: LintSubject) -> Iterator[Said]:
     """Remind of taxes per kWh, which no percentage can say."""
     if subject.country == "US" and any(fee is Fee.ENERGY for *_, fee in subject.components()):
-        message = (
-            "some states tax public charging per kWh (Kentucky, Iowa, Utah and Georgia do), free "
-            f"energy too; vat cannot say that: {_COUNSEL}"
-        )
-        yield (), message
+        yield (), phrase("us_excise")
 
 
 def hides_sales_tax_in_usa(subject: LintSubject) -> Iterator[Said]:
@@ -79,11 +59,7 @@ def hides_sales_tax_in_usa(subject: LintSubject) -> Iterator[Said]:
     if subject.country == "US" and subject.tariff.tax_included is TaxIncluded.YES:
         for spot, _, _, component, _ in subject.components():
             if component.vat is None and component.price > 0:
-                message = (
-                    "taxes are inside the price but not named: an invoice cannot state them apart: "
-                    f"{_COUNSEL}"
-                )
-                yield spot, message
+                yield spot, phrase("us_unnamed_tax")
 
 
 RULES: Final = (

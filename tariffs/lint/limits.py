@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity
+from tariffs.phrases.phrase import phrase
 from tariffs.quantities import EXACT, plain
 
 
@@ -15,9 +16,9 @@ def has_crossed_limits(subject: LintSubject) -> Iterator[Said]:
     low, high = subject.tariff.min_price, subject.tariff.max_price
     if low is not None and high is not None and low.after_taxes is not None:
         if high.after_taxes is not None and low.after_taxes > high.after_taxes:
-            yield ("min_price",), "after taxes the least price is above the greatest"
+            yield ("min_price",), phrase("limits_crossed")
         elif high.after_taxes is None:
-            yield ("max_price",), "min_price has an amount after taxes, max_price has none"
+            yield ("max_price",), phrase("limit_after_taxes")
 
 
 def has_limits_against_rates(subject: LintSubject) -> Iterator[Said]:
@@ -31,11 +32,21 @@ def has_limits_against_rates(subject: LintSubject) -> Iterator[Said]:
         if min(at_rates) <= limit.after_taxes <= max(at_rates):
             continue
         nearest = min(at_rates) if limit.after_taxes < min(at_rates) else max(at_rates)
-        said = f"{limit.before_taxes:f} and {at_rates[nearest]:f} % are {nearest:f} after taxes"
-        if stricter(limit.after_taxes, nearest) == nearest:
-            yield (name,), f"{said}: {limit.after_taxes:f} never decides"
+        before, after, rate = limit.before_taxes, limit.after_taxes, at_rates[nearest]
+        if stricter(after, nearest) == nearest:
+            yield (
+                (name,),
+                phrase(
+                    "limit_never_decides", before=before, rate=rate, nearest=nearest, after=after
+                ),
+            )
         else:
-            yield (name,), f"{said}: {limit.after_taxes:f} decides, {limit.before_taxes:f} never"
+            yield (
+                (name,),
+                phrase(
+                    "limit_always_decides", before=before, rate=rate, nearest=nearest, after=after
+                ),
+            )
 
 
 def _with_tax(amount: Decimal, percent: Decimal) -> Decimal:
@@ -47,17 +58,14 @@ def pays_out(subject: LintSubject) -> Iterator[Said]:
     """Find tariffs of which a session may cost less than nothing."""
     tariff = subject.tariff
     if tariff.below_zero and tariff.min_price is None:
-        yield (
-            ("below_zero",),
-            "a session may cost less than nothing; min_price: 0 keeps it from that",
-        )
+        yield ("below_zero",), phrase("may_pay_out")
 
 
 def bills_empty_sessions(subject: LintSubject) -> Iterator[Said]:
     """Find a least price, which sessions without energy pay as well."""
     low = subject.tariff.min_price
     if low is not None and low.before_taxes > 0:
-        yield ("min_price",), "a session of 0 kWh pays the least price as well"
+        yield ("min_price",), phrase("empty_session_pays")
 
 
 RULES: Final = (

@@ -14,10 +14,12 @@ from tariffs.files.tariff_file import read_tariff_file
 from tariffs.files.yaml.reader import Mapping, Node, Scalar, Sequence, read_yaml
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.lint import adjustments, elements, law, limits, partners, places, prices, taxes
+from tariffs.lint.english import ENGLISH
 from tariffs.lint.subject import Finding, Rule, Severity, Spot, subject_of
 from tariffs.model.tariff import COMPONENT_DIMENSIONS, Tariff
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
+from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.problems import Problem
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -36,7 +38,8 @@ UNPRICEABLE: Final = "unpriceable"
 REPAIRED: Final = "repaired"
 EXAMPLE_FAILS: Final = "example-fails"
 MISSING_UNIT: Final = "missing-unit"
-_UNITS: Final = {"energy": "per kWh", "flat": "per session"}
+_UNITS: Final = {"energy", "flat"}
+"""What is priced by a unit of its own; all else is by the hour."""
 _STEP: Final = re.compile(r"([A-Za-z_]+)|\[(\d+)\]", re.ASCII)
 _ORDER: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -49,7 +52,12 @@ class FindingInFile(msgspec.Struct, frozen=True, kw_only=True):
     column: int
     severity: Severity
     rule: str
-    message: str
+    said: Phrase
+
+    @property
+    def message(self) -> str:
+        """Return what is found, in English."""
+        return ENGLISH.words(self.said)
 
     def __str__(self) -> str:
         spot = f"{self.source}:{self.line}:{self.column}"
@@ -64,7 +72,7 @@ def unreadable(problem: Problem) -> FindingInFile:
         column=problem.column,
         severity=Severity.ERROR,
         rule=UNREADABLE,
-        message=problem.message,
+        said=phrase("told", text=problem.message),
     )
 
 
@@ -73,7 +81,8 @@ def lint_tariff(tariff: Tariff, *, country: str | None = None) -> tuple[Finding,
     try:
         compiled = CompiledTariff(tariff)
     except TariffError as error:
-        finding = Finding(rule=UNPRICEABLE, severity=Severity.ERROR, spot=(), message=str(error))
+        said = phrase("told", text=str(error))
+        finding = Finding(rule=UNPRICEABLE, severity=Severity.ERROR, spot=(), said=said)
         return (finding,)
     subject = subject_of(compiled, country=country)
     findings = [finding for rule in RULES for finding in rule.findings(subject)]
@@ -97,7 +106,7 @@ def lint_file(
             column=problem.column,
             severity=Severity.ERROR,
             rule=EXAMPLE_FAILS,
-            message=problem.message,
+            said=phrase("told", text=problem.message),
         )
         for problem in failing
     ]
@@ -127,7 +136,7 @@ def _spotted(findings: list[Finding], root: Node | None, source: str) -> tuple[F
                 column=column,
                 severity=finding.severity,
                 rule=finding.rule,
-                message=finding.message,
+                said=finding.said,
             )
         )
     return _in_order(spotted)
@@ -162,8 +171,9 @@ def lint_ocpi(data: bytes, source: str, *, country: str | None = None) -> tuple[
 
 def _ocpi_finding(rule: str, severity: Severity, path: str, message: str) -> Finding:
     steps = (key or int(index) for key, index in _STEP.findall(path))
-    said = f"{path}: {message}" if path else message
-    return Finding(rule=rule, severity=severity, spot=tuple(steps), message=said)
+    at_spot = phrase("told_at", spot=path, text=message)
+    said = at_spot if path else phrase("told", text=message)
+    return Finding(rule=rule, severity=severity, spot=tuple(steps), said=said)
 
 
 def _ocpi_spot(tariff: Tariff, spot: Spot) -> Spot:
@@ -207,12 +217,12 @@ def _missing_units(root: Node) -> Iterator[Finding]:
             node = _at(element, key)
             price = _at(node, "price") if isinstance(node, Mapping) else node
             if isinstance(price, Scalar) and _is_bare(price.text):
-                message = f"no unit: write {price.text} {_UNITS.get(key, 'per h')}"
+                said = phrase("no_unit", price=price.text, unit=key if key in _UNITS else "time")
                 yield Finding(
                     rule=MISSING_UNIT,
                     severity=Severity.NOTE,
                     spot=("elements", index, key),
-                    message=message,
+                    said=said,
                 )
 
 

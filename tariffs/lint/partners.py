@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
-from tariffs.diff.words import adjustment_text
+from tariffs.calendar.words import whole_adjustment_phrase
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity
 from tariffs.model.tariff import TaxIncluded
+from tariffs.phrases.phrase import phrase
 from tariffs.quantities import decimal_of_ratio
 from tariffs.taxes.taxes import decimals_of
 
@@ -26,11 +27,8 @@ TARIFF_TYPES: Final = (
 def has_unsayable_adjustment(subject: LintSubject) -> Iterator[Said]:
     """Find adjustments, none of which OCPI has words for."""
     for index, adjustment in enumerate(subject.tariff.adjustments):
-        message = (
-            f"OCPI has no words for '{adjustment_text(adjustment)}': partners see the tariff "
-            "without it, and it does not reproduce the totals that they are sent"
-        )
-        yield ("adjustments", index), message
+        words = whole_adjustment_phrase(adjustment, subject.tariff.currency)
+        yield ("adjustments", index), phrase("unsaid_adjustment", adjustment=words)
     yield from _unsayable_prices(subject)
 
 
@@ -41,14 +39,13 @@ def _unsayable_prices(subject: LintSubject) -> Iterator[Said]:
         r = element.restrictions
         where = ("elements", index, "restrictions")
         if r.holidays:
-            yield (*where, "day_of_week"), "OCPI has no holidays: partners see dates, or nothing"
+            yield (*where, "day_of_week"), phrase("unsaid_holidays")
         if r.season_start is not None:
-            yield (*where, "season_start"), "OCPI has no seasons: partners see dates, or nothing"
+            yield (*where, "season_start"), phrase("unsaid_seasons")
     if tariff.price_series is not None:
-        message = "OCPI has no price series: partners see the price without it"
-        yield ("price_series",), message
+        yield ("price_series",), phrase("unsaid_series")
     for tax in tariff.quantity_taxes:
-        yield ("taxes",), f"OCPI has no taxes per kWh: partners see the tariff without {tax.name}"
+        yield ("taxes",), phrase("unsaid_tax", name=tax.name)
 
 
 def has_seconds(subject: LintSubject) -> Iterator[Said]:
@@ -57,16 +54,16 @@ def has_seconds(subject: LintSubject) -> Iterator[Said]:
         r = element.restrictions
         for key, moment in (("start_time", r.start_time), ("end_time", r.end_time)):
             if moment is not None and moment.second:
-                message = f"OCPI has times of whole minutes: partners see {moment:%H:%M}"
-                yield ("elements", index, "restrictions", key), message
+                said = phrase("whole_minutes", clock=f"{moment:%H:%M}")
+                yield ("elements", index, "restrictions", key), said
 
 
 def has_many_decimals(subject: LintSubject) -> Iterator[Said]:
     """Find prices with more decimals than OCPI's numbers."""
     for spot, _, _, component, _ in subject.components():
         if decimals_of(component.price) > PRICE_PLACES_MAX:
-            message = f"OCPI's numbers have {PRICE_PLACES_MAX} decimals: partners see fewer"
-            yield spot, f"{component.price:f}: {message}"
+            places = PRICE_PLACES_MAX
+            yield spot, phrase("fewer_decimals", price=component.price, places=places)
 
 
 def needs_measured_power(subject: LintSubject) -> Iterator[Said]:
@@ -80,11 +77,8 @@ def needs_measured_power(subject: LintSubject) -> Iterator[Said]:
             ("max_current", r.max_current),
         ):
             if bound is not None:
-                message = (
-                    f"{key} needs measured values in every period; without them partners ignore it "
-                    "or skip the element"
-                )
-                yield ("elements", index, "restrictions", key), message
+                said = phrase("needs_measuring", key=key)
+                yield ("elements", index, "restrictions", key), said
                 break
 
 
@@ -95,28 +89,28 @@ def is_more_than_2_1_1(subject: LintSubject) -> Iterator[Said]:
     unseen = {
         "min_price": tariff.min_price is not None,
         "max_price": tariff.max_price is not None,
-        "VAT": any(c.vat is not None for _, _, _, c, _ in subject.components()),
+        "vat": any(c.vat is not None for _, _, _, c, _ in subject.components()),
         "reservations": any(r.reservation is not None for r in restrictions),
         "current": any(r.min_current or r.max_current for r in restrictions),
         "validity": bool(tariff.start_date_time or tariff.end_date_time),
     }
-    names = [name for name, is_used in unseen.items() if is_used]
-    if names:
-        yield (), f"partners on OCPI 2.1.1 will not see: {', '.join(names)}"
+    parts = tuple(name for name, is_used in unseen.items() if is_used)
+    if parts:
+        yield (), phrase("unseen_in_2_1_1", parts=parts)
 
 
 def has_long_id(subject: LintSubject) -> Iterator[Said]:
     """Find ids that OCPI cannot carry."""
     identity = subject.tariff.id
     if len(identity) > ID_LENGTH_MAX or not identity.isascii():
-        yield ("tariff",), f"an id of OCPI has at most {ID_LENGTH_MAX} ASCII characters"
+        yield ("tariff",), phrase("id_too_long", length=ID_LENGTH_MAX)
 
 
 def has_unknown_type(subject: LintSubject) -> Iterator[Said]:
     """Find tariff types that OCPI does not know."""
     kind = subject.tariff.type
     if kind is not None and kind not in TARIFF_TYPES:
-        yield ("type",), f"OCPI knows the types {', '.join(TARIFF_TYPES)}; not {kind!r}"
+        yield ("type",), phrase("type_unknown", known=TARIFF_TYPES, kind=kind)
 
 
 def has_inexact_net_price(subject: LintSubject) -> Iterator[Said]:
@@ -128,8 +122,8 @@ def has_inexact_net_price(subject: LintSubject) -> Iterator[Said]:
             continue
         net = Fraction(component.price) * 100 / (100 + Fraction(component.vat))
         if Fraction(decimal_of_ratio(net.numerator, net.denominator)) != net:
-            message = "partners before OCPI 2.3.0 see a price before taxes, which is rounded here"
-            yield spot, f"{component.price:f} with {component.vat:f} % inside: {message}"
+            price, percent = component.price, component.vat
+            yield spot, phrase("net_price_rounded", price=price, percent=percent)
 
 
 RULES: Final = (

@@ -9,6 +9,7 @@ from typing import Final
 
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity
 from tariffs.model.tariff import Tariff
+from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.taxes.places import PLACES, VatPlace
 
 
@@ -28,7 +29,7 @@ def differs_from_country(subject: LintSubject) -> Iterator[Said]:
             yield (*spot, "vat"), said
 
 
-def _difference(percent: Decimal, country: str, place: VatPlace, tariff: Tariff) -> str | None:
+def _difference(percent: Decimal, country: str, place: VatPlace, tariff: Tariff) -> Phrase | None:
     # Days by UTC: it is a warning, and no law changes a rate at noon.
     start, end = tariff.start_date_time, tariff.end_date_time
     newest = place.rates[-1].since
@@ -36,15 +37,16 @@ def _difference(percent: Decimal, country: str, place: VatPlace, tariff: Tariff)
     holding = place.rates_within(first, None if end is None else end.date())
     if not holding or {each.percent for each in holding} == {percent}:
         return None
-    rates = ", ".join(f"{each.percent:f} %{_since(each.since, first)}" for each in holding)
-    return (
-        f"a VAT of {percent:f} %: the standard rate in {country} is {rates} ({place.source}); a "
-        "reduced rate, or a change of rate, needs its reason: check with counsel"
+    rates = tuple(_rate(each.percent, each.since, first) for each in holding)
+    return phrase(
+        "vat_of_country", percent=percent, country=country, rates=rates, source=place.source
     )
 
 
-def _since(day: date, first: date) -> str:
-    return f" from {day.isoformat()} on" if day > first else ""
+def _rate(percent: Decimal, since: date, first: date) -> Phrase:
+    return phrase(
+        "standard_rate", percent=percent, since=since.isoformat() if since > first else None
+    )
 
 
 RULES: Final = (

@@ -11,6 +11,7 @@ from tariffs.calendar.week import Fee
 from tariffs.calendar.words import amount_text
 from tariffs.lint.subject import STRONG_CURRENCIES, LintSubject, Rule, Said, Severity
 from tariffs.model.tariff import Dimension, ReservationRestriction
+from tariffs.phrases.phrase import phrase
 
 _ENERGY_PRICE_MAX: Final = Decimal(5)
 _HOUR_PRICE_MIN: Final = Decimal("0.50")
@@ -24,38 +25,40 @@ def is_zero(subject: LintSubject) -> Iterator[Said]:
     """Find prices of zero."""
     for spot, _, _, component, fee in subject.components():
         if component.price == 0 and not component.series and fee is not None:
-            yield spot, f"{fee.value} costs 0 here, and hides the prices of later elements"
+            yield spot, phrase("zero_price", fee=fee.name)
 
 
 def is_below_zero(subject: LintSubject) -> Iterator[Said]:
     """Find prices and surcharges below zero."""
+    currency = subject.tariff.currency
     for spot, _, _, component, fee in subject.components():
         if component.price < 0 and fee is not None:
-            shown = amount_text(component.price, subject.tariff.currency)
-            message = f"{shown} {subject.tariff.currency}: the driver is paid for {fee.value}"
-            yield spot, f"{message}, which OCPI says nothing about"
+            amount = amount_text(component.price, currency)
+            said = phrase("driver_is_paid", amount=amount, currency=currency, fee=fee.name)
+            yield spot, said
     for index, each in enumerate(subject.tariff.adjustments):
         if isinstance(each, Surcharge) and min(each.percent or 0, each.amount or 0) < 0:
-            yield ("adjustments", index), "this surcharge takes off what it is told to add"
+            yield ("adjustments", index), phrase("surcharge_takes_off")
 
 
 def looks_like_minor_units(subject: LintSubject) -> Iterator[Said]:
     """Find prices per kWh that look like cents."""
-    if subject.tariff.currency in STRONG_CURRENCIES:
+    currency = subject.tariff.currency
+    if currency in STRONG_CURRENCIES:
         for spot, component in subject.priced(Fee.ENERGY):
             if component.price >= _ENERGY_PRICE_MAX:
-                shown = amount_text(component.price, subject.tariff.currency)
-                yield spot, f"{shown} {subject.tariff.currency} per kWh: is it meant in cents?"
+                amount = amount_text(component.price, currency)
+                yield spot, phrase("in_cents", amount=amount, currency=currency)
 
 
 def looks_per_minute(subject: LintSubject) -> Iterator[Said]:
     """Find prices per hour that look like prices per minute."""
-    if subject.tariff.currency in STRONG_CURRENCIES:
+    currency = subject.tariff.currency
+    if currency in STRONG_CURRENCIES:
         for spot, component in subject.priced(Fee.TIME, Fee.PARKING_TIME, Fee.RESERVATION_TIME):
             if component.price < _HOUR_PRICE_MIN:
-                shown = amount_text(component.price, subject.tariff.currency)
-                message = f"{shown} {subject.tariff.currency} per hour: is it meant per minute?"
-                yield spot, message
+                amount = amount_text(component.price, currency)
+                yield spot, phrase("per_minute", amount=amount, currency=currency)
 
 
 def has_steps(subject: LintSubject) -> Iterator[Said]:
@@ -63,11 +66,7 @@ def has_steps(subject: LintSubject) -> Iterator[Said]:
     for spot, _, _, component, fee in subject.components():
         if component.step_size > 1 and component.dimension is not Dimension.FLAT:
             unit = "Wh" if fee is Fee.ENERGY else "s"
-            message = (
-                f"step_size {component.step_size} {unit} bills started steps whole: OCPI advises "
-                "1, its editions differ on how steps count, and OCPI 3.0 has none"
-            )
-            yield (*spot, "step_size"), message
+            yield (*spot, "step_size"), phrase("steps", step=component.step_size, unit=unit)
 
 
 def has_several_flats(subject: LintSubject) -> Iterator[Said]:
@@ -78,11 +77,8 @@ def has_several_flats(subject: LintSubject) -> Iterator[Said]:
         if fee is Fee.FLAT and subject.reach.is_chosen(component.dimension, index)
     ]
     for spot, index in flats[1:]:
-        message = (
-            f"{subject.label(flats[0][1])} has a session fee too: a session that meets both pays "
-            f"both ({subject.label(index)} as well), and OCPI leaves that open"
-        )
-        yield spot, message
+        first, label = subject.label(flats[0][1]), subject.label(index)
+        yield spot, phrase("flats_together", first=first, label=label)
 
 
 def has_flat_only(subject: LintSubject) -> Iterator[Said]:
@@ -93,15 +89,14 @@ def has_flat_only(subject: LintSubject) -> Iterator[Said]:
         if component.price > 0 or component.series
     }
     if fees and fees <= {Fee.FLAT, Fee.RESERVATION_FLAT}:
-        message = "only session fees: CDRs of OCPI need a period, which is sent with free volumes"
-        yield ("elements", 0), message
+        yield ("elements", 0), phrase("flats_only")
 
 
 def ends_before_it_starts(subject: LintSubject) -> Iterator[Said]:
     """Find a validity that holds nothing."""
     starts_at, ends_at = subject.tariff.start_date_time, subject.tariff.end_date_time
     if starts_at is not None and ends_at is not None and ends_at <= starts_at:
-        yield ("end_date_time",), "the tariff ends before it starts"
+        yield ("end_date_time",), phrase("ends_before_start")
 
 
 def has_threshold_in_other_units(subject: LintSubject) -> Iterator[Said]:
@@ -118,12 +113,12 @@ def has_threshold_in_other_units(subject: LintSubject) -> Iterator[Said]:
         ]
         for key, bound, limit, unit, other in bounds:
             if bound is not None and bound >= limit:
-                message = f"{bound:f} {unit} is never met by a car: is it meant in {other}?"
-                yield ("elements", index, "restrictions", key), message
+                said = phrase("never_met", bound=bound, unit=unit, other=other)
+                yield ("elements", index, "restrictions", key), said
         for key, seconds in (("min_duration", r.min_duration), ("max_duration", r.max_duration)):
             if seconds is not None and 0 < seconds < _DURATION_MIN_S:
-                message = f"{seconds} seconds: is it meant in minutes? write 15 min"
-                yield ("elements", index, "restrictions", key), message
+                said = phrase("in_minutes", seconds=seconds)
+                yield ("elements", index, "restrictions", key), said
 
 
 def has_expiry_without_reservation(subject: LintSubject) -> Iterator[Said]:
@@ -132,8 +127,7 @@ def has_expiry_without_reservation(subject: LintSubject) -> Iterator[Said]:
     if ReservationRestriction.RESERVATION not in kinds:
         for index, kind in enumerate(kinds):
             if kind is ReservationRestriction.RESERVATION_EXPIRES:
-                message = "a reservation that expires costs, one that is used does not"
-                yield ("elements", index, "restrictions", "reservation"), message
+                yield ("elements", index, "restrictions", "reservation"), phrase("expiry_only")
 
 
 RULES: Final = (

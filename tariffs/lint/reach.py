@@ -24,6 +24,7 @@ from tariffs.calendar.week import (
 from tariffs.kernel.compiled import CompiledTariff, State, Why
 from tariffs.model.restrictions import clock_applies, clock_boundaries
 from tariffs.model.tariff import Dimension, Tariff
+from tariffs.phrases.phrase import Phrase
 
 MASKS_MAX: Final = 20_000
 _DAY: Final = timedelta(days=1)
@@ -169,7 +170,7 @@ def _clock_masks(
 
 def calendars_of(
     compiled: CompiledTariff, reach: TariffReach
-) -> Iterator[tuple[str, WeekCalendar]]:
+) -> Iterator[tuple[Phrase | None, WeekCalendar]]:
     """Yield (when in a session, calendar) of each week of *reach*, in every band.
 
     The zone is UTC: without clock changes every local time stands once.
@@ -177,13 +178,13 @@ def calendars_of(
     unlimited = CompiledTariff(
         msgspec.structs.replace(compiled.tariff, start_date_time=None, end_date_time=None)
     )
-    points: list[tuple[str, Circumstances]] = [("", AT_START)]
+    points: list[tuple[Phrase | None, Circumstances]] = [(None, AT_START)]
     for bands in bands_along((compiled.tariff,)).values():
-        points += [(b.text, b.circumstances) for b in bands if b.circumstances != AT_START]
+        points += [(b.said, b.circumstances) for b in bands if b.circumstances != AT_START]
     for first_day, days in reach.weeks:
-        for text, circumstances in points:
+        for when, circumstances in points:
             yield (
-                text,
+                when,
                 week_calendar(
                     unlimited,
                     time_zone="UTC",

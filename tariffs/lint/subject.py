@@ -9,10 +9,12 @@ from typing import Final
 import msgspec
 
 from tariffs.calendar.week import Fee, WeekCalendar, fee_of
-from tariffs.calendar.words import element_label
+from tariffs.calendar.words import label_phrase
 from tariffs.kernel.compiled import CompiledTariff
+from tariffs.lint.english import ENGLISH
 from tariffs.lint.reach import TariffReach, calendars_of, reach_of
 from tariffs.model.tariff import PriceComponent, Tariff, TariffElement
+from tariffs.phrases.phrase import Phrase
 
 # Currencies whose unit is worth about as much as a kWh costs two or three times.
 STRONG_CURRENCIES: Final = frozenset({"EUR", "USD", "GBP", "CHF", "CAD", "AUD", "NZD", "SGD"})
@@ -35,7 +37,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     severity: Severity
     spot: Spot
-    message: str
+    said: Phrase
+
+    @property
+    def message(self) -> str:
+        """Return it in English."""
+        return ENGLISH.words(self.said)
 
 
 class LintSubject(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +55,7 @@ class LintSubject(msgspec.Struct, frozen=True, kw_only=True):
     tariff: Tariff
     compiled: CompiledTariff
     reach: TariffReach
-    calendars: tuple[tuple[str, WeekCalendar], ...]
+    calendars: tuple[tuple[Phrase | None, WeekCalendar], ...]
     country: str | None
 
     def components(self) -> Iterator[tuple[Spot, int, TariffElement, PriceComponent, Fee | None]]:
@@ -66,9 +73,9 @@ class LintSubject(msgspec.Struct, frozen=True, kw_only=True):
             if fee in fees and (component.price > 0 or component.series):
                 yield spot, component
 
-    def label(self, index: int) -> str:
-        """Return "element 3 (idle fee)"."""
-        return element_label(index, self.tariff.elements[index].name)
+    def label(self, index: int) -> Phrase:
+        """Say "element 3 (idle fee)"."""
+        return label_phrase(index, self.tariff.elements[index].name)
 
 
 def subject_of(compiled: CompiledTariff, *, country: str | None) -> LintSubject:
@@ -84,8 +91,8 @@ def subject_of(compiled: CompiledTariff, *, country: str | None) -> LintSubject:
     )
 
 
-# A spot and a sentence; the rule's table adds name and severity.
-Said = tuple[Spot, str]
+# A spot and what is said of it; the rule's table adds name and severity.
+Said = tuple[Spot, Phrase]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,5 +105,5 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     def findings(self, subject: LintSubject) -> Iterator[Finding]:
         """Yield what the rule finds."""
-        for spot, message in self.check(subject):
-            yield Finding(rule=self.name, severity=self.severity, spot=spot, message=message)
+        for spot, said in self.check(subject):
+            yield Finding(rule=self.name, severity=self.severity, spot=spot, said=said)

@@ -7,13 +7,15 @@ from typing import Final
 
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity
 from tariffs.model.tariff import TaxIncluded
+from tariffs.phrases.phrase import phrase
 
 
 def has_odd_vat(subject: LintSubject) -> Iterator[Said]:
     """Find VAT rates that look like a fraction."""
     for spot, _, _, component, _ in subject.components():
         if component.vat is not None and 0 < component.vat < 1:
-            yield spot, f"a VAT of {component.vat:f} %: is {component.vat * 100:f} % meant?"
+            meant = component.vat * 100
+            yield spot, phrase("vat_fraction", percent=component.vat, meant=meant)
 
 
 def has_vat_in_part(subject: LintSubject) -> Iterator[Said]:
@@ -22,7 +24,7 @@ def has_vat_in_part(subject: LintSubject) -> Iterator[Said]:
     if any(component.vat is not None for _, _, _, component, _ in components):
         for spot, _, _, component, _ in components:
             if component.vat is None and (component.price > 0 or component.series):
-                yield spot, "no VAT is given here, but elsewhere: none applies, which is not 0 %"
+                yield spot, phrase("vat_in_part")
 
 
 def has_no_vat(subject: LintSubject) -> Iterator[Said]:
@@ -30,13 +32,13 @@ def has_no_vat(subject: LintSubject) -> Iterator[Said]:
     tariff = subject.tariff
     silent = all(component.vat is None for _, _, _, component, _ in subject.components())
     if silent and tariff.tax_included is not TaxIncluded.NOT_APPLICABLE:
-        yield (), "no price has a VAT; if no taxes apply here, say tax_included: N/A"
+        yield (), phrase("vat_nowhere")
 
 
 def has_taxes_that_do_not_apply(subject: LintSubject) -> Iterator[Said]:
     """Find taxes of a tariff that says that none apply."""
     if subject.compiled.ignores_taxes:
-        yield ("tax_included",), "N/A says that no taxes apply: those given are not charged"
+        yield ("tax_included",), phrase("taxes_not_charged")
 
 
 RULES: Final = (

@@ -9,6 +9,7 @@ A template names its parameters in braces, each with how it is shown:
     {amount:money}              18.00 EUR, in the parameter or context "currency"
     {date:day}                  2026-03-01; {start:month_day} 05-01, {period:period} 2026-03
     {start:clock}               07:30
+    {text:told}                 what was told us in English words, for who can read it back
     {seconds:duration}          2 h 30 min
     {per:word period}           the table's word for "period.day"
     {percent:share}             the table's "share.all" for 100, else its "share.part"
@@ -51,6 +52,7 @@ _STYLES: Final[Styles] = {
     "month_day": str,
     "period": str,
     "clock": str,
+    "told": str,
     "ordinal": lambda text: str(int(text) + 1),
     "duration": lambda text: duration_text(int(text)),
 }
@@ -92,9 +94,10 @@ class Wording:
         self._styles, self._money = {**_STYLES, **styles}, money
         self._pieces: dict[str, tuple[tuple[str, _Field | None], ...]] = {}
 
-    def extended(self, templates: Templates) -> Wording:
-        """Return this wording with the sentences of a further layer."""
-        return Wording({**self._templates, **templates}, self._labels, self._styles, self._money)
+    def extended(self, templates: Templates, styles: Styles = MappingProxyType({})) -> Wording:
+        """Return this wording with the sentences, and the styles, of a further layer."""
+        templates, styles = {**self._templates, **templates}, {**self._styles, **styles}
+        return Wording(templates, self._labels, styles, self._money)
 
     def words(self, said: Phrase, context: Context = NO_CONTEXT) -> str:
         """Return *said* as words; an unknown code is its own word, for decisions outlive tables."""

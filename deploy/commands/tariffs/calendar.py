@@ -21,6 +21,7 @@ from tariffs.calendar.circumstances import footnotes
 from tariffs.calendar.html import calendar_html
 from tariffs.calendar.text import calendar_text
 from tariffs.calendar.week import Circumstances, Fee, WeekCalendar, week_calendar
+from tariffs.calendar.words import note_text
 from tariffs.files.elements import seconds_of
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.restrictions import SECOND_US
@@ -132,7 +133,7 @@ def _content(compiled: CompiledTariff, shown: WeekCalendar) -> dict[str, object]
             msgspec.to_builtins(adjustment_phrase(each, shown.tariff.currency))
             for each in compiled.line_adjustments
         ],
-        "notes": footnotes(compiled, shown),
+        "notes": [note_text(each) for each in footnotes(compiled, shown)],
     }
 
 

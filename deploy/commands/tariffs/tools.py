@@ -49,7 +49,7 @@ def lint(
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     failed = any(finding.severity in failing for finding in findings)
     if as_json:
-        print_json({"findings": findings, "failed": failed})
+        print_json({"findings": list(map(_finding_row, findings)), "failed": failed})
         return int(failed)
     for finding in findings:
         say(str(finding))
@@ -84,7 +84,8 @@ def diff(
     zone(time_zone)
     found = diff_tariffs(old, new, time_zone=time_zone, first_day=monday_of(week))
     if as_json:
-        print_json({"changes": found.changes, "hours": found.hours})
+        changes = [{"kind": each.kind, "sentence": each.sentence} for each in found.changes]
+        print_json({"changes": changes, "hours": found.hours})
         return 0
     if not found.changes:
         say("Nothing changes.")
@@ -106,6 +107,17 @@ def _lint(path: Path, country: str | None) -> tuple[FindingInFile, ...]:
     if path.suffix == ".json":
         return lint_ocpi(text.encode(), str(path), country=country)
     return lint_file(text, str(path), country=country)
+
+
+def _finding_row(finding: FindingInFile) -> dict[str, object]:
+    return {
+        "source": finding.source,
+        "line": finding.line,
+        "column": finding.column,
+        "severity": finding.severity,
+        "rule": finding.rule,
+        "message": finding.message,
+    }
 
 
 def schema() -> int:

@@ -74,6 +74,6 @@ def in_words(page: ConsolePage, error: LedgerError) -> str:
     """Return what is wrong in the reader's language; of what has no words of its own, its own."""
     words = WORDS.get(type(error))
     if words is None:
-        return str(error)
+        return page.told(error)
     parameters = {name: getattr(error, name, "") for name in ("line", "seconds")}
     return page.text(words, **parameters)

@@ -187,4 +187,4 @@ def trouble_of(page: ConsolePage, error: LedgerError) -> str:
         case ReasonNeededError():
             return page.text("Say why: the reason is kept with it.")
         case _:
-            return str(error)
+            return page.told(error)

@@ -95,7 +95,7 @@ class CreditPage(Controller):
                 preview = _preview(page, connection, shown, choice) if choice.is_made else None
                 trouble = ""
             except (LedgerError, ProjectionError) as error:
-                choice, preview, trouble = CreditChoice(False, (), ()), None, str(error)
+                choice, preview, trouble = CreditChoice(False, (), ()), None, page.told(error)
             return page.show(
                 "invoices/credit.html.j2",
                 number=number,

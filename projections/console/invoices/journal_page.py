@@ -69,7 +69,7 @@ class JournalEntriesPage(Controller):
                 found = find_entries(connection, declared, wish, limit=ENTRIES + 1, behind=behind)
                 entries = list(found)
             except UnreadableFilterError as error:
-                trouble = str(error)
+                trouble = page.told(error)
         return page.show(
             "invoices/journal.html.j2",
             status=400 if trouble else 200,

@@ -158,10 +158,8 @@ def _choices(page: ConsolePage) -> list[tuple[str, str]]:
 
 
 def _code_choices(page: ConsolePage, codes: Iterable[str]) -> list[tuple[str, str]]:
-    return [
-        ("", page.text("All")),
-        *((str(each), str(each).replace("_", " ")) for each in sorted(codes)),
-    ]
+    said = sorted((code_words(page.words, each), str(each)) for each in codes)
+    return [("", page.text("All")), *((code, words) for words, code in said)]
 
 
 def _listing(
@@ -201,12 +199,9 @@ def _row(page: ConsolePage, inside: WithinReach, session: SessionSummary) -> lis
 
 
 def _why(page: ConsolePage, session: SessionSummary) -> str:
-    """Return what holds a session in words; of one that is decided its flags by name."""
-    codes = session.reasons or [*(session.cost.codes if session.cost else ())]
+    """Return what holds a session; of one that is decided, its flags."""
+    codes = session.reasons or [*(session.cost.codes if session.cost else ())] or session.flags
     said = [code_words(page.words, each) for each in codes[:_SHOWN_FLAGS]]
-    if not codes:
-        codes = session.flags
-        said = [each.replace("_", " ") for each in codes[:_SHOWN_FLAGS]]
     if len(codes) > _SHOWN_FLAGS:
         said.append(page.text("and {count} more", count=len(codes) - _SHOWN_FLAGS))
-    return (" " if session.reasons else ", ").join(said)
+    return " ".join(said)

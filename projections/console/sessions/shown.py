@@ -28,6 +28,7 @@ from projections.console.links import (
 )
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
+from projections.console.parts.rated_lines import lines_listing
 from projections.console.parts.withdrawn_list import withdrawn_listing
 from projections.console.parts.within import WithinReach, within
 from projections.console.sentences import code_words, flag_words, reason_words
@@ -39,7 +40,6 @@ from projections.console.sessions.found import (
     find_session,
     rating_of,
 )
-from projections.console.sessions.rated_lines import lines_listing
 from projections.console.sessions.told import (
     FACTS_PAGE,
     facts_after,

@@ -139,7 +139,7 @@ class EditController(Controller):
                 )
         except DraftTextError as error:
             kept_nothing = editing._replace(text=_typed(form), is_typed=True)
-            return _show(page, terms, kept_nothing, trouble=str(error))
+            return _show(page, terms, kept_nothing, trouble=page.told(error))
         said = page.text("Kept as draft {number}.", number=kept.number)
         where = change_address(
             editing.tariff_id or kept.tariff_id,

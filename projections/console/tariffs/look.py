@@ -16,7 +16,7 @@ from ledger.master_data.tariff_versions import published
 from tariffs.calendar.circumstances import footnotes, start_note, telling
 from tariffs.calendar.table import PriceTable, price_table
 from tariffs.calendar.week import Fee, week_calendar
-from tariffs.calendar.words import element_text, price_text
+from tariffs.calendar.words import element_phrase, price_phrase
 from tariffs.diff.diff import diff_tariffs
 from tariffs.errors import TariffError
 from tariffs.files.examples import example_outcomes
@@ -27,6 +27,7 @@ from tariffs.lint.subject import Severity
 from tariffs.model.tariff import Tariff
 from tariffs.ocpi.tariff_writer import encode_ocpi, write_tariff
 from tariffs.ocpi.versions import version_named
+from tariffs.phrases.phrase import Phrase, phrase
 
 SHOWN_MAX: Final = 200
 """Of findings, sentences and examples; how many there are besides is said."""
@@ -59,12 +60,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 class FeeWeek(msgspec.Struct, frozen=True, kw_only=True):
     """A fee over the week: a table, or one price where it never changes.
 
-    `when`: at which point of a session, "" at its start.
+    `when`: at which point of a session, None at its start.
     """
 
     fee: Fee
-    when: str
-    constant: str
+    when: Phrase | None
+    constant: Phrase | None
     table: PriceTable | None
 
 
@@ -72,7 +73,7 @@ class ExampleShown(msgspec.Struct, frozen=True, kw_only=True):
     """A golden example: `why` it fails, "" where it costs what it says."""
 
     name: str
-    total: str
+    total: Phrase
     line: int
     why: str
 
@@ -85,17 +86,17 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[FindingInFile, ...] = ()
     more_findings: int = 0
     fees: tuple[FeeWeek, ...] = ()
-    notes: tuple[str, ...] = ()
-    elements: tuple[tuple[str, str], ...] = ()
+    notes: tuple[Phrase, ...] = ()
+    elements: tuple[tuple[str, Phrase], ...] = ()
     examples: tuple[ExampleShown, ...] = ()
     more_examples: int = 0
-    changes: tuple[str, ...] = ()
+    changes: tuple[Phrase, ...] = ()
     more_changes: int = 0
     hours_changed: int = 0
     ocpi: str = ""
     ocpi_left_out: int = 0
     """How many characters of it there are besides."""
-    ocpi_notes: tuple[str, ...] = ()
+    ocpi_notes: tuple[Phrase, ...] = ()
     is_given_up: bool = False
     """It took too long, or too much memory."""
 
@@ -129,12 +130,12 @@ def look(asked: Asked) -> Looked:
         fees=tuple(_fees(compiled, asked)),
         notes=(start_note(week.circumstances), *footnotes(compiled, week)[:SHOWN_MAX]),
         elements=tuple(
-            (each.name or "", element_text(each, tariff)) for each in tariff.elements[:SHOWN_MAX]
+            (each.name or "", element_phrase(each, tariff)) for each in tariff.elements[:SHOWN_MAX]
         ),
         examples=tuple(
             ExampleShown(
                 name=each.example.name,
-                total=f"{each.example.total:f} {tariff.currency}",
+                total=phrase("amount", amount=each.example.total, currency=tariff.currency),
                 line=each.example.line,
                 why=each.why,
             )
@@ -168,16 +169,16 @@ def _fees(compiled: CompiledTariff, asked: Asked) -> Iterator[FeeWeek]:
         constant = shown.constant(fee)
         yield FeeWeek(
             fee=fee,
-            when="" if band is None else band.text,
-            constant=""
+            when=None if band is None else band.said,
+            constant=None
             if constant is None
-            else price_text(constant.price, fee, compiled.tariff.currency),
+            else price_phrase(constant.price, fee, compiled.tariff.currency),
             table=price_table(shown, fee) if constant is None else None,
         )
 
 
-def _changes(asked: Asked, after: CompiledTariff) -> tuple[tuple[str, ...], int]:
-    """Return what changes, in words, and in how many rows of the week prices do."""
+def _changes(asked: Asked, after: CompiledTariff) -> tuple[tuple[Phrase, ...], int]:
+    """Return what changes, and in how many rows of the week prices do."""
     if asked.before is None or asked.before == after.tariff:
         return (), 0
     found = diff_tariffs(
@@ -186,10 +187,10 @@ def _changes(asked: Asked, after: CompiledTariff) -> tuple[tuple[str, ...], int]
         time_zone=asked.time_zone,
         first_day=asked.first_day,
     )
-    return tuple(each.sentence for each in found.changes), len(found.hours)
+    return tuple(each.said for each in found.changes), len(found.hours)
 
 
-def _ocpi(tariff: Tariff, asked: Asked) -> tuple[str, tuple[str, ...]]:
+def _ocpi(tariff: Tariff, asked: Asked) -> tuple[str, tuple[Phrase, ...]]:
     country, _, party = asked.party.partition("-")
     whole = msgspec.structs.replace(
         tariff,
@@ -200,6 +201,9 @@ def _ocpi(tariff: Tariff, asked: Asked) -> tuple[str, tuple[str, ...]]:
     try:
         value, notes = write_tariff(whole, version_named(asked.ocpi))
     except TariffError as error:
-        return "", (str(error),)
-    said = tuple(f"{note.spot or '$'}: {note.message}" for note in islice(notes, SHOWN_MAX))
+        return "", (phrase("told", text=str(error)),)
+    said = tuple(
+        phrase("told_at", spot=note.spot or "$", text=note.message)
+        for note in islice(notes, SHOWN_MAX)
+    )
     return encode_ocpi(value).decode(), said

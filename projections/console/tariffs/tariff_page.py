@@ -11,7 +11,7 @@ from litestar import Controller, Response, get
 from litestar.params import FromPath
 from psycopg import Connection
 
-from ledger.approvals.english import reason_of
+from ledger.approvals.english import codes_of
 from ledger.approvals.record import TariffRecord, TariffState
 from ledger.declared.declarations import Kind
 from ledger.desk.drafting.drafts import draft_of_version, drafts
@@ -261,7 +261,7 @@ def _versions(page: ConsolePage, shown: ShownTariff) -> Listing:
                 if record.holds_from
                 else Cell(page.text("from the approval on"))
             )
-            said = Cell(page.text(record.state), note=reason_of(record) or "")
+            said = Cell(page.text(record.state), note=_reason(page, record))
             version = Cell(
                 record.sha256[:HASH_SHOWN],
                 here,
@@ -270,6 +270,12 @@ def _versions(page: ConsolePage, shown: ShownTariff) -> Listing:
             rows.append([version, start, Cell(record.asked_by), Cell(), said])
     caption = page.text("Versions")
     return Listing(caption, _VERSIONS, rows, page.address, "")
+
+
+def _reason(page: ConsolePage, record: TariffRecord) -> str:
+    """Return why a version was turned down or approved, in a person's words or in ours."""
+    codes = [page.phrase(each) for each in codes_of(record)]
+    return "; ".join(codes) or record.reason
 
 
 def _assigned(

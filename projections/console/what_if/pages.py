@@ -24,6 +24,7 @@ from projections.console.addresses import AFTER
 from projections.console.entry import needs
 from projections.console.exports.listing_file import asked_file
 from projections.console.page import HEADERS, ConsolePage, ThisPage
+from projections.console.parts.rated_lines import listing_of_lines
 from projections.console.what_if.answer_view import answer_view
 from projections.console.what_if.approval_view import approval_view
 from projections.console.what_if.lists import draft_listing, job_listing
@@ -121,7 +122,17 @@ class WhatIfController(Controller):
             asked = asked_of(page, seen)
             _, tariff = readable_draft(connection, asked.draft)
             prices = session_prices(connection, asked, tariff, page.address.of("id"))
-        return page.show("what_if/session.html.j2", seen=seen, prices=prices)
+        rated = prices.rated
+        old, new = (
+            listing_of_lines(page, side.lines, rated.currency, rated.local_zone, caption)
+            for side, caption in (
+                (prices.old, page.text("Before, line by line")),
+                (prices.new, page.text("With the draft, line by line")),
+            )
+        )
+        return page.show(
+            "what_if/session.html.j2", seen=seen, prices=prices, old_lines=old, new_lines=new
+        )
 
     @get("/{number:int}/sessions.csv.gz", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
     def sessions(self, page: ThisPage, number: FromPath[int]) -> ASGIStreamingResponse:

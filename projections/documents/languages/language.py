@@ -64,9 +64,12 @@ class Language:
         """
         return self._wording.words(said, context)
 
-    def extended(self, templates: Mapping[str, str]) -> Wording:
-        """Return what makes words of phrases, with *templates* for codes that no document says."""
-        return self._wording.extended(templates)
+    def extended(self, templates: Mapping[str, str], told: Callable[[str], str] = str) -> Wording:
+        """Return what makes words of phrases, with *templates* for codes that no document says.
+
+        *told* makes words of this language of what somebody said in English.
+        """
+        return self._wording.extended(templates, {"told": told})
 
     def label(self, said: Phrase, context: Context = NO_CONTEXT) -> str | None:
         """Return what stands on a bill beside a fee; None where nothing does."""
@@ -91,6 +94,10 @@ class Language:
     def number(self, value: Decimal, *, digits_max: int | None = None) -> str:
         """Return *value* exactly, or rounded to *digits_max* decimals; no trailing zeros."""
         return self._numerals.number(value, digits_max)
+
+    def digits(self, text: str) -> str:
+        """Return a plain number, "0.40", with the zeros that it has: 0,40."""
+        return self._numerals.digits(text)
 
     def percent(self, value: Decimal) -> str:
         """Return 19 as 19 %."""

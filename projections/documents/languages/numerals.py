@@ -43,6 +43,10 @@ class Numerals:
         text = _text(value) if digits_max is None else _rounded(value, digits_max)
         return self._signed(_short(text))
 
+    def digits(self, text: str) -> str:
+        """Return the plain number *text* with all digits that it has, also zeros at the end."""
+        return self._signed(text)
+
     def percent(self, value: Decimal) -> str:
         """Return *value* (19 for 19 %) with the sign."""
         text = self._signed(_short(_text(value.copy_abs())))

@@ -114,7 +114,7 @@ def test_who_loses_a_grant_pays_and_the_session_says_why(books: str) -> None:
     assert answer.variance.dearest_minor == dearest.difference_minor > 0
     assert prices.billed_minor == prices.old.gross_minor == dearest.old_minor
     assert prices.new.gross_minor == dearest.new_minor
-    assert prices.old.words != prices.new.words
+    assert prices.old.lines != prices.new.lines
 
 
 TAKE_PART: tuple[tuple[dict[str, object], bool], ...] = (

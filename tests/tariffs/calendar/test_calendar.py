@@ -16,7 +16,7 @@ from tariffs.calendar.plot import busiest_day, day_plot
 from tariffs.calendar.scale import scale_of_prices
 from tariffs.calendar.text import calendar_text
 from tariffs.calendar.week import Circumstances, Fee, WeekCalendar, week_calendar
-from tariffs.calendar.words import local_pieces
+from tariffs.calendar.words import local_pieces, note_text
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import price_session
 from tariffs.model.tariff import (
@@ -207,7 +207,7 @@ def test_what_holds_later_in_a_session_is_a_footnote() -> None:
     )
     base = week_calendar(compiled, time_zone=BERLIN, first_day=ORDINARY_MONDAY)
 
-    assert footnotes(compiled, base) == (
+    assert tuple(map(note_text, footnotes(compiled, base))) == (
         "From 50 kWh on: Energy 0.30 EUR/kWh at all times, by element 1.",
         "From 4 h on: Parking time 6.00 EUR/h every day 08:00-24:00, by element 5 (idle).",
         "From 11 kW on: Charging time 4.00 EUR/h at all times, by element 3.",
@@ -221,7 +221,7 @@ def test_a_grace_period_is_a_footnote_where_parking_costs() -> None:
     compiled = CompiledTariff(graceful)
     base = week_calendar(compiled, time_zone=BERLIN, first_day=ORDINARY_MONDAY)
 
-    assert footnotes(compiled, base)[-1] == (
+    assert note_text(footnotes(compiled, base)[-1]) == (
         "The first 15 min of every stretch of parking cost nothing."
     )
 
@@ -344,7 +344,7 @@ def test_what_comes_after_the_elements_stands_under_the_calendar_in_text_and_on_
         )
     )
     base = week_calendar(compiled, time_zone=BERLIN, first_day=ORDINARY_MONDAY)
-    said = footnotes(compiled, base)
+    said = tuple(map(note_text, footnotes(compiled, base)))
 
     assert said == (
         "The first 15 min of every stretch of parking cost nothing.",

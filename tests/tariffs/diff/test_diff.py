@@ -10,7 +10,8 @@ import pytest
 
 from tariffs.adjustments.adjustment import GroupGrant, IdleGrace, QuantityTax
 from tariffs.calendar.week import Fee
-from tariffs.diff.diff import ChangeKind, TariffDiff, diff_tariffs
+from tariffs.diff.change import ChangeKind
+from tariffs.diff.diff import TariffDiff, diff_tariffs
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.tariff import (
     WEEKDAYS,
@@ -81,7 +82,7 @@ def test_a_dearer_window_is_one_sentence_with_its_share() -> None:
     dearer = element(Dimension.ENERGY, "0.55", name="peak", restrictions=DAYTIME)
 
     assert said(with_elements(dearer, OFF_PEAK, IDLE), ChangeKind.PRICE) == [
-        "Energy Mon-Fri 07:00-20:00 rises from 0.49 to 0.55 EUR/kWh (+12.2 %)"
+        "Energy Mon-Fri 07:00-20:00 rises from 0.49 EUR/kWh to 0.55 EUR/kWh (+12.2 %)"
     ]
 
 
@@ -117,7 +118,7 @@ def test_a_change_that_holds_later_in_a_session_says_from_when() -> None:
     cheaper = element(Dimension.PARKING_TIME, "4.50", name="idle", restrictions=AFTER_FOUR_HOURS)
 
     assert said(with_elements(PEAK, OFF_PEAK, cheaper), ChangeKind.PRICE) == [
-        "Parking time from 4 h on falls from 6.00 to 4.50 EUR/h (-25.0 %)"
+        "Parking time from 4 h on falls from 6.00 EUR/h to 4.50 EUR/h (-25.0 %)"
     ]
 
 
@@ -143,9 +144,12 @@ def test_a_cheaper_price_beyond_a_threshold_leaves_the_start_alone() -> None:
     assert said(with_elements(bulk, PEAK, OFF_PEAK, IDLE), ChangeKind.PRICE) == [
         (
             "Energy Mon-Fri 00:00-07:00, 20:00-24:00; Sat, Sun from 50 kWh on "
-            "falls from 0.39 to 0.30 EUR/kWh (-23.1 %)"
+            "falls from 0.39 EUR/kWh to 0.30 EUR/kWh (-23.1 %)"
         ),
-        "Energy Mon-Fri 07:00-20:00 from 50 kWh on falls from 0.49 to 0.30 EUR/kWh (-38.8 %)",
+        (
+            "Energy Mon-Fri 07:00-20:00 from 50 kWh on "
+            "falls from 0.49 EUR/kWh to 0.30 EUR/kWh (-38.8 %)"
+        ),
     ]
 
 
@@ -157,7 +161,7 @@ def test_a_change_up_to_a_threshold_says_so() -> None:
     dearer = with_elements(base.elements[0], element(Dimension.ENERGY, "0.50"))
 
     assert said(dearer, ChangeKind.PRICE, base) == [
-        "Energy up to 50 kWh rises from 0.40 to 0.50 EUR/kWh (+25.0 %)"
+        "Energy up to 50 kWh rises from 0.40 EUR/kWh to 0.50 EUR/kWh (+25.0 %)"
     ]
 
 
@@ -172,7 +176,7 @@ def test_a_change_where_two_limits_meet_names_both() -> None:
     )
 
     assert said(dearer, ChangeKind.PRICE, base) == [
-        "Energy from 50 kWh on and from 1 h on rises from 0.30 to 0.35 EUR/kWh (+16.7 %)"
+        "Energy from 50 kWh on and from 1 h on rises from 0.30 EUR/kWh to 0.35 EUR/kWh (+16.7 %)"
     ]
 
 
@@ -218,7 +222,7 @@ def taxed(vat: str | None, country: str, *named: SalesTax) -> Tariff:
     ("before", "after", "sentences"),
     [
         (taxed("8", "US"), taxed("9", "US"), ["Sales tax on Energy changes from 8 % to 9 %"]),
-        (taxed(None, "AU"), taxed("10", "AU"), ["GST on Energy changes from none to 10 %"]),
+        (taxed(None, "AU"), taxed("10", "AU"), ["GST on Energy changes from no rate to 10 %"]),
         (
             taxed("12", "CA", GST, PST),
             taxed("5", "CA", GST),
@@ -227,7 +231,7 @@ def taxed(vat: str | None, country: str, *named: SalesTax) -> Tariff:
         (
             taxed("12", "CA", GST, PST),
             taxed(None, "CA"),
-            ["GST + PST on Energy changes from 12 % to none"],
+            ["GST + PST on Energy changes from 12 % to no rate"],
         ),
         (taxed("19", "DE"), taxed("19", "US"), []),
     ],
@@ -273,7 +277,7 @@ def test_an_element_names_its_tax() -> None:
         ),
         (
             {"end_date_time": datetime(2027, 1, 1, tzinfo=UTC)},
-            "Valid until 2027-01-01 00:00:00 UTC (was no set date)",
+            "Valid until 2027-01-01 00:00 UTC (was no set date)",
         ),
         (
             {"tax_included": TaxIncluded.YES},
@@ -296,8 +300,8 @@ def test_adjustments_are_compared_one_by_one() -> None:
     assert said(
         msgspec.structs.replace(BEFORE, adjustments=(grant,)), ChangeKind.ADJUSTMENT, before
     ) == [
-        "Adjustment is removed: idle grace: seconds 900",
-        "Adjustment is added: group: group residents, dimensions ENERGY, percent 20",
+        "Adjustment is removed: the first 15 min of every stretch of parking cost nothing",
+        "Adjustment is added: 20 % off for members of the group 'residents' (energy)",
     ]
 
 

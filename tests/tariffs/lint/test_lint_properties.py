@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tariffs.calendar.html import calendar_html
 from tariffs.calendar.text import calendar_text
 from tariffs.calendar.week import week_calendar
-from tariffs.diff.diff import ChangeKind, diff_tariffs
+from tariffs.diff.change import ChangeKind
+from tariffs.diff.diff import diff_tariffs
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import price_session
 from tariffs.lint.linter import lint_tariff

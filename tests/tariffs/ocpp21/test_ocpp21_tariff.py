@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from tariffs.adjustments.adjustment import GroupGrant, IdleGrace
-from tariffs.diff.diff import ChangeKind, diff_tariffs
+from tariffs.diff.change import ChangeKind
+from tariffs.diff.diff import diff_tariffs
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.tariff import (
     WEEKDAYS,

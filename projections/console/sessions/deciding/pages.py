@@ -29,11 +29,11 @@ from ledger.users.roles import Permission
 from projections.console.entry import RoleMissingError, needs
 from projections.console.links import session_link
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.rated_lines import lines_listing
 from projections.console.parts.typed_form import ThisForm, TypedForm
 from projections.console.sentences import flag_words, reason_words
 from projections.console.sessions.deciding.attested import TypedStop, known_stop, read_stop
 from projections.console.sessions.found import FoundSession, find_session, rating_of
-from projections.console.sessions.rated_lines import lines_listing
 from projections.console.sessions.words_of_sessions import CHOICES, MEANT, STATES, money
 from projections.deciding.attesting import NothingAttestedError, WordDoubtedError, WordRefutedError
 from projections.deciding.choosing import ChoiceWish, MovesOtherwiseError, make_choice

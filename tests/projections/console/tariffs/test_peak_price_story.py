@@ -88,7 +88,7 @@ def propose_as_mara(opened: Tab) -> None:
     page.keyboard.insert_text(RIGHT)
     # The calendar changes while one types.
     page.wait_for_selector(".prices td:text-is('0.64')", timeout=PATIENCE_MS)
-    assert "Energy Mon-Fri 07:00-20:00 rises from 0.59 to 0.64 EUR/kWh" in opened.text(".changes")
+    assert "Energy Mon-Fri 07:00-20:00 rises from €0.59/kWh to €0.64/kWh" in opened.text(".changes")
     focus(page, "Keep as a draft")
     page.keyboard.press("Enter")
     page.wait_for_selector("#propose-title")
@@ -121,7 +121,7 @@ def test_the_peak_price_changes_from_next_month_on(
         opened.page.wait_for_selector("#waiting")
         told = opened.text("#waiting")
         assert "mara proposes" in told
-        assert "rises from 0.59 to 0.64 EUR/kWh" in told
+        assert "rises from €0.59/kWh to €0.64/kWh" in told
         assert "1 May 2026, 00:00" in told
         focus(opened.page, "Approve")
         opened.page.keyboard.press("Enter")

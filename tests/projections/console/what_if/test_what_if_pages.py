@@ -121,8 +121,8 @@ def test_totals_before_are_what_the_books_say_and_each_session_is_in_the_file(
     new = sum(int(row["new"].replace(".", "")) for row in rows)
     assert new > total
     assert f"{new // 100:,}.{new % 100:02}" in page
-    assert "0.59 EUR/kWh" in drill
-    assert "0.69 EUR/kWh" in drill
+    assert "€0.59" in drill
+    assert "€0.69" in drill
 
 
 def declare(dsn: str, at: datetime, text: str) -> None:

@@ -23,6 +23,9 @@ from projections.documents.languages.sentences import (
     label_context,
 )
 from roaming_ocpi.incoming.verdicts import english as verdicts
+from tariffs.calendar import english as calendar
+from tariffs.diff import english as diff
+from tariffs.lint import english as lint
 from tariffs.phrases.wording import Wording
 from tests.projections.documents.languages.asked_messages import (
     ASKED,
@@ -164,9 +167,10 @@ def test_a_code_is_told_to_readers_or_never_and_the_table_says_why() -> None:
     assert all(is_told(code) for code in TEMPLATES)
     assert not any(map(is_told, left_out))
     elsewhere = SENTENCES.keys() - TEMPLATES.keys() - set(left_out)
-    others = (approvals, checks, verdicts)
+    others = (approvals, checks, verdicts, calendar, diff, lint)
     assert elsewhere == {code for each in others for code in each.SENTENCES}, (
-        "what approvals, the gate and the judge of partners' CDRs say stands on no document"
+        "what approvals, the gate, the judge of partners' CDRs and what looks at tariffs say "
+        "stands on no document"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import tzinfo
 
 from ledger.invoices.shown import UNITS
@@ -9,7 +10,6 @@ from ledger.rating.decisions import RatedLine, SessionRated
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.sentences import line_words
-from projections.console.sessions.words_of_sessions import money
 
 _COLUMNS = (
     Column("line", "Line", is_figure=True),
@@ -25,23 +25,32 @@ _COLUMNS = (
 
 def lines_listing(page: ConsolePage, rated: SessionRated, zone: tzinfo) -> Listing:
     """Return the lines of *rated*, and what they come to."""
+    caption = page.text("Price, line by line")
+    return listing_of_lines(page, rated.lines, rated.currency, zone, caption)
+
+
+def listing_of_lines(
+    page: ConsolePage, lines: Sequence[RatedLine], currency: str, zone: tzinfo, caption: str
+) -> Listing:
+    """Return all *lines* of a session, and what they come to."""
+    money = page.words.language.money
+    net = sum(each.net_minor for each in lines)
+    gross = net + sum(each.tax_minor for each in lines)
     total = page.text(
-        "{gross} with taxes, {net} before",
-        gross=money(page, rated.gross_minor, rated.currency),
-        net=money(page, rated.net_minor, rated.currency),
+        "{gross} with taxes, {net} before", gross=money(gross, currency), net=money(net, currency)
     )
     return Listing(
-        caption=page.text("Price, line by line"),
+        caption=caption,
         columns=_COLUMNS,
-        rows=[_row(page, rated, each, zone) for each in rated.lines],
+        rows=[_row(page, each, currency, zone) for each in lines],
         address=page.address,
         empty=page.text("Nothing of it costs anything."),
         total=total,
     )
 
 
-def _row(page: ConsolePage, rated: SessionRated, line: RatedLine, zone: tzinfo) -> list[Cell]:
-    language, currency = page.words.language, rated.currency
+def _row(page: ConsolePage, line: RatedLine, currency: str, zone: tzinfo) -> list[Cell]:
+    language = page.words.language
     unit = UNITS[line.dimension]
     quantity = f"{language.number(line.billed_volume, digits_max=4)} " + language.unit(
         unit, line.billed_volume
@@ -52,7 +61,7 @@ def _row(page: ConsolePage, rated: SessionRated, line: RatedLine, zone: tzinfo) 
         Cell(at=line.ends_at, zone=zone),
         Cell(quantity),
         Cell(language.price(line.unit_price, currency)),
-        Cell(money(page, line.net_minor, currency)),
-        Cell(money(page, line.tax_minor, currency)),
+        Cell(language.money(line.net_minor, currency)),
+        Cell(language.money(line.tax_minor, currency)),
         Cell(line_words(page.words, line, currency), note=line.element_name or ""),
     ]
