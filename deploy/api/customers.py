@@ -19,6 +19,7 @@ from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
 from ledger.master_data.customers import CustomerKind, Delivery, Invoicing
 from projections.balances.prepaid import prepaid_balances
 from projections.documents.statements.statement import (
+    LongStatementError,
     Movement,
     MovementKind,
     Wanted,
@@ -41,6 +42,10 @@ FirstDay = Annotated[
 ]
 DayAfter = Annotated[date, QueryParameter(name="until", description="The day after the last one")]
 Currency = Annotated[str | None, QueryParameter(pattern="^[A-Z]{3}$")]
+
+
+MOVES_MAX: Final = 1_000
+"""So many movements of a statement come in one answer; a longer one is asked for by fewer days."""
 
 
 class ListedCustomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,7 +213,10 @@ class CustomersController(Controller):
         key: Key,
         wanted: NamedDependency[StatementWish],
     ) -> CustomerStatement:
-        """Return a statement of account; which account, where the customer has several."""
+        """Return a statement of account; which account, where the customer has several.
+
+        One of more than a thousand movements is refused: ask for fewer days at a time.
+        """
         within, now = legal_entities_in(request), datetime.now(UTC)
         with pool.connection() as connection:
             declared = newest.of(connection)
@@ -219,7 +227,10 @@ class CustomersController(Controller):
             account = _one(accounts, wanted)
             last_day = wanted.day_after - timedelta(days=1)
             whose = Wanted(found.subject, *account, wanted.first_day, last_day)
-            shown = statement_of(connection, whose)
+            try:
+                shown = statement_of(connection, whose, moves_max=MOVES_MAX)
+            except LongStatementError as error:
+                raise ValidationException(str(error)) from error
         return CustomerStatement(
             customer=found.key,
             legal_entity=account.legal_entity,
