@@ -53,3 +53,8 @@ CREATE INDEX journal_entry_of_partners ON journal_entry (booked_at)
 -- What is open of a customer is added up in the index.
 CREATE INDEX open_invoice_sums ON open_invoice (customer, legal_entity, currency)
     INCLUDE (open_minor) WHERE customer IS NOT NULL;
+
+-- Where a customer has accounts: from one to the next in the index.
+CREATE INDEX issued_invoice_account ON issued_invoice (customer, legal_entity, currency)
+    WHERE customer IS NOT NULL;
+DROP INDEX issued_invoice_seller;

@@ -179,11 +179,15 @@ class StatementPeriodError(ProjectionError):
 
 
 def statement_of(
-    connection: Connection[Any], wanted: Wanted, *, moves_max: int | None = None
+    connection: Connection[Any],
+    wanted: Wanted,
+    *,
+    moves_max: int | None = None,
+    known: Declarations | None = None,
 ) -> ShownStatement:
     """Return the statement that is *wanted*, with who is who as declared by now.
 
-    *moves_max*: so many movements at most; None: however many there are.
+    *moves_max*: so many movements at most; None: however many there are. *known*: a snapshot.
 
     Raises:
         UnknownAccountError: If the legal entity or the customer was never declared.
@@ -192,7 +196,7 @@ def statement_of(
     """
     if wanted.last_day < wanted.first_day:
         raise StatementPeriodError(wanted.first_day, wanted.last_day)
-    declarations = load_declarations(connection)
+    declarations = load_declarations(connection, known=known)
     seller, calendar = _seller(declarations, wanted)
     customer = declarations.customer(wanted.customer, _begin(wanted.last_day, calendar))
     if customer is None:
