@@ -348,6 +348,8 @@ class Operations:
     ) -> CustomerStatement:
         """Return a statement of account; which account, where the customer has several.
 
+        One of more than a thousand movements is refused: ask for fewer days at a time.
+
         Scope `books`; a person's permission `see_books`.
         """
         return self._calling.ask(

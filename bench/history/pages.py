@@ -139,6 +139,15 @@ def _pages(connection: Connection[Any], chance: random.Random) -> Iterator[tuple
     yield "journal", lambda: f"/console/journal?period={month()}"
     yield "fleet", lambda: "/console/fleet"
     yield "work list", lambda: "/console/work"
+    [customer] = _column(
+        connection,
+        "SELECT name FROM issued_invoice JOIN subject ON subject = customer LIMIT 1",
+    )
+    yield "customer", lambda: f"/console/customers/{quote(customer)}"
+    yield (
+        "customer as of",
+        lambda: f"/console/customers/{quote(customer)}?as_of={month()}-15",
+    )
     yield "customers", lambda: "/console/customers"
     yield "sessions", lambda: "/console/sessions"
     yield "sessions of a station", lambda: f"/console/sessions?station={chance.choice(stations)}"

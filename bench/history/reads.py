@@ -104,6 +104,15 @@ SELECT station_id, sum(days), sum(days_off), sum(metered_wh), sum(billed_wh), su
        sum(held_for_decision_wh), sum(waiting_wh), sum(open_wh), sum(written_off_wh),
        sum(unattributed_wh), sum(late_wh), sum(dropped_wh), sum(invoiced_wh), sum(no_invoice_wh)
 FROM energy_month GROUP BY station_id;
+TRUNCATE customer_sum;
+INSERT INTO customer_sum
+SELECT party, legal_entity, currency, account, span, date_trunc(span, booked_at, 'UTC'),
+       sum(amount_minor)
+FROM journal_entry
+CROSS JOIN unnest(accounts, parties, currencies, amounts)
+    AS leg (account, party, currency, amount_minor)
+CROSS JOIN unnest(ARRAY['hour', 'day']) AS span
+WHERE account = 'receivable:invoiced' AND party <> '' GROUP BY 1, 2, 3, 4, 5, 6;
 TRUNCATE issued_sum;
 INSERT INTO issued_sum
 SELECT legal_entity, currency, issued_on, credits IS NOT NULL, count(*), sum(net_minor),

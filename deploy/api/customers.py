@@ -17,8 +17,9 @@ from deploy.api.conventions.within import READS_BOOKS, Asked, legal_entities_in
 from deploy.interface.books import Newest, Pool, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
 from ledger.master_data.customers import CustomerKind, Delivery, Invoicing
-from projections.balances.prepaid import prepaid_balances
+from projections.customers.balances import CustomerBalance, customer_balances
 from projections.documents.statements.statement import (
+    LongStatementError,
     Movement,
     MovementKind,
     Wanted,
@@ -31,7 +32,6 @@ from projections.finding.customers import (
     find_customer,
     find_customers,
 )
-from projections.payments.open_list import OpenWish, open_sums
 
 Key = Annotated[
     str, PathParameter(description="The customer's key", schema_extra={"maxLength": 200})
@@ -41,6 +41,10 @@ FirstDay = Annotated[
 ]
 DayAfter = Annotated[date, QueryParameter(name="until", description="The day after the last one")]
 Currency = Annotated[str | None, QueryParameter(pattern="^[A-Z]{3}$")]
+
+
+MOVES_MAX: Final = 1_000
+"""So many movements of a statement come in one answer; a longer one is asked for by fewer days."""
 
 
 class ListedCustomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,26 +176,14 @@ class CustomersController(Controller):
             if found is None:
                 raise NotFoundException(_missing(key))
             accounts = _within(accounts_of_customer(connection, found.subject), within)
-            prepaid = {
-                CustomerAccount(each.legal_entity, each.currency): each.balance_minor
-                for each in prepaid_balances(connection, found.subject)
+            balances = {
+                CustomerAccount(each.legal_entity, each.currency): each
+                for each in customer_balances(connection, [found.subject])
             }
-            standing = []
-            for account in accounts:
-                wish = OpenWish(customer=found.subject, legal_entity=account.legal_entity)
-                open_minor = sum(
-                    each.open_minor
-                    for each in open_sums(connection, wish)
-                    if each.currency == account.currency
-                )
-                standing.append(
-                    AccountStanding(
-                        legal_entity=account.legal_entity,
-                        currency=account.currency,
-                        open=amount_text(open_minor, account.currency),
-                        prepaid=amount_text(prepaid.get(account, 0), account.currency),
-                    )
-                )
+        standing = [
+            _standing(account, balances.get(account) or CustomerBalance(found.subject, *account))
+            for account in accounts
+        ]
         return CustomerDetail(**_columns(found), accounts=standing)
 
     @get(
@@ -208,7 +200,10 @@ class CustomersController(Controller):
         key: Key,
         wanted: NamedDependency[StatementWish],
     ) -> CustomerStatement:
-        """Return a statement of account; which account, where the customer has several."""
+        """Return a statement of account; which account, where the customer has several.
+
+        One of more than a thousand movements is refused: ask for fewer days at a time.
+        """
         within, now = legal_entities_in(request), datetime.now(UTC)
         with pool.connection() as connection:
             declared = newest.of(connection)
@@ -219,7 +214,10 @@ class CustomersController(Controller):
             account = _one(accounts, wanted)
             last_day = wanted.day_after - timedelta(days=1)
             whose = Wanted(found.subject, *account, wanted.first_day, last_day)
-            shown = statement_of(connection, whose)
+            try:
+                shown = statement_of(connection, whose, moves_max=MOVES_MAX, known=declared)
+            except LongStatementError as error:
+                raise ValidationException(str(error)) from error
         return CustomerStatement(
             customer=found.key,
             legal_entity=account.legal_entity,
@@ -248,6 +246,15 @@ def _columns(found: FoundCustomer) -> dict[str, Any]:
         "payment_days": declared.payment_days if declared else None,
         "pays_in_advance": bool(declared and declared.pays_in_advance),
     }
+
+
+def _standing(account: CustomerAccount, balance: CustomerBalance) -> AccountStanding:
+    return AccountStanding(
+        legal_entity=account.legal_entity,
+        currency=account.currency,
+        open=amount_text(balance.open_minor, account.currency),
+        prepaid=amount_text(balance.prepaid_minor, account.currency),
+    )
 
 
 def _missing(key: str) -> str:

@@ -16,8 +16,10 @@ from ledger.declared.declarations import (
     Kind,
     decode_entity,
 )
+from ledger.declared.earlier import EarlierDeclarations
 from ledger.declared.rules import DeclarationProblem, problems_of
 from ledger.errors import LedgerError
+from ledger.master_data.policies import Policy
 from tariffs.model.canonical import canonical_json
 
 
@@ -29,10 +31,12 @@ def load_declarations(
 ) -> Declarations:
     """Return the snapshot at *version*, or the newest.
 
-    From an older one that is *known* it costs what was declared since, however much there is.
+    From an older one that is *known* it costs what was declared since, however much there is; from
+    a newer one nothing but what is asked of it.
     """
-    if known is None or (version is not None and version < known.version):
-        known = Declarations()
+    if known is not None and version is not None and version < known.version:
+        return EarlierDeclarations(known, version)
+    known = known or Declarations()
     rows = connection.execute(
         "SELECT version, kind, key, valid_from, body FROM declaration"
         " WHERE version > %s AND version <= coalesce(%s, version) ORDER BY version",
@@ -40,6 +44,14 @@ def load_declarations(
     ).fetchall()
     news = [_read(*row) for row in rows]
     return (known.extended(news) if known.version else Declarations(news)) if news else known
+
+
+def policy_in_force(connection: Connection[Any], at: datetime) -> Policy:
+    """Return the policy as declared for *at*, or the default one, without reading all the rest."""
+    rows = connection.execute(
+        "SELECT version, kind, key, valid_from, body FROM declaration WHERE kind = 'policy'"
+    )
+    return Declarations([_read(*row) for row in rows]).policy(at)
 
 
 class NewestDeclarations:

@@ -20,7 +20,7 @@ import msgspec
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from ledger.declared.store import load_declarations
+from ledger.declared.store import policy_in_force
 from ledger.desk.choices import Chosen, choose
 from ledger.desk.recording import NotTakenYetError, WorkOff
 from ledger.desk.withdrawing.withdrawn import replace_choice
@@ -155,7 +155,7 @@ def choose_or_propose(
         SameDeciderError: If who proposed it makes it.
         LedgerError: As `choose` does.
     """
-    policy = load_declarations(connection).policy(choice.received_at)
+    policy = policy_in_force(connection, choice.received_at)
     by = choice.by
     if takes_two(policy, moved):
         first = proposed_choices(connection, [choice.session_id]).get(choice.session_id)

@@ -13,7 +13,7 @@ within an hour (in Nepal), the entries of that hour themselves are asked.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -32,28 +32,28 @@ _SPANS: Final = ("month", "day", "hour")
 # Of one statement, so that nobody puts together between two of its parts.
 _SUMS: LiteralString = """
 WITH part AS (
-    SELECT span, begins, ends
-    FROM unnest(%(spans)s::text[], %(begins)s::timestamptz[], %(ends)s::timestamptz[])
-        AS part (span, begins, ends)
+    SELECT which, span, begins, ends
+    FROM unnest(%(which)s::integer[], %(spans)s::text[], %(begins)s::timestamptz[],
+        %(ends)s::timestamptz[]) AS part (which, span, begins, ends)
 ), found AS (
-    SELECT legal_entity, period, currency, account, debit_minor, credit_minor
+    SELECT which, legal_entity, period, currency, account, debit_minor, credit_minor
     FROM part JOIN booked_sum AS kept
         ON kept.span IN (part.span, 'added')
         AND kept.begins >= part.begins AND kept.begins < part.ends
     WHERE part.span <> 'entry'
     UNION ALL
-    SELECT legal_entity, period, currency, account, greatest(amount_minor, 0),
+    SELECT which, legal_entity, period, currency, account, greatest(amount_minor, 0),
            greatest(-amount_minor, 0)
     FROM part JOIN journal_entry
         ON booked_at >= part.begins AND booked_at < part.ends
     CROSS JOIN unnest(accounts, currencies, amounts) AS leg (account, currency, amount_minor)
     WHERE part.span = 'entry'
 )
-SELECT currency, account, sum(debit_minor), sum(credit_minor) FROM found
+SELECT which, currency, account, sum(debit_minor), sum(credit_minor) FROM found
 WHERE (%(entities)s::text[] IS NULL OR legal_entity = ANY (%(entities)s))
   AND legal_entity <> ALL (%(others)s::text[])
   AND (%(period)s::text IS NULL OR period = %(period)s)
-GROUP BY currency, account
+GROUP BY which, currency, account
 """
 _MONTHS: LiteralString = """
 SELECT currency, account, sum(debit_minor), sum(credit_minor) FROM booked_sum
@@ -88,18 +88,33 @@ class _Part(NamedTuple):
 def kept_trial_balance(connection: Connection[Any], days: BookDays = ALL_DAYS) -> TrialBalance:
     """Return what `trial_balance` returns, from the sums that were kept up."""
     return _balance(
-        row
+        row[1:]
         for (begin, end), entities, others in _calendars(days)
         for row in connection.execute(
             _SUMS,
             {
-                **_columns(_parts(begin, end)),
+                **_columns([(0, part) for part in _parts(begin, end)]),
                 "entities": entities,
                 "others": others,
                 "period": days.period,
             },
         )
     )
+
+
+def kept_day_balances(
+    connection: Connection[Any], legal_entity: str, calendar: tzinfo, days: Sequence[date]
+) -> list[TrialBalance]:
+    """Return the trial balance of each of *days* of a legal entity by its own: in one question."""
+    parts = []
+    for which, day in enumerate(days):
+        of_day = BookDays(day, day + timedelta(days=1), legal_entity, {})
+        parts += [(which, part) for part in _parts(*_time(of_day, calendar))]
+    asked = {**_columns(parts), "entities": [legal_entity], "others": [], "period": None}
+    rows: defaultdict[int, list[tuple[str, str, int, int]]] = defaultdict(list)
+    for which, *row in connection.execute(_SUMS, asked):
+        rows[which].append((*row,))
+    return [_balance(rows[which]) for which in range(len(days))]
 
 
 def kept_month_balance(
@@ -215,10 +230,11 @@ def _whole_from(span: str, moment: datetime) -> datetime:
     return _began(span, began + longest)
 
 
-def _columns(parts: Iterable[_Part]) -> dict[str, list[str]]:
-    parts = [*parts]
+def _columns(parts: Sequence[tuple[int, _Part]]) -> dict[str, Sequence[object]]:
+    """Return parts, each with the number of what it is a part of, as columns."""
     return {
-        "spans": [each.span for each in parts],
-        "begins": ["-infinity" if e.begins is None else e.begins.isoformat() for e in parts],
-        "ends": ["infinity" if e.ends is None else e.ends.isoformat() for e in parts],
+        "which": [which for which, _ in parts],
+        "spans": [each.span for _, each in parts],
+        "begins": ["-infinity" if e.begins is None else e.begins.isoformat() for _, e in parts],
+        "ends": ["infinity" if e.ends is None else e.ends.isoformat() for _, e in parts],
     }

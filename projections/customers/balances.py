@@ -4,50 +4,45 @@
     open         what is open of its invoices now, less all that moved it since
     not invoiced what was rated and waits for its invoice; of now alone
 
-Taken back from now, a moment costs what happened to this customer since, and nothing else.
+What an account moved by is kept by the day: a moment costs the days since, not the documents.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-_PREPAID: LiteralString = """
-SELECT parties[1], legal_entity, currencies[1], -sum(amounts[1])::bigint
-FROM journal_entry WHERE accounts[1] = 'prepayments' AND parties[1] = ANY (%(customers)s)
-  AND booked_at < %(until)s
-GROUP BY 1, 2, 3
-"""
+from ledger.books.accounts import PREPAYMENTS, RECEIVABLE
+from projections.customers.account_sums import AccountMoves, moved_since, moved_until
+
 _OPEN: LiteralString = """
 SELECT customer, legal_entity, currency, sum(open_minor)::bigint FROM open_invoice
 WHERE customer = ANY (%(customers)s) GROUP BY 1, 2, 3
 """
-_MOVED_SINCE: LiteralString = """
+# On a partner's account a partner stands, whose documents are a customer's; they are few.
+_PARTNERS_MOVED: LiteralString = """
 SELECT customer, legal_entity, currency, sum(minor)::bigint FROM (
     SELECT issued.customer, issued.legal_entity, leg.currency, leg.minor
-    FROM issued_invoice AS issued
-    JOIN journal_entry ON entry_id IN (
-        'invoice:' || issued.number, 'credit:' || issued.number, 'settled:' || issued.number)
+    FROM journal_entry
     CROSS JOIN unnest(accounts, currencies, amounts) AS leg (account, currency, minor)
-    WHERE issued.customer = ANY (%(customers)s) AND issued_at >= %(until)s
-      AND account IN ('receivable:invoiced', 'receivable:partner:invoiced')
+    JOIN issued_invoice AS issued ON number = split_part(entry_id, ':', 2)
+    WHERE accounts @> ARRAY['receivable:partner:invoiced'] AND booked_at >= %(until)s
+      AND account = 'receivable:partner:invoiced'
+      AND split_part(entry_id, ':', 1) IN ('invoice', 'credit', 'settled')
     UNION ALL
     SELECT issued.customer, issued.legal_entity, movement.currency, -minor
-    FROM issued_invoice AS issued
-    JOIN allotment ON document = issued.number AND document <> ''
-    JOIN movement ON movement.number = allotment.number
-    WHERE issued.customer = ANY (%(customers)s) AND happened_at >= %(until)s
-      AND account IN ('receivable:invoiced', 'receivable:partner:invoiced')
-) AS moved GROUP BY 1, 2, 3
+    FROM movement JOIN allotment USING (number)
+    JOIN issued_invoice AS issued ON issued.number = document
+    WHERE account = 'receivable:partner:invoiced' AND document <> '' AND happened_at >= %(until)s
+) AS moved WHERE customer = ANY (%(customers)s) GROUP BY 1, 2, 3
 """
 _TO_INVOICE: LiteralString = """
 SELECT customer, legal_entity, currency, sum(gross_minor)::bigint FROM uninvoiced_session
 WHERE customer = ANY (%(customers)s) GROUP BY 1, 2, 3
 """
-_EVER: Final = "infinity"
 
 
 class CustomerBalance(NamedTuple):
@@ -80,7 +75,7 @@ def customer_balances(
         legal_entities: With these alone; None: with all.
         until: As it stood then; None: now.
     """
-    asked = {"customers": list(customers), "until": until or _EVER}
+    asked = {"customers": list(customers), "until": until}
     found: dict[tuple[str, str, str], CustomerBalance] = {}
 
     def add(query: LiteralString, column: str, sign: int = 1) -> None:
@@ -89,12 +84,18 @@ def customer_balances(
             known = found.get(key) or CustomerBalance(*key)
             found[key] = known._replace(**{column: getattr(known, column) + sign * minor})
 
-    add(_PREPAID, "prepaid_minor")
+    def take(moved: AccountMoves, column: str, sign: int) -> None:
+        for key, minor in moved.items():
+            known = found.get(key) or CustomerBalance(*key)
+            found[key] = known._replace(**{column: getattr(known, column) + sign * minor})
+
+    take(moved_until(connection, customers, PREPAYMENTS, until), "prepaid_minor", -1)
     add(_OPEN, "open_minor")
     if until is None:
         add(_TO_INVOICE, "to_invoice_minor")
     else:
-        add(_MOVED_SINCE, "open_minor", -1)
+        take(moved_since(connection, customers, RECEIVABLE, until), "open_minor", -1)
+        add(_PARTNERS_MOVED, "open_minor", -1)
     return [
         each
         for key, each in sorted(found.items())

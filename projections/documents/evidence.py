@@ -87,8 +87,13 @@ NO_EVIDENCE: Final = DocumentEvidence(sessions=MappingProxyType({}), names=Mappi
 """Where the log is not at hand: pages are made without curves and readings, and say so."""
 
 
-def gather_evidence(connection: Connection[Any], shown: ShownInvoice) -> DocumentEvidence:
-    """Return what led to the sessions of *shown*, as it was known when they were rated."""
+def gather_evidence(
+    connection: Connection[Any], shown: ShownInvoice, *, known: Declarations | None = None
+) -> DocumentEvidence:
+    """Return what led to the sessions of *shown*, as it was known when they were rated.
+
+    *known*: a snapshot of what is declared; of its version, or an older one, nothing is read again.
+    """
     named = [SessionRevision(each.session_id, each.revision) for each in shown.sessions]
     most = max(READINGS_MIN, min(READINGS_MAX, READINGS_IN_ALL // max(1, len(named))))
     borders: dict[str, set[datetime]] = {each.session_id: set() for each in shown.sessions}
@@ -96,11 +101,12 @@ def gather_evidence(connection: Connection[Any], shown: ShownInvoice) -> Documen
         if not line.is_rounding:
             borders[line.session_id] |= {line.starts_at, line.ends_at}
     found: dict[str, SessionEvidence] = {}
-    declarations = None
+    declarations = known
     decisions = rated_sessions(connection, named)
     # From version to version a snapshot costs what was declared between them.
     for decision in sorted(decisions, key=lambda each: each.declared_version):
-        declarations = load_declarations(connection, decision.declared_version, known=declarations)
+        version = decision.declared_version
+        declarations = load_declarations(connection, version, known=known or declarations)
         found[decision.session_id] = _evidence(
             connection, declarations, decision, borders[decision.session_id], most
         )

@@ -48,12 +48,33 @@ WHERE (kept.debit, kept.credit) IS DISTINCT FROM (counted.debit, counted.credit)
 ORDER BY span, begins, legal_entity, period, currency, account
 """
 """Of every hour, day and month there is: the balance of some days is read from all three."""
+_CUSTOMERS: LiteralString = """
+WITH counted AS (
+    SELECT span, date_trunc(span, booked_at, 'UTC') AS begins, legal_entity, currency, account,
+           party AS customer, sum(amount_minor) AS amount_minor
+    FROM journal_entry
+    CROSS JOIN unnest(accounts, parties, currencies, amounts)
+        WITH ORDINALITY AS leg (account, party, currency, amount_minor, place)
+    CROSS JOIN unnest(ARRAY['hour', 'day']) AS span
+    WHERE party <> '' AND (account = 'receivable:invoiced'
+                           OR (account = 'prepayments' AND place = 1))
+    GROUP BY 1, 2, 3, 4, 5, 6
+)
+SELECT span, begins, legal_entity, '', account || ' of ' || customer, currency,
+       kept.amount_minor, 0, counted.amount_minor, 0
+FROM customer_sum AS kept
+FULL JOIN counted USING (customer, span, begins, legal_entity, currency, account)
+WHERE kept.amount_minor IS DISTINCT FROM counted.amount_minor
+ORDER BY span, begins, legal_entity, customer, currency, account
+"""
+"""What customers' accounts moved by, of which their balances as of a day are made."""
 
 
 class AccountDifference(NamedTuple):
     """A sum of an account that was not kept as it was posted; None: it has none.
 
-    Of the "hour", "day" or "month" (of UTC) that began then, in the books of a period.
+    Of the "hour", "day" or "month" (of UTC) that began then, in the books of a period; "" of a
+    customer's account, which is kept whatever the period.
     """
 
     span: str
@@ -110,7 +131,11 @@ def recounted_books(
                 _total_difference(station, kept.total, counted)
                 or _total_difference(station, of_months.total, counted)
             )
-    accounts = tuple(map(_account_difference, connection.execute(_SPANS)))
+    accounts = tuple(
+        _account_difference(row)
+        for query in (_SPANS, _CUSTOMERS)
+        for row in connection.execute(query)
+    )
     return Recount(
         stations=len(rows), days=tuple(found), accounts=accounts, left_out=tuple(left_out)
     )

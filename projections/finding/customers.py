@@ -35,9 +35,22 @@ _LOOKED_UNTIL: LiteralString = f"""
 SELECT name FROM ({_LOOKED_AT}) AS looked_at ORDER BY kind, name
 OFFSET %(looked_at)s::bigint - 1
 """  # noqa: S608 - our own
+# From one account to the next in the index, whatever number of documents each has.
 _ACCOUNTS: LiteralString = """
-SELECT legal_entity, currency FROM issued_invoice WHERE customer = %(subject)s
-UNION SELECT legal_entity, currency FROM prepayment WHERE customer = %(subject)s
+WITH RECURSIVE billed AS (
+    (SELECT legal_entity, currency FROM issued_invoice WHERE customer = %(subject)s
+     ORDER BY legal_entity, currency LIMIT 1)
+    UNION ALL
+    SELECT following.* FROM billed, LATERAL (
+        SELECT legal_entity, currency FROM issued_invoice
+        WHERE customer = %(subject)s
+          AND (legal_entity, currency) > (billed.legal_entity, billed.currency)
+        ORDER BY legal_entity, currency LIMIT 1
+    ) AS following
+)
+SELECT legal_entity, currency FROM billed
+UNION SELECT legal_entity, currency FROM customer_sum
+WHERE customer = %(subject)s AND span = 'day' AND account = 'prepayments'
 ORDER BY legal_entity, currency
 """
 

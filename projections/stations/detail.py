@@ -36,7 +36,7 @@ WHERE station_id = %s AND certificate_request IS NOT NULL
 """
 _PROBLEMS: LiteralString = """
 SELECT component, evse_id, connector_id, code, coalesce(told_at, received_at)
-FROM station_problem WHERE station_id = %s ORDER BY evse_id, connector_id, component
+FROM station_problem WHERE station_id = %s ORDER BY evse_id, connector_id, component LIMIT 100
 """
 
 

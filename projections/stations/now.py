@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, Final, LiteralString, NamedTuple
@@ -17,7 +17,7 @@ from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
 from ledger.users.roles import Reach
-from projections.balances.booked_sums import kept_trial_balance
+from projections.balances.booked_sums import kept_day_balances
 from projections.journal.days import book_days
 from projections.sessions import SessionSummary, sessions_named
 from projections.stations.within import entities_within
@@ -205,13 +205,14 @@ def booked_revenue(
     """
     found = []
     for entity in entities_within(declarations, reach):
-        today = book_days(declarations, legal_entity=entity).day_of(entity, now)
-        for back in range(days)[::-1]:
-            day = today - timedelta(days=back)
-            asked = book_days(declarations, first=day, up_to=day, legal_entity=entity)
+        known = book_days(declarations, legal_entity=entity)
+        today = known.day_of(entity, now)
+        asked = [today - timedelta(days=back) for back in range(days)[::-1]]
+        kept = kept_day_balances(connection, entity, known.zones.get(entity, UTC), asked)
+        for day, balance in zip(asked, kept, strict=True):
             booked = {
                 (each.currency, each.account): each.credit_minor - each.debit_minor
-                for each in kept_trial_balance(connection, asked).accounts
+                for each in balance.accounts
                 if each.account.startswith(_REVENUE)
             }
             found.append(DayRevenue(entity, day, booked))

@@ -32,8 +32,9 @@ WHERE station_id = ANY (%s) AND state = 'open' GROUP BY station_id
 _STATES: LiteralString = """
 SELECT known.station_id, vendor, model, serial, firmware, booted_at, greatest(
     booted_at,
-    (SELECT max(received_at) FROM connector_state AS each
-     WHERE each.station_id = known.station_id),
+    (SELECT max(received_at) FROM (
+        SELECT received_at FROM connector_state AS each WHERE each.station_id = known.station_id
+        LIMIT 1000) AS told),
     (SELECT max(heard_at) FROM unfinished_session AS each
      WHERE each.station_id = known.station_id),
     (SELECT last_fact_at FROM session AS each WHERE each.station_id = known.station_id
@@ -42,8 +43,12 @@ FROM unnest(%s::text[]) AS known (station_id) LEFT JOIN station_state USING (sta
 """
 _CONNECTORS: LiteralString = """
 SELECT station_id, evse_id, connector_id, status, error, problem, coalesce(told_at, received_at)
-FROM connector_state WHERE station_id = ANY (%s) ORDER BY station_id, evse_id, connector_id
+FROM unnest(%s::text[]) AS known (station) CROSS JOIN LATERAL (
+    SELECT * FROM connector_state WHERE station_id = station
+    ORDER BY evse_id, connector_id LIMIT 1000
+) AS told ORDER BY station_id, evse_id, connector_id
 """
+"""A station may tell of any number of connectors that it does not have: of so many at most."""
 
 
 class RegisteredConnector(msgspec.Struct, frozen=True, kw_only=True):

@@ -76,7 +76,7 @@ def session_prices(
         raise SessionTookNoPartError(session_id)
     newest = load_declarations(connection)
     # With what was known when it was decided: later facts would explain another price.
-    known = load_declarations(connection, rated.declared_version)
+    known = load_declarations(connection, rated.declared_version, known=newest)
     usage = usage_as_rated(session_then(connection, known, rated), rated, known)
     if usage is None or rated.currency != tariff.currency:
         raise SessionTookNoPartError(session_id)

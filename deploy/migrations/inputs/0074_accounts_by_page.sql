@@ -4,3 +4,7 @@ CREATE INDEX access_token_in_force ON access_token (person, name) WHERE revoked_
 CREATE INDEX user_grant_of ON user_grant (legal_entity, name) WHERE legal_entity <> '';
 -- Webhooks that are told; those that ended are kept, too.
 CREATE INDEX webhook_in_force ON webhook (id) WHERE ended_at IS NULL;
+-- The policy, and a station as it holds at a moment, without what else is declared.
+CREATE INDEX declaration_of_policy ON declaration (version) WHERE kind = 'policy';
+CREATE INDEX declaration_of_stations ON declaration (key, valid_from DESC, version DESC)
+    WHERE kind = 'station';

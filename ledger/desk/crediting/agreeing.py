@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from ledger.declared.store import load_declarations
+from ledger.declared.store import policy_in_force
 from ledger.desk.corrections import correct_all
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
 from ledger.desk.recording import NotTakenYetError, WorkOff
@@ -112,7 +112,7 @@ def proposed_credit(connection: Connection[Any], invoice: str) -> ProposedCredit
 def credit_takes_two(connection: Connection[Any], invoice: str, at: datetime) -> bool:
     """Say whether what is given back of an invoice takes a second person."""
     row = connection.execute(_DUE, (invoice,)).fetchone()
-    return row is not None and takes_two(load_declarations(connection).policy(at), Moved(*row))
+    return row is not None and takes_two(policy_in_force(connection, at), Moved(*row))
 
 
 def credit_or_propose(

@@ -15,7 +15,7 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import Connection
 
 from ledger.books.prepayments import amount_text
-from ledger.declared.store import load_declarations
+from ledger.declared.store import policy_in_force
 from ledger.desk.customers.prepaying import minor_of
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
@@ -83,7 +83,7 @@ def give_back(
         UnfitPrepaymentError: If the currency has no such amount.
         SameProposerError: If who proposed it says so again.
     """
-    policy = load_declarations(connection).policy(at)
+    policy = policy_in_force(connection, at)
     with under_the_books(connection):
         found = refundable(connection, provider, invoice)
         if found is None or found.by_hand_minor == 0:

@@ -40,6 +40,8 @@ _RUNNING: Final[Sequence[Column]] = (
     Column("energy", "Energy so far", is_figure=True),
     Column("cost", "Cost so far", is_figure=True),
 )
+CONNECTORS_MAX: Final = 100
+"""So many are shown: no station has more, whatever it tells."""
 _PROBLEMS: Final[Sequence[Column]] = (
     Column("component", "Component"),
     Column("place", "EVSE"),
@@ -136,9 +138,10 @@ def station_facts(page: ConsolePage, detail: StationDetail, names: Names) -> dic
         "connectors": Listing(
             page.text("Connectors"),
             _CONNECTORS,
-            [_connector_row(page, each, zone) for each in detail.connectors],
+            [_connector_row(page, each, zone) for each in detail.connectors[:CONNECTORS_MAX]],
             page.address,
             page.text("No connector is declared, and none was told."),
+            total=page.text("{count} in all", count=len(detail.connectors)),
         ),
         "running": Listing(
             page.text("Running sessions"),

@@ -113,7 +113,7 @@ class OneDocumentPage(Controller):
         number = number_in(number)
         with page.console.reading() as connection:
             document_within(connection, page, number)
-            text = as_html(connection, number)
+            text = as_html(connection, number, known=page.console.newest.of(connection))
         headers = {**_CLOSED, "Content-Security-Policy": CONTENT_SECURITY_POLICY}
         return Response(text, media_type="text/html", headers=headers)
 

@@ -39,7 +39,7 @@ from projections.console.sessions.words_of_sessions import (
     money,
 )
 from projections.session_costs import with_costs
-from projections.sessions import SessionSummary, list_sessions
+from projections.sessions import SessionSummary, sessions_named
 
 PAGE: Final = 50
 _COLUMNS: Final = (
@@ -115,11 +115,14 @@ def _is_bare(page: ConsolePage) -> bool:
 def _waiting(page: ConsolePage, connection: Connection[Any], inside: WithinReach) -> Listing:
     """Return what waits for a second person, the longest first."""
     rows = []
-    for each in waiting_choices(connection, limit=WAITING_MAX):
-        found = list_sessions(connection, session_id=each.session_id, limit=1)
-        if not found or not inside.has_session(found[0].station_id, found[0].begun_at):
+    waiting = waiting_choices(connection, limit=WAITING_MAX)
+    named = sessions_named(connection, [each.session_id for each in waiting])
+    known = {each.session_id: each for each in named}
+    for each in waiting:
+        session = known.get(each.session_id)
+        if session is None or not inside.has_session(session.station_id, session.begun_at):
             continue
-        zone = inside.zone_at(found[0].station_id, each.proposed_at)
+        zone = inside.zone_at(session.station_id, each.proposed_at)
         rows.append(
             [
                 Cell(at=each.proposed_at, zone=zone),

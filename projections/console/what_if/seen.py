@@ -14,6 +14,7 @@ from litestar.params import Body
 from psycopg import Connection
 
 from ledger.approvals.record import TariffRecord
+from ledger.declared.declarations import Declarations
 from ledger.desk.drafting.drafts import Draft, drafts, find_draft
 from ledger.desk.drafting.places import places_of
 from ledger.desk.drafting.variance import TRY_KIND
@@ -103,11 +104,10 @@ def _is_seen(page: ConsolePage, seen: SeenJob) -> bool:
     return seen.asked.reach.is_within(seeing(page))
 
 
-def sees_draft(page: ConsolePage, connection: Connection[Any], draft: Draft) -> bool:
+def sees_draft(page: ConsolePage, known: Declarations, draft: Draft) -> bool:
     """Say whether this person sees a draft: their own, and of tariffs within their reach."""
     if draft.by == page.user.name:
         return True
-    known = page.console.newest.of(connection)
     return places_of(known, draft.tariff_id).touch(seeing(page))
 
 
@@ -118,7 +118,7 @@ def seen_draft(page: ConsolePage, connection: Connection[Any], number: int) -> D
         NotFoundException: If there is none.
     """
     draft = find_draft(connection, number)
-    if draft is None or not sees_draft(page, connection, draft):
+    if draft is None or not sees_draft(page, page.console.newest.of(connection), draft):
         raise NotFoundException(detail=page.text("There is no such draft."))
     return draft
 
@@ -126,7 +126,8 @@ def seen_draft(page: ConsolePage, connection: Connection[Any], number: int) -> D
 def seen_drafts(page: ConsolePage, connection: Connection[Any], before: int) -> Rows:
     """Return the newest drafts that this person sees, older ones than *before*."""
     found = drafts(connection, before=before, limit=ROWS)
-    seen = [each for each in found if sees_draft(page, connection, each)]
+    known = page.console.newest.of(connection)
+    seen = [each for each in found if sees_draft(page, known, each)]
     return Rows(seen, str(found[-1].number) if len(found) == ROWS else "")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from projections.documents.electronic.tax_categories import is_electronic
 from projections.documents.electronic.ubl_writer import ubl
@@ -30,18 +31,18 @@ def as_ubl(connection: Connection[Any], number: str) -> bytes | None:
     return ubl(sight, paid_minor=paid_minor(sight, paid_from_balance(connection, number)))
 
 
-def as_html(connection: Connection[Any], number: str) -> str:
-    """Return document *number* as a page for the screen.
+def as_html(connection: Connection[Any], number: str, *, known: Declarations | None = None) -> str:
+    """Return document *number* as a page for the screen; *known*: a snapshot of declarations.
 
     Raises:
         UnknownInvoiceError: If there is none.
     """
-    issued, declared = _issued(connection, number), load_declarations(connection)
+    issued, declared = _issued(connection, number), load_declarations(connection, known=known)
     sight = shown(connection, issued.document)
     seller = declared.legal_entity(issued.legal_entity, issued.issued_at)
     return html(
         sight,
-        evidence=gather_evidence(connection, sight),
+        evidence=gather_evidence(connection, sight, known=declared),
         logo=logo_of(declared, issued),
         paid=paid_from_balance(connection, number),
         payments=payments_of(connection, number),

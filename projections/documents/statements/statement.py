@@ -15,7 +15,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 import msgspec
 from psycopg import Connection
 
-from ledger.books.accounts import RECEIVABLE
+from ledger.books.accounts import PREPAYMENTS, RECEIVABLE
 from ledger.books.decisions_store import rated_sessions
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
@@ -25,6 +25,7 @@ from ledger.master_data.customers import Customer, PersonDetails
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.persons.store import read_blobs
 from ledger.rating.decisions import SessionRated, SessionRevision
+from projections.customers.account_sums import moved_until
 from projections.errors import ProjectionError
 from tariffs.zones import zone
 
@@ -42,6 +43,7 @@ CROSS JOIN unnest(entry.accounts, entry.parties, entry.currencies, entry.amounts
 WHERE invoice.customer = %(customer)s AND invoice.legal_entity = %(legal_entity)s
   AND invoice.currency = %(currency)s AND leg.account = %(receivable)s
   AND leg.party = %(customer)s AND leg.currency = %(currency)s
+  AND invoice.issued_at >= %(since)s AND entry.booked_at >= %(since)s
   AND entry.booked_at < %(until)s
 GROUP BY kind, reference, entry.booked_at
 UNION ALL
@@ -49,7 +51,7 @@ SELECT 'payment', substr(entry_id, 9), booked_at, amounts[1]
 FROM journal_entry
 WHERE accounts[1] = 'prepayments' AND parties[1] = %(customer)s
   AND legal_entity = %(legal_entity)s AND currencies[1] = %(currency)s
-  AND entry_id LIKE 'prepaid:%%' AND booked_at < %(until)s
+  AND entry_id LIKE 'prepaid:%%' AND booked_at >= %(since)s AND booked_at < %(until)s
 UNION ALL
 SELECT CASE movement.kind WHEN 'refunded' THEN 'refund' WHEN 'refund_failed' THEN 'refund_failed'
        WHEN 'dispute_lost' THEN 'taken_back' ELSE 'payment' END,
@@ -57,9 +59,10 @@ SELECT CASE movement.kind WHEN 'refunded' THEN 'refund' WHEN 'refund_failed' THE
        -sum(minor)::bigint
 FROM allotment JOIN movement USING (number)
 WHERE party = %(customer)s AND party <> '' AND account = %(receivable)s
-  AND legal_entity = %(legal_entity)s AND currency = %(currency)s AND happened_at < %(until)s
+  AND legal_entity = %(legal_entity)s AND currency = %(currency)s AND happened_at >= %(since)s
+  AND happened_at < %(until)s
 GROUP BY number, movement.kind, document, source, reference, happened_at
-ORDER BY booked_at, kind, reference
+ORDER BY booked_at, kind, reference LIMIT %(limit)s
 """
 # NULL: a document bills all lines of a session; a credit note takes those back that it names.
 _SESSIONS: LiteralString = """
@@ -156,6 +159,17 @@ class UnknownAccountError(ProjectionError):
         self.key = key
 
 
+class LongStatementError(ProjectionError):
+    """A statement has more rows than whoever asked takes at once."""
+
+    def __init__(self, moves_max: int) -> None:
+        super().__init__(
+            f"this statement has more than {moves_max} movements: ask for fewer days at a time, "
+            "each opens with what the one before closed with"
+        )
+        self.moves_max = moves_max
+
+
 class StatementPeriodError(ProjectionError):
     """A statement ends before it begins."""
 
@@ -164,37 +178,45 @@ class StatementPeriodError(ProjectionError):
         self.first_day, self.last_day = first_day, last_day
 
 
-def statement_of(connection: Connection[Any], wanted: Wanted) -> ShownStatement:
+def statement_of(
+    connection: Connection[Any],
+    wanted: Wanted,
+    *,
+    moves_max: int | None = None,
+    known: Declarations | None = None,
+) -> ShownStatement:
     """Return the statement that is *wanted*, with who is who as declared by now.
+
+    *moves_max*: so many movements at most; None: however many there are. *known*: a snapshot.
 
     Raises:
         UnknownAccountError: If the legal entity or the customer was never declared.
         StatementPeriodError: If its last day lies before its first.
+        LongStatementError: If it has more movements than *moves_max*.
     """
     if wanted.last_day < wanted.first_day:
         raise StatementPeriodError(wanted.first_day, wanted.last_day)
-    declarations = load_declarations(connection)
+    declarations = load_declarations(connection, known=known)
     seller, calendar = _seller(declarations, wanted)
     customer = declarations.customer(wanted.customer, _begin(wanted.last_day, calendar))
     if customer is None:
         raise UnknownAccountError(wanted.customer)
     since = _begin(wanted.first_day, calendar)
-    opening_minor, movements = 0, []
-    balance_minor = 0
-    for kind, reference, booked_at, minor in _moved(connection, wanted, calendar):
+    opening_minor = balance_minor = _opening(connection, wanted, since)
+    movements: list[Movement] = []
+    for kind, reference, booked_at, minor in _moved(connection, wanted, calendar, moves_max):
         balance_minor += minor
-        if booked_at < since:
-            opening_minor = balance_minor
-        else:
-            movements.append(
-                Movement(
-                    day=booked_at.astimezone(calendar).date(),
-                    kind=MovementKind(kind),
-                    reference=reference,
-                    amount_minor=minor,
-                    balance_minor=balance_minor,
-                )
+        movements.append(
+            Movement(
+                day=booked_at.astimezone(calendar).date(),
+                kind=MovementKind(kind),
+                reference=reference,
+                amount_minor=minor,
+                balance_minor=balance_minor,
             )
+        )
+    if moves_max is not None and len(movements) > moves_max:
+        raise LongStatementError(moves_max)
     return ShownStatement(
         wanted=wanted,
         language=customer.language,
@@ -225,15 +247,26 @@ def statement_sessions(
                 yield StatementSession(number, part_of(decision, credited), is_credited=True)
 
 
+def _opening(connection: Connection[Any], wanted: Wanted, since: datetime) -> int:
+    """Return what was owed before *since*: what an invoice took of a prepaid balance is in both."""
+    whose = (wanted.customer, wanted.legal_entity, wanted.currency)
+    return sum(
+        moved_until(connection, [wanted.customer], account, since).get(whose, 0)
+        for account in (RECEIVABLE, PREPAYMENTS)
+    )
+
+
 def _moved(
-    connection: Connection[Any], wanted: Wanted, calendar: tzinfo
+    connection: Connection[Any], wanted: Wanted, calendar: tzinfo, moves_max: int | None
 ) -> list[tuple[str, str, datetime, int]]:
     asked = {
         "customer": wanted.customer,
         "legal_entity": wanted.legal_entity,
         "currency": wanted.currency,
         "receivable": RECEIVABLE,
+        "since": _begin(wanted.first_day, calendar),
         "until": _begin(wanted.last_day + timedelta(days=1), calendar),
+        "limit": None if moves_max is None else moves_max + 1,
     }
     return connection.execute(_MOVED, asked).fetchall()
 
