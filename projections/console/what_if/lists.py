@@ -21,12 +21,12 @@ STATES = {
 _TONES = {JobState.DONE: "good", JobState.FAILED: "bad"}
 
 
-def job_listing(page: ConsolePage, jobs: Rows) -> Listing:
-    """Return the list of tries."""
+def job_listing(page: ConsolePage, jobs: Rows, *, is_sorted: bool = False) -> Listing:
+    """Return the list of tries; *is_sorted*: as the address says."""
     return Listing(
         caption=page.text("What was tried out"),
         columns=(
-            Column("job", "Job", is_figure=True),
+            Column("job", "Job", is_figure=True, sorts=is_sorted),
             Column("draft", "Draft"),
             Column("months", "Months"),
             Column("tariff", "Sessions priced by"),
@@ -38,6 +38,8 @@ def job_listing(page: ConsolePage, jobs: Rows) -> Listing:
         address=page.address,
         empty=page.text("Nothing was tried out yet: choose a draft above, and months."),
         next_after=jobs.next_after,
+        file="jobs" if is_sorted else "",
+        by_itself="-job",
     )
 
 
@@ -55,6 +57,7 @@ def draft_listing(page: ConsolePage, drafts: Rows) -> Listing:
         rows=[_draft_row(page, each) for each in drafts.rows],
         address=page.address._replace(query={}),
         empty=page.text("There is no draft yet: keep one below, or change a tariff."),
+        file="drafts",
     )
 
 
