@@ -16,7 +16,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import Connection
 
-from ledger.books.decisions_store import rated_sessions
+from ledger.books.decisions_store import rated_totals
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import NewestDeclarations
 from ledger.rating.allowances import ReadAllowances
@@ -72,16 +72,17 @@ def final_costs(
     connection: Connection[Any], rated: Sequence[SessionRevision]
 ) -> dict[str, SessionCost]:
     """Return what the sessions *rated* were rated at, by id."""
+    totals = rated_totals(connection, rated) if rated else ()
     return {
-        each.session_id: SessionCost(
+        session.session_id: SessionCost(
             is_final=True,
             until=each.ended_at,
             currency=each.currency,
             net_minor=each.net_minor,
             tax_minor=each.tax_minor,
-            gross_minor=each.gross_minor,
+            gross_minor=each.net_minor + each.tax_minor,
         )
-        for each in rated_sessions(connection, rated)
+        for session, each in zip(rated, totals, strict=True)
     }
 
 

@@ -21,16 +21,13 @@ from litestar.exceptions import (
     NotFoundException,
     PermissionDeniedException,
 )
-from litestar.handlers import BaseRouteHandler
-from litestar.middleware import (
-    AbstractAuthenticationMiddleware,
-    AuthenticationResult,
-    DefineMiddleware,
-)
+from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.types import ControllerRouterHandler
+from litestar.routes import HTTPRoute
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Send
+from litestar.types import Scope as Connected
 
 from deploy.api.conventions.station_reach import STATION
 from deploy.interface.access import ANYBODY, PERMISSION_OF, SCHEME, Bearer, Scope
@@ -43,6 +40,7 @@ from deploy.interface.description import (
 from deploy.interface.problems import answer_problem
 from ledger.shapes import build_shapes
 from ledger.users.access_tokens import digest_of
+from ledger.users.roles import Reach
 from roaming_ocpi.server.app import OcpiRoutes
 
 FindBearer = Callable[[bytes], Awaitable[Bearer | None]]
@@ -51,65 +49,79 @@ _DOCUMENTS: Final = "/schema"
 DOCUMENT: Final = f"{_DOCUMENTS}/openapi.json"
 """Where the interface describes itself; whoever asks for that needs no token."""
 BODY_MAX: Final = 1 << 20
-_OPEN: Final = "exclude_from_auth"
-FOR_ANYBODY: Final = {"scope": ANYBODY, _OPEN: True}
+FOR_ANYBODY: Final = {"scope": ANYBODY}
+_SCOPES: Final[Mapping[object, Scope]] = {each.value: each for each in Scope}
+_AUTHORIZATION: Final = b"authorization"
+_SCHEME: Final = SCHEME.casefold()
 _AUTHENTICATE: Final = {"WWW-Authenticate": SCHEME}
 
 
-class BearerMiddleware(AbstractAuthenticationMiddleware):
-    """Finds out whose token came with a request."""
+class BearerMiddleware:
+    """Finds out whose token came with a request, and lets pass what it opens.
 
-    def __init__(self, app: Any, find: FindBearer, **options: Any) -> None:  # noqa: ANN401 - Litestar's own
-        super().__init__(app, **options)
-        self._find = find
+    No guard of Litestar's: each would be given a copy of its route.
+    """
 
-    async def authenticate_request(
-        self, connection: ASGIConnection[Any, Any, Any, Any]
-    ) -> AuthenticationResult:
-        """Return who asks.
+    def __init__(self, app: ASGIApp, find: FindBearer) -> None:
+        self._app, self._find = app, find
+
+    async def __call__(self, scope: Connected, receive: Receive, send: Send) -> None:
+        """Answer a request.
 
         Raises:
             NotAuthorizedException: If no token came, or one of nobody.
+            PermissionDeniedException: If it has not the scope that the route wants.
+            NotFoundException: If it is about a station beyond its reach.
         """
-        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-        if scheme.casefold() != SCHEME.casefold() or not token:
+        options = scope["route_handler"].opt
+        if options.get("scope") != ANYBODY and scope["path"] != DOCUMENT:
+            wanted = _SCOPES.get(options.get("scope"))
+            if wanted is None:
+                # Also where nobody is asked who he is (OPTIONS).
+                message = "no token opens this"
+                raise PermissionDeniedException(message)
+            bearer = await self._bearer_in(scope)
+            reach = reach_of(bearer, wanted, is_cut=bool(options.get("is_cut")))
+            scope["user"], scope["auth"] = bearer, None
+            if not reach.is_everywhere:
+                await _see_station(ASGIConnection(scope), wanted)
+        await self._app(scope, receive, send)
+
+    async def _bearer_in(self, scope: Connected) -> Bearer:
+        given = next((value for name, value in scope["headers"] if name == _AUTHORIZATION), b"")
+        scheme, _, token = given.decode("latin-1").partition(" ")
+        if scheme.casefold() != _SCHEME or not token:
             message = "a token is wanted: Authorization: Bearer TOKEN (wattledger access add)"
             raise NotAuthorizedException(message, headers=_AUTHENTICATE)
         bearer = await self._find(digest_of(token.strip()))
         if bearer is None:
             message = "this token is of nobody, or was revoked"
             raise NotAuthorizedException(message, headers=_AUTHENTICATE)
-        return AuthenticationResult(user=bearer, auth=None)
+        return bearer
 
 
-async def check_scope(
-    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
-) -> None:
-    """Let a request pass whose token has the scope that its route wants.
+def reach_of(bearer: Bearer, scope: Scope, *, is_cut: bool) -> Reach:
+    """Return how far a *bearer* reaches by a route that wants *scope*.
+
+    *is_cut*: the route cuts what it answers to that.
 
     Raises:
-        PermissionDeniedException: If it has not.
-        NotFoundException: If it is about a station beyond its reach.
+        PermissionDeniedException: If they may not use it.
     """
-    wanted = handler.opt.get("scope")
-    if wanted == ANYBODY:
-        return
-    if wanted not in list(Scope):
-        # Also where nobody was asked who he is (OPTIONS).
-        message = "no token opens this"
-        raise PermissionDeniedException(message)
-    scope, bearer = Scope(wanted), connection.user
-    if not bearer.may(scope):
+    reach = bearer.reach(scope)
+    if not reach:
         message = f"this token has not the scope {scope}"
         if bearer.person is not None:
             needed = PERMISSION_OF[scope]
             message = f"your roles do not include {needed}: an administrator gives roles"
         raise PermissionDeniedException(message)
-    if bearer.reach(scope).is_everywhere:
-        return
-    if not handler.opt.get("is_cut"):
+    if not reach.is_everywhere and not is_cut:
         message = "your role holds at some legal entities or sites, and this is about all of them"
         raise PermissionDeniedException(message)
+    return reach
+
+
+async def _see_station(connection: ASGIConnection[Any, Any, Any, Any], scope: Scope) -> None:
     station = connection.path_params.get(STATION)
     if station is not None and not await connection.app.state["sight"].sees(
         connection, scope, station
@@ -137,17 +149,13 @@ def build_app(
     """
     also = [*([] if partners is None else [partners.router]), *([] if pages is None else [pages])]
     app = Litestar(
-        route_handlers=[Router("/", route_handlers=[*routes, *also], guards=[check_scope])],
+        # One router: what several controllers bring for an address is one route.
+        route_handlers=[Router("/", route_handlers=[*routes, *also])],
         state=State(dict(state or {})),
         dependencies={
             name: Provide(_giving(part), sync_to_thread=False) for name, part in parts.items()
         },
-        middleware=[
-            DefineMiddleware(
-                BearerMiddleware, find=find, exclude=f"^{DOCUMENT}$", exclude_from_auth_key=_OPEN
-            ),
-            *around,
-        ],
+        middleware=[DefineMiddleware(BearerMiddleware, find=find), *around],
         exception_handlers={Exception: answer_problem},
         lifespan=list(lifespan),
         request_max_body_size=BODY_MAX,
@@ -157,6 +165,7 @@ def build_app(
         logging_config=None,
     )
     build_shapes()  # routes read in threads
+    _give_in_turn(app)
     complete(app.openapi_schema)
     describe_access(app)
     if partners is not None:
@@ -181,6 +190,18 @@ def _described() -> OpenAPIConfig:
         ),
         security=[{SCHEME: []}],
     )
+
+
+def _give_in_turn(app: Litestar) -> None:
+    """Have what routes ask for given one after the other.
+
+    Litestar starts a task for each, which costs more than all that our parts, which are there, do.
+    """
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for _, model in route.route_handler_map.values():
+                batches = model.dependency_batches
+                model.dependency_batches = [{each} for batch in batches for each in batch]
 
 
 def _giving(part: object) -> Callable[[], Any]:

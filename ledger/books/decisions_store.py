@@ -18,6 +18,7 @@ from ledger.rating.decisions import (
     FIRST_REVISION,
     CorrectionCause,
     Decision,
+    RatedTotal,
     SessionHeld,
     SessionRated,
     SessionRevision,
@@ -25,7 +26,7 @@ from ledger.rating.decisions import (
     hash_decision,
     kind_of,
 )
-from ledger.rating.stored import PACKING, unpack_decision
+from ledger.rating.stored import PACKING, unpack_decision, unpack_total
 
 _DECISION_COPY: LiteralString = (
     "COPY session_decision (session_id, revision, partition, position, number, kind, station_id,"
@@ -147,12 +148,33 @@ def rated_sessions(
     Raises:
         UnratedSessionError: If one of them was never rated.
     """
+    bodies = _bodies(connection, sessions)
+    return tuple(_rated(each, bodies.get(each)) for each in sessions)
+
+
+def rated_totals(
+    connection: Connection[Any], sessions: Sequence[SessionRevision]
+) -> tuple[RatedTotal, ...]:
+    """Return what the final ratings of these revisions of sessions come to, in that order.
+
+    Raises:
+        UnratedSessionError: If one of them was never rated.
+    """
+    bodies = _bodies(connection, sessions)
+    missing = [each for each in sessions if each not in bodies]
+    if missing:
+        raise UnratedSessionError(missing[0])
+    return tuple(unpack_total(bodies[each]) for each in sessions)
+
+
+def _bodies(
+    connection: Connection[Any], sessions: Sequence[SessionRevision]
+) -> dict[SessionRevision, bytes]:
     columns = [each.session_id for each in sessions], [each.revision for each in sessions]
-    bodies = {
+    return {
         SessionRevision(session_id, revision): body
         for session_id, revision, body in connection.execute(_RATINGS, columns)
     }
-    return tuple(_rated(each, bodies.get(each)) for each in sessions)
 
 
 def _rated(wanted: SessionRevision, body: bytes | None) -> SessionRated:

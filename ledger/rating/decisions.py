@@ -317,6 +317,15 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
         return self.net_minor + self.tax_minor
 
 
+class RatedTotal(msgspec.Struct, frozen=True, kw_only=True, tag_field="decision", tag="rated"):
+    """What a `SessionRated` comes to, read without the rest of it: lists ask for nothing else."""
+
+    ended_at: datetime
+    currency: str
+    net_minor: int
+    tax_minor: int
+
+
 class SessionHeld(Decided, frozen=True, kw_only=True, tag="held", omit_defaults=True):
     """A session is not rated until new facts or a person settle its reasons.
 

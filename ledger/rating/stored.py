@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from ledger.packing import Packing
-from ledger.rating.decisions import Decision, decode_decision
+from ledger.rating.decisions import Decision, RatedTotal, decode_decision
 
 _LOOK: Final = (
     b'{"decision":"written_off","session_id":"CS-1/1/20260302T070000Z","revision":1,"station_id":'
@@ -48,8 +50,18 @@ _LOOK: Final = (
 )
 PACKING: Final = Packing(_LOOK)
 """Packs and unpacks what `encode_decision` encodes."""
+_TOTALS: Final = msgspec.json.Decoder(RatedTotal)
 
 
 def unpack_decision(packed: bytes) -> Decision:
     """Return the decision whose body was packed."""
     return decode_decision(PACKING.unpack(packed))
+
+
+def unpack_total(packed: bytes) -> RatedTotal:
+    """Return what the rated decision whose body was packed comes to.
+
+    Raises:
+        msgspec.ValidationError: If it is no rated one.
+    """
+    return _TOTALS.decode(PACKING.unpack(packed))

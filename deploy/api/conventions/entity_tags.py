@@ -44,9 +44,14 @@ class EntityTags:
 
 
 def _is_read(start: Any) -> bool:  # noqa: ANN401 - a message of ASGI
-    headers = {name.lower(): value for name, value in start["headers"]}
-    is_json = headers.get(b"content-type", b"").startswith(_JSON)
-    return start["status"] == _OK and is_json and b"etag" not in headers
+    is_json = False
+    for name, value in start["headers"]:
+        lower = name.lower()
+        if lower == b"etag":
+            return False
+        if lower == b"content-type":
+            is_json = value.startswith(_JSON)
+    return is_json and start["status"] == _OK
 
 
 def _tagged(scope: Scope, start: Any, body: Any) -> tuple[Any, Any]:  # noqa: ANN401 - messages of ASGI

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, cast
 
+import httpx
 import pytest
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.testing import TestClient
 
@@ -25,6 +29,12 @@ def wishes(data: JSONBody[dict[str, Any]]) -> int:
     return len(data)
 
 
+@get("/sums", sync_to_thread=False, opt=FOR_ANYBODY)
+def counting(first: NamedDependency[int], second: NamedDependency[int]) -> int:
+    """Add two parts up."""
+    return first + second
+
+
 async def _everything(_digest: bytes) -> Bearer:
     return Bearer("ann", frozenset(Scope))
 
@@ -35,6 +45,36 @@ def test_a_route_that_says_no_scope_is_closed_to_every_token() -> None:
         answer = client.get("/forgotten", headers={"Authorization": "Bearer x"})
 
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+def test_asking_what_may_be_done_opens_nothing() -> None:
+    app = build_app([forgotten, wishes], find=_everything, parts={})
+    with TestClient(app) as client:
+        answers = [client.options(path) for path in ("/forgotten", "/wishes")]
+
+    assert [each.status_code for each in answers] == [403, 403]
+
+
+async def test_parts_are_given_one_after_the_other_without_a_task_for_each() -> None:
+    app = build_app([counting], find=_everything, parts={"first": 1, "second": 2})
+    started: list[object] = []
+
+    def starting(
+        loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, Any],
+        **options: Any,  # noqa: ANN401 - a loop's own
+    ) -> asyncio.Task[Any]:
+        started.append(work)
+        return asyncio.Task(work, loop=loop, **options)
+
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(cast("Any", app)), base_url="http://test"
+    ) as client:
+        asyncio.get_running_loop().set_task_factory(starting)
+        answer = await client.get("/sums")
+        asyncio.get_running_loop().set_task_factory(None)
+
+    assert (answer.text, started) == ("3", [])
 
 
 def test_a_body_that_is_too_deep_is_their_fault_and_fills_no_log(
