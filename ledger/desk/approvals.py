@@ -69,11 +69,11 @@ class TariffDesk:
             InvalidDeclarationError: If the books would refuse the version or its assignments.
         """
         tariffs = read_tariffs(files)
-        proposed = self.propose_versions(
+        # First of all: nothing is ever proposed of which nobody could read the file.
+        keep_texts(self._connection, files, tariffs, by=by, at=at)
+        return self.propose_versions(
             [published(each) for each in tariffs], assignments, by=by, at=at, holds_from=holds_from
         )
-        keep_texts(self._connection, files, tariffs, by=by, at=at)
-        return proposed
 
     def propose_versions(
         self,

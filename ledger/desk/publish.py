@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -85,8 +86,8 @@ def publish_files(
     planned = plan_changes(known, changes, at=at)
     if is_dry:
         return Published(planned=planned, version=known.version, names=names)
-    version = declare_all(connection, changes, log=log, by=by, at=at)
-    keep_texts(connection, files, tariffs, by=by, at=at)
+    texts = partial(keep_texts, connection, files, tariffs, by=by, at=at)
+    version = declare_all(connection, changes, log=log, by=by, at=at, beside=texts)
     return Published(planned=planned, version=version, names=names)
 
 
