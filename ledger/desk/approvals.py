@@ -136,7 +136,8 @@ class TariffDesk:
         # Refused now rather than after the record says that it holds.
         _planned(known, changes_of(record), at)
         if is_new:
-            check_variance(self._connection, known.policy(at), tariff_id, record.sha256, reason)
+            tried, assigns = (tariff_id, record.sha256), bool(record.assigned)
+            check_variance(self._connection, known.policy(at), tried, reason, assigns=assigns)
         self._approvals.keep(record)
         self._declare(record)
         return record

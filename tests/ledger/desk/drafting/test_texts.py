@@ -16,7 +16,7 @@ from ledger.declared.store import InvalidDeclarationError
 from ledger.desk.approvals import tariff_desk
 from ledger.desk.drafting.drafts import keep_draft
 from ledger.desk.drafting.texts import kept_text, text_to_edit
-from ledger.desk.publish import publish_files, read_tariffs
+from ledger.desk.publish import Holding, publish_files, read_tariffs
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
@@ -50,7 +50,12 @@ def test_what_is_not_published_keeps_no_file(connection: Connection[Any], databa
     nowhere = Assignment(tariff="plain", site="nowhere")
     with PostgresEventLog(database) as log, pytest.raises(InvalidDeclarationError):
         publish_files(
-            connection, [(PLAIN, "plain.yaml")], log=log, by="a", at=NOW, assignments=[nowhere]
+            connection,
+            [(PLAIN, "plain.yaml")],
+            log=log,
+            by="a",
+            at=NOW,
+            holding=Holding(assignments=[nowhere]),
         )
 
     assert kept_text(connection, published(tariff).sha256) is None
