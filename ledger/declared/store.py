@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import Connection
 
@@ -68,6 +68,10 @@ class NewestDeclarations:
             return self._known
 
 
+LOCK: LiteralString = "LOCK TABLE declaration IN EXCLUSIVE MODE"
+"""Who holds it, in a transaction, declares alone: what was read is still so when it is written."""
+
+
 def declare(
     connection: Connection[Any],
     changes: Sequence[Change],
@@ -86,7 +90,7 @@ def declare(
     """
     with connection.transaction():
         # Serialised, so that whoever sees a version sees every version below it.
-        connection.execute("LOCK TABLE declaration IN EXCLUSIVE MODE")
+        connection.execute(LOCK)
         known = load_declarations(connection, known=known)
         planned = plan_changes(known, changes, at=at)
         problems = problems_of(known, planned)

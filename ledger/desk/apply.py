@@ -7,7 +7,7 @@ other, and until it is in the log nothing is priced by what it announces.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from psycopg import Connection
 from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Declarations
 from ledger.declared.rules import problems_of
-from ledger.declared.store import declare, load_declarations, load_version
+from ledger.declared.store import LOCK, declare, load_declarations, load_version
 from ledger.desk.forgetting.person_exchange import exchange_persons
 from ledger.desk.master_data_files import MasterData, read_master_data
 from ledger.errors import LedgerError
@@ -106,23 +106,36 @@ def apply_files(
 
 def declare_all(
     connection: Connection[Any],
-    changes: Sequence[Change],
+    changes: Sequence[Change] | Callable[[Declarations], Sequence[Change]],
     *,
     log: EventLog,
     by: str,
     at: datetime,
     known: Declarations | None = None,
+    beside: Callable[[], None] = lambda: None,
 ) -> int:
     """Declare *changes* and mark that in every partition of *log*; return the new version.
 
-    `known`: an older snapshot, if there is one at hand.
+    Args:
+        connection: To the database, in no transaction.
+        changes: What, or what makes it of all that is declared: nobody else declares meanwhile.
+        log: Where the markers are to stand.
+        by: Who declares it.
+        at: Now.
+        known: An older snapshot, if there is one at hand.
+        beside: Writes what belongs to it, in its transaction.
 
     Raises:
         InvalidDeclarationError: If the result would not hold together; nothing is written.
         NotCarriedError: If it is declared, and the log cannot take the markers now.
     """
     with connection.transaction():
+        if callable(changes):
+            connection.execute(LOCK)
+            known = load_declarations(connection, known=known)
+            changes = changes(known)
         before = load_version(connection)
+        beside()
         version = declare(connection, changes, by=by, at=at, known=known)
         if version != before:
             line = encode_line(Declared(received_at=at, version=version))

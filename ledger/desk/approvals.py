@@ -69,11 +69,11 @@ class TariffDesk:
             InvalidDeclarationError: If the books would refuse the version or its assignments.
         """
         tariffs = read_tariffs(files)
-        proposed = self.propose_versions(
+        # First of all: nothing is ever proposed of which nobody could read the file.
+        keep_texts(self._connection, files, tariffs, by=by, at=at)
+        return self.propose_versions(
             [published(each) for each in tariffs], assignments, by=by, at=at, holds_from=holds_from
         )
-        keep_texts(self._connection, files, tariffs, by=by, at=at)
-        return proposed
 
     def propose_versions(
         self,
@@ -136,7 +136,8 @@ class TariffDesk:
         # Refused now rather than after the record says that it holds.
         _planned(known, changes_of(record), at)
         if is_new:
-            check_variance(self._connection, known.policy(at), tariff_id, record.sha256, reason)
+            tried, assigns = (tariff_id, record.sha256), bool(record.assigned)
+            check_variance(self._connection, known.policy(at), tried, reason, assigns=assigns)
         self._approvals.keep(record)
         self._declare(record)
         return record

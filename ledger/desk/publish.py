@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 from psycopg import Connection
@@ -15,11 +16,13 @@ from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import ProblemsError, declare_all
 from ledger.desk.drafting.texts import keep_texts
+from ledger.desk.drafting.variance import check_variance
 from ledger.desk.forgetting.person_exchange import exchange_persons
 from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
 from ledger.master_data.assignments import NO_LIMITS, Assignment
-from ledger.master_data.tariff_versions import published
+from ledger.master_data.policies import Policy
+from ledger.master_data.tariff_versions import TariffVersion, published
 from tariffs.files.examples import failing_examples
 from tariffs.files.tariff_file import read_tariff_file
 from tariffs.model.tariff import Tariff
@@ -44,6 +47,16 @@ class Published:
     names: dict[str, str] = field(default_factory=dict, repr=False)
 
 
+class Holding(NamedTuple):
+    """From when on tariffs hold (None: now), and which assignments do together with them."""
+
+    valid_from: datetime | None = None
+    assignments: Sequence[Assignment] = ()
+
+
+AT_ONCE: Final = Holding()
+
+
 def publish_files(
     connection: Connection[Any],
     files: Sequence[tuple[str, str]],
@@ -51,19 +64,18 @@ def publish_files(
     log: EventLog,
     by: str,
     at: datetime,
-    valid_from: datetime | None = None,
-    assignments: Sequence[Assignment] = (),
+    holding: Holding = AT_ONCE,
+    reason: str = "",
     is_dry: bool = False,
 ) -> Published:
-    """Publish the tariffs of *files* (text, source), to hold from *valid_from* (default: *at*).
-
-    The *assignments* hold from then as well.
+    """Publish the tariffs of *files* (text, source), to hold as *holding* says.
 
     Raises:
+        VarianceError: If the policy wants a *reason* of so large a change, and there is none.
         ProblemsError: If anything in the files is wrong; then nothing is published.
         SecondPairOfEyesError: If the policy wants four eyes: `ledger.desk.approvals` proposes then.
     """
-    tariffs = read_tariffs(files)
+    tariffs, (valid_from, assignments) = read_tariffs(files), holding
     wanted = [
         Change(kind=Kind.TARIFF, key=tariff.id, entity=published(tariff), valid_from=valid_from)
         for tariff in tariffs
@@ -85,9 +97,24 @@ def publish_files(
     planned = plan_changes(known, changes, at=at)
     if is_dry:
         return Published(planned=planned, version=known.version, names=names)
-    version = declare_all(connection, changes, log=log, by=by, at=at)
-    keep_texts(connection, files, tariffs, by=by, at=at)
+    _check_gate(connection, known.policy(at), planned, reason)
+    texts = partial(keep_texts, connection, files, tariffs, by=by, at=at)
+    version = declare_all(connection, changes, log=log, by=by, at=at, beside=texts)
     return Published(planned=planned, version=version, names=names)
+
+
+def _check_gate(
+    connection: Connection[Any], policy: Policy, planned: Sequence[PlannedChange], reason: str
+) -> None:
+    """See that who publishes alone says why, where who approves would have to."""
+    assigns = any(isinstance(each.after, Assignment) for each in planned)
+    for each in planned:
+        if isinstance(each.after, TariffVersion):
+            tried = (each.key, each.after.sha256)
+            check_variance(connection, policy, tried, reason, assigns=assigns)
+        elif isinstance(each.after, Assignment) and assigns:
+            tried = (each.after.tariff, "")
+            check_variance(connection, policy, tried, reason, assigns=True)
 
 
 def keeping_limits(known: Declarations, assignment: Assignment, at: datetime) -> Assignment:

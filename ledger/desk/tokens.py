@@ -21,7 +21,6 @@ from psycopg import Connection
 
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Declarations, Kind
-from ledger.declared.store import load_declarations
 from ledger.desk.apply import declare_all
 from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
@@ -103,32 +102,50 @@ def let_token(
     subject, parent = _subject(connection, uid), None
     if isinstance(wanted.group, str):
         parent = _subject(connection, wanted.group)
-    known = load_declarations(connection, known=known)
-    token = known.token(subject, at)
+    groups: list[str | None] = []
+
+    def changes(known: Declarations) -> list[Change]:
+        token = known.token(subject, at)
+        entity = _wanted_so(connection, (subject, token), wanted, parent, at)
+        groups.append(entity.parent if entity else None)
+        found = []
+        if parent not in {None, subject} and known.token(parent or "", at) is None:
+            name = Token(status=TokenStatus.BLOCKED)
+            _spell(connection, wanted.group)
+            found.append(Change(kind=Kind.TOKEN, key=parent or "", entity=name))
+        if entity != token:
+            if token is None:
+                # What is declared is spelt as declared, however a station wrote it first.
+                _spell(connection, uid)
+            # Who was nobody may have charged before, and paid so; who is refused is so from now on.
+            is_news = token is None and wanted.standing is TokenStanding.ACCEPTED
+            since = None if is_news else at
+            found.append(Change(kind=Kind.TOKEN, key=subject, entity=entity, valid_from=since))
+        return found
+
+    declare_all(connection, changes, log=log, by=by, at=at, known=known)
+    return _spelt(connection, groups[-1])
+
+
+def _wanted_so(
+    connection: Connection[Any],
+    declared: tuple[str, Token | None],
+    wanted: TokenChanges,
+    parent: str | None,
+    at: datetime,
+) -> Token | None:
+    """Return what is to be declared of a token (its subject, and as it is); None: nothing."""
+    subject, token = declared
     told = told_token(connection.execute(LOOK_UP, asked_about(subject)).fetchall(), at)
     entity = _standing_so(token, told, wanted.standing, at)
-    if not isinstance(wanted.group, UnsetType):
-        if entity is not None:
-            entity = replace(entity, parent=parent)
-        elif parent is not None:
-            assert told is not None
-            raise PartnerGroupError(told.party)
-    changes = []
-    if parent not in {None, subject} and known.token(parent or "", at) is None:
-        name = Token(status=TokenStatus.BLOCKED)
-        _spell(connection, wanted.group)
-        changes.append(Change(kind=Kind.TOKEN, key=parent or "", entity=name))
-    if entity != token:
-        if token is None:
-            # What is declared is spelt as declared, however a station wrote it first.
-            _spell(connection, uid)
-        # Who was nobody may have charged before, and paid so; who is refused is so from now on.
-        is_news = token is None and wanted.standing is TokenStanding.ACCEPTED
-        since = None if is_news else at
-        changes.append(Change(kind=Kind.TOKEN, key=subject, entity=entity, valid_from=since))
-    if changes:
-        declare_all(connection, changes, log=log, by=by, at=at, known=known)
-    return _spelt(connection, entity.parent if entity else None)
+    if isinstance(wanted.group, UnsetType):
+        return entity
+    if entity is not None:
+        return replace(entity, parent=parent)
+    if parent is not None:
+        assert told is not None
+        raise PartnerGroupError(told.party)
+    return None
 
 
 def place_token(
@@ -151,14 +168,17 @@ def place_token(
         InvalidDeclarationError: If there is no such site.
         NotCarriedError: If it is declared, and the log cannot take the markers now.
     """
-    known = load_declarations(connection, known=known)
-    token = known.token(subject, at)
-    if token is None:
-        raise UndeclaredTokenError
-    entity = replace(token, sites=sites, hours=hours)
-    if entity != token:
-        change = Change(kind=Kind.TOKEN, key=subject, entity=entity, valid_from=at)
-        declare_all(connection, [change], log=log, by=by, at=at, known=known)
+
+    def changes(known: Declarations) -> list[Change]:
+        token = known.token(subject, at)
+        if token is None:
+            raise UndeclaredTokenError
+        entity = replace(token, sites=sites, hours=hours)
+        if entity == token:
+            return []
+        return [Change(kind=Kind.TOKEN, key=subject, entity=entity, valid_from=at)]
+
+    declare_all(connection, changes, log=log, by=by, at=at, known=known)
 
 
 def _subject(connection: Connection[Any], uid: str) -> str:

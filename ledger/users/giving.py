@@ -217,7 +217,9 @@ def link_account(connection: Connection[Any], name: str, giver: Giver, at: datet
 def require_factor(
     connection: Connection[Any], name: str, giver: Giver, at: datetime, *, is_required: bool
 ) -> None:
-    """Say whether *name* comes in with a second factor alone; without one it is set at the next.
+    """Say whether *name* comes in with a second factor alone.
+
+    Who has none is out in every browser, and sets one when coming in.
 
     Raises:
         UnknownUserError: If there is no such account.
@@ -232,6 +234,8 @@ def require_factor(
         if standing.factor_required == is_required:
             return
         connection.execute(_REQUIRE, (is_required, name))
+        if is_required and not standing.has_factor:
+            end_other_sessions(connection, name)
         change = {"required": is_required}
         note_change(connection, name, "factor_required", change, by=giver.name, at=at)
 

@@ -31,6 +31,7 @@ def publish(
     *files: Path,
     valid_from: Start = None,
     by: str | None = None,
+    reason: str = "",
     dry_run: bool = False,
     to: Assigning = TO_NOBODY,
     folder: ReadingFolder = READ_FOLDER,
@@ -45,6 +46,7 @@ def publish(
         files: Tariff files, one tariff each.
         valid_from: From when the versions hold (default: now). A time without zone is UTC.
         by: Who publishes (default: your login).
+        reason: Why it shall hold, where the policy wants that of so large a change.
         dry_run: Show what would be published, and publish nothing.
         to: Whose sessions it prices.
         folder: Where.
@@ -53,7 +55,7 @@ def publish(
     from ledger.declared.store import load_declarations
     from ledger.desk.approvals import tariff_desk
     from ledger.desk.forgetting.person_exchange import exchange_assignments
-    from ledger.desk.publish import publish_files
+    from ledger.desk.publish import Holding, publish_files
 
     if not files:
         message = "tariff publish needs at least one file"
@@ -71,7 +73,7 @@ def publish(
             return 0
         done = publish_files(
             connection, texts, log=log, by=who, at=now,
-            valid_from=holds_from, assignments=assignments, is_dry=dry_run,
+            holding=Holding(holds_from, assignments), reason=reason, is_dry=dry_run,
         )  # fmt: skip
     _print_published(done, len(files), is_dry=dry_run, is_json=folder.json)
     return 0

@@ -5,7 +5,7 @@
 The policy's `variance_percent` and `variance_session` are the gate; where neither is declared there
 is none. Of several tries of the same version the one that moves the most counts: nobody gets past
 it by choosing a quiet month, and none counts that looked at some of its sites alone. Where nobody
-tried it out, a reason is wanted, too.
+tried it out, a reason is wanted, too; and where it is assigned to places, of which no try speaks.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class VarianceCode(StrEnum):
     UNTRIED = "untried"
     REVENUE = "revenue"
     SESSION = "session"
+    ASSIGNED = "assigned"
 
 
 class VarianceFinding(NamedTuple):
@@ -79,6 +80,8 @@ class VarianceFinding(NamedTuple):
         match self.code:
             case VarianceCode.UNTRIED:
                 return "nobody tried out on sessions what it changes"
+            case VarianceCode.ASSIGNED:
+                return "it is to price other places, too, and no try says what that moves"
             case VarianceCode.REVENUE:
                 return (
                     f"revenue moves by {self.moved} %, more than {self.allowed} % (job {self.job})"
@@ -116,15 +119,20 @@ def variances_of(connection: Connection[Any], version: str) -> Sequence[tuple[in
     return [(job, tried.variance) for job, tried in tries if tried is not None]
 
 
-def findings_of(policy: Policy, tries: Iterable[tuple[int, Variance]]) -> Sequence[VarianceFinding]:
-    """Return why a version needs a reason by *policy*, of what its *tries* said."""
+def findings_of(
+    policy: Policy, tries: Iterable[tuple[int, Variance]], *, assigns: bool = False
+) -> Sequence[VarianceFinding]:
+    """Return why a version needs a reason by *policy*, of what its *tries* said.
+
+    *assigns*: it is assigned anew as well.
+    """
     percent, session = policy.variance_percent, policy.variance_session
     if percent is None and session is None:
         return ()
+    found = [VarianceFinding(VarianceCode.ASSIGNED)] if assigns else []
     looked = [(number, each) for number, each in tries if each.is_whole and each.sessions]
     if not looked:
-        return (VarianceFinding(VarianceCode.UNTRIED),)
-    found = []
+        return (*found, VarianceFinding(VarianceCode.UNTRIED))
     if percent is not None:
         number, worst = max(looked, key=lambda each: _size(each[1]))
         moved = worst.percent
@@ -144,14 +152,20 @@ def findings_of(policy: Policy, tries: Iterable[tuple[int, Variance]]) -> Sequen
 
 
 def check_variance(
-    connection: Connection[Any], policy: Policy, tariff_id: str, version: str, reason: str
+    connection: Connection[Any],
+    policy: Policy,
+    tried: tuple[str, str],
+    reason: str,
+    *,
+    assigns: bool,
 ) -> None:
-    """Check that who approves a version may do so, with the *reason* given or none.
+    """Check that who lets a version (tariff and hash) hold may, with the *reason* given or none.
 
     Raises:
         VarianceError: If it moves more than the policy lets it and there is no reason.
     """
-    findings = findings_of(policy, variances_of(connection, version))
+    tariff_id, version = tried
+    findings = findings_of(policy, variances_of(connection, version), assigns=assigns)
     if findings and not reason.strip():
         raise VarianceError(tariff_id, findings)
 

@@ -230,7 +230,8 @@ def _gate(
     """Return why who approves has to say why."""
     if pending is None or pending.state != TariffState.PROPOSED.value:
         return ()
-    return findings_of(terms.known.policy(now), variances_of(connection, pending.sha256))
+    tries = variances_of(connection, pending.sha256)
+    return findings_of(terms.known.policy(now), tries, assigns=bool(pending.assigned))
 
 
 def _versions(page: ConsolePage, shown: ShownTariff) -> Listing:

@@ -45,6 +45,7 @@ def approval_view(
     may = may_change(page, connection, tariff_id)
     is_pending = record is not None and record.state == TariffState.PROPOSED.value
     is_own = record is not None and is_same_person(record.asked_by, page.user.name)
+    assigns = record is not None and bool(record.assigned)
     known = page.console.newest.of(connection)
     policy = known.policy(page.now)
     return ApprovalView(
@@ -54,7 +55,7 @@ def approval_view(
         may_reject=may and is_pending,
         is_own=is_own,
         has_gate=policy.variance_percent is not None or policy.variance_session is not None,
-        findings=findings_of(policy, variances_of(connection, version)),
+        findings=findings_of(policy, variances_of(connection, version), assigns=assigns),
         zones=[(zone, zone) for zone in zones_of(known, tariff_id, page.now)],
         day=f"{_first_of_next_month(page.now):%Y-%m-%d}",
     )

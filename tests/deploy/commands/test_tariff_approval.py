@@ -28,6 +28,7 @@ from ledger.approvals.record import (
 )
 from ledger.books.feed import DESK_PARTITION, read_feed
 from ledger.database import connect
+from ledger.declared.declarations import Kind
 from ledger.declared.store import InvalidDeclarationError, load_declarations
 from ledger.desk.apply import apply_files
 from ledger.desk.approvals import (
@@ -36,7 +37,8 @@ from ledger.desk.approvals import (
     TariffDesk,
     tariff_desk,
 )
-from ledger.desk.publish import SecondPairOfEyesError, publish_files
+from ledger.desk.drafting.variance import VarianceError
+from ledger.desk.publish import Holding, SecondPairOfEyesError, publish_files
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.assignments import Assignment, SessionLimits
 
@@ -253,6 +255,25 @@ def test_a_version_from_before_four_eyes_retires_with_four(
     assert decided(connection) == [("retired", "tou", 1, record.sha256)]
 
 
+def test_who_publishes_alone_says_why_where_the_policy_wants_it(
+    connection: psycopg.Connection[Any], log: PostgresEventLog
+) -> None:
+    _policy(connection, four_eyes=False, more=", variance_percent: 10")
+    files = [(text(), "tou.yaml")]
+    with pytest.raises(VarianceError, match="nobody tried"):
+        publish_files(connection, files, log=log, by="anna", at=LATER)
+    publish_files(connection, files, log=log, by="anna", at=LATER, reason="the first one")
+    # What is so already moves nothing.
+    publish_files(connection, files, log=log, by="anna", at=LATER)
+    there = Holding(assignments=FJORD)
+    with pytest.raises(VarianceError, match="other places"):
+        publish_files(connection, files, log=log, by="anna", at=LATER, holding=there)
+
+    known = load_declarations(connection)
+    assert known.tariff("tou", LATER) is not None
+    assert known.in_force(Kind.ASSIGNMENT, "site=fjord", LATER) is None
+
+
 def test_with_one_pair_of_eyes_a_tariff_is_published_and_retired_at_once(
     connection: psycopg.Connection[Any], log: PostgresEventLog
 ) -> None:
@@ -368,8 +389,10 @@ def test_the_commands_take_a_tariff_from_proposal_to_force(
     assert price_at(connection, datetime.now(UTC)) == "4.5"
 
 
-def _policy(connection: psycopg.Connection[Any], *, four_eyes: bool, hours: int = 1) -> None:
-    policy = f"policy: {{four_eyes: {str(four_eyes).lower()}}}"
+def _policy(
+    connection: psycopg.Connection[Any], *, four_eyes: bool, hours: int = 1, more: str = ""
+) -> None:
+    policy = f"policy: {{four_eyes: {str(four_eyes).lower()}{more}}}"
     at = NOW + timedelta(hours=hours)
     with PostgresEventLog(connection.info.dsn) as log:
         apply_files(connection, [(policy, "policy.yaml")], log=log, by="root", at=at)

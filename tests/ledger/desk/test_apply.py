@@ -17,7 +17,7 @@ from ledger.declared.declarations import Kind
 from ledger.declared.passwords import hash_password, password_matches
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import Applied, ProblemsError, apply_files
-from ledger.desk.publish import publish_files
+from ledger.desk.publish import Holding, publish_files
 from ledger.log.envelope import Declared
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.assignments import Assignment
@@ -93,7 +93,7 @@ def test_a_tariff_that_is_published_for_a_place_keeps_the_limits_there(
         with PostgresEventLog(connection.info.dsn) as log:
             done = publish_files(
                 connection, [(text, "t.yaml")], log=log, by="a test", at=NOW,
-                assignments=assigned, is_dry=is_dry,
+                holding=Holding(assignments=assigned), is_dry=is_dry,
             )  # fmt: skip
         return [each.after for each in done.planned]
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from deploy.running.opening import prepare
 from deploy.settings import Settings
 from ledger.database import connect
+from ledger.declared.changes import Change
 from ledger.declared.declarations import BEGINNING, Declaration, Kind
-from ledger.declared.store import InvalidDeclarationError, load_declarations
+from ledger.declared.store import LOCK, InvalidDeclarationError, declare, load_declarations
 from ledger.desk.apply import apply_files
 from ledger.desk.tokens import (
     NamelessTokenError,
@@ -33,6 +38,9 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
 ACCEPTED, BLOCKED, EXPIRED = TokenStanding
+WAITS = """
+SELECT FROM pg_locks WHERE relation = 'declaration'::regclass AND NOT granted
+"""
 FILE = """
 customers:
   ada: {name: Ada}
@@ -41,6 +49,13 @@ tokens:
   04PARENT: {}
   04CHILD: {parent: 04PARENT}
 """
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -246,3 +261,24 @@ def test_a_partners_token_that_charges_by_its_word_is_in_no_group(
         let(dsn, "04ROAM", ACCEPTED, group="04PARENT")
     assert let(dsn, "04ROAM", ACCEPTED, group=None) is None
     assert let(dsn, "04ROAM", BLOCKED, group="04PARENT") == "04PARENT"
+
+
+def test_what_another_one_declares_meanwhile_is_kept(database_with_tokens: str) -> None:
+    dsn = database_with_tokens
+    let(dsn, "04A1", ACCEPTED)
+    subject = declared(dsn, "04a1")[0].key
+    before = token(dsn, "04a1", NOON)
+    assert before is not None
+    limited = replace(before, expires_at=NOON + timedelta(days=9))
+    change = Change(kind=Kind.TOKEN, key=subject, entity=limited, valid_from=NOON)
+    with connect(dsn) as connection, ThreadPoolExecutor(1) as pool:
+        with connection.transaction():
+            connection.execute(LOCK)
+            blocking = pool.submit(let, dsn, "04A1", BLOCKED, LATER)
+            with connect(dsn) as looking:
+                until(lambda: bool(looking.execute(WAITS).fetchall()))
+            declare(connection, [change], by="bea", at=NOON)
+        blocking.result()
+
+    after = token(dsn, "04a1", LATER)
+    assert after == replace(limited, status=TokenStatus.BLOCKED)

@@ -11,6 +11,7 @@ import pytest
 from psycopg import Connection
 
 from ledger.database import connect
+from ledger.users.browser_sessions import begin_session, find_session
 from ledger.users.giving import (
     add_account,
     link_account,
@@ -129,7 +130,9 @@ def test_the_password_alone_forgets_no_wrong_code(connection: Connection[Any], a
 def test_who_has_to_have_a_second_factor_sets_it_before_coming_in(
     connection: Connection[Any], anna: str
 ) -> None:
+    cookie = begin_session(connection, anna, NOW)
     require_factor(connection, anna, GIVER, NOW, is_required=True)
+    assert find_session(connection, cookie, NOW) is None
     halfway = try_password(connection, anna, PASSWORD, HERE, NOW)
     assert isinstance(halfway, Halfway)
     assert halfway.is_new
@@ -146,6 +149,10 @@ def test_who_has_to_have_a_second_factor_sets_it_before_coming_in(
     again = try_password(connection, anna, PASSWORD, HERE, later)
     assert isinstance(again, Halfway)
     assert not again.is_new
+    cookie = begin_session(connection, anna, later)
+    for is_required in (False, True):
+        require_factor(connection, anna, GIVER, later, is_required=is_required)
+    assert find_session(connection, cookie, later) is not None
     with pytest.raises(FactorRequiredError):
         drop_factor(connection, anna, PASSWORD, HERE, later)
 

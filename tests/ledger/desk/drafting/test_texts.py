@@ -12,11 +12,13 @@ from psycopg import Connection
 
 from ledger.approvals.newest import NewestRecords
 from ledger.database import connect
+from ledger.declared.store import InvalidDeclarationError
 from ledger.desk.approvals import tariff_desk
 from ledger.desk.drafting.drafts import keep_draft
 from ledger.desk.drafting.texts import kept_text, text_to_edit
-from ledger.desk.publish import publish_files, read_tariffs
+from ledger.desk.publish import Holding, publish_files, read_tariffs
 from ledger.log.postgres import PostgresEventLog
+from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
 from tariffs.files.tariff_file import read_tariff_file
 
@@ -41,6 +43,22 @@ def test_publishing_keeps_the_file_once(connection: Connection[Any], database: s
     assert text_to_edit(connection, tariff) == PLAIN
     with pytest.raises(psycopg.errors.DatabaseError, match="what was recorded stays"):
         connection.execute("DELETE FROM tariff_text")
+
+
+def test_what_is_not_published_keeps_no_file(connection: Connection[Any], database: str) -> None:
+    [tariff] = read_tariffs([(PLAIN, "plain.yaml")])
+    nowhere = Assignment(tariff="plain", site="nowhere")
+    with PostgresEventLog(database) as log, pytest.raises(InvalidDeclarationError):
+        publish_files(
+            connection,
+            [(PLAIN, "plain.yaml")],
+            log=log,
+            by="a",
+            at=NOW,
+            holding=Holding(assignments=[nowhere]),
+        )
+
+    assert kept_text(connection, published(tariff).sha256) is None
 
 
 def test_a_version_without_a_file_is_written_anew_or_taken_from_its_draft(

@@ -74,3 +74,11 @@ def test_a_finding_names_the_try_that_says_so() -> None:
         "revenue moves by +23.40 %, more than 10 % (job 7)",
         "a session becomes dearer by 0.75 EUR, more than 0.5 EUR (job 9)",
     ]
+
+
+def test_places_that_no_try_speaks_of_need_a_reason_where_there_is_a_gate() -> None:
+    tries = [(1, tried(1000, 1000))]
+    gate = Policy(variance_percent=Decimal(10))
+
+    assert [each.code.value for each in findings_of(gate, tries, assigns=True)] == ["assigned"]
+    assert findings_of(Policy(), tries, assigns=True) == ()

@@ -16,7 +16,7 @@ from ledger.database import connect
 from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import ProblemsError
-from ledger.desk.publish import publish_files
+from ledger.desk.publish import Holding, publish_files
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.assignments import Assignment
 from ledger.persons.holders import customer_holder, token_holder
@@ -52,7 +52,7 @@ def publish(connection: psycopg.Connection[Any], *assignments: Assignment) -> li
             log=log,
             by="a test",
             at=NOW,
-            assignments=assignments,
+            holding=Holding(assignments=assignments),
         )
     return [readable(each.key, done.names) for each in done.planned]
 

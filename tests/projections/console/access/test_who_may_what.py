@@ -15,11 +15,13 @@ from psycopg import Connection
 
 from deploy.interface.access import Scope
 from ledger.database import connect
+from ledger.master_data.tokens import TokenStatus
 from ledger.users.access_tokens import list_tokens
 from ledger.users.roles import Grant, Role
 from ledger.users.store import find_user, list_changes, user_standing
 from tests.projections.console.access.somebody_in import declare_sites, send
-from tests.projections.console.browser import tab
+from tests.projections.console.access.test_drivers_tokens import token_of
+from tests.projections.console.browser import Tab, tab
 from tests.projections.console.served_console import ServedConsole, served_console
 
 NOON = datetime(2026, 4, 1, 10, tzinfo=UTC)
@@ -230,7 +232,7 @@ def test_a_person_is_added_and_given_a_role_by_keyboard(
         opened.open("/console/access")
         opened.assert_is_fit("access-people")
         keys = opened.page.keyboard
-        opened.page.locator("#name").focus()
+        opened.tab_to("#name")
         keys.type("anna")
         keys.press("Tab")
         keys.type("Anna A.")
@@ -245,5 +247,32 @@ def test_a_person_is_added_and_given_a_role_by_keyboard(
         for path, name in (("tokens", "access-tokens"), ("changes", "access-changes")):
             opened.open(f"/console/access/{path}")
             opened.assert_is_fit(name)
+        # The other jobs of the screen, without a mouse as well.
+        opened.open("/console/access/person?name=anna")
+        entered(opened, "form[action$='/factor'] button")
+        opened.open("/console/access/tokens")
+        opened.tab_to("#name")
+        keys.type("an app")
+        opened.tab_to("#scope-read")
+        keys.press("Space")
+        entered(opened, "form[action$='/tokens'] button")
+        opened.open("/console/access/drivers")
+        opened.tab_to("#uid")
+        keys.type("04STOLEN")
+        entered(opened, "#uid")
+        entered(opened, "button[value='blocked']")
+        assert opened.troubles == []
 
+    assert user_standing(connection, "anna").factor_required
+    assert [(each.name, each.scopes) for each in list_tokens(connection)] == [("an app", ["read"])]
+    blocked = token_of(connection, "04STOLEN")
+    assert blocked is not None
+    assert blocked.status is TokenStatus.BLOCKED
     assert grants(connection, "anna") == (Grant(Role.FINANCE, "watt"),)
+
+
+def entered(opened: Tab, selector: str) -> None:
+    """Go to an element and press Enter, by keyboard; return once the next page is there."""
+    opened.tab_to(selector)
+    with opened.page.expect_navigation():
+        opened.page.keyboard.press("Enter")

@@ -94,14 +94,14 @@ def test_a_line_is_credited_by_keyboard_and_its_note_opens(
     here = f"/console/invoices/{number}/credit"
     with tab(chromium, console.url, console.cookie("mara", FINANCE)) as opened:
         opened.open(here)
-        opened.page.get_by_role("checkbox", name="line 1", exact=True).focus()
+        opened.tab_to("input[name='line'][value='1']")
         opened.page.keyboard.press("Space")
-        opened.page.get_by_role("button", name="Show what the note will say").focus()
+        opened.tab_to("main form[method='get'] button")
         opened.page.keyboard.press("Enter")
         opened.page.wait_for_url("**line=1*")
         opened.assert_is_fit("credit")
         shown = opened.text("section .facts div:nth-child(3) dd")
-        opened.page.locator("#reason").focus()
+        opened.tab_to("#reason")
         opened.page.keyboard.type("the barrier was down")
         opened.page.keyboard.press("Enter")
         opened.page.wait_for_url("**/credit/note*")

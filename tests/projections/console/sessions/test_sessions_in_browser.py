@@ -15,6 +15,7 @@ from tests.projections.console.demo_month import demo_now
 from tests.projections.console.served_console import ServedConsole, served_console
 
 pytestmark = pytest.mark.timeout(600)
+AHEAD = "HB-07/100395/20260331T200634Z"
 LOST = "HB-03/100334/20260331T003703Z"
 
 
@@ -88,15 +89,63 @@ def test_a_held_session_is_found_and_released_by_keyboard_alone(
             page.keyboard.type("the driver told us when")
             page.keyboard.press("Enter")
             page.wait_for_url(f"**/{LOST}")
-            said = opened.text(".said")
+            said = [opened.text(".said")]
             opened.assert_is_fit("session released")
+            # Every other choice is made so, too: none needs a mouse.
+            choose(page, "attest", ended="2026-03-31 04:00:00", register="2285.5")
+            assert "What moves" in opened.text("main table")
+            opened.assert_is_fit("session attested")
+            said.append(confirm(page, sure=True))
+            choose(page, "correct")
+            said.append(confirm(page))
+            choose(page, "credit")
+            go_to(page, "input[name='line']")
+            page.keyboard.press("Space")
+            page.keyboard.press("Enter")
+            page.wait_for_url("**line=1**")
+            said.append(confirm(page))
+            opened.open(f"/console/sessions/{AHEAD}")
+            choose(page, "write_off")
+            said.append(confirm(page))
 
         with connect(console.dsn) as connection:
-            query = "SELECT state FROM session WHERE session_id = %s"
-            found = connection.execute(query, (LOST,)).fetchall()
+            query = "SELECT state, revision FROM session WHERE session_id = ANY (%s) ORDER BY 1"
+            found = connection.execute(query, ([LOST, AHEAD],)).fetchall()
 
-    assert said == "Release: done. It is Released."
-    assert found == [("released",)]
+    assert said == [
+        "Release: done. It is Released.",
+        "Say when it ended: done. It is Rated.",
+        "Price again: nothing of its price is otherwise.",
+        "Give back: done. It is Rated.",
+        "Write off: done. It is Written off.",
+    ]
+    assert found == [("rated", 3), ("written_off", 1)]
+
+
+def choose(page: Page, choice: str, **typed: str) -> None:
+    """Go from a session to what a choice about it would come to, by keyboard."""
+    go_to(page, f"button[value='{choice}']")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/decide?**")
+    for name, text in typed.items():
+        go_to(page, f"#{name}")
+        page.keyboard.press("Control+a")
+        page.keyboard.type(text)
+    if typed:
+        page.keyboard.press("Enter")
+        page.wait_for_url("**ended=**")
+
+
+def confirm(page: Page, *, sure: bool = False) -> str:
+    """Say why, and that one is sure, by keyboard; return what the next page says."""
+    if sure:
+        go_to(page, "input[name='sure']")
+        page.keyboard.press("Space")
+    go_to(page, "#reason")
+    page.keyboard.type("a photo shows it")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/sessions/**")
+    return page.locator(".said").first.inner_text().strip()
 
 
 def test_a_customers_past_is_asked_for_by_keyboard_alone(
