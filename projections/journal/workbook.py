@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +17,9 @@ from projections.journal.entries import BookedEntry
 ROWS_MAX: Final = 1_048_576
 """What a sheet holds, with its heading."""
 DIGITS_MAX: Final = 15
+_NAME_MAX: Final = 31
+"""Of the name of a sheet, in units of UTF-16."""
+_NO_NAME: Final = re.compile(r"[\[\]:*?/\\]")
 _MADE: Final = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 """When each workbook says that it was made, so that the same books are the same bytes."""
 _WIDTHS: Final = (11, 25, 40, 8, 14, 36, 8, 24, 14, 24, 9, 20, 9, 14, 14)
@@ -64,7 +68,7 @@ def write_sheet(path: Path, sheet: WorkbookSheet, rows: Iterable[Sequence[str | 
     options = {"constant_memory": True, "tmpdir": str(path.parent)}
     book = xlsxwriter.Workbook(str(path), options)
     book.set_properties({"title": sheet.title, "created": _MADE})
-    made = book.add_worksheet(sheet.title)
+    made = book.add_worksheet(_name_of(sheet.title))
     money = {places: book.add_format({"num_format": _places(places)}) for places in range(5)}
     for column, width in enumerate(sheet.widths):
         made.set_column(column, column, width)
@@ -91,6 +95,12 @@ def write_sheet(path: Path, sheet: WorkbookSheet, rows: Iterable[Sequence[str | 
             book.close()
         except xlsxwriter.exceptions.FileCreateError as error:
             raise OSError(str(error)) from error
+
+
+def _name_of(title: str) -> str:
+    """Return *title* as a sheet can be called: no longer, without signs that address cells."""
+    units = _NO_NAME.sub(" ", title).encode("utf-16-le", "replace")[: 2 * _NAME_MAX]
+    return units.decode("utf-16-le", "ignore").strip(" '") or "1"
 
 
 def _places(places: int) -> str:

@@ -16,12 +16,18 @@ from ledger.invoices.issuer import InvoiceIssuer
 from ledger.jobs.working import JobKind, JobProgress
 from ledger.rating.decisions import SessionRevision
 from projections.audit.trail import show_invoice
+from projections.documents.keeping.booked_row import booked_otherwise
 from projections.documents.keeping.checking import DocumentCheckReport, check_document
 from projections.documents.keeping.kept import NotRenderedError
 from projections.documents.keeping.rendering import DocumentRenderer
 from projections.errors import ProjectionError
 from projections.replay.comparison import Comparison
-from projections.replay.one_document import NotComparedError, document_again, ratings_again
+from projections.replay.one_document import (
+    NotComparedError,
+    document_again,
+    issued_as,
+    ratings_again,
+)
 
 AGAIN_KIND: Final = "make_again"
 SHOWN_MAX: Final = 10
@@ -55,7 +61,9 @@ class AgainAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of making a document again.
 
     `same` of `ratings` sessions are what they were; `differing` are some of the others, `left` say
-    of some of `left_count` why they are not compared here. `files` None: it was never rendered.
+    of some of `left_count` why they are not compared here. `booked_otherwise` are the columns of
+    its row, by which it is listed and summed, that do not say what was issued. `files` None: it was
+    never rendered.
     """
 
     document: MadeAgain
@@ -65,11 +73,12 @@ class AgainAnswer(msgspec.Struct, frozen=True, kw_only=True):
     left: tuple[str, ...]
     left_count: int
     files: DocumentCheckReport | None
+    booked_otherwise: tuple[str, ...] = ()
 
     @property
     def is_right(self) -> bool:
         """Whether all that was compared is as it must be."""
-        is_same = self.document.is_same and self.same == self.ratings
+        is_same = self.document.is_same and self.same == self.ratings and not self.booked_otherwise
         return is_same and (self.files is None or self.files.is_right)
 
 
@@ -99,6 +108,7 @@ def make_again(
         progress(whole - 2, whole)
         document = made_of(document_again(connection, issuer, number))
         progress(whole - 1, whole)
+        invoice = issued_as(connection, issuer, number)
         try:
             files = check_document(connection, DocumentRenderer(), number)
         except NotRenderedError:
@@ -112,6 +122,7 @@ def make_again(
         left=tuple(left[:SHOWN_MAX]),
         left_count=len(left),
         files=files,
+        booked_otherwise=booked_otherwise(connection, number, invoice),
     )
 
 

@@ -46,8 +46,8 @@ class NotComparedError(LedgerError):
         super().__init__(f"{decision.session_id} is {why}: `wattledger replay --check` compares it")
 
 
-def document_again(connection: Connection[Any], issuer: InvoiceIssuer, number: str) -> Comparison:
-    """Return the canonical document *number* as it was issued, beside what it is made to be now.
+def issued_as(connection: Connection[Any], issuer: InvoiceIssuer, number: str) -> Invoice:
+    """Return the decision by which document *number* was issued.
 
     Raises:
         UnknownInvoiceError: If there is none.
@@ -56,6 +56,16 @@ def document_again(connection: Connection[Any], issuer: InvoiceIssuer, number: s
     invoice = issuer.find(row[0]) if row else None
     if invoice is None:
         raise UnknownInvoiceError(number)
+    return invoice
+
+
+def document_again(connection: Connection[Any], issuer: InvoiceIssuer, number: str) -> Comparison:
+    """Return the canonical document *number* as it was issued, beside what it is made to be now.
+
+    Raises:
+        UnknownInvoiceError: If there is none.
+    """
+    invoice = issued_as(connection, issuer, number)
     again = None
     try:
         sessions = rated_sessions(connection, invoice.sessions)

@@ -57,7 +57,9 @@ class TaxedPrice:
         said = dict(price)
         before, taxes = said.pop("before_taxes"), said.pop("taxes", None)
         written = {"excl_vat": before}
-        amounts = [_number(object_of(tax).get("amount")) for tax in taxes or ()]
+        # What is no list names no tax that could be added up.
+        named = taxes if isinstance(taxes, list) else [taxes]
+        amounts = [_number(object_of(tax).get("amount")) for tax in named]
         net = _number(before)
         if taxes is not None and net is not None and None not in amounts:
             total = net
@@ -66,7 +68,7 @@ class TaxedPrice:
             written["incl_vat"] = plain(total)
         elif taxes is not None:
             passage.note(NOT_SAID, "its taxes are no numbers to add up", at(spot, self.key))
-        if taxes is not None and (len(amounts) > 1 or _names_who(taxes)):
+        if taxes is not None and (len(amounts) > 1 or _names_who(named)):
             message = f"OCPI {passage.version} has one amount with taxes and does not name them"
             passage.note(NOT_SAID, message, at(spot, f"{self.key}.taxes"))
         tree[self.key] = written | said
@@ -271,11 +273,14 @@ class KnownDimensions:
         listed = tree.get("dimensions")
         if not isinstance(listed, list):
             return
-        kept = [one for one in listed if object_of(one).get("type") not in self.dimensions]
+        kept = []
         for one in listed:
-            if one not in kept:
-                message = f"OCPI {passage.version} has no dimension {one['type']}"
+            kind = object_of(one).get("type")
+            if isinstance(kind, str) and kind in self.dimensions:
+                message = f"OCPI {passage.version} has no dimension {kind}"
                 passage.note(LEFT_OUT, message, at(spot, "dimensions"))
+            else:
+                kept.append(one)
         tree["dimensions"] = kept
 
     def to_newer(self, tree: Tree, spot: str, passage: Passage) -> None:

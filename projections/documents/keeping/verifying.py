@@ -1,4 +1,4 @@
-"""Every document held against its hashes: what was issued, and what was rendered of it.
+"""Every document held against its hashes: what was issued, booked, and rendered of it.
 
 Nothing is rendered again (`projections.documents.keeping.checking` does that): what is kept is read
 and hashed.
@@ -15,6 +15,7 @@ from psycopg import Connection
 
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.persons.sealing import BrokenSealError
+from projections.documents.keeping.booked_row import booked_otherwise
 from projections.documents.keeping.kept import (
     ErasedDocumentError,
     NotRenderedError,
@@ -35,10 +36,11 @@ Progress = Callable[[int, int], None]
 
 
 class WrongDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """A document that is not what its hash says. `what`: "issued", "rendered" or "other_issue".
+    """A document that is not what its hash says, and `what` of it is wrong.
 
-    "issued": the decision that it was issued; "rendered": its pages or its electronic invoice;
-    "other_issue": they were rendered from something else than was issued.
+    "issued": the decision that it was issued; "booked": the row by which it is listed and summed;
+    "rendered": its pages or its electronic invoice; "other_issue": they were rendered from
+    something else than was issued.
     """
 
     number: str
@@ -94,6 +96,8 @@ def _found(
     invoice = issuer.find(cause)
     if invoice is None or sha256(invoice.document.encode()).hexdigest() != hashed:
         return "issued"
+    if booked_otherwise(connection, number, invoice):
+        return "booked"
     try:
         kept = read_kept(connection, number)
     except NotRenderedError:

@@ -5,7 +5,8 @@ while some are taken waits, and is taken with all that came meanwhile; nobody wa
 
     A, B, C at once  -> A alone; then B and C together
 
-If those that are taken together fail, each of them hears so, and its sender tells it again.
+If those that are taken together fail, each of them hears so, and its sender tells it again. Of two
+under one id that come to two processes at once, the second waits until the first is kept.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ from roaming_ocpi.incoming.told import digest_of
 
 ADDRESS_CHARACTERS: Final = 40
 TOGETHER_MAX: Final = 256
+# Each process in the same order, so that none waits for one that waits for it.
+_LOCK: LiteralString = """
+SELECT pg_advisory_xact_lock(lock) FROM (
+    SELECT DISTINCT hashtextextended('received_cdr ' || party || ' ' || cdr_key, 0) AS lock
+    FROM unnest(%s::text[], %s::text[]) AS given (party, cdr_key) ORDER BY lock
+) AS locks
+"""
 _KNOWN: LiteralString = """
 SELECT party, cdr_key, digest FROM received_cdr
 JOIN (SELECT DISTINCT * FROM unnest(%s::text[], %s::text[]) AS given (party, cdr_key)) AS asked
@@ -106,26 +114,18 @@ class CdrTaking:
 
     async def _taken(self, told: Sequence[_FitCdr]) -> list[TakenCdr]:
         async with self._database.connection() as connection:
+            # Subjects are durable before a line that needs their keys.
             lines = await sealed_messages(connection, [each.cut for each in told])
             asked = [line.party for line in lines], [each.key for each in told]
-            rows = await (await connection.execute(_KNOWN, asked)).fetchall()
-        known: defaultdict[tuple[str, str], list[bytes]] = defaultdict(list)
-        for party, key, digest in rows:
-            known[party, key].append(bytes(digest))
-        taken, new = [], []
-        for each, line in zip(told, lines, strict=True):
-            before = known[line.party, each.key]
-            digest, address = digest_of(line.body, line.sealed), address_of(line.party, each.key)
-            is_new = digest not in before
-            taken.append(TakenCdr(address, is_new, bool(before) and before[0] != digest))
-            if is_new:
-                before.append(digest)
-                new.append(_NewCdr(each.key, digest, address, line))
-        if new:
-            await self._keep(new)
+            async with connection.transaction():
+                await connection.execute(_LOCK, asked)
+                rows = await (await connection.execute(_KNOWN, asked)).fetchall()
+                taken, new = _sorted_out(told, lines, rows)
+                if new:
+                    await self._keep(connection, new)
         return taken
 
-    async def _keep(self, new: Sequence[_NewCdr]) -> None:
+    async def _keep(self, connection: AsyncConnection[Any], new: Sequence[_NewCdr]) -> None:
         parts = [partition_of(each.line.party, partitions=self._log.partitions) for each in new]
         appends = [
             self._log.append(part, encode_line(each.line))
@@ -133,8 +133,26 @@ class CdrTaking:
         ]
         places = await asyncio.gather(*appends)
         rows = [_row(each, at) for each, at in zip(new, places, strict=True)]
-        async with self._database.connection() as connection:
-            await connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
+        await connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _sorted_out(
+    told: Sequence[_FitCdr], lines: Sequence[PartnerMessage], rows: Sequence[tuple[Any, ...]]
+) -> tuple[list[TakenCdr], list[_NewCdr]]:
+    """Return what becomes of each, and those that are to be kept; *rows* are known, in order."""
+    known: defaultdict[tuple[str, str], list[bytes]] = defaultdict(list)
+    for party, key, digest in rows:
+        known[party, key].append(bytes(digest))
+    taken, new = [], []
+    for each, line in zip(told, lines, strict=True):
+        before = known[line.party, each.key]
+        digest, address = digest_of(line.body, line.sealed), address_of(line.party, each.key)
+        is_new = digest not in before
+        taken.append(TakenCdr(address, is_new, bool(before) and before[0] != digest))
+        if is_new:
+            before.append(digest)
+            new.append(_NewCdr(each.key, digest, address, line))
+    return taken, new
 
 
 def address_of(party: str, cdr_key: str) -> str:

@@ -32,7 +32,12 @@ from projections.journal.entries import (
     booked_entries,
     entry_count,
 )
-from projections.journal.workbook import TooManyRowsError, write_workbook
+from projections.journal.workbook import (
+    TooManyRowsError,
+    WorkbookSheet,
+    write_sheet,
+    write_workbook,
+)
 from tests.projections.books_of_a_day import ask, books_of_a_day
 
 EVER = BookDays(None, None, None, {})
@@ -235,6 +240,24 @@ def test_whatever_a_text_is_a_cell_has_it_as_far_as_one_can(tmp_path: Path, text
     _, row, _ = sheet_rows(tmp_path / "book.xlsx")
     assert row[COLUMNS.index("session")].startswith(text[:1])
     assert len(row[COLUMNS.index("session")]) >= min(len(text), 32_767)
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Money that waits for a second person", "Money that waits for a second p"),
+        ("'Was [1/2] wartet?'", "Was  1 2  wartet"),
+        ("\N{ELECTRIC PLUG}" * 20, "\N{ELECTRIC PLUG}" * 15),
+        ("", "1"),
+    ],
+)
+def test_a_sheet_is_called_as_far_as_it_can_be(tmp_path: Path, title: str, name: str) -> None:
+    path = tmp_path / "made.xlsx"
+    write_sheet(path, WorkbookSheet(title, ["one"], [10], 0), [["a"]])
+
+    with zipfile.ZipFile(path) as book:
+        [sheet] = ET.fromstring(book.read("xl/workbook.xml")).iter(f"{SHEET}sheet")
+    assert sheet.get("name") == name
 
 
 def test_what_a_sheet_cannot_hold_is_said(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from roaming_ocpi.wire.forms import ObjectKind, UnsayableError, from_wire, to_wire
@@ -311,6 +311,18 @@ JSON = st.recursive(
 )
 
 
+@example(
+    kind=ObjectKind.SESSION,
+    value={"total_cost": {"before_taxes": 1, "taxes": True}},
+    version=OcpiVersion.V2_2_1,
+    partial=False,
+)
+@example(
+    kind=ObjectKind.CDR,
+    value={"charging_periods": [{"dimensions": [{"type": {}}, {"type": []}]}]},
+    version=OcpiVersion.V2_1_1,
+    partial=False,
+)
 @given(
     kind=st.sampled_from(ObjectKind),
     value=JSON,

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 
 from ledger.books.decisions_store import rated_sessions
 from ledger.database import connect
 from ledger.invoices.issuer import InvoiceIssuer
+from ledger.jobs.asking import ask_for
+from ledger.jobs.taking import take_job
+from ledger.jobs.working import JobProgress
 from ledger.rating.decisions import SessionRevision
 from projections.audit.trail import show_invoice
+from projections.documents.keeping.verifying import verify_documents
+from projections.replay.made_again import AGAIN_KIND, AgainWish, make_again
 from projections.replay.one_document import NotComparedError, document_again, ratings_again
 
 pytestmark = pytest.mark.timeout(600)
 LARGE = "HC-2026-000109"
+SMALL = "HC-2026-000047"
+NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
 
 
 def test_every_document_of_the_month_is_the_same_bytes(demo_dsn: str) -> None:
@@ -28,6 +36,32 @@ def test_every_document_of_the_month_is_the_same_bytes(demo_dsn: str) -> None:
     assert [each.key for each in made if each.kept != each.again] == []
     assert any("-CN-" in each.key for each in made)
     assert len(made) > 100
+
+
+def test_a_row_that_says_otherwise_than_was_issued_is_told(demo_copy: str) -> None:
+    with connect(demo_copy) as connection, closing(InvoiceIssuer(demo_copy)) as issuer:
+        right = verify_documents(connection, issuer, lambda _done, _whole: None)
+        connection.execute("SET session_replication_role = replica")
+        changed = "UPDATE issued_invoice SET {} WHERE number = %s"
+        dearer = (
+            "net_minor = net_minor + 1, gross_minor = gross_minor + 1, due_minor = due_minor + 1"
+        )
+        connection.execute(changed.format(dearer), (SMALL,))
+        connection.execute(changed.format(f"customer = 'p-{'0' * 32}'"), (LARGE,))
+        found = verify_documents(connection, issuer, lambda _done, _whole: None)
+        ask_for(connection, AGAIN_KIND, AgainWish(SMALL), subject=SMALL, by="ann", at=NOW)
+        taken = take_job(connection, {AGAIN_KIND}, runner="a test", seconds=60, at=NOW)
+        assert taken is not None
+        answer = make_again(connection, taken.parameters, JobProgress(connection, taken))
+
+    assert right.wrong == 0
+    assert [(each.number, each.what) for each in found.shown] == [
+        (SMALL, "booked"),
+        (LARGE, "booked"),
+    ]
+    assert answer.booked_otherwise == ("net_minor", "gross_minor", "due_minor")
+    assert answer.document.is_same
+    assert not answer.is_right
 
 
 def test_a_rating_whose_facts_were_taken_away_is_told(demo_copy: str) -> None:

@@ -107,6 +107,23 @@ async def test_of_many_told_at_once_each_hears_what_became_of_its_own(
     assert [each.data["id"] for each in given] == [f"C{number}" for number in range(1, 20)]
 
 
+async def test_of_two_under_one_id_that_two_processes_hear_at_once_one_is_refused(
+    database: str, served: ServedIntake
+) -> None:
+    async with served_intake(database) as other:
+        for number in range(10):
+            one, two = cdr_of(id=f"C{number}"), cdr_of(id=f"c{number}", total_energy=31.5)
+            answers = await asyncio.gather(
+                served.call("POST", "/cdrs", one), other.call("POST", "/cdrs", two)
+            )
+            again = await asyncio.gather(
+                other.call("POST", "/cdrs", one), served.call("POST", "/cdrs", two)
+            )
+
+            assert sorted(each.code for each in answers) == [1000, 2001]
+            assert [each.code for each in answers] == [each.code for each in again]
+
+
 async def test_another_cdr_under_the_id_is_kept_refused_and_flags_the_first(
     database: str, served: ServedIntake
 ) -> None:
