@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
+from ledger.database import array_text
 from ledger.errors import LedgerError
 from ledger.rating.decisions import SessionRevision
 
@@ -81,10 +82,10 @@ def store_entries(connection: Connection[Any], entries: Sequence[JournalEntry]) 
                 entry.period or entry.original_period,
                 entry.original_period,
                 *(entry.session or (None, None)),
-                [leg.account for leg in legs],
-                [leg.party for leg in legs],
-                [leg.currency for leg in legs],
-                [leg.amount_minor for leg in legs],
+                array_text(leg.account for leg in legs),
+                array_text(leg.party for leg in legs),
+                array_text(leg.currency for leg in legs),
+                array_text(str(leg.amount_minor) for leg in legs),
             )
             copy.write_row(row)
 

@@ -44,7 +44,7 @@ from ledger.sessions.segments import (
     source_of,
 )
 from ledger.sessions.session_end import SAME_STOP
-from ledger.sessions.told import Settled, TransactionTold
+from ledger.sessions.told import SILENT, Settled, TransactionTold
 
 WindowKey = tuple[str, datetime]
 """A transaction, and when the window of one of its sessions opens."""
@@ -109,6 +109,8 @@ def speak(
     settled: Settled | None,
 ) -> Spoken:
     """First and second stage: sort the frames of one transaction, and lay its windows."""
+    if told is SILENT and settled is not None:  # decided for good, as most of a station's are
+        return Spoken(told, (), (), settled.windows, settled)
     starts = _unsettled(told.starts, settled, traits)
     known = settled.windows if settled else ()
     places = [

@@ -94,10 +94,12 @@ def told(facts: Iterable[StationFact], before: StationTold = NOTHING) -> Station
     if not (transactions or statuses or boots or reports):
         return before
     return StationTold(
-        dict(before.transactions)
-        | {
-            reference: _extended(before.transactions.get(reference, SILENT), news)
-            for reference, news in transactions.items()
+        {
+            **before.transactions,
+            **{
+                reference: _extended(before.transactions.get(reference, SILENT), news)
+                for reference, news in transactions.items()
+            },
         },
         {
             **before.statuses,
