@@ -24,6 +24,9 @@ def pytest_configure() -> None:
     A database of ours is some nine hundred files, and a thousand tests have one each: on a disk,
     making and removing them takes three times as long as what is tested.
     """
+    # Programs that tests start refuse what begins as settings do and is none.
+    if folder := os.environ.pop("WATTLEDGER_SCREENSHOTS", None):
+        os.environ["TESTS_SCREENSHOTS"] = folder
     if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
         return
     if shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN:

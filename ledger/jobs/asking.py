@@ -41,6 +41,9 @@ _FIND: LiteralString = f"{_JOB} WHERE number = %s"
 _OF_KIND: LiteralString = f"""
 {_JOB} WHERE kind = %(kind)s AND number < %(before)s ORDER BY number DESC LIMIT %(limit)s
 """
+_OF_KIND_UP: LiteralString = f"""
+{_JOB} WHERE kind = %(kind)s AND number > %(after)s ORDER BY number LIMIT %(limit)s
+"""
 _OF_SUBJECT: LiteralString = f"""
 {_JOB} WHERE kind = %(kind)s AND subject = %(subject)s AND number < %(before)s
 ORDER BY number DESC LIMIT %(limit)s
@@ -144,6 +147,14 @@ def jobs_of(
     given = {"kind": kind, "subject": subject, "before": before, "limit": limit}
     statement = _OF_KIND if subject is None else _OF_SUBJECT
     return [_job(row) for row in connection.execute(statement, given)]
+
+
+def oldest_jobs_of(
+    connection: Connection[Any], kind: str, *, after: int = 0, limit: int = 50
+) -> Sequence[Job]:
+    """Return the oldest jobs of a kind, newer ones than *after*."""
+    given = {"kind": kind, "after": after, "limit": limit}
+    return [_job(row) for row in connection.execute(_OF_KIND_UP, given)]
 
 
 def parameters_of(connection: Connection[Any], number: int) -> bytes:

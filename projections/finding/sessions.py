@@ -1,4 +1,4 @@
-"""Sessions by filters, the newest first, within a reach.
+"""Sessions by filters, the newest first unless another order is asked for, within a reach.
 
 Each filter has its index. Of some stations alone, their newest sessions are looked up station by
 station, unless another filter leaves fewer to look at.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -43,11 +45,54 @@ _STOOD: LiteralString = (
     + _BEGUN
     + "< ends)"
 )
-_ORDER: LiteralString = " ORDER BY" + _BEGUN + "DESC, session_id LIMIT %(limit)s"
+
+
+class SessionOrder(StrEnum):
+    """By what sessions are sorted. By energy all that are priced: an index has them in that order.
+
+    Whatever is the same is sorted by the session's id.
+    """
+
+    NEWEST = "-began"
+    OLDEST = "began"
+    MOST_ENERGY = "-energy"
+    LEAST_ENERGY = "energy"
+
+
+_PRICED: LiteralString = " AND energy_wh IS NOT NULL AND state IN ('rated', 'released')"
+_SORTED: Final[Mapping[SessionOrder, LiteralString]] = MappingProxyType(
+    {
+        SessionOrder.NEWEST: " ORDER BY" + _BEGUN + "DESC, session_id LIMIT %(limit)s",
+        SessionOrder.OLDEST: " ORDER BY" + _BEGUN + ", session_id DESC LIMIT %(limit)s",
+        SessionOrder.MOST_ENERGY: " ORDER BY energy_wh DESC, session_id LIMIT %(limit)s",
+        SessionOrder.LEAST_ENERGY: " ORDER BY energy_wh, session_id DESC LIMIT %(limit)s",
+    }
+)
+_BEHIND: Final[Mapping[SessionOrder, LiteralString]] = MappingProxyType(
+    {
+        SessionOrder.NEWEST: ASKED["begun_at"],
+        SessionOrder.OLDEST: " AND"
+        + _BEGUN
+        + ">= %(begun_at)s AND ("
+        + _BEGUN
+        + "> %(begun_at)s OR session_id < %(after)s)",
+        SessionOrder.MOST_ENERGY: " AND energy_wh <= %(drawn)s"
+        " AND (energy_wh < %(drawn)s OR session_id > %(after)s)",
+        SessionOrder.LEAST_ENERGY: " AND energy_wh >= %(drawn)s"
+        " AND (energy_wh > %(drawn)s OR session_id < %(after)s)",
+    }
+)
 _AT_EACH: LiteralString = f"""{COLUMNS} FROM {STAYS} CROSS JOIN LATERAL (
     SELECT * FROM listed_session
     WHERE station_id = stands AND {_BEGUN} >= begins AND {_BEGUN} < ends"""  # noqa: S608 - our own
 _OF_EACH: LiteralString = ") AS listed LEFT JOIN subject ON subject = token_uid"
+
+
+class Drawn(NamedTuple):
+    """Where a list by energy goes on: behind this session, which drew so much."""
+
+    energy_wh: Decimal
+    session_id: str
 
 
 class SessionWish(NamedTuple):
@@ -66,15 +111,28 @@ class SessionWish(NamedTuple):
 
 
 def find_sessions(
-    connection: Connection[Any], wish: SessionWish, *, limit: int, since: Since | None = None
+    connection: Connection[Any],
+    wish: SessionWish,
+    *,
+    limit: int,
+    since: Since | Drawn | None = None,
+    order: SessionOrder = SessionOrder.NEWEST,
 ) -> Sequence[SessionSummary]:
-    """Return sessions of *wish*, the newest first, without their costs; those behind *since*."""
-    begun_at, after = since or (None, None)
-    wanted = {**wish._asdict(), "begun_at": begun_at, "after": after}
+    """Return sessions of *wish*, without their costs; those behind *since*.
+
+    By energy only those that are priced, of a wish that says nothing else: what fits it may be few.
+    """
+    is_by_energy = order in {SessionOrder.MOST_ENERGY, SessionOrder.LEAST_ENERGY}
+    key, after = since or (None, None)
+    wanted = {**wish._asdict(), "drawn" if is_by_energy else "begun_at": key, "after": after}
     clauses: LiteralString = "" if wish.state is None else IN_STATE[wish.state]
     for name, clause in {**ASKED, **_TIMES}.items():
-        if wanted.get(name) is not None:
+        if wanted.get(name) is not None and name != "begun_at":
             clauses += NOT_OPEN if name == "is_open" and not wish.is_open else clause
+    if is_by_energy:
+        clauses += _PRICED
+    if since is not None:
+        clauses += _BEHIND[order]
     asked: dict[str, object] = {**wanted, "limit": limit, "no_id": NO_ID}
     query: LiteralString = LIST + clauses
     if wish.stays is not None:
@@ -82,6 +140,6 @@ def find_sessions(
         # In any other state are few.
         is_narrow = wish.state not in {None, SessionState.RATED}
         is_narrow = is_narrow or bool(wish.is_open or wish.subject or wish.station_id)
-        query = query + _STOOD if is_narrow else _AT_EACH + clauses + _ORDER + _OF_EACH
+        query = query + _STOOD if is_narrow else _AT_EACH + clauses + _SORTED[order] + _OF_EACH
     with connection.cursor(row_factory=class_row(SessionSummary)) as cursor:
-        return cursor.execute(query + _ORDER, asked).fetchall()
+        return cursor.execute(query + _SORTED[order], asked).fetchall()

@@ -20,6 +20,12 @@ WHERE kind = 'tariff' AND key > %(after)s
   AND (%(of)s::text[] IS NULL OR key = ANY (%(of)s)) AND position(%(part)s IN lower(key)) > 0
 ORDER BY key LIMIT %(limit)s
 """
+_KEYS_DOWN: LiteralString = """
+SELECT DISTINCT key FROM declaration
+WHERE kind = 'tariff' AND (%(after)s = '' OR key < %(after)s)
+  AND (%(of)s::text[] IS NULL OR key = ANY (%(of)s)) AND position(%(part)s IN lower(key)) > 0
+ORDER BY key DESC LIMIT %(limit)s
+"""
 _HELD: LiteralString = """
 SELECT asked.key, held.valid_from, held.declared_at, held.declared_by, held.body,
     (SELECT min(valid_from) FROM declaration
@@ -86,6 +92,7 @@ def held_tariffs(
     part: str = "",
     after: str = "",
     limit: int = 50,
+    is_down: bool = False,
 ) -> Sequence[HeldTariff]:
     """Return tariffs by id, as of a moment.
 
@@ -96,6 +103,7 @@ def held_tariffs(
         part: What stands in the id, in any case.
         after: The last id of the page before.
         limit: How many at most.
+        is_down: From the last id.
     """
     given = {
         "of": None if of is None else sorted(of),
@@ -103,9 +111,10 @@ def held_tariffs(
         "after": after,
         "limit": limit,
     }
-    keys = [key for (key,) in connection.execute(_KEYS, given)]
+    keys = [key for (key,) in connection.execute(_KEYS_DOWN if is_down else _KEYS, given)]
     asked = {"keys": keys, "at": at, "assigned_max": ASSIGNED_MAX + 1}
-    return [_held(*row) for row in connection.execute(_HELD, asked)] if keys else []
+    found = [_held(*row) for row in connection.execute(_HELD, asked)] if keys else []
+    return found[::-1] if is_down else found
 
 
 def declared_versions(connection: Connection[Any], tariff_id: str) -> Sequence[DeclaredTariff]:

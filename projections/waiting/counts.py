@@ -8,13 +8,13 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from projections.waiting.kinds import HELD, HELD_FOR, KINDS, WaitingQuery
+from projections.waiting.kinds import HELD, HELD_FOR, KINDS, WaitingOrder, WaitingQuery
 
 COUNTED_MAX: Final = 1_000
 """Of a kind so many are counted; where there are more, that is said."""
 REASONS_LOOKED_AT: Final = 2_000
 """Reasons are counted among so many held sessions, the oldest."""
-_EACH: Final = {"after_at": None, "after_key": None}
+_EACH: Final = {"after_at": None, "after_key": None, "after_minor": None}
 _COUNTED: LiteralString = """
 SELECT count(*), (array_agg(at))[1], (array_agg(key))[1], (array_agg(place))[1]
 FROM ({} LIMIT %(limit)s) AS waiting
@@ -61,6 +61,14 @@ class WaitingItem(NamedTuple):
     about: str
 
 
+class BehindItem(NamedTuple):
+    """Where a list goes on: behind the item of that key, which waits since then, for that much."""
+
+    at: datetime | None
+    key: str
+    minor: int | None = None
+
+
 def waiting_counts(connection: Connection[Any], asked: Mapping[str, object]) -> list[WaitingCount]:
     """Return how much waits of each kind; *asked*: `asked_within`."""
     return [_counted(connection, kind, asked) for kind in KINDS]
@@ -79,16 +87,18 @@ def waiting_items(
     asked: Mapping[str, object],
     *,
     limit: int,
-    after: tuple[datetime | None, str] | None = None,
+    after: BehindItem | None = None,
     reason: str | None = None,
+    order: WaitingOrder = WaitingOrder.OLDEST,
 ) -> list[WaitingItem]:
-    """Return what waits of a kind, the oldest first; behind the item *after*, by `at` and `key`.
+    """Return what waits of a kind in an *order* that it has (`WaitingKind.queries`).
 
-    *reason*: of held sessions only those that are held for it.
+    *after*: only behind this one. *reason*: of held sessions only those that are held for it.
     """
-    after_at, after_key = after or (None, None)
-    said = {**asked, "after_at": after_at, "after_key": after_key, "reason": reason, "limit": limit}
-    query = _within(HELD_FOR if kind == HELD and reason else KINDS[kind].query, asked)
+    behind = _EACH if after is None else {f"after_{k}": v for k, v in after._asdict().items()}
+    said = {**asked, **behind, "reason": reason, "limit": limit}
+    queries = HELD_FOR if kind == HELD and reason else KINDS[kind].queries
+    query = _within(queries[order], asked)
     return [WaitingItem(*row) for row in connection.execute(query + " LIMIT %(limit)s", said)]
 
 

@@ -7,7 +7,8 @@ nothing. Every query tells the same columns: `key`, `place` (a station, or a leg
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, LiteralString, NamedTuple
 
@@ -22,8 +23,11 @@ SELECT session_id AS key, station_id AS place, {_BEGUN} AS at, NULL::bigint AS m
 _STOOD: LiteralString = f"{_BEGUN} >= begins AND {_BEGUN} < ends"
 # As the indexes of listed sessions are, read from their other end.
 _OLDEST_FIRST: LiteralString = f" ORDER BY {_BEGUN}, session_id DESC"
-_BEHIND_SESSION: LiteralString = f""" AND (%(after_at)s::timestamptz IS NULL
+_NEWEST_FIRST: LiteralString = f" ORDER BY {_BEGUN} DESC, session_id"
+_BEHIND_OLDER: LiteralString = f""" AND (%(after_at)s::timestamptz IS NULL
     OR {_BEGUN} >= %(after_at)s AND ({_BEGUN} > %(after_at)s OR session_id < %(after_key)s))"""
+_BEHIND_NEWER: LiteralString = f""" AND (%(after_at)s::timestamptz IS NULL
+    OR {_BEGUN} <= %(after_at)s AND ({_BEGUN} < %(after_at)s OR session_id > %(after_key)s))"""
 _OF_STATION: LiteralString = """(%(stations)s::text[] IS NULL OR EXISTS (
     SELECT FROM unnest(%(stations)s::text[], %(ends)s::timestamptz[]) AS stay (stands, ends)
     WHERE stands = station_id AND ends = 'infinity'))"""
@@ -39,43 +43,86 @@ class WaitingQuery(NamedTuple):
     cut: LiteralString
 
 
+class WaitingOrder(StrEnum):
+    """By what things that wait are sorted, and by the key where that is the same."""
+
+    OLDEST = "since"
+    NEWEST = "-since"
+    LEAST = "amount"
+    MOST = "-amount"
+
+
+Queries = Mapping[WaitingOrder, WaitingQuery]
+
+
 class WaitingKind(NamedTuple):
-    """A kind: its title and what to do about it, in English, and what finds it."""
+    """A kind: its title and what to do about it, in English, and what finds it in each order."""
 
     id: str
     title: str
     advice: str
-    query: WaitingQuery
+    queries: Queries
+
+    @property
+    def query(self) -> WaitingQuery:
+        """Return what finds it, the oldest first."""
+        return self.queries[WaitingOrder.OLDEST]
 
 
-def _flagged(which: LiteralString) -> WaitingQuery:
+_BY_AGE: Final[Sequence[tuple[WaitingOrder, LiteralString, LiteralString]]] = (
+    (WaitingOrder.OLDEST, _BEHIND_OLDER, _OLDEST_FIRST),
+    (WaitingOrder.NEWEST, _BEHIND_NEWER, _NEWEST_FIRST),
+)
+
+
+def _flagged(which: LiteralString) -> Queries:
     """Return what finds sessions of which there are few, by an index for them alone."""
-    whole = f"{_COLUMNS} session WHERE {which}{_BEHIND_SESSION}"
-    cut = f"{whole} AND EXISTS (SELECT FROM {STAYS} WHERE stands = station_id AND {_STOOD})"
-    return WaitingQuery(whole + _OLDEST_FIRST, cut + _OLDEST_FIRST)
+    found = {}
+    for order, behind, sort in _BY_AGE:
+        whole: LiteralString = f"{_COLUMNS} session WHERE {which}{behind}"
+        cut = f"{whole} AND EXISTS (SELECT FROM {STAYS} WHERE stands = station_id AND {_STOOD})"
+        found[order] = WaitingQuery(whole + sort, cut + sort)
+    return found
 
 
-def held_query(which: LiteralString = "true") -> WaitingQuery:
+def held_queries(which: LiteralString = "true") -> Queries:
     """Return what finds held sessions, however many there are: within a reach at each station."""
-    found: LiteralString = f"session WHERE state = 'held' AND {which}{_BEHIND_SESSION}"
-    each: LiteralString = f"""SELECT * FROM {found} AND station_id = stands AND {_STOOD}
-        {_OLDEST_FIRST} LIMIT %(limit)s"""  # noqa: S608 - our own
-    return WaitingQuery(
-        _COLUMNS + found + _OLDEST_FIRST,
-        f"{_COLUMNS} {STAYS} CROSS JOIN LATERAL ({each}) AS held {_OLDEST_FIRST}",
-    )
+    queries = {}
+    for order, behind, sort in _BY_AGE:
+        found: LiteralString = f"session WHERE state = 'held' AND {which}{behind}"
+        each: LiteralString = f"""SELECT * FROM {found} AND station_id = stands AND {_STOOD}
+            {sort} LIMIT %(limit)s"""  # noqa: S608 - our own
+        queries[order] = WaitingQuery(
+            _COLUMNS + found + sort,
+            f"{_COLUMNS} {STAYS} CROSS JOIN LATERAL ({each}) AS held {sort}",
+        )
+    return queries
 
 
 def _same(query: LiteralString) -> WaitingQuery:
     return WaitingQuery(query, query)
 
 
-def _sorted(inner: LiteralString) -> WaitingQuery:
-    return _same(f"""SELECT * FROM ({inner}) AS waiting
-    WHERE %(after_key)s::text IS NULL
-        OR (coalesce(at, 'epoch'), key)
-            > (coalesce(%(after_at)s, 'epoch'::timestamptz), %(after_key)s)
-    ORDER BY coalesce(at, 'epoch'), key""")  # noqa: S608 - our own
+_KEYS: Final[Sequence[tuple[WaitingOrder, LiteralString, LiteralString, LiteralString]]] = (
+    (WaitingOrder.OLDEST, "coalesce(at, 'epoch')", ">", ""),
+    (WaitingOrder.NEWEST, "coalesce(at, 'epoch')", "<", " DESC"),
+    (WaitingOrder.LEAST, "coalesce(minor, 0)", ">", ""),
+    (WaitingOrder.MOST, "coalesce(minor, 0)", "<", " DESC"),
+)
+_SAID_KEYS: LiteralString = "coalesce(%(after_at)s, 'epoch'::timestamptz)"
+_SAID_AMOUNT: LiteralString = "coalesce(%(after_minor)s::bigint, 0)"
+
+
+def _sorted(inner: LiteralString) -> Queries:
+    """Return what finds things of which there are only those that wait: each order sorts them."""
+    found = {}
+    for order, key, behind, down in _KEYS:
+        is_by_age = order in {WaitingOrder.OLDEST, WaitingOrder.NEWEST}
+        said: LiteralString = _SAID_KEYS if is_by_age else _SAID_AMOUNT
+        found[order] = _same(f"""SELECT * FROM ({inner}) AS waiting
+        WHERE %(after_key)s::text IS NULL OR ({key}, key) {behind} ({said}, %(after_key)s)
+        ORDER BY {key}{down}, key{down}""")  # noqa: S608 - our own
+    return found
 
 
 _REFUSED: LiteralString = f"""
@@ -157,12 +204,15 @@ FROM open_invoice JOIN unnest(%(sellers)s::text[], %(todays)s::date[])
     AS calendar (legal_entity, today) USING (legal_entity)
 LEFT JOIN subject ON subject = customer
 WHERE open_minor > 0 AND due_on < %(latest)s AND due_on < today AND {_OF_ENTITY}
-    AND (%(after_at)s::timestamptz IS NULL OR (due_on, number)
-        > ((%(after_at)s AT TIME ZONE 'UTC')::date, %(after_key)s))
-ORDER BY due_on, number"""  # noqa: S608 - our own
+    AND (%(after_at)s::timestamptz IS NULL OR (due_on, number) """  # noqa: S608 - our own
+_DUE_KEY: LiteralString = "((%(after_at)s AT TIME ZONE 'UTC')::date, %(after_key)s))"
+_OVERDUE_QUERIES: Final[Queries] = {
+    WaitingOrder.OLDEST: _same(f"{_OVERDUE} > {_DUE_KEY} ORDER BY due_on, number"),
+    WaitingOrder.NEWEST: _same(f"{_OVERDUE} < {_DUE_KEY} ORDER BY due_on DESC, number DESC"),
+}
 
 HELD: Final = "held"
-HELD_FOR: Final = held_query("reasons @> ARRAY[%(reason)s::text]")
+HELD_FOR: Final = held_queries("reasons @> ARRAY[%(reason)s::text]")
 """What finds the held sessions with one of their reasons."""
 SET_ASIDE: Final = "set_aside"
 _KINDS: Final = (
@@ -170,13 +220,13 @@ _KINDS: Final = (
         HELD,
         "Held sessions",
         "Decide each: release it, or write it off.",
-        held_query(),
+        held_queries(),
     ),
     WaitingKind(
         "gaps",
         "Held for missing facts",
         "Ask the station for what is missing, or say how the session ended.",
-        held_query("flags && '{seq_gap,stop_lost}'"),
+        held_queries("flags && '{seq_gap,stop_lost}'"),
     ),
     WaitingKind(
         "late",
@@ -242,7 +292,7 @@ _KINDS: Final = (
         "overdue",
         "Overdue invoices",
         "Remind the customer, or collect again.",
-        _same(_OVERDUE),
+        _OVERDUE_QUERIES,
     ),
     WaitingKind(
         "second",

@@ -18,11 +18,12 @@ from projections.console.sessions.filters import (
     clock_of,
     filters_of,
     key_of,
+    order_of,
     wish_of,
 )
-from projections.finding.sessions import find_sessions
+from projections.finding.sessions import Drawn, find_sessions
 from projections.session_costs import with_costs
-from projections.sessions import SessionSummary
+from projections.sessions import SessionSummary, Since
 from tariffs.quantities import money_of_minor
 
 EXPORTED: Final = (
@@ -46,7 +47,7 @@ EXPORTED: Final = (
 
 
 def exported_sessions(page: ConsolePage, kind: str) -> Response[Any]:
-    """Return the sessions of the filters in the address, the newest first.
+    """Return the sessions of the filters in the address, in its order.
 
     Raises:
         ValidationException: If *kind* is neither csv nor xlsx.
@@ -54,6 +55,7 @@ def exported_sessions(page: ConsolePage, kind: str) -> Response[Any]:
     """
     # What is wrong with a filter is said before the first row.
     filters_of(page.address)
+    order_of(page)
     if kind == "csv":
         return csv_file("sessions", EXPORTED, _rows(page))
     if kind == "xlsx":
@@ -66,15 +68,17 @@ def _rows(page: ConsolePage) -> Iterator[Cells]:
     asked = filters_of(page.address)
     with page.console.exporting() as connection:
         inside = within(page, connection, site=asked.site or None)
-        wish, since = wish_of(asked, inside, clock_of(inside, asked)), None
+        wish = wish_of(asked, inside, clock_of(inside, asked))
+        order = order_of(page)
+        since: Since | Drawn | None = None
         at_once = LOOKED_AT_ONCE if wish.stays is None else OF_PLACES_AT_ONCE
         while wish.stays is None or wish.stays.stations:
-            looked = find_sessions(connection, wish, limit=at_once, since=since)
+            looked = find_sessions(connection, wish, limit=at_once, since=since, order=order)
             fit = [each for each in looked if asked.has(each)]
             yield from map(_row, with_costs(connection, fit, page.console.newest))
             if len(looked) < at_once:
                 return
-            since = key_of(looked[-1])
+            since = key_of(looked[-1], order)
 
 
 def _row(session: SessionSummary) -> Cells:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeVar
 
 from litestar.exceptions import ValidationException
@@ -12,9 +13,11 @@ from psycopg import Connection
 
 from ledger.declared.declarations import Kind
 from ledger.sessions.states import SessionState
-from projections.console.addresses import AFTER, PageAddress
+from ledger.users.roles import Permission
+from projections.console.addresses import AFTER, SORT, PageAddress
+from projections.console.page import ConsolePage
 from projections.console.parts.within import WithinReach
-from projections.finding.sessions import SessionWish, find_sessions
+from projections.finding.sessions import Drawn, SessionOrder, SessionWish, find_sessions
 from projections.finding.stays import Stays
 from projections.sessions import SessionSummary, Since
 from tariffs.zones import zone
@@ -27,6 +30,9 @@ OF_PLACES_AT_ONCE: Final = 100
 LOOKS_AT_PLACES_MAX: Final = 15
 """Of some stations alone each look asks at each of them, and of more PostgreSQL would sort all."""
 _NOWHERE: Final = Stays((), (), ())
+_BY_ENERGY: Final = frozenset({SessionOrder.MOST_ENERGY, SessionOrder.LEAST_ENERGY})
+_BETWEEN: Final = "~"
+_ENERGY: Final = re.compile(r"-?\d{1,18}(\.\d{1,9})?", re.ASCII)
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
@@ -52,7 +58,7 @@ class LookedSessions(NamedTuple):
     """Sessions of a page, and behind which the next ones are; `looked_until`: if it ended early."""
 
     sessions: Sequence[SessionSummary]
-    since: Since | None
+    since: Since | Drawn | None
     looked_until: datetime | None = None
 
 
@@ -112,7 +118,8 @@ def find_filtered(
     wish: SessionWish,
     *,
     limit: int,
-    since: Since | None,
+    since: Since | Drawn | None,
+    order: SessionOrder = SessionOrder.NEWEST,
 ) -> LookedSessions:
     """Return a page of sessions; where a flag is rare it may end before it is full."""
     if wish.stays is not None and not wish.stays.stations:
@@ -124,28 +131,63 @@ def find_filtered(
             at_once, looks = OF_PLACES_AT_ONCE, LOOKS_AT_PLACES_MAX
     found: list[SessionSummary] = []
     for _ in range(looks):
-        looked = find_sessions(connection, wish, limit=at_once, since=since)
+        looked = find_sessions(connection, wish, limit=at_once, since=since, order=order)
         found += filter(asked.has, looked)
         if len(found) > limit:
-            return LookedSessions(found[:limit], key_of(found[limit - 1]))
+            return LookedSessions(found[:limit], key_of(found[limit - 1], order))
         if len(looked) < at_once:
             return LookedSessions(found, None)
-        since = key_of(looked[-1])
-    return LookedSessions(found, since, since.begun_at if since else None)
+        since = key_of(looked[-1], order)
+    return LookedSessions(found, since, looked[-1].begun_at)
 
 
-def key_of(session: SessionSummary) -> Since:
+def order_of(page: ConsolePage) -> SessionOrder:
+    """Return how an address sorts: by when sessions began, or all that are priced by their energy.
+
+    Raises:
+        ValidationException: If it does by anything else, or by the energy of some sessions only.
+    """
+    said = page.address.of(SORT)
+    order = next((each for each in SessionOrder if each == said), None)
+    if said and order is None:
+        message = page.text("{value} is no column that sorts", value=said[:100])
+        raise ValidationException(message)
+    if order in _BY_ENERGY and not sorts_by_energy(page):
+        message = page.text("By energy all sessions are sorted: take the filters away.")
+        raise ValidationException(message)
+    return order or SessionOrder.NEWEST
+
+
+def sorts_by_energy(page: ConsolePage) -> bool:
+    """Say whether the sessions of an address are all there are: an index has those by energy."""
+    is_all = page.user.reach(Permission.SEE_BOOKS).is_everywhere
+    return is_all and not any(page.address.of(name) for name in SessionFilters._fields)
+
+
+def key_of(session: SessionSummary, order: SessionOrder = SessionOrder.NEWEST) -> Since | Drawn:
     """Return where a page goes on behind a session."""
+    if order in _BY_ENERGY:
+        return Drawn(session.energy_wh or Decimal(0), session.session_id)
     return Since(session.begun_at, session.session_id)
 
 
-def since_of(address: PageAddress) -> Since | None:
+def since_of(
+    address: PageAddress, order: SessionOrder = SessionOrder.NEWEST
+) -> Since | Drawn | None:
     """Return behind which session a page goes on.
 
     Raises:
         ValidationException: If the address was not made here.
     """
-    return None if not (text := address.of(AFTER)) else Since(*parsed_key(text))
+    if not (text := address.of(AFTER)):
+        return None
+    if order in _BY_ENERGY:
+        drawn, _, name = text.partition(_BETWEEN)
+        if not _ENERGY.fullmatch(drawn):
+            message = f"{AFTER}: {drawn[:100]} is no energy in Wh"
+            raise ValidationException(message)
+        return Drawn(Decimal(drawn), name)
+    return Since(*parsed_key(text))
 
 
 def parsed_key(text: str) -> tuple[datetime, str]:
@@ -154,7 +196,7 @@ def parsed_key(text: str) -> tuple[datetime, str]:
     Raises:
         ValidationException: If it did not.
     """
-    moment, _, name = text.partition("~")
+    moment, _, name = text.partition(_BETWEEN)
     at = _parsed(datetime.fromisoformat, moment, AFTER)
     if at.tzinfo is None:
         message = f"{AFTER}: a moment without its zone"
@@ -162,9 +204,10 @@ def parsed_key(text: str) -> tuple[datetime, str]:
     return at, name
 
 
-def written_key(at: datetime, name: str) -> str:
+def written_key(key: datetime | Decimal, name: str) -> str:
     """Return where a page goes on as it stands in an address."""
-    return f"{at.isoformat()}~{name}"
+    said = key.isoformat() if isinstance(key, datetime) else f"{key:f}"
+    return f"{said}{_BETWEEN}{name}"
 
 
 def _stays_of(stays: Stays | None, station: str) -> Stays | None:

@@ -26,7 +26,9 @@ from projections.console.sessions.filters import (
     clock_of,
     filters_of,
     find_filtered,
+    order_of,
     since_of,
+    sorts_by_energy,
     wish_of,
     written_key,
 )
@@ -43,7 +45,7 @@ from projections.sessions import SessionSummary, sessions_named
 
 PAGE: Final = 50
 _COLUMNS: Final = (
-    Column("began", "Began"),
+    Column("began", "Began", sorts=True),
     Column("session", "Session"),
     Column("station", "Station"),
     Column("token", "Token"),
@@ -82,8 +84,9 @@ class SessionPages(Controller):
             sites = within(page, connection).sites()
             clock = clock_of(inside, asked)
             wish = wish_of(asked, inside, clock)
-            since = since_of(page.address)
-            found = find_filtered(connection, asked, wish, limit=PAGE, since=since)
+            order = order_of(page)
+            since = since_of(page.address, order)
+            found = find_filtered(connection, asked, wish, limit=PAGE, since=since, order=order)
             shown = with_costs(connection, found.sessions, page.console.newest)
             counts = _counts(connection) if inside.stays is None else {}
             waiting = _waiting(page, connection, inside) if _is_bare(page) else None
@@ -174,7 +177,10 @@ def _listing(
     since = found.since
     return Listing(
         caption=page.text("Sessions"),
-        columns=_COLUMNS,
+        columns=[
+            each._replace(sorts=each.sorts or (each.key == "energy" and sorts_by_energy(page)))
+            for each in _COLUMNS
+        ],
         rows=[_row(page, inside, each) for each in shown],
         address=page.address,
         empty=page.text("No session is like that: leave a filter out, or choose another month."),

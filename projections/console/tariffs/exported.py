@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from psycopg import Connection
 from ledger.persons.store import names_in, readable
 from projections.console.exports.exporting import Cells, csv_file, xlsx_file
 from projections.console.page import ConsolePage
-from projections.console.tariffs.filters import AssignmentFilter, TariffFilter
+from projections.console.tariffs.filters import AssignmentFilter, TariffFilter, is_sorted_down
 from projections.terms.held_assignments import HeldAssignment, held_assignments
 from projections.terms.held_tariffs import HeldTariff, held_tariffs
 
@@ -46,11 +46,12 @@ Rows = Callable[[], Iterator[Cells]]
 
 def tariffs_file(page: ConsolePage, kind: str, wanted: TariffFilter) -> Response[Any]:
     """Return the tariffs of a filter."""
+    is_down = is_sorted_down(page)
 
     def rows() -> Iterator[Cells]:
         with page.console.exporting() as connection:
             after = ""
-            while found := _tariffs(connection, wanted, after):
+            while found := _tariffs(connection, wanted, after, is_down=is_down):
                 yield from map(_tariff_row, found)
                 after = found[-1].tariff_id
 
@@ -71,8 +72,12 @@ def assignments_file(page: ConsolePage, kind: str, wanted: AssignmentFilter) -> 
     return _file("assignments", "Assignments", kind, _ASSIGNMENTS, rows)
 
 
-def _tariffs(connection: Connection[Any], wanted: TariffFilter, after: str) -> list[HeldTariff]:
-    return [*held_tariffs(connection, **wanted._asdict(), after=after, limit=_AT_ONCE)]
+def _tariffs(
+    connection: Connection[Any], wanted: TariffFilter, after: str, *, is_down: bool
+) -> Sequence[HeldTariff]:
+    return held_tariffs(
+        connection, **wanted._asdict(), after=after, limit=_AT_ONCE, is_down=is_down
+    )
 
 
 def _assignments(

@@ -17,7 +17,7 @@ from projections.console.entry import needs
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.tariffs.exported import assignments_file, tariffs_file
-from projections.console.tariffs.filters import assignment_filter, tariff_filter
+from projections.console.tariffs.filters import assignment_filter, is_sorted_down, tariff_filter
 from projections.console.tariffs.terms import (
     AS_OF,
     HASH_SHOWN,
@@ -37,7 +37,7 @@ from tariffs.zones import zone
 
 PAGE: Final = 50
 _TARIFFS: Final = (
-    Column("tariff", "Tariff"),
+    Column("tariff", "Tariff", sorts=True),
     Column("version", "Version"),
     Column("since", "Holds since"),
     Column("by", "Decided by"),
@@ -73,11 +73,15 @@ class TariffListController(Controller):
         with page.console.reading() as connection:
             terms = terms_of(page, connection)
             zone_name = chosen_zone(page, zone_names_of(terms.known))
-            wanted = tariff_filter(page, terms, zone_name)
+            wanted, is_down = tariff_filter(page, terms, zone_name), is_sorted_down(page)
             if kind := page.address.of(FORMAT):
                 return tariffs_file(page, kind, wanted)
             found = held_tariffs(
-                connection, **wanted._asdict(), after=page.address.of(AFTER), limit=PAGE + 1
+                connection,
+                **wanted._asdict(),
+                after=page.address.of(AFTER),
+                limit=PAGE + 1,
+                is_down=is_down,
             )
         rows = [_tariff_row(page, each, terms, zone_name) for each in found[:PAGE]]
         listing = Listing(

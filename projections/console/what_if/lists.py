@@ -21,12 +21,12 @@ STATES = {
 _TONES = {JobState.DONE: "good", JobState.FAILED: "bad"}
 
 
-def job_listing(page: ConsolePage, jobs: Rows) -> Listing:
-    """Return the list of tries."""
+def job_listing(page: ConsolePage, jobs: Rows, *, is_sorted: bool = False) -> Listing:
+    """Return the list of tries; *is_sorted*: as the address says."""
     return Listing(
         caption=page.text("What was tried out"),
         columns=(
-            Column("job", "Job", is_figure=True),
+            Column("job", "Job", is_figure=True, sorts=is_sorted),
             Column("draft", "Draft"),
             Column("months", "Months"),
             Column("tariff", "Sessions priced by"),

@@ -29,6 +29,7 @@ from projections.console.what_if.answer_view import answer_view
 from projections.console.what_if.approval_view import approval_view
 from projections.console.what_if.lists import draft_listing, job_listing
 from projections.console.what_if.seen import (
+    NEWEST,
     PLACE,
     Form,
     SeenJob,
@@ -38,7 +39,7 @@ from projections.console.what_if.seen import (
     seen_draft,
     seen_drafts,
     seen_job,
-    seen_jobs,
+    sorted_jobs,
 )
 from projections.terms.reach import terms_in_reach
 from projections.what_if.answer import WhatIfAnswer
@@ -47,7 +48,6 @@ from projections.what_if.question import Against, AskedReach, WhatIf, check_mont
 from projections.what_if.session_prices import session_prices
 
 ANY_TARIFF: Final = "*"
-_NEWEST: Final = 2**63 - 1
 
 
 class WhatIfController(Controller):
@@ -58,16 +58,16 @@ class WhatIfController(Controller):
     @get("/", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
     def listed(self, page: ThisPage) -> Response[str]:
         """Show what was tried out, the drafts there are, and the form to try one."""
-        before = number_of(page.address.of(AFTER)) or _NEWEST
+        place = number_of(page.address.of(AFTER))
         with page.console.reading() as connection:
-            drafts = seen_drafts(page, connection, _NEWEST)
+            drafts = seen_drafts(page, connection, NEWEST)
             chosen = number_of(page.address.of("draft"))
             if chosen and not any(each.number == chosen for each in drafts.rows):
                 drafts = drafts._replace(rows=[seen_draft(page, connection, chosen), *drafts.rows])
             known = page.console.newest.of(connection)
             return page.show(
                 "what_if/list.html.j2",
-                jobs=job_listing(page, seen_jobs(page, connection, before)),
+                jobs=job_listing(page, sorted_jobs(page, connection, place), is_sorted=True),
                 drafts=draft_listing(page, drafts),
                 choices=[(str(each.number), _named(each)) for each in drafts.rows
                          if each.is_readable],

@@ -9,7 +9,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
 from litestar.enums import RequestEncodingType
-from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.exceptions import (
+    NotFoundException,
+    PermissionDeniedException,
+    ValidationException,
+)
 from litestar.params import Body
 from psycopg import Connection
 
@@ -18,7 +22,7 @@ from ledger.declared.declarations import Declarations
 from ledger.desk.drafting.drafts import Draft, drafts, find_draft
 from ledger.desk.drafting.places import places_of
 from ledger.desk.drafting.variance import TRY_KIND
-from ledger.jobs.asking import find_job, jobs_of, parameters_of, parameters_of_all
+from ledger.jobs.asking import find_job, jobs_of, oldest_jobs_of, parameters_of, parameters_of_all
 from ledger.jobs.job import Job
 from ledger.shapes import read_stored
 from ledger.users.roles import Permission, Reach
@@ -30,6 +34,7 @@ Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED
 """What a browser sends."""
 PLACE: Final = f"{HOME}/what-if"
 ROWS: Final = 25
+NEWEST: Final = 2**63 - 1
 
 
 class SeenJob(NamedTuple):
@@ -91,6 +96,27 @@ def seen_jobs(
 ) -> Rows:
     """Return the newest jobs that this person sees, older ones than *before*."""
     found = jobs_of(connection, TRY_KIND, subject=subject, before=before, limit=ROWS)
+    return _seen_rows(page, connection, found)
+
+
+def sorted_jobs(page: ConsolePage, connection: Connection[Any], place: int) -> Rows:
+    """Return jobs as an address sorts them, the newest first by itself; behind *place*, 0: all.
+
+    Raises:
+        ValidationException: If it sorts by anything but the job.
+    """
+    key, is_down = page.address.sort
+    if key not in {"", "job"}:
+        message = page.text("{value} is no column that sorts", value=key[:100])
+        raise ValidationException(message)
+    if not key or is_down:
+        return seen_jobs(page, connection, place or NEWEST)
+    return _seen_rows(
+        page, connection, oldest_jobs_of(connection, TRY_KIND, after=place, limit=ROWS)
+    )
+
+
+def _seen_rows(page: ConsolePage, connection: Connection[Any], found: Sequence[Job]) -> Rows:
     given = parameters_of_all(connection, [each.number for each in found])
     rows = [SeenJob(each, read_stored(given[each.number], WhatIf)) for each in found]
     seen = [each for each in rows if _is_seen(page, each)]

@@ -20,6 +20,7 @@ from projections.console.links import (
 )
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
+from projections.console.work_list.sorting import sorting
 from projections.console.work_list.words_of_codes import codes_in_words
 from projections.waiting.counts import REASONS_LOOKED_AT, HeldReason, WaitingCount, WaitingItem
 from projections.waiting.kinds import HELD, KINDS, SET_ASIDE
@@ -129,7 +130,7 @@ def items_list(
     """Return what waits of a kind; *names* in place of subject ids."""
     return Listing(
         caption=page.text(KINDS[kind].title),
-        columns=_ITEMS,
+        columns=sorting(kind, _ITEMS),
         rows=[_item_row(page, kind, each, names, clocks.at(each.place or "")) for each in items],
         address=page.address,
         empty=page.text("Nothing of this kind waits."),

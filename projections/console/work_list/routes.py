@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from litestar import Controller, Response, get
@@ -13,12 +12,13 @@ from psycopg import Connection
 
 from ledger.persons.store import names_in
 from ledger.users.roles import Permission
-from projections.console.addresses import AFTER, FORMAT
+from projections.console.addresses import FORMAT
 from projections.console.entry import needs
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.work_list.exported import exported
 from projections.console.work_list.items import Clocks, items_list, kinds_list, reasons_list
 from projections.console.work_list.line_times import with_times
+from projections.console.work_list.sorting import behind, order_of, written
 from projections.journal.days import book_days
 from projections.stations.within import sites_within, stations_within
 from projections.waiting.counts import held_reasons, waiting_counts, waiting_items
@@ -72,6 +72,7 @@ class WorkController(Controller):
         reason = page.address.of("reason") if kind == HELD else ""
         if form := page.address.of(FORMAT):
             return exported(page, kind, reason, form)
+        order = order_of(page, kind)
         with page.console.reading() as connection:
             seen = _seen(page, connection)
             found = waiting_items(
@@ -79,13 +80,14 @@ class WorkController(Controller):
                 kind,
                 seen.asked,
                 limit=SHOWN + 1,
-                after=_behind(page.address.of(AFTER)),
+                after=behind(page, order),
                 reason=reason or None,
+                order=order,
             )
             reasons = held_reasons(connection, seen.asked) if kind == HELD and not reason else []
             names = names_in(connection, [(each.key, each.about) for each in found])
         shown, last = found[:SHOWN], found[SHOWN - 1] if len(found) > SHOWN else None
-        next_after = "" if last is None else f"{last.at.isoformat() if last.at else ''} {last.key}"
+        next_after = "" if last is None else written(last, order)
         if kind == SET_ASIDE:
             times = with_times(page, [each.key for each in shown])
             shown = [each._replace(at=times[each.key]) for each in shown]
@@ -109,15 +111,3 @@ def _seen(page: ConsolePage, connection: Connection[Any]) -> _Seen:
     zones = {key: sites[site][1] for key, site in stations.items() if site in sites}
     clocks = Clocks({**book_days(declared).zones, **zones})
     return _Seen(asked_within(declared, reach, page.now), clocks)
-
-
-def _behind(after: str) -> tuple[datetime | None, str] | None:
-    """Return where a page goes on; None, from the beginning, where that says nothing."""
-    at, _, key = after.partition(" ")
-    try:
-        moment = datetime.fromisoformat(at) if at else None
-    except ValueError:
-        return None
-    if not key or (moment is not None and moment.tzinfo is None):
-        return None
-    return (None if moment is None else moment.astimezone(UTC), key)

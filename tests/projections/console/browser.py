@@ -147,7 +147,12 @@ def tab(browser: Browser, url: str, cookie: str = "", language: str = "en") -> I
         context.close()
 
 
+def picture_name(name: str) -> str:
+    """Return what the picture of a page is called."""
+    return _NAMES.sub("-", name.casefold())
+
+
 def _keep_picture(page: Page, name: str) -> None:
-    if folder := os.environ.get("WATTLEDGER_SCREENSHOTS"):
-        path = Path(folder) / f"{_NAMES.sub('-', name.casefold())}.png"
+    if folder := os.environ.get("TESTS_SCREENSHOTS"):
+        path = Path(folder) / f"{picture_name(name)}.png"
         page.screenshot(path=path, full_page=True)
