@@ -30,8 +30,9 @@ from projections.console.access.people_view import ACCESS
 from projections.console.access.typed import AnyRequest, typed, typed_all
 from projections.console.access.typed_hours import read_hours, written_hours
 from projections.console.access.words_of_errors import in_words
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
+from projections.console.exports.listing_file import every_page, listing_file
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 
@@ -60,7 +61,12 @@ class DriversController(Controller):
 
     @get("/", opt=_SEE, sync_to_thread=True)
     def listed(self, page: ThisPage) -> Response[Any]:
-        """List what was declared of tokens last, or lead to the one that is looked for."""
+        """List what was declared of tokens last, or lead to the one that is looked for.
+
+        Or return the list as a file.
+        """
+        if form := page.address.of(FORMAT):
+            return listing_file(form, "drivers-tokens", every_page(page, _tokens))
         uid = page.address.of("uid")[:255]
         return _found(page, uid) if uid else _show_list(page)
 
@@ -94,15 +100,27 @@ def covers_token(reach: Reach, declared: Declarations, token: Token | None, at: 
 
 
 def _show_list(page: ConsolePage, *, unknown: str = "", trouble: str = "") -> Response[Any]:
-    reach, after = page.user.reach(Permission.SEE_ACCESS), page.address.of(AFTER)[:18]
     with page.console.reading() as connection:
-        declared = page.console.newest.of(connection)
-        [(last,)] = connection.execute(_LAST).fetchall()
-        before = int(after) if after.isascii() and after.isdecimal() else last + 1
-        before = min(before, last + 1)
-        asked = {"before": before, "from": before - WINDOW, "limit": SHOWN}
-        rows = connection.execute(_CHANGED, asked).fetchall()
-        names = spelt_names(connection, [row[1] for row in rows])
+        listing = _tokens(page, connection)
+    return page.show(
+        "access/drivers.html.j2",
+        status=HTTPStatus.BAD_REQUEST if trouble else HTTPStatus.OK,
+        listing=listing,
+        unknown=unknown,
+        trouble=trouble,
+        lets=page.user.reach(Permission.LET_TOKENS).is_everywhere,
+    )
+
+
+def _tokens(page: ConsolePage, connection: Connection[Any]) -> Listing:
+    reach, after = page.user.reach(Permission.SEE_ACCESS), page.address.of(AFTER)[:18]
+    declared = page.console.newest.of(connection)
+    [(last,)] = connection.execute(_LAST).fetchall()
+    before = int(after) if after.isascii() and after.isdecimal() else last + 1
+    before = min(before, last + 1)
+    asked = {"before": before, "from": before - WINDOW, "limit": SHOWN}
+    rows = connection.execute(_CHANGED, asked).fetchall()
+    names = spelt_names(connection, [row[1] for row in rows])
     seen = [
         (key, names[key], declared.token(key, page.now), by, at)
         for version, key, by, at in rows
@@ -110,26 +128,20 @@ def _show_list(page: ConsolePage, *, unknown: str = "", trouble: str = "") -> Re
     ]
     fit = [each for each in seen if covers_token(reach, declared, each[2], page.now)]
     following = rows[-1][0] if len(rows) == SHOWN else before - WINDOW
-    return page.show(
-        "access/drivers.html.j2",
-        status=HTTPStatus.BAD_REQUEST if trouble else HTTPStatus.OK,
-        listing=Listing(
-            caption=page.text("Declared or changed last"),
-            columns=[
-                Column("token", "Token"),
-                Column("may", "May charge"),
-                Column("group", "Group"),
-                Column("where", "Sites and hours"),
-                Column("since", "Said (UTC)"),
-            ],
-            rows=[_row(page, *each) for each in fit],
-            address=page.address,
-            empty=page.text("No token was declared or changed lately."),
-            next_after=str(following) if following > 1 else "",
-        ),
-        unknown=unknown,
-        trouble=trouble,
-        lets=page.user.reach(Permission.LET_TOKENS).is_everywhere,
+    return Listing(
+        caption=page.text("Declared or changed last"),
+        columns=[
+            Column("token", "Token"),
+            Column("may", "May charge"),
+            Column("group", "Group"),
+            Column("where", "Sites and hours"),
+            Column("since", "Said (UTC)"),
+        ],
+        rows=[_row(page, *each) for each in fit],
+        address=page.address._replace(path=DRIVERS),
+        empty=page.text("No token was declared or changed lately."),
+        next_after=str(following) if following > 1 else "",
+        exports=True,
     )
 
 

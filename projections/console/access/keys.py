@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from litestar import Controller, Response, get, post
 from litestar.exceptions import NotFoundException
+from psycopg import Connection
 
 from ledger.errors import LedgerError
 from ledger.users.access_tokens import AccessToken, find_tokens, make_token, revoke_token
@@ -17,8 +18,9 @@ from ledger.users.roles import Permission
 from projections.console.access.people_view import ACCESS, person_address
 from projections.console.access.typed import AnyRequest, typed, typed_all
 from projections.console.access.words_of_errors import in_words
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
+from projections.console.exports.listing_file import every_page, listing_file
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 
@@ -36,7 +38,10 @@ class KeysController(Controller):
 
     @get("/", opt=_SEE, sync_to_thread=True)
     def listed(self, page: ThisPage) -> Response[Any]:
-        """List the tokens."""
+        """List the tokens, or return them as a file."""
+        if form := page.address.of(FORMAT):
+            _check_sight(page)
+            return listing_file(form, "tokens", every_page(page, _tokens))
         return _show(page)
 
     @post("/", opt=_GIVE, status_code=HTTPStatus.OK)
@@ -52,15 +57,9 @@ class KeysController(Controller):
 
 
 def _show(page: ConsolePage, *, trouble: str = "", token: str = "") -> Response[Any]:
-    if not page.user.reach(Permission.SEE_ACCESS).is_everywhere:
-        raise NotFoundException
+    _check_sight(page)
     with page.console.reading() as connection:
-        found = find_tokens(
-            connection,
-            begins=page.address.of("q"),
-            after=page.address.of(AFTER),
-            limit=SHOWN + 1,
-        )
+        found = _found(page, connection)
     return page.show(
         "access/tokens.html.j2",
         status=HTTPStatus.BAD_REQUEST if trouble else HTTPStatus.OK,
@@ -72,6 +71,29 @@ def _show(page: ConsolePage, *, trouble: str = "", token: str = "") -> Response[
         trouble=trouble,
         token=token,
     )
+
+
+def _check_sight(page: ConsolePage) -> None:
+    """Check that who sees tokens reaches as far as these do.
+
+    Raises:
+        NotFoundException: If not.
+    """
+    if not page.user.reach(Permission.SEE_ACCESS).is_everywhere:
+        raise NotFoundException
+
+
+def _found(page: ConsolePage, connection: Connection[Any]) -> Sequence[AccessToken]:
+    return find_tokens(
+        connection,
+        begins=page.address.of("q"),
+        after=page.address.of(AFTER),
+        limit=SHOWN + 1,
+    )
+
+
+def _tokens(page: ConsolePage, connection: Connection[Any]) -> Listing:
+    return _listing(page, _found(page, connection))
 
 
 def _listing(page: ConsolePage, found: Sequence[AccessToken]) -> Listing:
@@ -98,7 +120,8 @@ def _listing(page: ConsolePage, found: Sequence[AccessToken]) -> Listing:
             ]
             for each in shown
         ],
-        address=page.address,
+        address=page.address._replace(path=KEYS),
+        exports=True,
         empty=page.text("No token has a name that begins like that.")
         if page.address.of("q")
         else page.text("No token was made yet."),

@@ -34,6 +34,7 @@ from ledger.users.roles import Grant, Permission, Role
 from ledger.users.store import NEWEST, UserStanding, find_users, list_changes, list_users
 from ledger.users.user import User
 from projections.console.access.people_view import (
+    ACCESS,
     CHANGES_SHOWN,
     PEOPLE_SHOWN,
     changes_listing,
@@ -44,9 +45,10 @@ from projections.console.access.people_view import (
 )
 from projections.console.access.typed import AnyRequest, typed
 from projections.console.access.words_of_errors import UnknownPremisesError, in_words
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
-from projections.console.listing import Cell
+from projections.console.exports.listing_file import every_page, listing_file
+from projections.console.listing import Cell, Listing
 from projections.console.navigation import HOME
 from projections.console.page import ConsolePage, ThisPage
 
@@ -64,7 +66,9 @@ class PeopleController(Controller):
 
     @get("/", opt=_SEE, sync_to_thread=True)
     def people(self, page: ThisPage) -> Response[Any]:
-        """List the people whose roles reach where the reader's do."""
+        """List the people whose roles reach where the reader's do, or return them as a file."""
+        if form := page.address.of(FORMAT):
+            return listing_file(form, "people", every_page(page, _people))
         return _show_people(page)
 
     @post("/people", opt=_GIVE, status_code=HTTPStatus.OK)
@@ -86,31 +90,44 @@ class PeopleController(Controller):
 
     @get("/changes", opt=_SEE, sync_to_thread=True)
     def changes(self, page: ThisPage) -> Response[Any]:
-        """List all changes of accounts, the newest first."""
+        """List all changes of accounts, the newest first, or return them as a file."""
         if not page.user.reach(Permission.SEE_ACCESS).is_everywhere:
             raise NotFoundException
+        if form := page.address.of(FORMAT):
+            return listing_file(form, "changes", every_page(page, _changes))
         with page.console.reading() as connection:
-            after = page.address.of(AFTER)[:18]
-            before = int(after) if after.isascii() and after.isdecimal() else NEWEST
-            found = list_changes(connection, before=before, limit=CHANGES_SHOWN + 1)
-        return page.show("access/changes.html.j2", listing=changes_listing(page, found))
+            listing = _changes(page, connection)
+        return page.show("access/changes.html.j2", listing=listing)
+
+
+def _changes(page: ConsolePage, connection: Connection[Any]) -> Listing:
+    after = page.address.of(AFTER)[:18]
+    before = int(after) if after.isascii() and after.isdecimal() else NEWEST
+    found = list_changes(connection, before=before, limit=CHANGES_SHOWN + 1)
+    return changes_listing(page, found)._replace(exports=True)
+
+
+def _people(page: ConsolePage, connection: Connection[Any]) -> Listing:
+    found = find_users(
+        connection,
+        page.user.reach(Permission.SEE_ACCESS),
+        own=page.user.name,
+        begins=page.address.of("q"),
+        after=page.address.of(AFTER),
+        limit=PEOPLE_SHOWN + 1,
+    )
+    address = page.address._replace(path=ACCESS)
+    return people_listing(page, found)._replace(address=address, exports=True)
 
 
 def _show_people(page: ConsolePage, *, trouble: str = "", link: str = "") -> Response[Any]:
     with page.console.reading() as connection:
-        found = find_users(
-            connection,
-            page.user.reach(Permission.SEE_ACCESS),
-            own=page.user.name,
-            begins=page.address.of("q"),
-            after=page.address.of(AFTER),
-            limit=PEOPLE_SHOWN + 1,
-        )
+        listing = _people(page, connection)
         places = _places(page, connection)
     return page.show(
         "access/people.html.j2",
         status=HTTPStatus.BAD_REQUEST if trouble else HTTPStatus.OK,
-        listing=people_listing(page, found),
+        listing=listing,
         asked=page.address.of("q"),
         gives=page.user.may(Permission.GIVE_ACCESS),
         roles=list(Role),

@@ -5,15 +5,16 @@ What stands smaller below a cell gets a column of its own, and so does the unit 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC
 from itertools import chain
 from typing import Any, NamedTuple
 
 from litestar import Response
 from litestar.exceptions import NotFoundException
+from psycopg import Connection
 
-from projections.console.addresses import FORMAT, LIST
+from projections.console.addresses import AFTER, FORMAT, LIST
 from projections.console.exports.exporting import Cells, csv_file, xlsx_file
 from projections.console.listing import Cell, Listing
 from projections.console.page import ConsolePage
@@ -65,6 +66,20 @@ def listing_file(kind: str, name: str, pages: Iterable[Listing]) -> Response[Any
     if kind == "xlsx":
         return xlsx_file(name, name, shape.heading, rows)
     raise NotFoundException(detail="a list is exported as csv or xlsx")
+
+
+def every_page(
+    page: ConsolePage, make: Callable[[ConsolePage, Connection[Any]], Listing]
+) -> Iterator[Listing]:
+    """Yield a list page by page from its beginning on, all of one moment; *make* makes one."""
+    query = {name: text for name, text in page.address.query.items() if name != AFTER}
+    with page.console.exporting() as connection:
+        after: str | None = ""
+        while after is not None:
+            address = page.address._replace(query={**query, AFTER: after})
+            listing = make(page._replace(address=address), connection)
+            yield listing
+            after = listing.next_after or None
 
 
 def _shape(listing: Listing) -> _Shape:

@@ -38,6 +38,7 @@ def job_listing(page: ConsolePage, jobs: Rows, *, is_sorted: bool = False) -> Li
         address=page.address,
         empty=page.text("Nothing was tried out yet: choose a draft above, and months."),
         next_after=jobs.next_after,
+        file="jobs" if is_sorted else "",
     )
 
 
@@ -55,6 +56,7 @@ def draft_listing(page: ConsolePage, drafts: Rows) -> Listing:
         rows=[_draft_row(page, each) for each in drafts.rows],
         address=page.address._replace(query={}),
         empty=page.text("There is no draft yet: keep one below, or change a tariff."),
+        file="drafts",
     )
 
 

@@ -20,9 +20,10 @@ from ledger.jobs.files import read_piece
 from ledger.jobs.job import JobState
 from ledger.shapes import read_stored
 from ledger.users.roles import Permission
-from projections.console.addresses import AFTER
+from projections.console.addresses import AFTER, FORMAT, LIST
 from projections.console.entry import needs
-from projections.console.exports.listing_file import asked_file
+from projections.console.exports.listing_file import asked_file, every_page, listing_file
+from projections.console.listing import Listing
 from projections.console.page import HEADERS, ConsolePage, ThisPage
 from projections.console.parts.rated_lines import listing_of_lines
 from projections.console.what_if.answer_view import answer_view
@@ -56,9 +57,10 @@ class WhatIfController(Controller):
     path = "/what-if"
 
     @get("/", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
-    def listed(self, page: ThisPage) -> Response[str]:
-        """Show what was tried out, the drafts there are, and the form to try one."""
-        place = number_of(page.address.of(AFTER))
+    def listed(self, page: ThisPage) -> Response[Any]:
+        """Show what was tried out, the drafts there are, and the form to try one; or a file."""
+        if form := page.address.of(FORMAT):
+            return _list_file(page, form)
         with page.console.reading() as connection:
             drafts = seen_drafts(page, connection, NEWEST)
             chosen = number_of(page.address.of("draft"))
@@ -67,7 +69,7 @@ class WhatIfController(Controller):
             known = page.console.newest.of(connection)
             return page.show(
                 "what_if/list.html.j2",
-                jobs=job_listing(page, sorted_jobs(page, connection, place), is_sorted=True),
+                jobs=_jobs(page, connection),
                 drafts=draft_listing(page, drafts),
                 choices=[(str(each.number), _named(each)) for each in drafts.rows
                          if each.is_readable],
@@ -181,6 +183,26 @@ def show_job(page: ConsolePage, connection: Connection[Any], seen: SeenJob) -> R
         may_change=page.user.may(Permission.CHANGE_TARIFFS),
         **content,
     )
+
+
+def _jobs(page: ConsolePage, connection: Connection[Any]) -> Listing:
+    place = number_of(page.address.of(AFTER))
+    return job_listing(page, sorted_jobs(page, connection, place), is_sorted=True)
+
+
+def _drafts(page: ConsolePage, connection: Connection[Any]) -> Listing:
+    place = number_of(page.address.of(AFTER))
+    found = seen_drafts(page, connection, place or NEWEST)
+    return draft_listing(page, found)._replace(next_after=found.next_after)
+
+
+def _list_file(page: ConsolePage, form: str) -> Response[Any]:
+    """Return one of the lists of the screen, with all its pages, as a file."""
+    lists = {"jobs": _jobs, "drafts": _drafts}
+    wanted = page.address.of(LIST)
+    if wanted not in lists:
+        raise NotFoundException(detail=page.text("There is no such list."))
+    return listing_file(form, f"what-if-{wanted}", every_page(page, lists[wanted]))
 
 
 def _pieces(page: ConsolePage, number: int, first: bytes) -> Iterator[bytes]:

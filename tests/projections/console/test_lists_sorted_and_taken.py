@@ -171,6 +171,9 @@ FILES: Final = (
     ("integrity/account?account=revenue%3Aenergy", 2),
     ("work/held?sort=-since", 2),
     ("invoices?sort=due", 2),
+    ("access", 2),
+    ("access/changes", 2),
+    ("access/drivers", 2),
 )
 
 

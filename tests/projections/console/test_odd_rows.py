@@ -58,6 +58,11 @@ ROWS: Final[tuple[LiteralString, ...]] = (
 PAGES: Final = (
     ("/console/what-if", "cannot be read"),
     ("/console/what-if/drafts/1", "v1"),
+    ("/console/what-if?sort=job", "cannot be read"),
+    ("/console/what-if?sort=-job&format=csv&list=jobs", "cannot be read"),
+    ("/console/what-if?format=csv&list=drafts", "number,tariff"),
+    ("/console/access/tokens", "app"),
+    ("/console/access/tokens?format=csv", "app"),
     ("/console/work", ""),
     ("/console/work/second", ""),
     ("/console/sessions", "forgive"),
