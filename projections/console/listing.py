@@ -42,7 +42,8 @@ class Listing(NamedTuple):
 
     `total`: the server's own sum over all that is filtered, in words; `next_after`: the key of the
     last row where more follow. `exports`: its page hands out all of the filter as a file; `file`:
-    the name under which this list alone, which is on one page, is handed out.
+    the name under which this list alone, which is on one page, is handed out; `by_itself`: how it
+    is sorted where its address does not say it.
     """
 
     caption: str
@@ -54,6 +55,7 @@ class Listing(NamedTuple):
     total: str = ""
     exports: bool = False
     file: str = ""
+    by_itself: str = ""
 
     @property
     def next_page(self) -> str:
@@ -66,13 +68,18 @@ class Listing(NamedTuple):
 
     def sorted_by(self, column: Column) -> str:
         """Return the address of this list by a column; the other way round where it is already."""
-        key, is_down = self.address.sort
+        key, is_down = self._sort
         turned = column.key == key and not is_down
         return self.address.with_(**{SORT: f"-{column.key}" if turned else column.key})
 
     def direction(self, column: Column) -> str:
         """Return how a column is sorted, in the words of aria-sort."""
-        key, is_down = self.address.sort
+        key, is_down = self._sort
         if column.key != key:
             return "none"
         return "descending" if is_down else "ascending"
+
+    @property
+    def _sort(self) -> tuple[str, bool]:
+        said = self.address.of(SORT) or self.by_itself
+        return said.removeprefix("-"), said.startswith("-")

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from ledger.master_data.customers import CustomerKind, Invoicing
 from ledger.users.roles import Permission
 from projections.console.addresses import AFTER, FORMAT
-from projections.console.customers.exported import exported_customers, found_customers
+from projections.console.customers.exported import SORTED, exported_customers, found_customers
 from projections.console.customers.shown import shown_customer
 from projections.console.entry import needs
 from projections.console.links import customer_link
@@ -87,6 +87,7 @@ def _listing(
         empty=page.text("No customer whose books you may see has a key that begins like that."),
         next_after=more,
         exports=bool(found),
+        by_itself=SORTED,
     )
 
 

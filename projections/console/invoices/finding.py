@@ -38,6 +38,7 @@ from projections.finding.document_sums import (
     issuing_entities,
 )
 from projections.finding.documents import (
+    DocumentOrder,
     DocumentStanding,
     DocumentState,
     documents_query,
@@ -225,6 +226,7 @@ def _listing(
         ),
         next_after=key_of(shown[-1], wanted.order) if len(rows) > ROWS else "",
         exports=bool(rows),
+        by_itself=f"-{DocumentOrder.ISSUED_ON}",
     )
 
 

@@ -33,7 +33,7 @@ from projections.energy.leakage import (
     stations_at,
 )
 from tariffs.currencies import currency_exponent
-from tariffs.quantities import round_ratio
+from tariffs.quantities import money_of_minor, round_ratio
 
 ROWS_MAX: Final = 200
 _LAST_DAY: LiteralString = "SELECT max(day) FROM energy_day"
@@ -220,7 +220,7 @@ def _reasons(page: ConsolePage, found: Leakage) -> Listing:
                     "without {energy}, which has no price", energy=kwh(page, each.unpriced_wh)
                 ),
             ),
-            Cell(f"{each.entries:,}"),
+            Cell(f"{each.entries:,}", exact=Decimal(each.entries)),
         ]
         for each in found.reasons
     ]
@@ -262,9 +262,14 @@ def _is_wanted(reason: Leak, wanted: str) -> bool:
 
 def _leak_row(page: ConsolePage, each: UnbilledEnergy) -> list[Cell]:
     session_id = each.session_id
-    value = ""
+    value = Cell()
     if each.value is not None and each.currency is not None:
-        value = _value(page, each.value, each.currency)
+        minor = _minor(each.value, each.currency)
+        value = Cell(
+            page.words.language.money(minor, each.currency),
+            exact=money_of_minor(minor, each.currency).amount,
+            unit=each.currency,
+        )
     return [
         Cell(each.station_id, station_link(each.station_id)),
         Cell(
@@ -273,13 +278,17 @@ def _leak_row(page: ConsolePage, each: UnbilledEnergy) -> list[Cell]:
         ),
         Cell(session_id or "", session_link(session_id) if session_id else ""),
         _energy(page, each.energy_wh),
-        Cell(value),
+        value,
     ]
 
 
 def _value(page: ConsolePage, value: Decimal, currency: str) -> str:
+    return page.words.language.money(_minor(value, currency), currency)
+
+
+def _minor(value: Decimal, currency: str) -> int:
     numerator, denominator = value.scaleb(currency_exponent(currency)).as_integer_ratio()
-    return page.words.language.money(round_ratio(numerator, denominator), currency)
+    return round_ratio(numerator, denominator)
 
 
 def _beside(page: ConsolePage, day: date, days: int) -> str:

@@ -40,6 +40,7 @@ from projections.console.sessions.words_of_sessions import (
     kwh,
     money,
 )
+from projections.finding.sessions import SessionOrder
 from projections.session_costs import with_costs
 from projections.sessions import SessionSummary, sessions_named
 
@@ -186,6 +187,7 @@ def _listing(
         empty=page.text("No session is like that: leave a filter out, or choose another month."),
         next_after=written_key(*since) if since else "",
         exports=bool(shown),
+        by_itself=SessionOrder.NEWEST.value,
     )
 
 

@@ -95,6 +95,7 @@ class TariffListController(Controller):
             ),
             next_after=found[PAGE - 1].tariff_id if len(found) > PAGE else "",
             exports=bool(rows),
+            by_itself="tariff",
         )
         return page.show(
             "tariffs/tariffs.html.j2",

@@ -39,6 +39,7 @@ def job_listing(page: ConsolePage, jobs: Rows, *, is_sorted: bool = False) -> Li
         empty=page.text("Nothing was tried out yet: choose a draft above, and months."),
         next_after=jobs.next_after,
         file="jobs" if is_sorted else "",
+        by_itself="-job",
     )
 
 

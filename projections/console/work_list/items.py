@@ -23,7 +23,7 @@ from projections.console.page import ConsolePage
 from projections.console.work_list.sorting import sorting
 from projections.console.work_list.words_of_codes import codes_in_words
 from projections.waiting.counts import REASONS_LOOKED_AT, HeldReason, WaitingCount, WaitingItem
-from projections.waiting.kinds import HELD, KINDS, SET_ASIDE
+from projections.waiting.kinds import HELD, KINDS, SET_ASIDE, WaitingOrder
 
 _KINDS: Final[Sequence[Column]] = (
     Column("what", "What waits"),
@@ -136,6 +136,7 @@ def items_list(
         empty=page.text("Nothing of this kind waits."),
         next_after=next_after,
         exports=bool(items),
+        by_itself=WaitingOrder.OLDEST.value,
     )
 
 

@@ -115,6 +115,8 @@ def test_a_list_has_each_row_once_in_the_order_of_the_books(
     assert [row[place] for row in all_rows(client, path, caption)] == wanted
     said = "descending" if order.startswith("-") else "ascending"
     assert html.count(f'aria-sort="{said}"') == 1
+    assert 'aria-sort="none"' in html or html.count("aria-sort") == 1
+    assert client.get(f"/console/{name}").text.count('ending"') == 1
 
 
 def test_what_is_no_order_is_said(client: httpx.Client) -> None:
