@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from litestar import Response
 from litestar.exceptions import NotFoundException
@@ -18,6 +18,9 @@ from projections.console.addresses import AFTER, FORMAT, LIST
 from projections.console.exports.exporting import Cells, csv_file, xlsx_file
 from projections.console.listing import Cell, Listing
 from projections.console.page import ConsolePage
+
+SHEET_NAME_MAX: Final = 31
+"""Of a workbook: programs refuse longer ones."""
 
 
 class _Shape(NamedTuple):
@@ -64,7 +67,7 @@ def listing_file(kind: str, name: str, pages: Iterable[Listing]) -> Response[Any
     if kind == "csv":
         return csv_file(name, shape.heading, rows)
     if kind == "xlsx":
-        return xlsx_file(name, name, shape.heading, rows)
+        return xlsx_file(name, name[:SHEET_NAME_MAX], shape.heading, rows)
     raise NotFoundException(detail="a list is exported as csv or xlsx")
 
 

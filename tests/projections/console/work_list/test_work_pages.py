@@ -8,6 +8,7 @@ from csv import DictReader
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 from psycopg import Connection
@@ -25,6 +26,11 @@ from tests.projections.console.work_list.made_to_wait import MADE_TO_WAIT
 
 pytestmark = pytest.mark.timeout(600)
 HARBOUR, QUAY = "harbour-charging", "quayside-energy"
+PROPOSED = """
+INSERT INTO refund_proposal
+SELECT number, row_number() OVER (ORDER BY number) * 7 % 30 + 1, 'mara', '2026-04-01'
+FROM issued_invoice WHERE credits IS NULL
+"""
 COUNT = re.compile(
     r'href="/console/(?:work/|payments/unmatched\?source=)(\w+)">\s*([\d,]+\+?)\s*</a>'
 )
@@ -40,6 +46,17 @@ def console(demo_dsn: str, demo_folder: Path) -> Iterator[ServedConsole]:
 
 def counts(html: str) -> dict[str, str]:
     return {ELSEWHERE.get(kind, kind): count for kind, count in COUNT.findall(html)}
+
+
+def walked(client: httpx.Client, address: str, kind: str) -> list[str]:
+    """Return what all pages of a list lead to."""
+    shown = list[str]()
+    while address:
+        html = client.get(address).text
+        shown += re.findall(rf'<td class="">\s*<a href="/console/{kind}/([^"]+)"', html)
+        found = re.search(r'href="([^"]+)" rel="next"', html)
+        address = found[1].replace("&amp;", "&") if found else ""
+    return shown
 
 
 def one(connection: Connection[Any], query: str) -> str:
@@ -121,20 +138,24 @@ def test_pages_of_a_kind_leave_none_out_and_counts_are_bounded(
         # Half of them at one moment: then the id says which is next.
         connection.execute("UPDATE session SET started_at = NULL WHERE station_id < 'HB-06'")
         everything = {each for (each,) in connection.execute("SELECT session_id FROM session")}
+        connection.execute(PROPOSED)
+        query = "SELECT invoice FROM refund_proposal ORDER BY amount_minor, invoice"
+        by_amount = [each for (each,) in connection.execute(query)]
     with (
         served_console(demo_copy, demo_now(demo_folder)) as served,
         served.client("fred", Role.FINANCE) as client,
     ):
-        shown, address = list[str](), "/console/work/held"
-        while address:
-            html = client.get(address).text
-            shown += re.findall(r'href="/console/sessions/([^"]+)"', html)
-            found = re.search(r'href="([^"]+)" rel="next"', html)
-            address = found[1].replace("&amp;", "&") if found else ""
+        shown = walked(client, "/console/work/held", "sessions")
+        down = walked(client, "/console/work/held?sort=-since", "sessions")
+        cheapest = walked(client, "/console/work/second?sort=amount", "invoices")
+        dearest = walked(client, "/console/work/second?sort=-amount", "invoices")
         bounded = counts(client.get("/console/work").text)
 
     assert len(shown) == len(everything)
     assert set(shown) == everything
+    assert down == shown[::-1]
+    assert cheapest == by_amount
+    assert dearest == by_amount[::-1]
     assert bounded["held"] == "100+"
 
 
