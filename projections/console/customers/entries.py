@@ -18,6 +18,7 @@ from projections.console.parts.money_words import MOVEMENT_WORDS
 from projections.console.parts.within import WithinReach
 from projections.console.sentences import code_words
 from projections.customers.time_line import Happened
+from tariffs.quantities import money_of_minor
 
 KINDS: Final[Mapping[str, str]] = {
     "session": "Session",
@@ -116,12 +117,17 @@ def _amount(page: ConsolePage, each: Happened, rated: SessionRated | None) -> Ce
     if each.kind == "correction" and rated is not None and rated.corrects is not None:
         was = rated.corrects.net_minor + rated.corrects.tax_minor
         note = page.text("was {amount}", amount=language.money(was, rated.currency))
-        return Cell(language.money(rated.gross_minor, rated.currency), note=note)
+        return _money(page, rated.gross_minor, rated.currency)._replace(note=note)
     if rated is not None:
-        return Cell(language.money(rated.gross_minor, rated.currency))
+        return _money(page, rated.gross_minor, rated.currency)
     if each.minor is None or not each.currency:
         return Cell("")
-    return Cell(language.money(each.minor, each.currency))
+    return _money(page, each.minor, each.currency)
+
+
+def _money(page: ConsolePage, minor: int, currency: str) -> Cell:
+    exact = money_of_minor(minor, currency).amount
+    return Cell(page.words.language.money(minor, currency), exact=exact, unit=currency)
 
 
 def _more(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import partial
 from typing import Any, Final, LiteralString, NamedTuple
 
 from litestar import Response
@@ -11,14 +12,15 @@ from litestar.exceptions import NotFoundException, ValidationException
 from psycopg import Connection
 
 from ledger.declared.declarations import Kind
-from projections.console.addresses import AFTER
-from projections.console.customers.entries import SaidBeside, entry_rows, said_of
+from projections.console.addresses import AFTER, FORMAT
+from projections.console.customers.entries import entry_rows, said_of
+from projections.console.exports.listing_file import every_page, listing_file
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
 from projections.console.parts.within import WithinReach, within
 from projections.customers.balances import CustomerBalance, customer_balances
 from projections.customers.listing import KnownCustomer, find_customer, is_within
-from projections.customers.time_line import BehindHappening, Happened, WhoseTimeLine, time_line
+from projections.customers.time_line import BehindHappening, WhoseTimeLine, time_line
 from projections.customers.tokens_of import tokens_of
 
 PAGE: Final = 50
@@ -49,28 +51,21 @@ class AsOf(NamedTuple):
     until: datetime
 
 
-def shown_customer(page: ConsolePage, named: str) -> Response[str]:
-    """Show a customer.
+def shown_customer(page: ConsolePage, named: str) -> Response[Any]:
+    """Show a customer, or hand its whole time line out as a file.
 
     Raises:
         NotFoundException: If there is none within reach.
     """
+    if form := page.address.of(FORMAT):
+        return listing_file(form, "customer", every_page(page, partial(_line_of, named)))
     with page.console.reading() as connection:
         inside = within(page, connection)
         customer = _customer(page, connection, inside, named)
         clock = _clock(connection, inside, customer.subject)
         as_of = _as_of(page, clock)
         until = as_of.until if as_of else None
-        whose = WhoseTimeLine(
-            customer.subject,
-            tokens_of(inside.declarations, customer.subject),
-            inside.declarations.keys(Kind.PARTNER),
-            inside.legal_entities,
-            inside.stays,
-        )
-        behind = _behind(page)
-        happened = time_line(connection, whose, limit=PAGE + 1, until=until, behind=behind)
-        said = said_of(connection, happened[:PAGE])
+        line = _line(page, connection, inside, customer, until)
         balances = customer_balances(
             connection, [customer.subject], legal_entities=inside.legal_entities, until=until
         )
@@ -79,7 +74,7 @@ def shown_customer(page: ConsolePage, named: str) -> Response[str]:
             customer=customer,
             facts=_facts(page, customer),
             balances=_balances(page, balances, is_past=until is not None),
-            line=_line(page, inside, happened, said),
+            line=line,
             as_of=as_of.day.isoformat() if as_of else "",
             until=until,
             zone=clock,
@@ -171,9 +166,31 @@ def _balances(page: ConsolePage, balances: Sequence[CustomerBalance], *, is_past
     return Listing(page.text("Balance"), _BALANCE_COLUMNS, rows, page.address, empty)
 
 
+def _line_of(named: str, page: ConsolePage, connection: Connection[Any]) -> Listing:
+    """Return a page of the time line of who is *named*."""
+    inside = within(page, connection)
+    customer = _customer(page, connection, inside, named)
+    as_of = _as_of(page, _clock(connection, inside, customer.subject))
+    return _line(page, connection, inside, customer, as_of.until if as_of else None)
+
+
 def _line(
-    page: ConsolePage, inside: WithinReach, happened: Sequence[Happened], said: SaidBeside
+    page: ConsolePage,
+    connection: Connection[Any],
+    inside: WithinReach,
+    customer: KnownCustomer,
+    until: datetime | None,
 ) -> Listing:
+    whose = WhoseTimeLine(
+        customer.subject,
+        tokens_of(inside.declarations, customer.subject),
+        inside.declarations.keys(Kind.PARTNER),
+        inside.legal_entities,
+        inside.stays,
+    )
+    behind = _behind(page)
+    happened = time_line(connection, whose, limit=PAGE + 1, until=until, behind=behind)
+    said = said_of(connection, happened[:PAGE])
     shown = happened[:PAGE]
     last = shown[-1] if len(happened) > PAGE else None
     return Listing(
@@ -183,4 +200,5 @@ def _line(
         address=page.address,
         empty=page.text("Nothing has happened: no session, no document, no payment."),
         next_after=f"{last.at.isoformat()}~{last.kind}~{last.ref}" if last else "",
+        exports=True,
     )

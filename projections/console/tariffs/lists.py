@@ -14,6 +14,7 @@ from ledger.persons.store import names_in, readable
 from ledger.users.roles import Permission
 from projections.console.addresses import AFTER, FORMAT
 from projections.console.entry import needs
+from projections.console.exports.listing_file import asked_file
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.tariffs.exported import assignments_file, tariffs_file
@@ -134,8 +135,8 @@ class TariffListController(Controller):
         return page.show("tariffs/assignments.html.j2", listing=listing, sides=side_titles())
 
     @get("/-/waiting", opt=needs(Permission.SEE_TARIFFS), sync_to_thread=True)
-    def waiting(self, page: ThisPage) -> Response[str]:
-        """Show what waits for a second person."""
+    def waiting(self, page: ThisPage) -> Response[Any]:
+        """Show what waits for a second person, or return it as a file."""
         with page.console.reading() as connection:
             terms = terms_of(page, connection)
         zone_name = chosen_zone(page, zone_names_of(terms.known))
@@ -149,7 +150,10 @@ class TariffListController(Controller):
             rows=rows,
             address=page.address,
             empty=page.text("Nothing waits: what somebody proposes stands here for another one."),
+            file="waiting",
         )
+        if file := asked_file(page, [listing]):
+            return file
         return page.show("tariffs/waiting.html.j2", listing=listing)
 
 

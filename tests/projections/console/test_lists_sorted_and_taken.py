@@ -173,6 +173,7 @@ FILES: Final = (
     ("integrity/account?account=revenue%3Aenergy", 2),
     ("work/held?sort=-since", 2),
     ("invoices?sort=due", 2),
+    ("customers/sven-sander", 2),
     ("access", 2),
     ("access/changes", 2),
     ("access/drivers", 2),
@@ -205,6 +206,9 @@ def test_what_is_taken_is_what_the_books_say(console: ServedConsole, client: htt
     euros = [Decimal(each["to_invoice"]) for each in files if each["currency"] == "EUR"]
     assert sum(euros) * 100 == waiting
     assert waiting
+    line = taken(client, "/console/customers/nils-otto?format=csv")
+    assert [each["at"] for each in line] == sorted((each["at"] for each in line), reverse=True)
+    assert line
     assert {each["customer"] for each in files} == set(column(console.dsn, CUSTOMERS))
     assert sum(Decimal(each["metered"]) for each in energy[:-1]) == metered
     assert {each["metered_unit"] for each in energy} == {"Wh"}
@@ -213,5 +217,10 @@ def test_what_is_taken_is_what_the_books_say(console: ServedConsole, client: htt
 
 
 def test_a_list_that_a_page_has_not_is_no_file(client: httpx.Client) -> None:
-    for path in ("energy?format=csv&list=x", "energy?format=csv", "fleet/revenue?format=pdf"):
+    for path in (
+        "customers/nobody?format=csv",
+        "energy?format=csv&list=x",
+        "energy?format=csv",
+        "fleet/revenue?format=pdf",
+    ):
         assert client.get(f"/console/{path}").status_code == 404, path
