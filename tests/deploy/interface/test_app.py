@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from typing import Any, cast
 
 import httpx
@@ -61,11 +61,11 @@ async def test_parts_are_given_one_after_the_other_without_a_task_for_each() -> 
 
     def starting(
         loop: asyncio.AbstractEventLoop,
-        work: Coroutine[Any, Any, Any],
+        work: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
         **options: Any,  # noqa: ANN401 - a loop's own
     ) -> asyncio.Task[Any]:
         started.append(work)
-        return asyncio.Task(work, loop=loop, **options)
+        return asyncio.Task(cast("Coroutine[Any, Any, Any]", work), loop=loop, **options)
 
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(cast("Any", app)), base_url="http://test"
