@@ -232,7 +232,7 @@ def _lists(
     caption = page.text("Entry {entry} in the journal", entry=detail.entry)
     return {
         "parts": _parts(page, detail, invoices, names),
-        "entry": postings(page, detail.postings, names, caption),
+        "entry": postings(page, detail.postings[:PARTS_MAX], names, caption),
         "requests": _requests(page, detail),
         "where": _where(page, detail),
         "related": _related(page, detail),

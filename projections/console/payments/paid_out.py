@@ -14,14 +14,19 @@ from psycopg import Connection
 from ledger.users.roles import Permission
 from projections.console.addresses import FORMAT
 from projections.console.entry import needs
-from projections.console.exports.exporting import Cells, csv_file, xlsx_file
+from projections.console.exports.exporting import Cells
 from projections.console.links import payment_link, payments_link, payout_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.money_words import RULE_WORDS
 from projections.console.parts.within import within
 from projections.console.payments.cells import document_cell, invoices_among, money_cell
-from projections.console.payments.reading import AddressReading, UnreadableListError, place_of
+from projections.console.payments.reading import (
+    AddressReading,
+    UnreadableListError,
+    exported,
+    place_of,
+)
 from projections.console.payments.unmatched import seen_entities
 from projections.payments.payout_list import (
     ARRIVED,
@@ -103,7 +108,7 @@ class PayoutsPage(Controller):
     def listed(self, page: ThisPage) -> Response[Any]:
         """Show payouts, or hand them out as a file."""
         if kind := page.address.of(FORMAT):
-            return _exported(page, kind)
+            return exported(page, kind, "payouts", EXPORTED, _all_rows(page))
         read = AddressReading(page)
         with page.console.reading() as connection:
             behind = read.behind()
@@ -265,14 +270,6 @@ def _line_row(
         Cell(number, payment_link(number) if number else ""),
         document_cell(document, "", invoices)._replace(note=", ".join(each.documents[1:3])),
     )
-
-
-def _exported(page: ConsolePage, kind: str) -> Response[Any]:
-    if kind == "csv":
-        return csv_file("payouts", EXPORTED, _all_rows(page))
-    if kind == "xlsx":
-        return xlsx_file("payouts", "Payouts", EXPORTED, _all_rows(page))
-    raise UnreadableListError(page.text("{value} is no format: csv or xlsx", value=kind[:20]))
 
 
 def _all_rows(page: ConsolePage) -> Iterator[Cells]:
