@@ -15,6 +15,7 @@ from projections.console.exports.exporting import Cells
 from projections.console.links import payments_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
+from projections.console.parts.within import WithinReach, within
 from projections.console.payments.cells import document_cell, invoices_among, money_cell
 from projections.console.payments.reading import (
     AddressReading,
@@ -92,6 +93,7 @@ class DisputesPage(Controller):
                     legal_entities=seen_entities(page),
                     after=behind,
                 )
+            inside = within(page, connection)
             named = {name for each in found for name in each.documents}
             invoices = invoices_among(connection, named)
         shown = found[:ROWS]
@@ -104,7 +106,7 @@ class DisputesPage(Controller):
             listing=Listing(
                 caption=page.text("Disputes, the newest first"),
                 columns=COLUMNS,
-                rows=[_row(page, each, invoices) for each in shown],
+                rows=[_row(page, each, invoices, inside) for each in shown],
                 address=page.address,
                 empty=page.text("No payer's bank took anything back."),
                 next_after=place_of(last.created_at, last.dispute_id) if last else "",
@@ -113,13 +115,15 @@ class DisputesPage(Controller):
         )
 
 
-def _row(page: ConsolePage, each: ListedDispute, invoices: frozenset[str]) -> Sequence[Cell]:
+def _row(
+    page: ConsolePage, each: ListedDispute, invoices: frozenset[str], inside: WithinReach
+) -> Sequence[Cell]:
     document = each.documents[0] if each.documents else ""
     to_do = TO_DO_WORDS[each.status]
     amounts = (each.amount_minor, each.taken_minor, each.fee_minor, each.given_back_minor)
     return (
         Cell(each.dispute_id, payments_link(source=each.provider, kind="disputed")),
-        Cell(at=each.created_at, zone=UTC),
+        Cell(at=each.created_at, zone=inside.calendar(each.legal_entity)),
         Cell(
             page.text(STATUS_WORDS[each.status]),
             note=each.reason.replace("_", " "),
