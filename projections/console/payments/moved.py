@@ -9,7 +9,7 @@ from typing import Any, Final
 from litestar import Controller, Response, get
 from psycopg import Connection
 
-from ledger.payments.movement import MoneyKind
+from ledger.payments.movement import UNMATCHED, MoneyKind
 from ledger.users.roles import Permission
 from projections.console.addresses import FORMAT
 from projections.console.entry import needs
@@ -139,7 +139,8 @@ def _for(each: ListedMovement, invoices: frozenset[str]) -> Cell:
     named = each.documents
     customers = [part.customer for part in each.allotments if part.customer]
     if not named:
-        return Cell(each.allotments[0].account if each.allotments else "")
+        accounts = [part.account for part in each.allotments if part.account != UNMATCHED]
+        return Cell(accounts[0] if accounts else UNMATCHED)
     account = next(part.account for part in each.allotments if part.document == named[0])
     rest = [*named[1:_SHOWN], *(["..."] if len(named) > _SHOWN else []), *customers[:1]]
     return document_cell(named[0], account, invoices)._replace(note=", ".join(rest))
