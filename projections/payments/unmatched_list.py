@@ -20,7 +20,7 @@ from ledger.payments.bank.lines import BankLine, details_of_lines, find_lines
 
 LOOKED_AT_MAX: Final = 2_000
 """So many rows are opened for a text at once."""
-SUMMED_MAX: Final = 20_000
+SUMMED_MAX: Final = 5_000
 """So many rows are added up unasked."""
 _AT_ONCE: Final = 500
 _FIT: LiteralString = """

@@ -217,11 +217,14 @@ def _allotment(money: UnmatchedMovement, wish: MoneyWish, item: OpenItem | None)
         raise UnexplainableError(money.number, "it was for a document, or for an account: say one")
     most = abs(money.left_minor)
     if wish.document is not None:
-        if item is None or item.account is None or item.party is None:
-            raise UnexplainableError(money.number, f"there is no invoice {wish.document}")
-        if (item.currency, item.legal_entity) != (money.currency, money.legal_entity):
-            whose = f"{wish.document} is of {item.legal_entity}, in {item.currency}"
-            raise UnexplainableError(money.number, whose)
+        fits = item is not None and item.legal_entity == money.legal_entity
+        if item is None or not fits or item.currency != money.currency:
+            # Whether another legal entity has such a one is none of everybody's business.
+            of_whom = f"of {money.legal_entity} in {money.currency}"
+            why = f"there is no invoice {wish.document} {of_whom}"
+            raise UnexplainableError(money.number, why)
+        if item.account is None or item.party is None:
+            raise UnexplainableError(money.number, f"{wish.document} asks for nothing")
         # What went may be what came for it before: it is open again then.
         of_it = item.open_minor if money.left_minor > 0 else item.paid_minor
         most = min(most, max(of_it, 0))

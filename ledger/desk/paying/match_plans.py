@@ -259,11 +259,12 @@ def _for_document(
         most = awaited.under_way_minor
     else:
         found, unknown = standing.documents_of([number])
-        if unknown or found[0].currency != line.currency:
-            raise UnfitMatchError(line, f"there is no document {number} in {line.currency}")
+        whose = {(each.legal_entity, each.currency) for each in found}
+        if unknown or whose != {(line.legal_entity, line.currency)}:
+            # Whether another legal entity has such a one is none of everybody's business.
+            why = f"there is no document {number} of {line.legal_entity} in {line.currency}"
+            raise UnfitMatchError(line, why)
         document = found[0]
-        if document.legal_entity != line.legal_entity:
-            raise UnfitMatchError(line, f"{number} is not of {line.legal_entity}")
         allotted = Allotment(document.account, 0, document.party, document.document)
         most = document.open_minor
         if rest < 0:  # what went may be what came for it before, and is open again then

@@ -9,18 +9,18 @@ from typing import Any, Final
 from litestar import Controller, Response, get
 from psycopg import Connection
 
-from ledger.payments.movement import MoneyKind
+from ledger.payments.movement import UNMATCHED, MoneyKind
 from ledger.users.roles import Permission
 from projections.console.addresses import FORMAT
 from projections.console.entry import needs
-from projections.console.exports.exporting import Cells, csv_file, xlsx_file
+from projections.console.exports.exporting import Cells
 from projections.console.links import payment_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.money_words import MOVEMENT_WORDS
 from projections.console.parts.within import within
 from projections.console.payments.cells import document_cell, invoices_among, money_cell
-from projections.console.payments.reading import AddressReading, UnreadableListError
+from projections.console.payments.reading import AddressReading, UnreadableListError, exported
 from projections.console.payments.unmatched import seen_entities
 from projections.finding.documents import customer_subject
 from projections.payments.movement_list import ListedMovement, MovementFilter, list_movements
@@ -67,7 +67,7 @@ class MovementsPage(Controller):
     def listed(self, page: ThisPage) -> Response[Any]:
         """Show the movements of a filter, or hand them out as a file: a row for each part."""
         if kind := page.address.of(FORMAT):
-            return _exported(page, kind)
+            return exported(page, kind, "payments", EXPORTED, _all_rows(page))
         read = AddressReading(page)
         with page.console.reading() as connection:
             wanted = _filter(read, page, connection)
@@ -139,18 +139,11 @@ def _for(each: ListedMovement, invoices: frozenset[str]) -> Cell:
     named = each.documents
     customers = [part.customer for part in each.allotments if part.customer]
     if not named:
-        return Cell(each.allotments[0].account if each.allotments else "")
+        accounts = [part.account for part in each.allotments if part.account != UNMATCHED]
+        return Cell(accounts[0] if accounts else UNMATCHED)
     account = next(part.account for part in each.allotments if part.document == named[0])
     rest = [*named[1:_SHOWN], *(["..."] if len(named) > _SHOWN else []), *customers[:1]]
     return document_cell(named[0], account, invoices)._replace(note=", ".join(rest))
-
-
-def _exported(page: ConsolePage, kind: str) -> Response[Any]:
-    if kind == "csv":
-        return csv_file("payments", EXPORTED, _all_rows(page))
-    if kind == "xlsx":
-        return xlsx_file("payments", "Payments", EXPORTED, _all_rows(page))
-    raise UnreadableListError(page.text("{value} is no format: csv or xlsx", value=kind[:20]))
 
 
 def _all_rows(page: ConsolePage) -> Iterator[Cells]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -40,7 +39,7 @@ from projections.console.parts.money_words import (
     REQUEST_WORDS,
 )
 from projections.console.parts.typed_form import ThisForm, TypedForm
-from projections.console.parts.within import within
+from projections.console.parts.within import WithinReach, within
 from projections.console.payments.bank_line import THEN
 from projections.console.payments.cells import (
     customers_among,
@@ -232,10 +231,10 @@ def _lists(
     caption = page.text("Entry {entry} in the journal", entry=detail.entry)
     return {
         "parts": _parts(page, detail, invoices, names),
-        "entry": postings(page, detail.postings, names, caption),
+        "entry": postings(page, detail.postings[:PARTS_MAX], names, caption),
         "requests": _requests(page, detail),
         "where": _where(page, detail),
-        "related": _related(page, detail),
+        "related": _related(page, detail, within(page, connection)),
     }
 
 
@@ -307,7 +306,7 @@ def _where(page: ConsolePage, detail: MovementDetail) -> Listing | None:
     return Listing(page.text("At the provider"), _WHERE, rows, page.address, "")
 
 
-def _related(page: ConsolePage, detail: MovementDetail) -> Listing | None:
+def _related(page: ConsolePage, detail: MovementDetail, inside: WithinReach) -> Listing | None:
     if not detail.related:
         return None
     return Listing(
@@ -323,7 +322,7 @@ def _related(page: ConsolePage, detail: MovementDetail) -> Listing | None:
             (
                 Cell(str(each.number), payment_link(each.number)),
                 Cell(page.text(MOVEMENT_WORDS[each.kind])),
-                Cell(at=each.happened_at, zone=UTC),
+                Cell(at=each.happened_at, zone=inside.calendar(each.legal_entity)),
                 money_cell(page, each.amount_minor, each.currency),
                 Cell(each.recorded_by),
             )

@@ -14,14 +14,19 @@ from psycopg import Connection
 from ledger.users.roles import Permission
 from projections.console.addresses import FORMAT
 from projections.console.entry import needs
-from projections.console.exports.exporting import Cells, csv_file, xlsx_file
+from projections.console.exports.exporting import Cells
 from projections.console.links import payment_link, payments_link, payout_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.money_words import RULE_WORDS
-from projections.console.parts.within import within
+from projections.console.parts.within import WithinReach, within
 from projections.console.payments.cells import document_cell, invoices_among, money_cell
-from projections.console.payments.reading import AddressReading, UnreadableListError, place_of
+from projections.console.payments.reading import (
+    AddressReading,
+    UnreadableListError,
+    exported,
+    place_of,
+)
 from projections.console.payments.unmatched import seen_entities
 from projections.payments.payout_list import (
     ARRIVED,
@@ -103,7 +108,7 @@ class PayoutsPage(Controller):
     def listed(self, page: ThisPage) -> Response[Any]:
         """Show payouts, or hand them out as a file."""
         if kind := page.address.of(FORMAT):
-            return _exported(page, kind)
+            return exported(page, kind, "payouts", EXPORTED, _all_rows(page))
         read = AddressReading(page)
         with page.console.reading() as connection:
             behind = read.behind()
@@ -111,12 +116,13 @@ class PayoutsPage(Controller):
             if not read.troubles:
                 after = PayoutKey(*behind) if behind else None
                 found = _some(page, read, connection, ROWS + 1, after)
+            inside = within(page, connection)
         shown = found[:ROWS]
         last = shown[-1] if len(found) > ROWS else None
         listing = Listing(
             caption=page.text("Payouts, the newest first"),
             columns=COLUMNS,
-            rows=[_row(page, each) for each in shown],
+            rows=[_row(page, each, inside) for each in shown],
             address=page.address,
             empty=page.text(
                 "No payout was taken: a payment provider pays out by its own calendar, and each is "
@@ -182,12 +188,12 @@ def _state_cell(page: ConsolePage, each: ListedPayout) -> Cell:
     return Cell(page.text(STATE_WORDS[each.state]), tone=tone)
 
 
-def _row(page: ConsolePage, each: ListedPayout) -> Sequence[Cell]:
+def _row(page: ConsolePage, each: ListedPayout, inside: WithinReach) -> Sequence[Cell]:
     sums = (each.charges_minor, each.fees_minor, each.refunds_minor, each.disputes_minor)
     more = (each.other_minor, each.amount_minor, each.bank_minor)
     return (
         Cell(each.payout_id, payout_link(each.payout_id), note=each.legal_entity),
-        Cell(at=each.created_at, zone=UTC),
+        Cell(at=each.created_at, zone=inside.calendar(each.legal_entity)),
         Cell("" if each.arrives_on is None else page.words.language.day(each.arrives_on)),
         _state_cell(page, each),
         *(money_cell(page, minor, each.currency) for minor in (*sums, *more)),
@@ -265,14 +271,6 @@ def _line_row(
         Cell(number, payment_link(number) if number else ""),
         document_cell(document, "", invoices)._replace(note=", ".join(each.documents[1:3])),
     )
-
-
-def _exported(page: ConsolePage, kind: str) -> Response[Any]:
-    if kind == "csv":
-        return csv_file("payouts", EXPORTED, _all_rows(page))
-    if kind == "xlsx":
-        return xlsx_file("payouts", "Payouts", EXPORTED, _all_rows(page))
-    raise UnreadableListError(page.text("{value} is no format: csv or xlsx", value=kind[:20]))
 
 
 def _all_rows(page: ConsolePage) -> Iterator[Cells]:

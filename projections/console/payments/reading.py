@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+
+from litestar import Response
 
 from projections.console.addresses import AFTER
+from projections.console.exports.exporting import Cells, csv_file, xlsx_file
 from projections.console.page import ConsolePage
 from projections.errors import ProjectionError
 from tariffs.currencies import UnknownCurrencyError, currency_exponent
@@ -119,6 +122,21 @@ class AddressReading:
 
     def _cannot(self, message: str, value: str) -> None:
         self.troubles.append(self._page.text(message, value=value[:100]))
+
+
+def exported(
+    page: ConsolePage, form: str, name: str, heading: Sequence[str], rows: Iterable[Cells]
+) -> Response[Any]:
+    """Return *rows* as a file of a *form*: "csv", or "xlsx".
+
+    Raises:
+        UnreadableListError: If there is no such form.
+    """
+    if form == "csv":
+        return csv_file(name, heading, rows)
+    if form == "xlsx":
+        return xlsx_file(name, name.title(), heading, rows)
+    raise UnreadableListError(page.text("{value} is no format: csv or xlsx", value=form[:20]))
 
 
 def place_of(at: datetime, key: str) -> str:

@@ -15,13 +15,18 @@ from ledger.payments.movement import BANK
 from ledger.users.roles import Permission
 from projections.console.addresses import FORMAT
 from projections.console.entry import needs
-from projections.console.exports.exporting import Cells, csv_file, xlsx_file
+from projections.console.exports.exporting import Cells
 from projections.console.links import bank_line_link, payment_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.money_words import MOVEMENT_WORDS, WAIT_WORDS
 from projections.console.payments.cells import day_cell, money_cell
-from projections.console.payments.reading import AddressReading, UnreadableListError, place_of
+from projections.console.payments.reading import (
+    AddressReading,
+    UnreadableListError,
+    exported,
+    place_of,
+)
 from projections.payments.unmatched_list import (
     SUMMED_MAX,
     UnmatchedKey,
@@ -95,7 +100,7 @@ class UnmatchedPage(Controller):
     def listed(self, page: ThisPage) -> Response[Any]:
         """Show what a filter leaves, or hand it out as a file."""
         if kind := page.address.of(FORMAT):
-            return _exported(page, kind)
+            return exported(page, kind, "unmatched", EXPORTED, _all_rows(page))
         with page.console.reading() as connection:
             places = unmatched_places(connection, seen_entities(page))
             wanted = filter_of(page, places)
@@ -255,14 +260,6 @@ def _sums(page: ConsolePage, sums: Sequence[UnmatchedSum]) -> Listing:
         address=page.address,
         empty="",
     )
-
-
-def _exported(page: ConsolePage, kind: str) -> Response[Any]:
-    if kind == "csv":
-        return csv_file("unmatched", EXPORTED, _all_rows(page))
-    if kind == "xlsx":
-        return xlsx_file("unmatched", "Unmatched", EXPORTED, _all_rows(page))
-    raise UnreadableListError(page.text("{value} is no format: csv or xlsx", value=kind[:20]))
 
 
 def _all_rows(page: ConsolePage) -> Iterator[Cells]:

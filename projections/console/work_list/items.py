@@ -170,6 +170,7 @@ _LISTS: Final = {
     "unexplained": unmatched_link(source="provider"),
 }
 """Where those kinds are listed by filters that have a screen of their own."""
+_DISPUTES: Final = "/console/payments/disputes?state=open"
 
 
 def _second(item: WaitingItem) -> str:
@@ -190,7 +191,7 @@ _ADDRESSES: Final[Mapping[str, Callable[[WaitingItem], str]]] = {
     SET_ASIDE: lambda item: frame_link(item.key),
     "overdue": lambda item: invoice_link(item.key),
     "numbers": lambda item: invoice_link(item.key),
-    "disputes": lambda item: invoice_link(item.about) if item.about else "",
+    "disputes": lambda item: invoice_link(item.about) if item.about else _DISPUTES,
     "energy": _energy,
     "unbalanced": lambda _: "/console/integrity",
     "unmatched": lambda item: bank_line_link(item.key),

@@ -168,7 +168,8 @@ def test_nothing_is_booked_that_was_not_read(console: ServedConsole, at: datetim
 
 
 UNFIT: Sequence[tuple[dict[str, str], str]] = (
-    ({"documents": "HC-1999-000001"}, "there is no document"),
+    ({"documents": "HC-1999-000001"}, "there is no document HC-1999-000001 of harbour-charging"),
+    ({"documents": "QE-2026-000001"}, "there is no document QE-2026-000001 of harbour-charging"),
     ({"documents": "x " * 300}, "at most 200 documents"),
     ({"documents": "A:1,234"}, "expected a document's number"),
     ({"account": "receivable:invoiced"}, "is no account for that"),
