@@ -95,7 +95,7 @@ def _row(page: ConsolePage, each: ListedDispute, invoices: frozenset[str]) -> Se
         Cell(at=each.created_at, zone=UTC),
         Cell(
             page.text(STATUS_WORDS[each.status]),
-            note=each.reason.replace("_", " "),
+            note=page.text(each.reason.replace("_", " ")),
             tone="warn" if each.status in {"inquiry", "open"} else "",
         ),
         document_cell(document, "", invoices)._replace(note=", ".join(each.documents[1:3])),

@@ -104,3 +104,8 @@ def test_a_bare_code_is_said_with_dots_for_what_it_does_not_carry() -> None:
         "Das Token … war bei Beginn nicht erklärt."
     )
     assert code_words(words_of("fr"), "of_no_table") == "of no table"
+
+
+@pytest.mark.parametrize("tag", SPOKEN)
+def test_nothing_said_is_nothing_in_each_language(tag: str) -> None:
+    assert words_of(tag).text("") == words_of(tag).told("") == ""
