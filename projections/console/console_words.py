@@ -33,6 +33,9 @@ class ConsoleWords:
 
     def text(self, message: str, /, **parameters: object) -> str:
         """Return *message*, an English text with {name} fields, in this language."""
+        if not message:
+            # The head of a catalogue stands under the empty message.
+            return ""
         said = self._found(message)
         said = self.language.text(message) if said is None else said
         return said.format(**parameters) if parameters else said

@@ -99,7 +99,7 @@ class BankLinePage(Controller):
                 if typed.is_made:
                     preview = _preview(page, connection, line, typed)
             except (LedgerError, ProjectionError) as error:
-                trouble = str(error)
+                trouble = page.told(error)
             told = _told(connection, line)
             may_move = page.user.reach(Permission.MOVE_MONEY).covers(line.legal_entity)
             return page.show(

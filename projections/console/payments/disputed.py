@@ -126,7 +126,7 @@ def _row(
         Cell(at=each.created_at, zone=inside.calendar(each.legal_entity)),
         Cell(
             page.text(STATUS_WORDS[each.status]),
-            note=each.reason.replace("_", " "),
+            note=page.text(each.reason.replace("_", " ")),
             tone="warn" if each.status in {"inquiry", "open"} else "",
         ),
         document_cell(document, "", invoices)._replace(note=", ".join(each.documents[1:3])),

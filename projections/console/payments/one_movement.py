@@ -144,7 +144,7 @@ class OneMovementPage(Controller):
                 if typed.is_made:
                     preview = _preview(page, connection, typed.wish(page, number))
             except (LedgerError, ProjectionError) as error:
-                trouble = str(error)
+                trouble = page.told(error)
             entity = detail.movement.legal_entity
             return page.show(
                 "payments/movement.html.j2",
@@ -270,7 +270,10 @@ def _requests(page: ConsolePage, detail: MovementDetail) -> Listing | None:
             (
                 Cell(each.key),
                 Cell(page.text(REQUEST_WORDS[each.kind])),
-                Cell(page.text(REQUEST_STATES[each.state]), note=each.reason.replace("_", " ")),
+                Cell(
+                    page.text(REQUEST_STATES[each.state]),
+                    note=page.text(each.reason.replace("_", " ")),
+                ),
                 money_cell(page, each.amount_minor, each.currency) if each.currency else Cell(),
                 Cell(each.decided_by),
                 Cell(each.object_id or ""),

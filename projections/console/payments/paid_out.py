@@ -263,7 +263,7 @@ def _line_row(
     number = "" if each.movement is None else str(each.movement)
     return (
         Cell(each.line_id, note=each.source_id or ""),
-        Cell(each.kind.replace("_", " ")),
+        Cell(page.text(each.kind.replace("_", " "))),
         money_cell(page, each.amount_minor, payout.currency),
         money_cell(page, each.fee_minor, payout.currency),
         money_cell(page, each.net_minor, payout.currency),

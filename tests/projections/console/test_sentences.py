@@ -6,8 +6,10 @@ from datetime import date
 
 import pytest
 
+from ledger.master_data.customers import Delivery
 from projections.console.console_words import SPOKEN, words_of
 from projections.console.sentences import UNTOLD, code_words, phrase_words, sentences
+from projections.documents.delivery.outbox import DeliveryState
 from tariffs.diff.diff import diff_tariffs
 from tariffs.files.tariff_file import read_tariff_file
 from tariffs.kernel.compiled import CompiledTariff
@@ -104,3 +106,18 @@ def test_a_bare_code_is_said_with_dots_for_what_it_does_not_carry() -> None:
         "Das Token … war bei Beginn nicht erklärt."
     )
     assert code_words(words_of("fr"), "of_no_table") == "of no table"
+
+
+@pytest.mark.parametrize("tag", SPOKEN)
+def test_nothing_said_is_nothing_in_each_language(tag: str) -> None:
+    assert words_of(tag).text("") == words_of(tag).told("") == ""
+
+
+@pytest.mark.parametrize("tag", OTHERS)
+def test_how_far_a_delivery_is_is_said_in_each_language(tag: str) -> None:
+    words = words_of(tag)
+    states = {each.value.replace("_", " ") for each in DeliveryState} | {"delivered", "erased"}
+    ways = {each.value for each in Delivery if each is not Delivery.NONE}
+
+    assert {each for each in states if words.text(each) == each} == set()
+    assert {each for each in ways if not words.has(each)} == set()

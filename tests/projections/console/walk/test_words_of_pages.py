@@ -133,8 +133,8 @@ def declared_texts(dsn: str) -> set[str]:
     """Return every text that was declared: names, and what tariffs call their parts."""
     with connect(dsn) as connection:
         rows = connection.execute(
-            "SELECT DISTINCT jsonb_path_query("
-            "body::jsonb, 'strict $.** ? (@.type() == \"string\")') #>> '{}' FROM declaration"
+            "SELECT DISTINCT jsonb_path_query(body::jsonb, %s::jsonpath) #>> '{}' FROM declaration",
+            ('strict $.** ? (@.type() == "string")',),
         ).fetchall()
     return {" ".join(str(text).split()) for (text,) in rows}
 
