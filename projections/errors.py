@@ -15,6 +15,17 @@ class UnknownInvoiceError(ProjectionError):
         self.number = number
 
 
+class LongDocumentError(ProjectionError):
+    """A document has more sessions than are shown at once."""
+
+    def __init__(self, number: str, sessions_max: int) -> None:
+        super().__init__(
+            f"{number} has more than {sessions_max} sessions: its lines are in its PDF and its XML,"
+            f" `wattledger explain {number} LINE` explains one"
+        )
+        self.number, self.sessions_max = number, sessions_max
+
+
 class UnknownLineError(ProjectionError):
     """The invoice has no line of that number."""
 

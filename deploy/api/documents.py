@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import PermissionDeniedException
+from litestar.exceptions import PermissionDeniedException, ValidationException
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec.structs import asdict
 from psycopg import Connection
@@ -28,9 +28,10 @@ from ledger.desk.crediting.agreeing import ProposedCredit, credit_or_propose, cr
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
 from ledger.desk.recording import NotTakenYetError
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
 from projections.console.side import ConsoleSide
 from projections.crediting.chosen import OtherTotalError, choices_of, credited_sessions, parts_of
+from projections.errors import LongDocumentError
 from projections.finding.documents import (
     Behind,
     DocumentWish,
@@ -40,6 +41,8 @@ from projections.finding.documents import (
 )
 from projections.invoice_list import ListedInvoice
 
+SESSIONS_MAX: Final = 5_000
+"""A document of more sessions is read as PDF or XML."""
 CREDITS: Final = wants(Scope.CREDIT) | {
     "example": {
         "invoice": "WL-2026-000017",
@@ -290,7 +293,10 @@ def _one(request: Asked, pool: ConnectionPool[Any], number: str) -> Document:
         missing = f"there is no document {number}"
         check_reach(request, None if found is None else found.legal_entity, missing)
         assert found is not None
-        return _document(found, show_invoice(connection, number))
+        shown = show_invoice(connection, number, sessions_max=SESSIONS_MAX)
+        if not shown.sessions:
+            raise ValidationException(str(LongDocumentError(number, SESSIONS_MAX)))
+        return _document(found, shown)
 
 
 def _page(

@@ -22,8 +22,9 @@ from ledger.database import dsn_of
 from ledger.facts.flags import Flag
 from ledger.log.envelope import Frame
 from ledger.log.event_log import EventLog
+from projections.audit.shown_documents import show_invoice
 from projections.audit.text import explanation_text
-from projections.audit.trail import explain, show_invoice
+from projections.audit.trail import explain
 from projections.balances.energy import EnergyDay, energy_balance
 from projections.balances.trial import trial_balance
 from projections.invoice_list import credit_note_count, invoice_totals

@@ -279,6 +279,8 @@ def _session(billed: BilledSession, session: SessionRated) -> InvoicedSession:
 
 
 def _lines(document: InvoiceDocument, sessions: Sequence[SessionRated]) -> Iterator[InvoiceLine]:
+    if not sessions:
+        return
     rated: list[tuple[SessionRated, RatedLine]] = []
     credited: list[int | None] = []
     for billed, session in zip(document.sessions, sessions, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 
 import msgspec
 from psycopg import Connection
@@ -15,12 +15,8 @@ from ledger.books.decisions_store import rated_sessions
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.facts.flags import meaning_of
-from ledger.invoices.document import read_document
-from ledger.invoices.issuer import issued_invoice
-from ledger.invoices.shown import InvoiceLine, ShownInvoice, shown_invoice
+from ledger.invoices.shown import InvoiceLine
 from ledger.log.event_log import EventLog, Position
-from ledger.master_data.customers import PersonDetails
-from ledger.persons.store import read_blobs
 from ledger.rating.decisions import (
     RatedLine,
     SessionRated,
@@ -41,13 +37,13 @@ from projections.audit.corrections import (
 from projections.audit.partner_cdrs import PartnerCdr, partner_cdr
 from projections.audit.payments import Payment, payments_for
 from projections.audit.raw_frames import RawFrame, read_frames
+from projections.audit.shown_documents import issued_text, shown_text
 from projections.documents.paid import InvoicePayments, payments_of
 from projections.energy.session_then import session_then
-from projections.errors import UnknownInvoiceError, UnknownLineError
+from projections.errors import LongDocumentError, UnknownLineError
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import UsagePoint
 
-CAUSE: LiteralString = "SELECT cause FROM issued_invoice WHERE number = %s"
 ZERO: Final = Decimal(0)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _Known = Declarations | None
@@ -155,29 +151,6 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     payments: InvoicePayments | None = None
 
 
-def show_invoice(connection: Connection[Any], number: str) -> ShownInvoice:
-    """Return invoice *number* from its bytes as issued and the ratings that they name.
-
-    Raises:
-        UnknownInvoiceError: If there is none.
-        OtherRatingError: If a rating is not the one that was invoiced.
-    """
-    return _shown(connection, _issued(connection, number)[0])
-
-
-def _shown(connection: Connection[Any], text: str) -> ShownInvoice:
-    """Return the invoice for people's eyes: with who the buyer is, unless that was erased."""
-    document = read_document(text)
-    named = [SessionRevision(each.session_id, each.revision) for each in document.sessions]
-    sessions = rated_sessions(connection, named)
-    blobs = read_blobs(connection, [document.buyer.details or ""] if document.buyer else [])
-    details = {
-        reference: msgspec.json.decode(content, type=PersonDetails)
-        for reference, content in blobs.items()
-    }
-    return shown_invoice(document, sessions, details)
-
-
 def explain(
     connection: Connection[Any],
     log: EventLog,
@@ -185,15 +158,19 @@ def explain(
     line: int | None = None,
     *,
     known: _Known = None,
+    sessions_max: int | None = None,
 ) -> Explanation:
     """Explain invoice *number*, or its *line*, down to the frames in *log*; *known*: a snapshot.
 
     Raises:
         UnknownInvoiceError: If there is no such invoice.
         UnknownLineError: If it has no such line.
+        LongDocumentError: If it has more than *sessions_max* sessions.
     """
-    text, sha256 = _issued(connection, number)
-    document = _shown(connection, text)
+    text, sha256 = issued_text(connection, number)
+    document = shown_text(connection, text, sessions_max)
+    if sessions_max is not None and not document.sessions:
+        raise LongDocumentError(number, sessions_max)
     chosen = [each for each in document.lines if line in {None, each.line}]
     if not chosen and line is not None:
         raise UnknownLineError(number, line, len(document.lines))
@@ -221,14 +198,6 @@ def explain(
         rounding=next((each for each in chosen if each.is_rounding), None),
         payments=payments_of(connection, number) if line is None else None,
     )
-
-
-def _issued(connection: Connection[Any], number: str) -> tuple[str, str]:
-    row = connection.execute(CAUSE, (number,)).fetchone()
-    invoice = issued_invoice(connection, row[0]) if row else None
-    if invoice is None:
-        raise UnknownInvoiceError(number)
-    return invoice.document, invoice.sha256
 
 
 def _session(line: InvoiceLine) -> SessionRevision:

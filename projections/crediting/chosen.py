@@ -17,7 +17,7 @@ from ledger.desk.crediting.billed_parts import (
 )
 from ledger.invoices.shown import ShownInvoice
 from ledger.log.envelope import Choice, ChoiceKind
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
 from projections.errors import ProjectionError, UnknownLineError
 
 

@@ -34,9 +34,11 @@ SELECT customer, legal_entity, currency, sum(minor)::bigint FROM (
       AND split_part(entry_id, ':', 1) IN ('invoice', 'credit', 'settled')
     UNION ALL
     SELECT issued.customer, issued.legal_entity, movement.currency, -minor
-    FROM movement JOIN allotment USING (number)
-    JOIN issued_invoice AS issued ON issued.number = document
-    WHERE account = 'receivable:partner:invoiced' AND document <> '' AND happened_at >= %(until)s
+    FROM journal_entry JOIN issued_invoice AS issued ON issued.number = split_part(entry_id, ':', 2)
+    JOIN allotment ON document = issued.number AND document <> ''
+    JOIN movement ON movement.number = allotment.number
+    WHERE accounts @> ARRAY['receivable:partner:invoiced'] AND entry_id LIKE 'invoice:%%'
+      AND account = 'receivable:partner:invoiced' AND happened_at >= %(until)s
 ) AS moved WHERE customer = ANY (%(customers)s) GROUP BY 1, 2, 3
 """
 _TO_INVOICE: LiteralString = """

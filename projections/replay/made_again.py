@@ -15,7 +15,7 @@ from ledger.errors import LedgerError
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.jobs.working import JobKind, JobProgress
 from ledger.rating.decisions import SessionRevision
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
 from projections.documents.keeping.booked_row import booked_otherwise
 from projections.documents.keeping.checking import DocumentCheckReport, check_document
 from projections.documents.keeping.kept import NotRenderedError

@@ -16,11 +16,9 @@ from ledger.invoices.issuing import issue_due
 from ledger.log.envelope import Frame, decode_lines
 from ledger.log.postgres import PostgresEventLog
 from projections.audit import trail
+from projections.audit.shown_documents import show_invoice
 from projections.audit.text import explanation_text
-from projections.audit.trail import (
-    Explanation,
-    show_invoice,
-)
+from projections.audit.trail import Explanation
 from projections.errors import UnknownInvoiceError, UnknownLineError
 from tests.at_the_edge import original
 from tests.charging_day import at, choose, meter16, start16, status16, stop16

@@ -21,7 +21,7 @@ def show(number: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
     """
     from deploy.commands.books.invoice_text import print_document, print_payments
     from ledger.persons.store import names_in
-    from projections.audit.trail import show_invoice
+    from projections.audit.shown_documents import show_invoice
     from projections.documents.paid import payments_of
 
     with opened(folder.settings()) as connection:

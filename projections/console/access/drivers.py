@@ -38,6 +38,8 @@ from projections.console.page import ConsolePage, ThisPage
 
 DRIVERS: Final = f"{ACCESS}/drivers"
 SHOWN: Final = 50
+SITES_MAX: Final = 200
+"""So many sites are offered to choose; `wattledger apply` names any."""
 WINDOW: Final = 5000
 """Versions of declarations that a page looks through at most: a list costs no more than that."""
 _SEE: Final = needs(Permission.SEE_ACCESS)
@@ -292,11 +294,12 @@ def _sites(
     reach = page.user.reach(Permission.LET_TOKENS)
     chosen = set(token.sites) if token else set()
     sites = ((each, declared.site(each, page.now)) for each in declared.keys(Kind.SITE))
-    return [
-        (name, name in chosen)
-        for name, site in sites
-        if site is not None and reach.covers(site.legal_entity, name)
+    within = [
+        name for name, site in sites if site is not None and reach.covers(site.legal_entity, name)
     ]
+    # Where there are thousands, the first ones are offered, and whichever are chosen.
+    offered = dict.fromkeys([*(name for name in within if name in chosen), *within[:SITES_MAX]])
+    return [(name, name in chosen) for name in sorted(offered)]
 
 
 def _let(page: ConsolePage, fields: Mapping[str, str]) -> Response[Any]:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, Final, LiteralString, NamedTuple
 
 from litestar import Controller, Request, Response, get, post
+from litestar.exceptions import ValidationException
 from litestar.params import FromPath
 from psycopg import Connection
 
@@ -25,12 +26,18 @@ from ledger.errors import LedgerError
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
 from ledger.persons.store import names_in
 from ledger.users.roles import Permission
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
 from projections.console.addresses import AFTER
 from projections.console.entry import needs
 from projections.console.invoices.finding import amount_of
 from projections.console.invoices.one_document import LINES
-from projections.console.invoices.showing import LINE_COLUMNS, document_within, line_row
+from projections.console.invoices.showing import (
+    LINE_COLUMNS,
+    SESSIONS_MAX,
+    document_within,
+    line_row,
+    too_long,
+)
 from projections.console.links import invoice_link, number_in
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
@@ -85,7 +92,9 @@ class CreditPage(Controller):
         number = number_in(number)
         with page.console.reading() as connection:
             row = document_within(connection, page, number, Permission.CREDIT)
-            shown = show_invoice(connection, number)
+            shown = show_invoice(connection, number, sessions_max=SESSIONS_MAX)
+            if not shown.sessions:
+                raise ValidationException(too_long(page, number))
             proposal = proposed_credit(connection, number)
             try:
                 if proposal is not None and page.address.of("proposal"):

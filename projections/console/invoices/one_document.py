@@ -15,7 +15,7 @@ from ledger.desk.withdrawing.withdrawn import withdrawn_of_invoice
 from ledger.invoices.shown import ShownInvoice
 from ledger.persons.store import names_in
 from ledger.users.roles import Permission
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
 from projections.console.addresses import AFTER
 from projections.console.entry import needs
 from projections.console.invoices.finding import (
@@ -26,8 +26,10 @@ from projections.console.invoices.finding import (
 )
 from projections.console.invoices.showing import (
     LINE_COLUMNS,
+    SESSIONS_MAX,
     document_within,
     line_row,
+    too_long,
 )
 from projections.console.links import invoice_link, number_in, payment_link, session_link
 from projections.console.listing import Cell, Column, Listing
@@ -123,7 +125,7 @@ def content_of(
 ) -> dict[str, Any]:
     """Return what the page of a document is made of."""
     number = row.number
-    shown = show_invoice(connection, number)
+    shown = show_invoice(connection, number, sessions_max=SESSIONS_MAX)
     names = names_in(connection, shown)
     kept = connection.execute(_KEPT, (number,)).fetchone()
     notes = find_documents(connection, DocumentWish(credits=number), limit=_NOTES_MAX)
@@ -134,6 +136,7 @@ def content_of(
     may_credit = row.credits is None and page.user.reach(Permission.CREDIT).covers(row.legal_entity)
     return {
         "number": number,
+        "too_long": "" if shown.sessions else too_long(page, number),
         "row": row,
         "kind": page.text("Invoice" if row.credits is None else "Credit note"),
         "head": _head(page, connection, row, shown),

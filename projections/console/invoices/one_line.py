@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, Final
 
 from litestar import Controller, Response, get
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import NotFoundException, ValidationException
 from litestar.params import FromPath
 from psycopg import Connection
 
@@ -21,11 +21,13 @@ from projections.audit.trail import ExplainedLine, Explanation, explain
 from projections.console.entry import needs
 from projections.console.invoices.finding import amount_of
 from projections.console.invoices.showing import (
+    SESSIONS_MAX,
     document_within,
     line_words,
     price_of,
     quantity_of,
     tariff_address,
+    too_long,
 )
 from projections.console.links import frame_link, invoice_link, number_in, session_link
 from projections.console.listing import Cell, Column, Listing
@@ -33,7 +35,7 @@ from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.curve import Curve, CurvePoint, CurveWindow, curve_of
 from projections.console.sentences import flag_words, reason_words
 from projections.documents.evidence import SessionEvidence, session_evidence
-from projections.errors import UnknownInvoiceError, UnknownLineError
+from projections.errors import LongDocumentError, UnknownInvoiceError, UnknownLineError
 from tariffs.model.tariff import Dimension
 from tariffs.quantities import EXACT, money_of_minor
 
@@ -56,7 +58,16 @@ class LinePage(Controller):
             document_within(connection, page, number)
             known = page.console.newest.of(connection)
             try:
-                found = explain(connection, log, number, min(max(line, 0), _LINE_MAX), known=known)
+                found = explain(
+                    connection,
+                    log,
+                    number,
+                    min(max(line, 0), _LINE_MAX),
+                    known=known,
+                    sessions_max=SESSIONS_MAX,
+                )
+            except LongDocumentError as error:
+                raise ValidationException(too_long(page, number)) from error
             except UnknownLineError as error:
                 raise NotFoundException(str(error)) from error
             names = names_in(connection, found)

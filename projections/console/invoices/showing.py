@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 from urllib.parse import quote
 
 from litestar.exceptions import NotFoundException
@@ -75,6 +76,20 @@ def price_of(page: ConsolePage, line: InvoiceLine, currency: str) -> str:
     language = page.words.language
     price = language.price(line.unit_price, currency)
     return f"{price} / {language.unit(line.unit, Decimal(1))}"
+
+
+SESSIONS_MAX: Final = 5_000
+"""Of a document with more its page shows the sums: each rating is read to prove a line."""
+
+
+def too_long(page: ConsolePage, number: str) -> str:
+    """Return what is said of a document with more sessions."""
+    return page.text(
+        "{number} has more than {count} sessions: its lines are in its PDF and its XML, and "
+        "`wattledger explain {number} LINE` explains one.",
+        number=number,
+        count=SESSIONS_MAX,
+    )
 
 
 def line_row(

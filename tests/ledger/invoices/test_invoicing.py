@@ -24,7 +24,7 @@ from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
 from ledger.rating.decisions import SessionRated
 from ledger.sessions.session import ChargingSession
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
 from projections.balances.trial import trial_balance
 from tests.depot import FREE, NOON, declared, keep_decisions, rated, session
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ledger.database import connect
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
 from projections.balances.energy import energy_balance
 from projections.balances.trial import trial_balance
 from projections.closing.gathering import MonthGathering

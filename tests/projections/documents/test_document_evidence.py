@@ -12,7 +12,7 @@ from ledger.invoices.shown import ShownInvoice
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find_or_make
 from ledger.sessions.session import SessionPoint
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
 from projections.documents.evidence import (
     READINGS_MAX,
     DocumentEvidence,

@@ -11,7 +11,7 @@ import pytest
 from deploy.commands.payments.looking.showing import lines_of
 from ledger.payments.bank.lines import find_line
 from ledger.persons.store import erase
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
 from projections.documents.paid import payments_of
 from projections.payments.movement_detail import find_payments
 from projections.payments.open_list import OpenWish, open_sums

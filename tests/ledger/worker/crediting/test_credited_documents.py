@@ -13,8 +13,9 @@ from ledger.declared.store import load_declarations
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
 from ledger.log.postgres import PostgresEventLog
+from projections.audit.shown_documents import show_invoice
 from projections.audit.text import explanation_text
-from projections.audit.trail import explain, show_invoice
+from projections.audit.trail import explain
 from projections.balances.documented import documented_wh
 from projections.balances.trial import trial_balance
 from tests.charging_day import at, declare_fleet, event201, everywhere, write_log

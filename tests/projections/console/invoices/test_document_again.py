@@ -13,9 +13,12 @@ from ledger.invoices.issuer import InvoiceIssuer
 from ledger.jobs.asking import ask_for
 from ledger.jobs.taking import take_job
 from ledger.jobs.working import JobProgress
+from ledger.log.postgres import PostgresEventLog
 from ledger.rating.decisions import SessionRevision
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
+from projections.audit.trail import explain
 from projections.documents.keeping.verifying import verify_documents
+from projections.errors import LongDocumentError
 from projections.replay.made_again import AGAIN_KIND, AgainWish, make_again
 from projections.replay.one_document import NotComparedError, document_again, ratings_again
 
@@ -80,3 +83,16 @@ def test_a_rating_whose_facts_were_taken_away_is_told(demo_copy: str) -> None:
     assert len(made) == len(named)
     compared = [each for each in made if not isinstance(each, NotComparedError)]
     assert [each.key for each in compared if each.kept != each.again] == [named[0].session_id]
+
+
+def test_of_a_document_of_very_many_sessions_the_sums_alone_are_read(demo_dsn: str) -> None:
+    with connect(demo_dsn) as connection, PostgresEventLog(demo_dsn) as log:
+        whole = show_invoice(connection, LARGE)
+        shown = show_invoice(connection, LARGE, sessions_max=len(whole.sessions) - 1)
+        with pytest.raises(LongDocumentError, match="explain HC-2026-000109 LINE"):
+            explain(connection, log, LARGE, 1, sessions_max=len(whole.sessions) - 1)
+        found = explain(connection, log, LARGE, 1, sessions_max=len(whole.sessions))
+
+    assert (shown.sessions, [each for each in shown.lines if not each.is_rounding]) == ((), [])
+    assert (shown.vat, shown.due_minor, shown.buyer) == (whole.vat, whole.due_minor, whole.buyer)
+    assert [each.line for each in found.lines] == [whole.lines[0]]

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pypdf import PdfReader
 
 from ledger.books.prepayments import Prepayment, record_prepayment
-from projections.audit.trail import show_invoice
+from projections.audit.shown_documents import show_invoice
 from projections.documents.paid import Paid, paid_from_balance
 from projections.documents.statements.pdf import statement_html, statement_pdf
 from projections.documents.statements.sheet import statement_content
