@@ -169,7 +169,8 @@ class CreditPage(Controller):
         if not 0 < len(because) <= WITHDRAWN_REASON_MAX:
             message = page.text("say why, in at most {count} letters", count=WITHDRAWN_REASON_MAX)
             raise UnfitCreditError(message)
-        with page.console.pool.connection() as connection:
+        # One act at a time: nobody agrees to what is being withdrawn.
+        with page.console.desk.opened() as (connection, _):
             document_within(connection, page, number, Permission.CREDIT)
             withdraw_credit(connection, number, Withdrawal(page.user.name, because, page.now))
         return page.go(invoice_link(number), page.text("The proposal is withdrawn."))
