@@ -200,8 +200,11 @@ def _give_in_turn(app: Litestar) -> None:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for _, model in route.route_handler_map.values():
-                batches = model.dependency_batches
-                model.dependency_batches = [{each} for batch in batches for each in batch]
+                model.dependency_batches = [
+                    {each}
+                    for batch in model.dependency_batches
+                    for each in sorted(batch, key=lambda each: each.key)
+                ]
 
 
 def _giving(part: object) -> Callable[[], Any]:
