@@ -18,3 +18,8 @@ def letters_of(name: str) -> str:
     """Return of a name what tells two people apart."""
     taken_apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
     return "".join(sign for sign in taken_apart if sign.isalnum())
+
+
+def reads_as_two(name: str) -> bool:
+    """Say whether a name has a comma, which stands between two who did something together."""
+    return "," in unicodedata.normalize("NFKC", name)

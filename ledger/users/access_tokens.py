@@ -17,7 +17,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.errors import LedgerError
-from ledger.four_eyes import letters_of
+from ledger.four_eyes import letters_of, reads_as_two
 from ledger.users.store import LOCK_NAMES, RESERVED, find_user, note_change
 from ledger.users.user import User
 
@@ -100,7 +100,9 @@ class UnfitTokenNameError(LedgerError):
     """A name that no token can have."""
 
     def __init__(self) -> None:
-        super().__init__(f"a token's name has 1 to {NAME_MAX} printable characters")
+        super().__init__(
+            f"a token's name has 1 to {NAME_MAX} printable characters, a machine's no comma"
+        )
 
 
 def make_token(
@@ -120,6 +122,9 @@ def make_token(
         NameOfPersonError: If it is a machine's, and a person's name, or the system's own.
     """
     if not name.strip() or not name.isprintable() or len(name) > NAME_MAX:
+        raise UnfitTokenNameError
+    # A machine acts under this name.
+    if person is None and reads_as_two(name):
         raise UnfitTokenNameError
     token = _BEGINS + secrets.token_urlsafe(TOKEN_BYTES)
     values = (name, digest_of(token), sorted(set(scopes)), by, at, person)

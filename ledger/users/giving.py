@@ -14,7 +14,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 
 from ledger.errors import LedgerError
-from ledger.four_eyes import is_same_person, letters_of
+from ledger.four_eyes import is_same_person, letters_of, reads_as_two
 from ledger.users.access_tokens import revoke_tokens_of
 from ledger.users.browser_sessions import end_other_sessions
 from ledger.users.proving.coming_in import NAME_MAX
@@ -61,7 +61,8 @@ class UnfitNameError(LedgerError):
     def __init__(self) -> None:
         super().__init__(
             f"an account's name has 1 to {NAME_MAX} printable characters, a letter or digit among "
-            f"them, and is none of the system's own; a full name has up to {FULL_NAME_MAX}"
+            "them and no comma, and is none of the system's own; a full name has up to "
+            f"{FULL_NAME_MAX}"
         )
 
 
@@ -265,7 +266,7 @@ def check_names(user: User) -> None:
     name, full_name = user.name, user.full_name
     fits = name == name.strip() and full_name.strip() and name.isprintable()
     fits = fits and len(name) <= NAME_MAX and len(full_name) <= FULL_NAME_MAX
-    fits = fits and letters_of(name) not in RESERVED
+    fits = fits and letters_of(name) not in RESERVED and not reads_as_two(name)
     if not fits or not full_name.isprintable() or not letters_of(name):
         raise UnfitNameError
 

@@ -55,7 +55,7 @@ WORDS: Final[Mapping[type[LedgerError], str]] = {
     OutOfReachError: "This reaches further than you do. Ask an administrator of all.",
     LastAdministratorError: "This is the last administrator. Make another one first.",
     UnfitGrantError: "A role at a site names the site's legal entity too.",
-    UnfitNameError: "A name has 1 to 60 characters, a letter or digit among them.",
+    UnfitNameError: "A name has 1 to 60 characters, a letter or digit among them and no comma.",
     UnknownRoleError: "This is no role.",
     UnknownPremisesError: "There is no such legal entity, or no such site of it.",
     UnreadableHoursError: "“{line}” says no hours: 06:00-22:00 MONDAY FRIDAY does.",
@@ -66,7 +66,7 @@ WORDS: Final[Mapping[type[LedgerError], str]] = {
         "This is a person’s name here, or the system’s own. Choose another name for the token."
     ),
     NoAccessTokenError: "No token of that name is in force.",
-    UnfitTokenNameError: "A token's name has 1 to 120 characters.",
+    UnfitTokenNameError: "A token's name has 1 to 120 characters and no comma.",
 }
 
 

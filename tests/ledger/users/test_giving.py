@@ -15,6 +15,7 @@ from ledger.errors import LedgerError
 from ledger.users.access_tokens import (
     NameOfPersonError,
     NoAccessTokenError,
+    UnfitTokenNameError,
     list_tokens,
     make_personal_token,
     make_token,
@@ -291,6 +292,16 @@ def test_no_machine_acts_under_the_name_of_a_person(connection: Connection[Any],
     make_token(connection, "till-3", ["credit"], by="chief", at=NOW)
     with pytest.raises(UserExistsError):
         add_account(connection, user("Till 3"), CHIEF, NOW)
+
+
+@pytest.mark.parametrize("name", ["mara, jonas", "mara\N{FULLWIDTH COMMA} jonas"])
+def test_nobody_is_called_as_two_persons_who_did_something_together(
+    connection: Connection[Any], name: str
+) -> None:
+    with pytest.raises(UnfitNameError):
+        add_account(connection, user(name), CHIEF, NOW)
+    with pytest.raises(UnfitTokenNameError):
+        make_token(connection, name, ["credit"], by="chief", at=NOW)
 
 
 @pytest.mark.parametrize("name", ["disputes", "Pay-outs", "visits"])
