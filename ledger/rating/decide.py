@@ -183,7 +183,9 @@ def _rated_or_held(
         )
     except (TariffError, LedgerError) as error:
         return _held(session, declarations, (refused(error),), moment, revision)
-    periods = period_differences(session, terms.policy, is_timed=basis.depends_on_time())
+    # Nearly always a station quotes nothing, and its tariff need not be looked through.
+    is_timed = session.quote is not None and basis.depends_on_time()
+    periods = period_differences(session, terms.policy, is_timed=is_timed)
     difference = cost_difference(session.quote, rated)
     rated = attested_on(rated, session.attested)
     given_back = entitlements.corrects.given_back if entitlements.corrects else ()

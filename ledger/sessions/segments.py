@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
+from typing import Final
 
 from ledger.facts.station_clock import FARTHEST, in_utc
 from ledger.facts.station_facts import (
@@ -27,6 +29,9 @@ AN_INSTANT = timedelta(microseconds=1)
 
 Source = tuple[int, int]
 """A frame's (position, line)."""
+# No function of ours: it is asked of each fact again and again, and takes half the time so.
+source_of: Final[Callable[[SessionFact | QueueReported], Source]] = attrgetter("position", "line")
+"""Where the frame of a fact stands."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,11 +85,6 @@ class Segment:
     def facts(self) -> list[SessionFact]:
         """All facts with readings, in log order."""
         return sorted([*self.starts, *self.updates, *self.ends], key=source_of)
-
-
-def source_of(fact: SessionFact | QueueReported) -> Source:
-    """Return where the frame of *fact* stands."""
-    return fact.position, fact.line
 
 
 def rough_time(

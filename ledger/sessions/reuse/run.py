@@ -69,9 +69,7 @@ def split_segments(
     Without a start all is one session.
     *is_tail*: earlier sessions of the reference are not among these, which begin with a start.
     """
-    distinct: dict[tuple[int, int, str], SessionFact | QueueReported] = {}
-    for fact in facts:
-        distinct[fact.position, fact.line, type(fact).__name__] = fact
+    distinct = {(fact.position, fact.line, type(fact).__name__): fact for fact in facts}
     ordered = [distinct[key] for key in sorted(distinct)]
     alone = _alone(transaction_ref, ordered, traits)
     if alone is not None:
