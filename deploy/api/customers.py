@@ -22,6 +22,7 @@ from projections.documents.statements.statement import (
     LongStatementError,
     Movement,
     MovementKind,
+    UnknownAccountError,
     Wanted,
     statement_of,
 )
@@ -216,7 +217,7 @@ class CustomersController(Controller):
             whose = Wanted(found.subject, *account, wanted.first_day, last_day)
             try:
                 shown = statement_of(connection, whose, moves_max=MOVES_MAX, known=declared)
-            except LongStatementError as error:
+            except (LongStatementError, UnknownAccountError) as error:
                 raise ValidationException(str(error)) from error
         return CustomerStatement(
             customer=found.key,
