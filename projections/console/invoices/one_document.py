@@ -149,7 +149,9 @@ def content_of(
         "notes": _notes(page, notes),
         "proposal": proposal,
         "proposed": proposal and amount_of(page, proposal[2], row.currency),
-        "withdrawn": withdrawn_listing(page, withdrawn_of_invoice(connection, number), UTC),
+        "withdrawn": withdrawn_listing(
+            page, withdrawn_of_invoice(connection, number), UTC, lambda _: page.text("Credit")
+        ),
         "zone": UTC,
         "awaited": awaited,
         "may_credit": may_credit and bool(about),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import Final
 
@@ -12,6 +12,7 @@ from projections.console.page import ConsolePage
 
 _COLUMNS: Final = (
     Column("proposed", "Proposed"),
+    Column("what", "What"),
     Column("moves", "What moves", is_figure=True),
     Column("by", "Proposed by, and why"),
     Column("withdrawn", "Withdrawn"),
@@ -20,9 +21,15 @@ _COLUMNS: Final = (
 
 
 def withdrawn_listing(
-    page: ConsolePage, found: Sequence[WithdrawnProposal], zone: tzinfo
+    page: ConsolePage,
+    found: Sequence[WithdrawnProposal],
+    zone: tzinfo,
+    title_of: Callable[[str], str],
 ) -> Listing | None:
-    """Return the list of what was withdrawn, the last first; None: nothing was."""
+    """Return the list of what was withdrawn, the last first; None: nothing was.
+
+    *title_of* says what a choice is, in words.
+    """
     if not found:
         return None
     money = page.words.language.money
@@ -32,6 +39,7 @@ def withdrawn_listing(
         rows=[
             (
                 Cell(at=each.proposed_at, zone=zone),
+                Cell(title_of(each.choice)),
                 Cell(money(each.moved_minor, each.currency)),
                 Cell(each.proposed_by, note=each.reason),
                 Cell(at=each.withdrawn_at, zone=zone),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Any, Final
 
 from litestar import Response
@@ -101,7 +102,10 @@ def shown_session(page: ConsolePage, session_id: str) -> Response[str]:
             "is_own": bool(proposal and is_same_person(proposal.proposed_by, page.user.name)),
             "proposed": _proposed(page, proposal, zone),
             "withdrawn": withdrawn_listing(
-                page, withdrawn_of_session(connection, session_id), zone
+                page,
+                withdrawn_of_session(connection, session_id),
+                zone,
+                partial(choice_text, page),
             ),
             "choices": _choices(page, connection, session),
         }

@@ -299,6 +299,7 @@ def test_a_proposal_is_withdrawn_and_another_choice_is_another_proposal(
     shown = gone.text.partition("Proposals that were withdrawn")[2]
     assert "it was &lt;b&gt;another&lt;/b&gt; station" in shown
     assert "proposed something else instead" in shown
+    assert shown.index("Write off") < shown.index("Release")
 
 
 def test_what_cannot_be_decided_is_refused_and_changes_nothing(console: ServedConsole) -> None:
