@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
@@ -18,6 +18,9 @@ from ledger.users.roles import Permission
 from projections.console.page import ConsolePage
 from projections.finding.stays import Stays, stays_within
 from tariffs.zones import zone
+
+SITES_OFFERED: Final = 200
+"""So many sites are offered to choose; another one stands in the address."""
 
 
 class WithinReach(NamedTuple):
@@ -60,6 +63,12 @@ class WithinReach(NamedTuple):
             for row in self.declarations.history(Kind.STATION, station)
         }
         return [each for each in found if each in seen]
+
+    def offered_sites(self, chosen: str) -> list[str]:
+        """Return the sites to choose from: of thousands the first ones, and which is chosen."""
+        found = self.sites()
+        offered = found[:SITES_OFFERED]
+        return [*offered, chosen] if chosen in found[SITES_OFFERED:] else offered
 
 
 def within(

@@ -89,7 +89,7 @@ class EnergyPages(Controller):
                 stations=stations,
                 limit=ROWS_MAX,
             )
-            sites = within(page, connection).sites()
+            sites = within(page, connection).offered_sites(site)
             [(uncounted,)] = connection.execute(_NOT_COUNTED).fetchall()
             uncounted = uncounted if inside.stays is None else 0
         balance, reasons, rows = (

@@ -82,7 +82,7 @@ class SessionPages(Controller):
         asked = filters_of(page.address)
         with page.console.reading() as connection:
             inside = within(page, connection, site=asked.site or None)
-            sites = within(page, connection).sites()
+            sites = within(page, connection).offered_sites(asked.site)
             clock = clock_of(inside, asked)
             wish = wish_of(asked, inside, clock)
             order = order_of(page)

@@ -22,12 +22,12 @@ from ledger.database import connect
 from ledger.log.postgres import PostgresEventLog
 from ledger.users.access_tokens import make_token
 from ledger.users.roles import Role
-from tests.projections.console.asked_statements import (
+from tests.projections.console.crowded.asked_statements import (
     AskedStatement,
     StatementLog,
     statements_logged,
 )
-from tests.projections.console.crowded_books import CrowdedBooks, crowd
+from tests.projections.console.crowded.crowded_books import CrowdedBooks, crowd
 from tests.projections.console.demo_month import demo_now
 from tests.projections.console.served_console import served_console
 
