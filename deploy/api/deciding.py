@@ -40,6 +40,7 @@ DECIDES: Final = wants(Scope.DECIDE) | {
     }
 }
 _Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
+_Register = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?$", max_length=22)]
 
 
 class PersonsChoiceError(PermissionDeniedException):
@@ -64,7 +65,7 @@ class DecisionWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     choice: Literal["release", "write_off", "correct", "attest", "take_back"]
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
     ended_at: _Zoned | None = None
-    register_wh: Decimal | None = None
+    register_wh: _Register | None = None
     is_sure: bool = False
     moves: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     preview: bool = False
@@ -148,8 +149,9 @@ def _found(
 def _wish(connection: Connection[Any], data: DecisionWish, by: str) -> ChoiceWish:
     attested: Attested | None = None
     if data.choice == "attest":
+        register = None if data.register_wh is None else Decimal(data.register_wh)
         attested = stop_said_of(
-            connection, data.session, ended_at=data.ended_at, meter_stop_wh=data.register_wh
+            connection, data.session, ended_at=data.ended_at, meter_stop_wh=register
         )
     return ChoiceWish(
         data.session,

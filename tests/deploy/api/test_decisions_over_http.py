@@ -57,7 +57,7 @@ async def test_a_person_attests_a_stop_and_no_machine_does(database: str) -> Non
         (400, "bad_request"),
         (409, "refuted"),
         (409, "refuted"),
-        (409, "refuted"),
+        (400, "bad_request"),
         (409, "doubtful"),
         (409, "moves_otherwise"),
         (409, "not_held"),
