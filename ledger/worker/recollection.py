@@ -6,7 +6,7 @@ It decides nothing: how much is in mind already, by chance or by a larger group,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from ledger.worker.loose_facts import NO_TRANSACTION
 from ledger.worker.session_rows import RECENT, SessionRow
 from ledger.worker.station_memory import StationMemory
 from ledger.worker.stored.session_store import (
+    load_after,
     load_beside,
     load_lying_at,
     load_sessions,
@@ -139,6 +140,12 @@ class Recollection:
         around.sort(key=lambda each: each.starts_at)
         is_shared = around.index(window) in overlapping(around)
         return session.flagged(Flag.REGISTER_SHARED) if is_shared else session
+
+    def after(self, row: SessionRow, memory: StationMemory) -> Iterator[SessionRow]:
+        """Yield those that began after it at its place, stored or in mind, and others in mind."""
+        stored = {each.session_id: each for each in load_after(self._connection, row)}
+        known = stored | memory.rows
+        yield from (each for key, each in known.items() if key not in self._findings.gone)
 
     def over_at(
         self, memory: StationMemory, state: ConnectorStatusChanged, at: datetime

@@ -1,7 +1,8 @@
 """What a person says of a session's stop, held against what is known before anybody decides by it.
 
-ended before it began, or in the future; a register that the readings refute -> refused
-more energy than the connector can deliver in that time; below a reading     -> said twice
+ended before it began, or in the future; a register that the readings refute   -> refused
+ended when the next one had begun there, or above the register with which it did -> refused
+more energy than the connector can deliver in that time; below a reading       -> said twice
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from ledger.log.envelope import Attested, Choice
 from ledger.sessions.attested.word import doubts_of, is_by_word, stop_of
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionState
+from ledger.worker.judging.room_left import leaves_room
+from ledger.worker.stored.session_store import load_after, load_sessions
 from projections.deciding.fold import folded_session
 from projections.errors import ProjectionError
 from projections.sessions import SessionSummary
@@ -30,8 +33,9 @@ NO_REGISTER: Final = "no meter shows such a register"
 NO_START: Final = "nobody knows when it began"
 NOT_BEGUN: Final = "it had not begun"
 FUTURE: Final = "that is in the future"
+NEXT_ONE: Final = "by then the next session there had begun, or with a lower register"
 CONTRADICTED: Final = "what its station told contradicts it"
-REFUSALS: Final = (NO_REGISTER, NO_START, NOT_BEGUN, FUTURE, CONTRADICTED)
+REFUSALS: Final = (NO_REGISTER, NO_START, NOT_BEGUN, FUTURE, NEXT_ONE, CONTRADICTED)
 """Why what is said of a stop cannot be."""
 _REGISTER_MAX: Final = Decimal(10) ** 12
 """In Wh: what no meter shows."""
@@ -138,6 +142,9 @@ def by_word(
         raise WordRefutedError(session_id, NOT_BEGUN)
     if attested.ended_at > at:
         raise WordRefutedError(session_id, FUTURE)
+    [row] = load_sessions(connection, [session_id])
+    if not leaves_room(row, attested, load_after(connection, row)):
+        raise WordRefutedError(session_id, NEXT_ONE)
     before = folded_session(connection, declarations, session)
     fact = _fact(connection, session, attested, at)
     folded = folded_session(connection, declarations, session, fact)

@@ -44,6 +44,7 @@ from ledger.worker.judging.extent import (
 )
 from ledger.worker.judging.findings import Findings, Folded, Seen, billed_otherwise
 from ledger.worker.judging.reviewing import Reviewer
+from ledger.worker.judging.room_left import leaves_room
 from ledger.worker.live_folds import LiveFold, LiveFolds
 from ledger.worker.loose_facts import NO_TRANSACTION
 from ledger.worker.rater import Rater, Verdict
@@ -274,7 +275,8 @@ class Judge:
         if self._findings.has_decided(row.session_id, moment):
             return False
         memory.rows[row.session_id] = row
-
+        if not leaves_room(row, choice.attested, self.recollection.after(row, memory)):
+            return False
         fold = partial(self.fold_around, row, memory, moment)
         is_done = self._chooser.follow(row, choice, moment, source, memory.heard_at, fold)
         memory.settle()

@@ -103,6 +103,13 @@ WHERE station_id = %s AND coalesce(started_at, first_fact_at) < %s AND started_a
   AND state <> 'replaced' AND coalesce(evse_id, connector_id) = %s
 ORDER BY coalesce(started_at, first_fact_at) DESC LIMIT 10
 """
+AFTER: LiteralString = """
+SELECT * FROM session
+WHERE station_id = %s AND coalesce(started_at, first_fact_at) > %s AND started_at IS NOT NULL
+  AND state <> 'replaced' AND NOT flags @> '{dissolved}'
+  AND coalesce(evse_id, connector_id) IS NOT DISTINCT FROM %s
+ORDER BY coalesce(started_at, first_fact_at) LIMIT 10
+"""
 # What lay at a moment at a place. Who is longer than a week is not looked for.
 LYING_AT: LiteralString = """
 SELECT * FROM session
@@ -204,6 +211,13 @@ def load_beside(
     """Return the last sessions that began at a place before *ended_at*."""
     cursor = connection.cursor(row_factory=class_row(SessionRow))
     return cursor.execute(BESIDE, (station_id, ended_at, place)).fetchall()
+
+
+def load_after(connection: Connection[Any], row: SessionRow) -> list[SessionRow]:
+    """Return the next sessions that began at the place of that of *row*."""
+    place = row.connector_id if row.evse_id is None else row.evse_id
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    return cursor.execute(AFTER, (row.station_id, row.started_at, place)).fetchall()
 
 
 def load_lying_at(

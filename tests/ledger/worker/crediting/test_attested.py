@@ -170,6 +170,32 @@ def test_what_was_attested_and_taken_back_waits_for_a_person(database: str) -> N
     assert_whole(dsn)
 
 
+def next_one(wh: int) -> list[Timed]:
+    """Return the next session at that place, from minute 100 on."""
+    return [
+        event201("CS-NEW-1", 100, "Started", "D", 0, wh, token="FLEET1"),
+        event201("CS-NEW-1", 160, "Ended", "D", 1, wh + 2000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ended", "wh", "is_taken"),
+    [(60, 4000, True), (100, 3900, True), (60, 4001, False), (101, 3900, False)],
+)
+def test_what_is_the_next_sessions_is_not_attested_away(
+    database: str, ended: float, wh: int, *, is_taken: bool
+) -> None:
+    version = declare_fleet(database)
+    write_log(database, [*everywhere(version, -1), START, READ, *next_one(4000), *tick(3000)])
+    work(database)
+    write_log(database, [attested(3010, ended, wh)])
+    work(database)
+
+    states = dict(rows(database, "SELECT transaction_ref, state FROM session"))
+    assert states == {"C": "released" if is_taken else "held", "D": "rated"}
+    assert_whole(database)
+
+
 REFUSED = {
     "before its start": attested(3010, 5),
     "in the future": attested(3010, 3020),

@@ -100,18 +100,19 @@ SAID = {
 def test_what_cannot_be_is_refused_in_words_and_what_is_doubtful_is_asked_twice(
     console: ServedConsole,
 ) -> None:
-    far = register_now(console) + 900
+    below = register_now(console) - 2
     with console.client("mara", Role.FINANCE) as client:
-        for name, (ended, register, said) in SAID.items():
+        taken = ("2026-03-31 04:28:00", f"{below + 900}", "the next session there had begun")
+        for name, (ended, register, said) in {**SAID, "of the next": taken}.items():
             answer = attest(client, ended, register)
             assert said in unescape(answer.text), name
             assert "<script>" not in answer.text, name
-        doubtful = attest(client, "2026-03-31 03:40:00", f"{far}")
+        doubtful = attest(client, "2026-03-31 04:28:00", f"{below}")
         waits = state(console, LOST)
-        sure = attest(client, "2026-03-31 03:40:00", f"{far}", sure="yes")
+        sure = attest(client, "2026-03-31 04:28:00", f"{below}", sure="yes")
 
     assert doubtful.status_code == 400
     assert "Say that you are sure" in doubtful.text
-    assert "More energy than the connector can deliver" in doubtful.text
+    assert "Readings before the stop are above it." in doubtful.text
     assert waits == ("held", 1)
     assert "Say when it ended: done." in sure.text or "second person" in sure.text
