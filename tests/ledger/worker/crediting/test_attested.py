@@ -196,6 +196,19 @@ def test_what_is_the_next_sessions_is_not_attested_away(
     assert_whole(database)
 
 
+@pytest.mark.parametrize(("ended", "wh"), [(60, 2000), (20, 2000), (60, None), (20, None)])
+def test_less_than_was_read_is_billed_as_said_and_the_rest_is_nobodys(
+    database: str, ended: float, wh: int | None
+) -> None:
+    dsn = lost(database)
+    write_log(dsn, [attested(3010, ended, wh)])
+    work(dsn)
+
+    assert shown(dsn)[0] == "released"
+    assert rating(dsn, 1).energy_wh == (2000 if wh else 3000 if ended > 30 else 0)
+    assert_whole(dsn)
+
+
 REFUSED = {
     "before its start": attested(3010, 5),
     "in the future": attested(3010, 3020),
