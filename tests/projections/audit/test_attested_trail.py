@@ -36,7 +36,7 @@ def test_who_said_when_it_ended_is_told_from_the_invoice_down_to_the_log(databas
         choice="attest",
         by="mara, theo",
         reason="a photo of its display",
-        attested=Attested(ended_at=at(200), meter_stop_wh=register + Decimal(250), of_held=True),
+        attested=Attested(ended_at=at(110), meter_stop_wh=register + Decimal(250), of_held=True),
     )
     go_on(database, [(line.received_at, line.station, line)])
 
