@@ -31,7 +31,7 @@ from projections.console.payments.routes import ROUTES as PAYMENTS
 from projections.console.routes import console_router
 from projections.console.searching.routes import ROUTES as SEARCHING
 from projections.console.sessions.routes import ROUTES as SESSIONS
-from projections.console.side import ConsoleSide
+from projections.console.side import ActsBusyError, ConsoleSide
 from projections.console.tariffs.routes import ROUTES as TARIFFS
 from projections.console.what_if.routes import ROUTES as WHAT_IF
 from projections.console.work_list.routes import ROUTES as WORK_LIST
@@ -52,17 +52,23 @@ ROOMS: Final[Sequence[type[Controller]]] = (
 )
 """The pages of every screen."""
 
-READERS_MAX: Final = 2
-"""So many logs are kept open for who reads frames."""
+IDLE_MAX: Final = 2
+"""So many logs are kept open for who acts, or reads frames."""
+ACTS_MAX: Final = 8
+"""So many act at once; each holds connections of its own, and may wait for the worker."""
+ACT_PATIENCE_SECONDS: Final = 10.0
 
 
 class OpenedDesk:
-    """Opens the log with the first act, and keeps it; after an error it is opened anew."""
+    """Opens a log for who acts, and keeps some; after an error one is opened anew.
+
+    Nobody waits for another's act, which may take its time: a card that is blocked is blocked.
+    """
 
     def __init__(self, dsn: str, open_log: Callable[[], EventLog], settings: Settings) -> None:
         self._dsn, self._open_log, self._settings = dsn, open_log, settings
-        self._turn = threading.Lock()
-        self._log: EventLog | None = None
+        self._turns = threading.BoundedSemaphore(ACTS_MAX)
+        self._is_closed = False
         self._idle: list[EventLog] = []
 
     @property
@@ -72,19 +78,22 @@ class OpenedDesk:
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Connection[Any], EventLog]]:
-        """Yield a connection and the log, for one person's act; one act at a time."""
-        with self._turn, connect(self._dsn) as connection:
-            if self._log is None:
-                self._log = self._open_log()
-            try:
-                yield connection, self._log
-            except Exception:
-                self._forget_log()
-                raise
+        """Yield a connection and a log, for one person's act.
+
+        Raises:
+            ActsBusyError: If as many as may act for a while already.
+        """
+        if not self._turns.acquire(timeout=ACT_PATIENCE_SECONDS):
+            raise ActsBusyError
+        try:
+            with connect(self._dsn) as connection, self.reading_log() as log:
+                yield connection, log
+        finally:
+            self._turns.release()
 
     @contextmanager
     def reading_log(self) -> Iterator[EventLog]:
-        """Yield the log, for who reads raw frames of it: nobody waits for acts."""
+        """Yield a log, for who reads raw frames of it."""
         try:
             log = self._idle.pop()
         except IndexError:
@@ -94,22 +103,16 @@ class OpenedDesk:
         except BaseException:
             log.close()
             raise
-        if len(self._idle) < READERS_MAX:
+        if len(self._idle) < IDLE_MAX and not self._is_closed:
             self._idle.append(log)
         else:
             log.close()
 
     def close(self) -> None:
-        """Close the log."""
-        with self._turn:
-            self._forget_log()
+        """Close the logs."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().close()
-
-    def _forget_log(self) -> None:
-        if self._log is not None:
-            self._log.close()
-        self._log = None
 
 
 def console_side(

@@ -47,6 +47,7 @@ from ledger.desk.paying.matching import SecondMatcherError
 from ledger.desk.second_person import SameDeciderError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError
+from projections.console.side import ActsBusyError
 from projections.crediting.chosen import (
     CreditNoteGivenError,
     LineOfNoSessionError,
@@ -142,6 +143,7 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     UndeclaredEntityError: (HTTPStatus.NOT_FOUND, "unknown_legal_entity"),
     UnknownLegalEntityError: (HTTPStatus.NOT_FOUND, "unknown_legal_entity"),
     ProblemsError: (HTTPStatus.BAD_REQUEST, "not_declared"),
+    ActsBusyError: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"),
     NoWebhookError: (HTTPStatus.NOT_FOUND, "unknown_webhook"),
     UnknownEventError: (HTTPStatus.NOT_FOUND, "unknown_event"),
     UnfitWebhookError: (HTTPStatus.BAD_REQUEST, "unfit_webhook"),

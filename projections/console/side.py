@@ -45,11 +45,15 @@ class ConsoleDesk(Protocol):
         ...
 
     def opened(self) -> AbstractContextManager[tuple[Connection[Any], EventLog]]:
-        """Yield a connection and the log, for one person's act; one act at a time."""
+        """Yield a connection and a log, for one person's act.
+
+        Raises:
+            ActsBusyError: If too many act at once.
+        """
         ...
 
     def reading_log(self) -> AbstractContextManager[EventLog]:
-        """Yield the log, for who reads raw frames of it: nobody waits for acts."""
+        """Yield a log, for who reads raw frames of it."""
         ...
 
 
@@ -157,6 +161,13 @@ class ConsoleSide:
             if connection.execute(_PLACE, (EXPORTS_MAX, _PLACES)).fetchone() is None:
                 raise ExportsBusyError
             yield connection
+
+
+class ActsBusyError(ProjectionError):
+    """Others change so much that their acts would wait for each other."""
+
+    def __init__(self) -> None:
+        super().__init__("others change much at this moment: nothing was done, try again")
 
 
 class ExportsBusyError(ProjectionError):
