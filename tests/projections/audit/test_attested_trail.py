@@ -9,8 +9,9 @@ from hashlib import sha256
 from ledger.database import connect
 from ledger.log.envelope import Attested, Choice
 from ledger.log.postgres import PostgresEventLog
+from projections.audit.shown_documents import show_invoice
 from projections.audit.text import explanation_text
-from projections.audit.trail import explain, show_invoice
+from projections.audit.trail import explain
 from projections.balances.energy import energy_balance
 from projections.documents.content.invoice import invoice_sheet
 from tests.charging_day import at
