@@ -31,7 +31,9 @@ CREDITING_COMMANDS: Final = (
     Command(
         words="sessions attest",
         function="deploy.commands.books.sessions:attest",
-        summary="Say when a session ended and what its register showed: it is priced by that.",
+        summary=(
+            "Say when a session ended, and what its register showed then: it is priced by that."
+        ),
         examples=(
             "sessions attest HB-07/812/20260331T103000Z --register-kwh 5061.2 --reason 'a photo'",
             "sessions attest HB-07/8/20260331T103000Z --ended-at 2026-03-31T14:05+02:00 --reason x",
