@@ -21,6 +21,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Error,
     Page,
+    Request,
     ViewportSize,
     sync_playwright,
 )
@@ -133,9 +134,14 @@ def tab(browser: Browser, url: str, cookie: str = "", language: str = "en") -> I
         if message.type in ("error", "warning"):
             made.troubles.append(message.text)
 
+    def fail(request: Request) -> None:
+        # Who goes on while a text is being checked, or a file comes, gives that up.
+        if request.failure != "net::ERR_ABORTED":
+            made.troubles.append(f"{request.url}: {request.failure}")
+
     made.page.on("console", complain)
     made.page.on("pageerror", lambda error: made.troubles.append(str(error)))
-    made.page.on("requestfailed", lambda request: made.troubles.append(request.url))
+    made.page.on("requestfailed", fail)
     try:
         yield made
     except (AssertionError, Error) as error:
