@@ -30,6 +30,7 @@ NEEDS: Final[Mapping[str, Permission]] = MappingProxyType(
                     "correct",
                     "log take-again",
                     "sessions correct",
+                    "sessions attest",
                     "sessions release",
                     "sessions take-back",
                     "sessions validate",

@@ -8,13 +8,14 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from deploy.commands.access import ScopeName
 from deploy.interface.access import Scope
 from tests.deploy.observing.free_ports import free_base
 from tests.deploy.running.examples.interface_process import interface
@@ -137,7 +138,7 @@ def wattledger(tmp_path_factory: pytest.TempPathFactory) -> Wattledger:
 
 
 async def test_every_example_of_the_document_is_what_happens(wattledger: Wattledger) -> None:
-    made = wattledger.read("access", "add", "app", "--scope", *map(str, Scope))
+    made = wattledger.read("access", "add", "app", "--scope", *get_args(ScopeName))
     with wattledger.up() as (_, address), _interface_with_files(wattledger) as url:
         async with (
             station(address),
@@ -191,3 +192,7 @@ async def test_every_example_of_the_document_is_what_happens(wattledger: Wattled
 
 def test_every_scope_of_the_document_is_one() -> None:
     assert re.findall(r"^\| `(\w+)` \|", DOCUMENT, re.MULTILINE) == [str(each) for each in Scope]
+
+
+def test_a_program_is_given_every_scope_but_the_one_that_only_people_have() -> None:
+    assert {*map(str, Scope)} - {*get_args(ScopeName)} == {"decide"}
