@@ -347,6 +347,7 @@ def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, wa
     from ledger.database import ended_when_silent  # noqa: PLC0415 - only this process needs it
     from ledger.invoices.invoicer import Invoicer  # noqa: PLC0415
     from projections.documents.keeping.electronic_check import ElectronicCheck  # noqa: PLC0415
+    from projections.energy.keeping import keep_up  # noqa: PLC0415 - before threads read
 
     # It holds a lock while it issues: one that stands still must not keep others from it.
     dsn = ended_when_silent(context.dsn, SILENT_SECONDS_MAX, also_idle=True)
@@ -356,16 +357,15 @@ def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, wa
         closing(Invoicer(context.dsn, log, check, silent_seconds=SILENT_SECONDS_MAX)) as invoicer,
     ):
         watch.begin(InvoicingCondition(context.dsn, _log_to_ask(context), invoicer))
-        keeping = _keeping(dsn, stop) if isinstance(context.clock, SystemClock) else None
+        keeping = _keeping(keep_up, dsn, stop) if isinstance(context.clock, SystemClock) else None
         ready(None)
         invoicer.run(stop, beat=watch.beat)
         if keeping is not None:
             keeping.join()
 
 
-def _keeping(dsn: str, stop: threading.Event) -> threading.Thread:
+def _keeping(keep_up: Callable[..., None], dsn: str, stop: threading.Event) -> threading.Thread:
     """Keep read models up in a thread until *stop* is set."""
-    from projections.energy.keeping import keep_up  # noqa: PLC0415 - only this process needs it
 
     def tell(station_id: str, error: Exception) -> None:
         log = logging.getLogger("wattledger.energy")

@@ -8,6 +8,7 @@ from contextlib import closing
 import psycopg
 
 from ledger.master_data.customers import Delivery
+from ledger.shapes import build_shapes
 from projections.documents.delivery.deliverer import Deliverer
 from projections.documents.delivery.mail import MailServer, MailWay
 from projections.documents.delivery.parcel import Parcel
@@ -22,6 +23,7 @@ def letter(parcel: Parcel, _link: str | None) -> tuple[str, str]:
 
 def render_and_deliver(dsn: str, server: MailServer) -> None:
     """Render what is booked and send it; also a backend that was ended is taken up again."""
+    build_shapes()  # as whoever does both does: two threads read the first document
     keeping = threading.Thread(target=_render, args=(dsn,), daemon=True)
     keeping.start()
     while True:
