@@ -17,7 +17,7 @@ HARBOUR = "harbour-charging"
 
 
 def import_lines(dsn: str, at: datetime, *entries: Booked) -> list[str]:
-    """Import a statement of the harbour's bank; return the lines that wait, the oldest first."""
+    """Import a statement of the harbour's bank; return the lines that wait, the largest first."""
     with connect(dsn) as connection:
         seller = load_declarations(connection).legal_entity(HARBOUR, at)
         assert seller is not None
@@ -29,7 +29,9 @@ def import_lines(dsn: str, at: datetime, *entries: Booked) -> list[str]:
         import_files(
             connection, [StatementFile("late.xml", BytesIO(text.encode()))], by="mara", at=at
         )
-        return [each.line for each in waiting_lines(connection, 100)]
+        waiting = waiting_lines(connection, 100)
+    # What they are called hangs on a key of these books: by their names they come in any order.
+    return [each.line for each in sorted(waiting, key=lambda each: -each.amount_minor)]
 
 
 def unexplained(dsn: str, at: datetime, minor: int, reference: str = "txn_by_hand") -> int:

@@ -270,4 +270,4 @@ def test_what_goes_back_is_owed_and_totals_are_the_books(
     assert money(-55, "EUR") in html
     assert done.status_code == 303
     owed = "SELECT -sum(amount_minor)::bigint FROM posting WHERE account = %s"
-    assert ask(console, owed, RETURNS)[0][0] in {1234, 4321}
+    assert ask(console, owed, RETURNS) == [(4321,)]
