@@ -23,13 +23,13 @@ from ledger.desk.customers.prepaying import minor_of
 from ledger.desk.paying.agreed import check_agreed, digest_of
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
+from ledger.master_data.policies import is_above
 from ledger.payments.movement import CLEARING, UNMATCHED, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.open_items import OpenItem, open_item
 from ledger.payments.payouts.unmatched import ABOUT_MOVEMENT, UnmatchedMovement, unmatched_money
 from ledger.payments.recording import movements_about, record_movement, under_the_books
 from ledger.users.pairs import check_pair
 from ledger.users.roles import Permission
-from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import canonical_json
 from tariffs.quantities import money_of_minor
 from tariffs.zones import zone
@@ -190,7 +190,7 @@ def plan_money(
         money=money,
         allotment=allotment,
         # Of a part as of the whole: who takes it part by part is no other person.
-        takes_two=abs(money.left_minor) > limit.scaleb(currency_exponent(money.currency)),
+        takes_two=is_above(limit, money.left_minor, money.currency),
         proposed_by=first.proposed_by if first is not None and is_same else None,
         turn=1 + len(movements_about(connection, about)),
         open_minor=None if item is None else item.open_minor,
