@@ -21,6 +21,13 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.desk.customers.prepaying import minor_of
 from ledger.desk.paying.agreed import check_agreed, digest_of
+from ledger.desk.withdrawing.withdrawn import (
+    MoneyMeant,
+    NotProposedError,
+    Withdrawal,
+    replace_money,
+    withdraw_money,
+)
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.master_data.policies import is_above
@@ -151,6 +158,10 @@ def explain_money(
         if planned.takes_two:
             first = planned.proposed_by
             if first is None:
+                earlier = proposed_money(connection, money.number)
+                if earlier is not None:
+                    meant = MoneyMeant(money.currency, earlier.allotment.minor)
+                    replace_money(connection, money.number, meant, by, at)
                 body = canonical_json(list(allotment))
                 connection.execute(_PROPOSE, (money.number, body, by, at))
                 told = money.currency, allotment, money.left_minor
@@ -164,6 +175,23 @@ def explain_money(
         record_movement(connection, made, *([zone(entity.time_zone)] if entity else []))
         connection.execute(_SETTLE, (money.number,))
     return ExplainedMoney(money.number, money.currency, allotment, planned.left_minor, waits=False)
+
+
+def withdraw_proposed_money(
+    connection: Connection[Any], number: int, currency: str, how: Withdrawal
+) -> None:
+    """Take back what was proposed of a movement; whoever may move money may withdraw it.
+
+    Raises:
+        NotProposedError: If nothing was.
+        NoReasonError: If *how* does not say why.
+    """
+    with under_the_books(connection):
+        proposed = proposed_money(connection, number)
+        if proposed is None:
+            raise NotProposedError(str(number))
+        meant = MoneyMeant(currency, proposed.allotment.minor)
+        withdraw_money(connection, number, meant, how)
 
 
 def plan_money(
