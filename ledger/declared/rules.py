@@ -320,7 +320,8 @@ def _tariff(key: str, version: TariffVersion) -> Iterator[str]:
 def _named(after: _Known, kind: Kind, key: str | None) -> Iterator[str]:
     """Yield a problem unless *key* is declared."""
     if key is not None and not after.has(kind, key):
-        yield f"there is no {kind.replace('_', ' ')} {key!r}"
+        first = ": `wattledger tariff publish` first" if kind is Kind.TARIFF else ""
+        yield f"there is no {kind.replace('_', ' ')} {key!r}{first}"
 
 
 def _zone(name: str | None) -> Iterator[str]:
