@@ -215,6 +215,43 @@ def test_a_cdr_that_comes_between_reckoning_and_booking_is_not_agreed_to(databas
         assert desk.standing(scope).record.state == "open"
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [("flagged", "disputed"), ("accepted", "disputed"), ("disputed", "accepted")],
+)
+def test_a_verdict_that_moves_between_reckoning_and_booking_is_not_agreed_to(
+    database: str, was: str, becomes: str
+) -> None:
+    with desk_of(database) as (connection, desk):
+        sent_cdr(connection, "A", 1000)
+        received_cdr(connection, "P", "4.00", verdict=was)
+        shown = desk.standing(desk.scopes(PARTNER, MARCH)[0])
+        connection.execute(
+            f"""CREATE FUNCTION moves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            UPDATE partner_cdr SET verdict = '{becomes}'; RETURN NEW; END $$"""
+        )
+        connection.execute(
+            "CREATE TRIGGER moves AFTER INSERT ON partner_settlement"
+            " FOR EACH ROW EXECUTE FUNCTION moves()"
+        )
+
+        with pytest.raises(ChangedSettlementError):
+            agree(desk)
+
+        left = "SELECT count(*) FROM settled_cdr"
+        assert connection.execute(left).fetchone() == (0,)
+        assert journal(connection) == {}
+        connection.execute("DROP TRIGGER moves ON partner_settlement")
+        [scope] = desk.scopes(PARTNER, MARCH)
+        connection.execute("UPDATE partner_cdr SET verdict = %s", (becomes,))
+        with pytest.raises(ChangedSettlementError):
+            desk.agree(scope, by="anna", at=IN_APRIL, seen=shown.digest)
+        connection.execute("UPDATE partner_cdr SET verdict = %s", (was,))
+        agreed = desk.agree(scope, by="anna", at=IN_APRIL, seen=shown.digest)
+        assert agreed.settlement == shown.settlement
+        assert connection.execute(left).fetchone() == (1 if was == "disputed" else 2,)
+
+
 def test_a_disputed_settlement_waits_until_it_is_proposed_again(database: str) -> None:
     with desk_of(database) as (connection, desk):
         sent_cdr(connection, "A", 1000)
