@@ -77,17 +77,23 @@ WHERE cdr.party = %(party)s AND cdr.currency = %(currency)s
 """
 )
 _OF_SIDE: Final[dict[CdrSide, LiteralString]] = {CdrSide.SENT: _SENT, CdrSide.RECEIVED: _RECEIVED}
-# Gathered first: what looks for rows while it adds them walks over each that it has added.
+# Gathered first, both sides at one moment: what is added is what was reckoned from.
 _GATHER: LiteralString = """
-CREATE TEMP TABLE settling ON COMMIT DROP AS SELECT * FROM ({rows}) AS candidate
-WHERE NOT cdr_id = ANY (%(excluded)s)
+CREATE TEMP TABLE settling ON COMMIT DROP AS SELECT * FROM ({sent}) AS ours
+UNION ALL SELECT * FROM ({received}) AS theirs
+"""
+_GATHERED: LiteralString = """
+SELECT cdr_key, cdr_id, kind, credits, session_ref, ended_at, net, tax, energy_wh, is_earlier,
+    is_correction, is_disputed
+FROM settling WHERE side = %s ORDER BY cdr_key
 """
 _SETTLE: LiteralString = """
 INSERT INTO settled_cdr (number, party, side, cdr_key, cdr_id, kind, credits, session_ref, ended_at,
     net, tax, energy_wh, is_earlier, is_correction)
 SELECT %(number)s, party, side, cdr_key, cdr_id, kind, credits, session_ref, ended_at,
     net, tax, energy_wh, is_earlier, is_correction
-FROM settling
+FROM settling WHERE NOT cdr_id = ANY (CASE side WHEN 'sent' THEN %(sent)s::text[]
+    ELSE %(received)s::text[] END)
 """
 _SETTLED: LiteralString = """
 SELECT cdr_key, cdr_id, kind, credits, session_ref, ended_at, net, tax, energy_wh, is_earlier,
@@ -166,26 +172,35 @@ def candidates(
             yield _cdr(side, row, is_disputed=is_disputed)
 
 
-def settle(
-    connection: Connection[Any],
-    scope: SettlementScope,
-    number: str,
-    excluded: Sequence[tuple[CdrSide, str]],
+def gather(connection: Connection[Any], scope: SettlementScope) -> None:
+    """Gather what of both sides is in no settlement yet, as it is at one moment.
+
+    It is there until the caller's transaction ends: verdicts that move meanwhile do not move it.
+    """
+    query = sql.SQL(_GATHER).format(sent=sql.SQL(_SENT), received=sql.SQL(_RECEIVED))
+    connection.execute(query, scope.asked())
+
+
+def gathered(connection: Connection[Any], side: CdrSide) -> Iterator[SettledCdr]:
+    """Yield what was gathered of one side, as `candidates` yields it."""
+    with closing(connection.cursor(name=f"gathered_{uuid4().hex}")) as cursor:
+        cursor.itersize = _AT_ONCE
+        cursor.execute(_GATHERED, (side.value,))
+        for *row, is_disputed in cursor:
+            yield _cdr(side, row, is_disputed=is_disputed)
+
+
+def settle_gathered(
+    connection: Connection[Any], number: str, excluded: Sequence[tuple[CdrSide, str]]
 ) -> None:
-    """Let what there is, but the *excluded* ids, stand in settlement *number*.
+    """Let what was gathered, but the *excluded* ids, stand in settlement *number*.
 
     The database refuses a CDR that stands in another one.
     """
-    for side in CdrSide:
-        asked = {
-            **scope.asked(),
-            "number": number,
-            "excluded": [cdr_id for of, cdr_id in excluded if of is side],
-        }
-        query = sql.SQL(_GATHER).format(rows=sql.SQL(_OF_SIDE[side]))
-        connection.execute(query, asked)
-        connection.execute(_SETTLE, asked)
-        connection.execute("DROP TABLE settling")
+    ids = {side: [cdr_id for of, cdr_id in excluded if of is side] for side in CdrSide}
+    asked = {"number": number, "sent": ids[CdrSide.SENT], "received": ids[CdrSide.RECEIVED]}
+    connection.execute(_SETTLE, asked)
+    connection.execute("DROP TABLE settling")
 
 
 def settled_cdrs(connection: Connection[Any], number: str, side: CdrSide) -> Iterator[SettledCdr]:

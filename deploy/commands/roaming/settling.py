@@ -49,6 +49,10 @@ class SettlingAct:
     agree: Annotated[bool, Parameter(negative=())] = False
     """Record that both agreed: it gets its number, is booked, and stays."""
 
+    digest: str | None = None
+    """With --agree: of what you looked at; anything else is not agreed to. Where nothing was
+    proposed it must be said."""
+
     dispute: Annotated[bool, Parameter(negative=())] = False
     """Record that one side does not agree to what was proposed."""
 
@@ -108,6 +112,8 @@ def settle(
         declared = load_declarations(connection)
         with settlement_desk(connection, declared) as desk:
             scopes = _scopes(desk, party, month, currency)
+            if act.digest is not None and len(scopes) != 1:
+                raise UnclearSettlementError(party, scopes)
             if (files.csv or files.pdf) and len(scopes) != 1:
                 raise UnclearSettlementError(party, scopes)
             done = [(scope, _acted(desk, declared, scope, act)) for scope in scopes]
@@ -177,6 +183,7 @@ def _acted(
     desk: SettlementDesk, declared: Declarations, scope: SettlementScope, act: SettlingAct
 ) -> SettlementStanding:
     from deploy.clock import SystemClock
+    from ledger.settlements.record import SettlementState
     from roaming_ocpi.settlement.invoices.records import publish_records
 
     by, at = acting(act.by), SystemClock().now()
@@ -186,6 +193,8 @@ def _acted(
         return desk.dispute(scope, by=by, at=at, reason=act.reason)
     if not act.agree:
         return desk.standing(scope)
+    if act.digest is None and desk.standing(scope).record.state == SettlementState.OPEN.value:
+        raise UnseenSettlementError(scope)
     # Whichever of ours sold it: who has the contract is who tells it.
     us = declared.legal_entity(scope.contract, at)
     owner = us.party if us else None
@@ -194,7 +203,7 @@ def _acted(
         if owner:
             publish_records(connection, number, owner=owner, partner=scope.party, at=at)
 
-    return desk.agree(scope, by=by, at=at, also=publish)
+    return desk.agree(scope, by=by, at=at, seen=act.digest, also=publish)
 
 
 def _write(
@@ -266,6 +275,7 @@ def _for_machines(scope: SettlementScope, standing: SettlementStanding) -> dict[
         "state": record.state,
         "number": record.number or None,
         "is_as_proposed": standing.is_current,
+        "digest": standing.digest,
         "due_minor": standing.settlement.due_minor,
         "settlement": standing.settlement,
         "moves": [
@@ -296,6 +306,8 @@ def _print(scope: SettlementScope, standing: SettlementStanding) -> None:
         say(f"we owe {scope.party} {said}")
     else:
         say("nothing is due")
+    if not record.number:
+        say(f"digest {standing.digest}")
 
 
 def _rows(whose: str, side: SettlementSide, scope: SettlementScope) -> Iterator[tuple[str, ...]]:
@@ -328,6 +340,16 @@ def _print_excluded(settlement: Settlement) -> None:
         say(f"{len(settlement.excluded)} in all: --csv has each")
 
 
+class UnseenSettlementError(DeployError):
+    """Nobody proposed it, and nobody says what was looked at."""
+
+    def __init__(self, scope: SettlementScope) -> None:
+        super().__init__(
+            f"nothing was proposed for {scope.month} with {scope.party} in {scope.currency}: "
+            "--propose it, or say with --digest what you looked at"
+        )
+
+
 class UnclearSettlementError(DeployError):
     """There are several settlements, or none, of which a file would be."""
 
@@ -336,5 +358,5 @@ class UnclearSettlementError(DeployError):
         super().__init__(
             f"say which settlement (--currency): {there}"
             if scopes
-            else f"there is nothing to settle with {party}: no file was written"
+            else f"there is nothing to settle with {party}"
         )

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,8 +9,6 @@ from psycopg import Connection
 from psycopg import errors as postgres
 
 from ledger.books.journal import JournalEntry, Posting, store_entries
-from ledger.database import connect
-from ledger.desk.settling.desk import SettlementDesk, SettlementStanding, settlement_desk
 from ledger.desk.settling.refusals import (
     ImplausibleSettlementError,
     MonthNotOverError,
@@ -21,14 +16,13 @@ from ledger.desk.settling.refusals import (
     ReasonlessDisputeError,
     UndeclaredPartnerError,
 )
-from ledger.errors import LedgerError
-from ledger.settlements.record import ChangedSettlementError, IllegalSettlementMoveError
+from ledger.settlements.record import IllegalSettlementMoveError
+from tests.ledger.desk.settling.settling_desk import agree, desk_of, journal
 from tests.ledger.settlements.partner_cdrs import (
     IN_APRIL,
     IN_MARCH,
     MARCH,
     PARTNER,
-    declare_partner,
     received_cdr,
     sent_cdr,
 )
@@ -36,25 +30,6 @@ from tests.ledger.settlements.partner_cdrs import (
 MARCH_ENDS = datetime(2026, 3, 31, 22, tzinfo=UTC)
 IN_MAY = datetime(2026, 5, 2, 8, tzinfo=UTC)
 APRIL = "2026-04"
-
-
-@contextmanager
-def desk_of(dsn: str, **terms: Any) -> Iterator[tuple[Connection[Any], SettlementDesk]]:  # noqa: ANN401
-    declared = declare_partner(dsn, **terms)
-    with connect(dsn) as connection, settlement_desk(connection, declared) as desk:
-        yield connection, desk
-
-
-def agree(desk: SettlementDesk, month: str = MARCH, at: datetime = IN_APRIL) -> SettlementStanding:
-    [scope] = desk.scopes(PARTNER, month)
-    return desk.agree(scope, by="anna", at=at)
-
-
-def journal(connection: Connection[Any]) -> dict[str, dict[str, int]]:
-    rows = connection.execute(
-        "SELECT entry_id, accounts, amounts FROM journal_entry WHERE entry_id LIKE 'settlement%'"
-    )
-    return {entry: dict(zip(accounts, amounts, strict=True)) for entry, accounts, amounts in rows}
 
 
 def test_agreeing_gives_a_number_and_posts_what_is_due(database: str) -> None:
@@ -176,45 +151,6 @@ def test_nobody_agrees_before_the_month_is_over(database: str) -> None:
         assert agree(desk, at=MARCH_ENDS).record.state == "agreed"
 
 
-def test_nobody_agrees_to_what_has_changed_since_it_was_proposed(database: str) -> None:
-    with desk_of(database) as (connection, desk):
-        sent_cdr(connection, "A", 1000)
-        [scope] = desk.scopes(PARTNER, MARCH)
-        desk.propose(scope, by="anna", at=IN_APRIL)
-        sent_cdr(connection, "late", 500)
-
-        with pytest.raises(ChangedSettlementError, match="propose it again"):
-            desk.agree(scope, by="anna", at=IN_APRIL)
-
-        assert not desk.standing(scope).is_current
-        assert connection.execute("SELECT count(*) FROM settled_cdr").fetchone() == (0,)
-        desk.propose(scope, by="anna", at=IN_APRIL)
-        assert desk.agree(scope, by="ben", at=IN_APRIL).settlement.sent.net_minor == 1500
-
-
-def test_a_cdr_that_comes_between_reckoning_and_booking_is_not_agreed_to(database: str) -> None:
-    with desk_of(database) as (connection, desk):
-        sent_cdr(connection, "A", 1000)
-        connection.execute(
-            """CREATE FUNCTION one_more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            INSERT INTO roaming_cdr SELECT party, 99, 'B', session_id, 7, kind, credits,
-              legal_entity, currency, net_minor, tax_minor, energy_wh, started_at, ended_at,
-              billing_month, made_at, notes, body, sha256 FROM roaming_cdr WHERE cdr_id = 'A';
-            RETURN NEW; END $$"""
-        )
-        connection.execute(
-            "CREATE TRIGGER one_more AFTER INSERT ON partner_settlement"
-            " FOR EACH ROW EXECUTE FUNCTION one_more()"
-        )
-
-        with pytest.raises(ChangedSettlementError):
-            agree(desk)
-
-        assert connection.execute("SELECT count(*) FROM partner_settlement").fetchone() == (0,)
-        [scope] = desk.scopes(PARTNER, MARCH)
-        assert desk.standing(scope).record.state == "open"
-
-
 def test_a_disputed_settlement_waits_until_it_is_proposed_again(database: str) -> None:
     with desk_of(database) as (connection, desk):
         sent_cdr(connection, "A", 1000)
@@ -324,28 +260,6 @@ def test_what_is_agreed_after_a_month_closed_stands_in_the_next_open_one(databas
 
         rows = connection.execute("SELECT DISTINCT original_period, period FROM journal_entry")
         assert rows.fetchall() == [(MARCH, APRIL)]
-
-
-def test_two_who_agree_at_once_settle_once(database: str) -> None:
-    with desk_of(database) as (connection, desk):
-        sent_cdr(connection, "A", 1000)
-        declared = declare_partner(database)
-
-        def try_it(_: int) -> str:
-            with connect(database) as other, settlement_desk(other, declared) as second:
-                try:
-                    return agree(second).record.number
-                except LedgerError as error:
-                    return type(error).__name__
-
-        with ThreadPoolExecutor(4) as pool:
-            came = sorted(pool.map(try_it, range(4)))
-
-        assert came[-1] == "WL-RS-2026-000001"
-        assert set(came[:-1]) <= {"IllegalSettlementMoveError", "ContendedSettlementError"}
-        assert desk.scopes(PARTNER, MARCH)
-        counted = connection.execute("SELECT count(*) FROM partner_settlement").fetchone()
-        assert counted == (1,)
 
 
 def _rated(
