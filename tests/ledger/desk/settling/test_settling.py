@@ -9,6 +9,8 @@ from psycopg import Connection
 from psycopg import errors as postgres
 
 from ledger.books.journal import JournalEntry, Posting, store_entries
+from ledger.database import connect
+from ledger.desk.settling.desk import settlement_desk
 from ledger.desk.settling.refusals import (
     ImplausibleSettlementError,
     MonthNotOverError,
@@ -25,6 +27,7 @@ from tests.ledger.settlements.partner_cdrs import (
     IN_MARCH,
     MARCH,
     PARTNER,
+    declare_partner,
     received_cdr,
     sent_cdr,
 )
