@@ -337,7 +337,8 @@ def _read_file(config: Path | None, data: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"cannot read the settings file {path}: {error}"
+        why = getattr(error, "strerror", None) or error
+        message = f"cannot read the settings file {path}: {why}"
         raise DeployError(message) from error
     if unknown := content.keys() - set(NAMES):
         raise UnknownSettingError(str(path), unknown, NAMES)
