@@ -63,7 +63,7 @@ SELECT 'received' AS side, cdr.party, cdr.cdr_key, cdr.cdr_id, cdr.kind, cdr.cre
        cdr.session_ref, coalesce(cdr.ended_at, cdr.received_at) AS ended_at,
        CASE cdr.kind WHEN 'credit' THEN -abs(cdr.net) ELSE coalesce(cdr.net, 0) END AS net,
        CASE cdr.kind WHEN 'credit' THEN -abs(cdr.tax) ELSE cdr.tax END AS tax,
-       CASE WHEN """
+       CASE WHEN """  # noqa: S608 - of words that stand here
     + TAKES_BACK
     + """THEN -abs(coalesce(cdr.energy_kwh, 0)) * 1000
            ELSE coalesce(cdr.energy_kwh, 0) * 1000 END AS energy_wh,
@@ -85,7 +85,7 @@ WHERE cdr.party = %(party)s AND cdr.currency = %(currency)s
     SELECT FROM settled_cdr AS settled WHERE settled.side = 'received'
     AND settled.party = cdr.party AND settled.cdr_key = cdr.cdr_key
   )
-"""  # noqa: S608 - of words that stand here
+"""
 )
 _OF_SIDE: Final[dict[CdrSide, LiteralString]] = {CdrSide.SENT: _SENT, CdrSide.RECEIVED: _RECEIVED}
 # Gathered first, both sides at one moment: what is added is what was reckoned from.

@@ -41,8 +41,8 @@ def test_an_agreed_settlement_comes_out_again(settled_books: str) -> None:
 
 def test_a_settlement_by_country_comes_out_again(database: str) -> None:
     books_of_a_day(database)
-    vat = {"vat_percent": None, "vat_by_country": {"DE": Decimal(19), "FR": Decimal(20)}}
-    declared = declare_partner(database, **vat)
+    vat = {"DE": Decimal(19), "FR": Decimal(20)}
+    declared = declare_partner(database, vat_percent=None, vat_by_country=vat)
     with connect(database) as connection, settlement_desk(connection, declared) as desk:
         sent_cdr(connection, "A", 1000, country="DEU")
         received_cdr(connection, "B", "3.00", country="FRA")
