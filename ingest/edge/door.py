@@ -7,7 +7,7 @@ import http
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
 import psycopg
@@ -20,47 +20,12 @@ from ingest.directory import StationAccess, StationDirectory
 from ingest.edge.admissions import SAID, Admissions, Reason
 from ingest.edge.gate import Gate
 from ingest.edge.security import Credentials, basic_credentials
-from ingest.station_records import Registration, StationRecords
+from ingest.edge.station_socket import StationSocket
+from ingest.station_records import StationRecords
 from ledger.declared.identities import canonical
 
 _IDENTITY_MAX: Final = 255
 _LOGGER = logging.getLogger(__name__)
-
-
-class StationSocket(ServerConnection):
-    """A WebSocket that knows which station it was opened by; it is among *opened* while it lasts.
-
-    The library's own list leaves out who has not asked for anything yet.
-    """
-
-    station: StationAccess | None = None
-    registration = Registration.ACCEPTED
-
-    def __init__(self, opened: set[StationSocket], *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's
-        super().__init__(*arguments, **named)
-        self._opened = opened
-
-    @property
-    def address(self) -> str:
-        """Where it comes from, without the port."""
-        return str((self.remote_address or ("",))[0])
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self._opened.add(self)
-        super().connection_made(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End, and let go of what else only the garbage collector would find: it stops the loop.
-
-        The library's closure for `agree` holds it, its protocol the parser that waits for more.
-        """
-        self._opened.discard(self)
-        super().connection_lost(exc)
-        vars(self.protocol).pop("select_subprotocol", None)
-        self.protocol.parser.close()
-        if self.protocol.parser_exc is not None:
-            self.protocol.parser_exc.with_traceback(None)
 
 
 class Door:

@@ -34,9 +34,10 @@ from ingest.edge.admissions import SAVE_SECONDS, Admissions, Reason
 from ingest.edge.closing import hang_up
 from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
-from ingest.edge.door import Door, StationSocket
+from ingest.edge.door import Door
 from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.gate import Gate
+from ingest.edge.station_socket import StationSocket
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
 from ingest.prices.price import Prices, Stops
