@@ -47,8 +47,10 @@ WHERE %(person)s::text IS NULL OR person = %(person)s ORDER BY made_at DESC, nam
 """
 _PAGE: LiteralString = """
 SELECT name, scopes, made_by, made_at, revoked_at, person FROM access_token
-WHERE name > %(after)s AND name >= %(begins)s AND name < %(beyond)s ORDER BY name LIMIT %(limit)s
+WHERE name > %(after)s AND name < %(before)s AND name >= %(begins)s AND name < %(beyond)s
 """
+_IN_ORDER: LiteralString = "ORDER BY name LIMIT %(limit)s"
+_FROM_THE_LAST: LiteralString = "ORDER BY name DESC LIMIT %(limit)s"
 _OWN: LiteralString = """
 SELECT name, scopes, made_by, made_at, revoked_at, person FROM access_token
 WHERE person = %(person)s AND revoked_at IS NULL AND name > %(after)s ORDER BY name LIMIT %(limit)s
@@ -209,12 +211,27 @@ def list_tokens(connection: Connection[Any], person: str | None = None) -> list[
 
 
 def find_tokens(
-    connection: Connection[Any], *, begins: str = "", after: str = "", limit: int
+    connection: Connection[Any],
+    *,
+    begins: str = "",
+    after: str = "",
+    is_down: bool = False,
+    limit: int,
 ) -> list[AccessToken]:
-    """Return tokens whose name begins with *begins*, by name, from behind *after* on."""
-    asked = {"begins": begins, "beyond": begins + _HIGHEST, "after": after, "limit": limit}
+    """Return tokens whose name begins with *begins*, by name, from behind *after* on.
+
+    *is_down*: from the last name on.
+    """
+    asked = {
+        "begins": begins,
+        "beyond": begins + _HIGHEST,
+        "after": "" if is_down else after,
+        "before": (is_down and after) or _HIGHEST,
+        "limit": limit,
+    }
+    query = _PAGE + (_FROM_THE_LAST if is_down else _IN_ORDER)
     with connection.cursor(row_factory=class_row(AccessToken)) as cursor:
-        return cursor.execute(_PAGE, asked).fetchall()
+        return cursor.execute(query, asked).fetchall()
 
 
 def tokens_in_force(

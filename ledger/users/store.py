@@ -52,7 +52,7 @@ FROM user_account WHERE
 _ALL: LiteralString = "(%(name)s::text IS NULL OR name = %(name)s) ORDER BY name"
 # Those of a prefix follow each other in the index; nothing comes behind the highest sign.
 _PAGE: LiteralString = """
-name > %(after)s AND name >= %(begins)s AND name < %(beyond)s
+name > %(after)s AND name < %(before)s AND name >= %(begins)s AND name < %(beyond)s
 """
 _SEEN: LiteralString = """
 AND (name = %(own)s OR name IN (
@@ -60,6 +60,7 @@ AND (name = %(own)s OR name IN (
         AS part (entity, place) ON legal_entity = entity AND place IN ('', site)))
 """
 _IN_ORDER: LiteralString = "ORDER BY name LIMIT %(limit)s"
+_FROM_THE_LAST: LiteralString = "ORDER BY name DESC LIMIT %(limit)s"
 _HIGHEST: Final = "\U0010ffff"
 _CHANGES: LiteralString = """
 SELECT number, name, kind, change, changed_by, changed_at FROM user_change
@@ -163,24 +164,28 @@ def find_users(
     own: str,
     begins: str = "",
     after: str = "",
+    is_down: bool = False,
     limit: int,
 ) -> Sequence[UserStanding]:
     """Return accounts whose name begins with *begins*, by name, from behind *after* on.
 
-    Those with a role within *reach*, and that of *own*, whoever asks.
+    *is_down*: from the last name on. Those with a role within *reach*, and that of *own*,
+    whoever asks.
     """
     parts = [*((each, "") for each in sorted(reach.legal_entities)), *sorted(reach.sites)]
     asked = {
         "own": own,
         "begins": begins,
         "beyond": begins + _HIGHEST,
-        "after": after,
+        "after": "" if is_down else after,
+        "before": (is_down and after) or _HIGHEST,
         "legal_entities": [each for each, _ in parts],
         "sites": [site for _, site in parts],
         "limit": limit,
     }
+    order = _FROM_THE_LAST if is_down else _IN_ORDER
     seen: LiteralString = "" if reach.is_everywhere else _SEEN
-    return _standings(connection, _STANDING + _PAGE + seen + _IN_ORDER, asked)
+    return _standings(connection, _STANDING + _PAGE + seen + order, asked)
 
 
 def _standings(

@@ -15,7 +15,7 @@ from psycopg import Connection
 from ledger.errors import LedgerError
 from ledger.users.access_tokens import AccessToken, find_tokens, make_token, revoke_token
 from ledger.users.roles import Permission
-from projections.console.access.people_view import ACCESS, person_address
+from projections.console.access.people_view import ACCESS, is_sorted_down, person_address
 from projections.console.access.typed import AnyRequest, typed, typed_all
 from projections.console.access.words_of_errors import in_words
 from projections.console.addresses import AFTER, FORMAT
@@ -88,6 +88,7 @@ def _found(page: ConsolePage, connection: Connection[Any]) -> Sequence[AccessTok
         connection,
         begins=page.address.of("q"),
         after=page.address.of(AFTER),
+        is_down=is_sorted_down(page),
         limit=SHOWN + 1,
     )
 
@@ -101,7 +102,7 @@ def _listing(page: ConsolePage, found: Sequence[AccessToken]) -> Listing:
     return Listing(
         caption=page.text("Tokens for the HTTP interface"),
         columns=[
-            Column("name", "Name"),
+            Column("name", "Name", sorts=True),
             Column("may", "It may"),
             Column("made", "Made (UTC)"),
             Column("until", "Revoked (UTC)"),
@@ -126,6 +127,7 @@ def _listing(page: ConsolePage, found: Sequence[AccessToken]) -> Listing:
         if page.address.of("q")
         else page.text("No token was made yet."),
         next_after=shown[-1].name if len(found) > SHOWN else "",
+        by_itself="name",
     )
 
 

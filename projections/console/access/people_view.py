@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import Final
 
 import msgspec
+from litestar.exceptions import ValidationException
 
 from ledger.users.giving import grant_text
 from ledger.users.roles import Grant
@@ -122,13 +123,26 @@ def ways_cell(page: ConsolePage, standing: UserStanding) -> Cell:
     return Cell(", ".join(ways) or page.text("Did not sign in yet"), note=note)
 
 
+def is_sorted_down(page: ConsolePage) -> bool:
+    """Say whether an address lists people, or tokens, from the last name on.
+
+    Raises:
+        ValidationException: If it wants them sorted by anything but their names.
+    """
+    key, is_down = page.address.sort
+    if key not in {"", "name"}:
+        message = page.text("{value} is no column that sorts", value=key[:100])
+        raise ValidationException(message)
+    return is_down
+
+
 def people_listing(page: ConsolePage, found: Sequence[UserStanding]) -> Listing:
     """Return accounts as a list; one more than is shown says that more follow."""
     shown = found[:PEOPLE_SHOWN]
     return Listing(
         caption=page.text("People"),
         columns=[
-            Column("name", "Name"),
+            Column("name", "Name", sorts=True),
             Column("roles", "Roles"),
             Column("ways", "Signs in with"),
             Column("since", "Since (UTC)"),
@@ -145,4 +159,5 @@ def people_listing(page: ConsolePage, found: Sequence[UserStanding]) -> Listing:
         address=page.address,
         empty=page.text("Nobody whose account you may see has a name that begins like that."),
         next_after=shown[-1].user.name if len(found) > PEOPLE_SHOWN else "",
+        by_itself="name",
     )
