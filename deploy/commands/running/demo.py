@@ -38,8 +38,7 @@ def demo(
         days: How many days of history come before the last one.
         log: Where the event log is. `kafka` starts a broker (Java and Maven), or uses the cluster
             that WATTLEDGER_KAFKA_BOOTSTRAP names.
-        keep: Serve the console over the month until Ctrl-C, and print a link for each of two people
-            who may look around.
+        keep: Serve the console over the month until Ctrl-C; prints a link for each of two people.
         port: Where the console is; taken or 0: a free port, which is printed.
     """
     from deploy.demo.endings.report import print_report
