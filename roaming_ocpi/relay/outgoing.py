@@ -88,13 +88,6 @@ SET state = CASE there.state WHEN 'dead' THEN 'new' ELSE there.state END,
     failures = 0, next_at = '-infinity'
 RETURNING party
 """
-_WAS_SENT: LiteralString = """
-SELECT sent.party, sent.at FROM outgoing_attempt AS sent
-JOIN roaming_cdr AS made
-    ON (made.party, made.kind, made.cdr_id) = (sent.party, sent.kind, sent.subject)
-WHERE made.cdr_id = %s AND sent.came_of_it IN ('delivered', 'known')
-ORDER BY sent.number DESC LIMIT 1
-"""
 _PUT_BACK: LiteralString = """
 UPDATE outgoing SET state = 'new', failures = 0, next_at = '-infinity', put_at = clock_timestamp()
 WHERE party = %(party)s AND state = 'dead'
@@ -159,12 +152,6 @@ def send_at_once(connection: Connection[Any], party: str) -> None:
     """Let nothing for a partner wait for the end of its pause after a failure."""
     connection.execute(_AT_ONCE, (party,))
     connection.execute(_ASK_AT_ONCE, (party,))
-
-
-def arrived_at(connection: Connection[Any], cdr_id: str) -> tuple[str, datetime] | None:
-    """Return to which party, and when, one CDR was sent last; None: no partner has it."""
-    row = connection.execute(_WAS_SENT, (cdr_id,)).fetchone()
-    return None if row is None else (row[0], row[1])
 
 
 def send_again(connection: Connection[Any], cdr_id: str) -> str | None:

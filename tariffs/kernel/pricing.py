@@ -97,16 +97,13 @@ def stretches_of(
     compiled: CompiledTariff,
     policy: PricingPolicy,
     notes: list[Phrase],
-    *,
-    select: Select | None = None,
 ) -> list[Stretch]:
     """Return from which instant on which components hold, neighbours different.
 
     What may change is the state and, for each of four causes, the mask of elements it allows.
-    *select* chooses the components in the tariff's place.
     """
     start, end, state = timeline.start_us, timeline.end_us, timeline.state
-    choose = select or compiled.select
+    choose: Select = compiled.select
     masks = [compiled.all_elements] * 4
     events: list[_Event] = []
     for at, to in timeline.changes:

@@ -105,8 +105,6 @@ REFUSALS: Final = {
     "readings_incomplete": "its readings do not begin with 0 and end with the session",
     "spans_backwards": "its spans run backwards at {at}",
     "reservation_after_charging": "a reservation cannot follow charging",
-    "no_tariff_at_start": "no tariff holds at its start",
-    "tariffs_out_of_order": "its tariffs are not in the order of time",
     "price_missing": "tariff {tariff:quoted}: {series} has no price for {at} UTC",
     "unknown_zone": "there is no time zone {zone:quoted}",
 }

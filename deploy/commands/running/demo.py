@@ -38,8 +38,7 @@ def demo(
         days: How many days of history come before the last one.
         log: Where the event log is. `kafka` starts a broker (Java and Maven), or uses the cluster
             that WATTLEDGER_KAFKA_BOOTSTRAP names.
-        keep: Serve the console over the month until Ctrl-C, and print a link for each of two people
-            who may look around.
+        keep: Serve the console over the month until Ctrl-C; prints a link for each of two people.
         port: Where the console is; taken or 0: a free port, which is printed.
     """
     from deploy.demo.endings.report import print_report
@@ -49,9 +48,7 @@ def demo(
     settings = demo_settings(data)
     say(f"A fleet of {stations} stations charges for a month; the data goes to {settings.data}")
     with ExitStack() as exits:
-        # As Ctrl-C: it ends what it has started, the database among it.
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        exits.callback(signal.signal, signal.SIGTERM, before)
+        _hear_sigterm_as_ctrl_c(exits)
         if log == "kafka":
             from deploy.demo.kafka_log import log_in_kafka
 
@@ -68,6 +65,12 @@ def demo(
 
             keep_console(settings, port, lambda lines: say("", *lines))
     return 1 if figures.problems else 0
+
+
+def _hear_sigterm_as_ctrl_c(exits: ExitStack) -> None:
+    """Let SIGTERM end what was started, too, the database among it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    exits.callback(signal.signal, signal.SIGTERM, before)
 
 
 def _write(file: Path, figures: object) -> None:

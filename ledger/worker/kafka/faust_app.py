@@ -51,6 +51,9 @@ for _client in (
     "aiokafka.consumer.group_coordinator",
 ):
     logging.getLogger(_client).addFilter(FewComplaints())
+# Fifty lines a start about their own insides; which partitions are whose we say ourselves.
+for _library in ("faust", "mode", "aiokafka"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 SESSION_SECONDS: Final = 10.0
 """After how long a member that is silent is taken for dead."""

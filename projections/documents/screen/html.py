@@ -63,14 +63,6 @@ def screen(template: str, sheet: msgspec.Struct) -> str:
     return _environment().get_template(template).render(sheet=content, style=_STYLE)
 
 
-def templates_sha256() -> str:
-    """Return the hash over the templates, by which a renderer's record names them."""
-    whole = sha256()
-    for path in sorted(_TEMPLATES.iterdir()):
-        whole.update(path.name.encode() + b"\0" + sha256(path.read_bytes()).digest())
-    return whole.hexdigest()
-
-
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(

@@ -18,7 +18,7 @@ from roaming_ocpi.places.ours.evse_status import (
     StationSaid,
     stations_said,
 )
-from roaming_ocpi.places.ours.our_locations import OurEvse, OurLocation, OurLocations, our_locations
+from roaming_ocpi.places.ours.our_locations import OurEvse, OurLocation, our_locations
 from roaming_ocpi.places.ours.page_numbers import is_asked, page_of
 from roaming_ocpi.places.ours.publication import Publication
 from roaming_ocpi.server.calls import (
@@ -106,13 +106,6 @@ async def read_said(connection: AsyncConnection[Any], locations: Sequence[OurLoc
     stations = dict.fromkeys(evse.station_id for each in locations for evse in each.evses)
     rows = await connection.execute(STATES, (list(stations),))
     return stations_said(await rows.fetchall())
-
-
-def changed_locations(
-    published: OurLocations, said: Said, since: datetime
-) -> Sequence[OurLocation]:
-    """Return the Locations that changed since a moment, for who pushes them."""
-    return [each for each in published.locations if updated_at(each, said) > since]
 
 
 def updated_at(location: OurLocation, said: Said) -> datetime:

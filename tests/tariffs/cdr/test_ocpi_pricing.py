@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tariffs.adjustments.adjustment import IdleGrace
 from tariffs.cdr.cdr import Cdr
 from tariffs.cdr.differences import Difference, differences_of
 from tariffs.cdr.pricing import price_cdr
@@ -215,6 +216,7 @@ def test_tariffs_with_and_without_taxes_are_not_mixed() -> None:
     [
         {"sales_taxes": (SalesTax(name="GST", percent=Decimal(5)),)},
         {"holidays": HolidayCalendar(country="DE", years=(2026,), days=())},
+        {"adjustments": (IdleGrace(seconds=60),)},
     ],
 )
 def test_what_ocpi_cannot_say_is_never_left_out_of_a_session_of_two_tariffs(
