@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final, cast
@@ -70,6 +71,9 @@ BODY_SECONDS: Final = 60.0
 STALLED_SECONDS: Final = 60.0
 """After which one is closed that takes nothing of its answer."""
 BACKLOG: Final = 1024
+THREADS_MAX: Final = 40
+"""More than both pools have connections, and acts take turns: Python's own few, on a small machine,
+would let those who wait hold up those who do not."""
 
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
@@ -237,6 +241,7 @@ def served(app: Litestar) -> uvicorn.Config:
         app,
         http=PromptProtocol,
         log_config=None,
+        log_level="error",  # else a line for each stranger's request
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=END_SECONDS,
@@ -254,6 +259,8 @@ async def serve_app(
     ready: Callable[[], None],
 ) -> None:
     """Let an app answer on *listener* until *stopping* is set; call *ready* when it does."""
+    threads = ThreadPoolExecutor(THREADS_MAX, "serving")
+    asyncio.get_running_loop().set_default_executor(threads)
     server = _Server(config, ready)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     waiting = asyncio.create_task(stopping.wait())

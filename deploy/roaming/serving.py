@@ -104,6 +104,7 @@ async def serve_partners(
         app,
         http=BoundedProtocol,
         log_config=None,
+        log_level="error",  # else a line for each stranger's request
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=END_SECONDS,

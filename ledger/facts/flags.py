@@ -97,6 +97,7 @@ class Flag(StrEnum):
     UNIT_OVERRIDDEN = "unit_overridden"
     ENERGY_IMPLAUSIBLE = "energy_implausible"
     ENERGY_AGAINST_POWER = "energy_against_power"
+    ENERGY_AGAINST_READINGS = "energy_against_readings"
     REGISTER_SHARED = "register_shared"
     EXPORT_ONLY = "export_only"
     ENERGY_EXPORTED = "energy_exported"
@@ -264,6 +265,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.ENERGY_IMPLAUSIBLE: FlagRule("More energy than the connector can deliver.", True),
     _F.ENERGY_AGAINST_POWER: FlagRule(
         "Energy and measured power differ by more than five times.", True
+    ),
+    _F.ENERGY_AGAINST_READINGS: FlagRule(
+        "Intervals, or another register, show more than three times the energy of the register.",
+        True,
     ),
     _F.REGISTER_SHARED: FlagRule(
         "Another session at this place has a part of the same register.", True

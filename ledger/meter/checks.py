@@ -29,6 +29,8 @@ _ZERO: Final = Decimal(0)
 # Stations tell one phase's power for three; a register that is ten times wrong is far beyond that.
 _TIMES: Final = 5
 _CHARGING_W: Final = 500
+# Who sends intervals for two reasons tells each of them twice.
+_TOLD_TIMES: Final = 3
 _STEADY: Final = 2
 _STEADY_MIN: Final = 3
 
@@ -79,6 +81,22 @@ def physics_flags(
     elif _is_against(counted, inside, flowed, limit) or _is_beyond_steady(counted, inside, limit):
         flags.add(Flag.ENERGY_AGAINST_POWER)
     return flags
+
+
+def is_against_readings(
+    energy_wh: Decimal, intervals: Sequence[RegisterReading], others: Sequence[RegisterReading]
+) -> bool:
+    """Return True when what was told beside the register is far more than *energy_wh*.
+
+    That are the *intervals* of the session, of which the first may have begun before it, and what
+    *others*, readings of some other register, rose by.
+    """
+    summed = sum([each.value_wh for each in intervals[1:]], _ZERO)
+    if energy_wh == 0:
+        summed += sum([each.value_wh for each in intervals[:1]], _ZERO)
+    risen = others[-1].value_wh - others[0].value_wh if others else _ZERO
+    told = max(summed, risen)
+    return told >= _POWER_MIN_WH and told > energy_wh * _TOLD_TIMES
 
 
 def _is_deliverable(counted: Sequence[Counted], limit: PowerLimit) -> bool:
@@ -195,12 +213,7 @@ def sum_intervals(
     Each interval ends at its time. A gap is longer than one and a half usual distances. Those of
     an open session after *until* are not its own.
     """
-    bound = ended_at or until
-    inside = [
-        reading
-        for reading in evidence.intervals
-        if started_at < reading.at and (bound is None or reading.at <= bound)
-    ]
+    inside = intervals_between(evidence, started_at, ended_at or until)
     flags = set(evidence.flags)
     if not inside:
         flags |= {Flag.START_READING_MISSING, Flag.STOP_READING_MISSING}
@@ -218,6 +231,17 @@ def sum_intervals(
         flags.add(Flag.INTERVAL_GAP)
     flags |= physics_flags(counted, evidence.powers, limit)
     return Metered(energy_wh=last.energy_wh, counted=tuple(counted), flags=frozenset(flags))
+
+
+def intervals_between(
+    evidence: MeterEvidence, started_at: datetime, bound: datetime | None
+) -> Sequence[RegisterReading]:
+    """Return the intervals that end after the start, and not after *bound* where there is one."""
+    return [
+        reading
+        for reading in evidence.intervals
+        if started_at < reading.at and (bound is None or reading.at <= bound)
+    ]
 
 
 def _has_gap(moments: Sequence[datetime], ended_at: datetime | None) -> bool:

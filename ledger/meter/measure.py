@@ -26,6 +26,8 @@ Registers in Wh, 22 kW, 08:00 to 09:00; the session's energy and points behind t
     1,000 | 3,000, boot, 500 | 4,000           -> 6,000, held: meter_reset
         it began again at 0 with the boot and is continued from there
     1,000 | 3,000, 5,000 | 1,000               -> 4,000, held: readings_above_stop
+    1,000 | 1,003,000, 1,009,000 | 1,015       -> 15, held: energy_against_readings
+        register_other_frame: another register, or start and stop in kWh; it rose by 6,000
     1,000 | 3,000 | 900                        -> 2,000, held: meter_stop_estimated
         with one more reading of 5,000 at 09:00 itself -> 4,000 and not held
 
@@ -53,7 +55,12 @@ from msgspec.structs import replace
 
 from ledger.facts.flags import Flag
 from ledger.meter.anchors import choose_start, choose_stop
-from ledger.meter.checks import physics_flags, sum_intervals
+from ledger.meter.checks import (
+    intervals_between,
+    is_against_readings,
+    physics_flags,
+    sum_intervals,
+)
 from ledger.meter.evidence import MeterEvidence
 from ledger.meter.series import (
     Counted,
@@ -116,6 +123,7 @@ class _Measurement:
         self._dropped: set[RegisterReading] = set()
         self._refused_stops: set[RegisterReading] = set()
         self._refused_starts: set[RegisterReading] = set()
+        self._others: Sequence[RegisterReading] = ()
         self._base = Decimal(0)
         self._is_start_told = True
         bound, told = ended_at or until, evidence.samples
@@ -149,6 +157,9 @@ class _Measurement:
             if self._limit.allows(last.reading, beyond):
                 unattributed = beyond.value_wh - last.reading.value_wh
         self._flags |= physics_flags(counted, self._evidence.powers, self._limit)
+        intervals = intervals_between(self._evidence, self._started_at, last.reading.at)
+        if is_against_readings(energy, intervals, self._others):
+            self._flags.add(Flag.ENERGY_AGAINST_READINGS)
         return Metered(
             energy_wh=energy,
             start_wh=start.value_wh,
@@ -240,6 +251,7 @@ class _Measurement:
             near = [r for r in samples if self._limit.allows(start, r)]
             if not near:
                 self._flags.add(Flag.REGISTER_OTHER_FRAME)
+                self._others = samples
             self._dropped |= set(samples) - set(near)
             return near
         return [replace(r, value_wh=r.value_wh + self._base) for r in samples]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -33,6 +34,19 @@ async def count(data: JSONBody[list[int]]) -> int:
     return len(data)
 
 
+@get("/slow", sync_to_thread=True)
+def slow() -> int:
+    """Hold a thread for a while."""
+    time.sleep(2)
+    return 1
+
+
+@get("/quick", sync_to_thread=True)
+def quick() -> int:
+    """Want a thread for a moment."""
+    return 1
+
+
 def asking(body: bytes, length: int) -> bytes:
     head = f"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n"
     return head.encode() + b"Content-Type: application/json\r\n\r\n" + body
@@ -41,7 +55,7 @@ def asking(body: bytes, length: int) -> bytes:
 @asynccontextmanager
 async def port_of_an_app() -> AsyncIterator[int]:
     listener, stopping, ready = open_http("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
-    app = Litestar([long, count], logging_config=None)
+    app = Litestar([long, count, slow, quick], logging_config=None)
     task = asyncio.create_task(serve_app(served(app), listener, stopping=stopping, ready=ready.set))
     async with asyncio.timeout(30):
         await ready.wait()
@@ -98,6 +112,24 @@ async def test_where_too_many_are_there_the_one_that_waits_longest_goes(
 
     assert cut == [b""] * 6
     assert all(each.startswith(ANSWERED) for each in answers)
+
+
+async def test_many_who_wait_hold_up_nobody_who_does_not() -> None:
+    async with port_of_an_app() as port:
+        opened = []
+        for name in ["slow"] * 24 + ["quick"]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"GET /{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            opened.append((reader, writer))
+        reading = [asyncio.create_task(reader.readline()) for reader, _ in opened]
+        async with asyncio.timeout(60):
+            first, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+            lines = await asyncio.gather(*reading)
+        for _, writer in opened:
+            writer.close()
+
+    assert first == {reading[-1]}
+    assert set(lines) == {b"HTTP/1.1 200 OK\r\n"}
 
 
 async def test_who_takes_an_answer_slowly_gets_all_of_it_and_who_takes_none_is_cut_off(

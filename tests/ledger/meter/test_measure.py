@@ -11,6 +11,7 @@ from ledger.facts.flags import Flag
 from tests.ledger.meter.readings import Told, measured, outcome, reading, readings
 
 F = Flag
+BESIDE = {F.REGISTER_OTHER_FRAME, F.ENERGY_AGAINST_READINGS}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,18 @@ F = Flag
         (4_076_000, [(45, 5010)], 4_081_000, 5000, {F.REGISTER_SESSION_RELATIVE}),
         (4_076_000, [(45, 5011)], 4_081_000, 5000, {F.REGISTER_OTHER_FRAME}),
         # a stop that says the start again
-        (4_076_000, [(15, 1000), (30, 2500)], 4_076_000, 0, {F.REGISTER_OTHER_FRAME}),
+        (
+            4_076_000,
+            [(15, 1000), (30, 2500)],
+            4_076_000,
+            0,
+            {F.REGISTER_OTHER_FRAME, F.ENERGY_AGAINST_READINGS},
+        ),
+        # another register, beside it
+        (1000, [(15, 1_003_000), (30, 1_003_100)], 1033, 33, BESIDE),
+        (1000, [(15, 1_003_000), (30, 1_003_099)], 1032, 32, {F.REGISTER_OTHER_FRAME}),
+        (1000, [(15, 1_003_000), (30, 1_003_150)], 1050, 50, {F.REGISTER_OTHER_FRAME}),
+        (1000, [(15, 1_003_000), (30, 1_003_151)], 1050, 50, BESIDE),
         (1000, [(15, 5), (30, 8)], 1000, 0, {F.REGISTER_SESSION_RELATIVE}),
         # one sample and a stop that goes on from it
         (
@@ -148,6 +160,27 @@ def test_a_session_is_right_or_says_what_is_wrong(
     told = measured(start, samples, stop)
 
     assert outcome(told) == (energy, flags)
+
+
+@pytest.mark.parametrize(
+    ("stop", "intervals", "is_held"),
+    [
+        (1000, [(60, 100)], True),
+        (1000, [(60, 99)], False),
+        (1000, [(15, 50), (60, 50)], True),
+        (1001, [(60, 5000)], False),  # it may have begun before the session
+        (2000, [(15, 5000), (30, 1500), (60, 1500)], False),
+        (2000, [(15, 5000), (30, 1500), (60, 1501)], True),
+        (2000, [(0, 5000), (15, 10), (60, 1000), (60.1, 9000)], False),
+    ],
+)
+def test_intervals_that_show_far_more_than_the_register_hold(
+    stop: int, intervals: list[Told], *, is_held: bool
+) -> None:
+    told = measured(1000, [], stop, intervals=intervals)
+
+    assert told.energy_wh == stop - 1000
+    assert (F.ENERGY_AGAINST_READINGS in told.flags) == is_held
 
 
 @pytest.mark.parametrize(
