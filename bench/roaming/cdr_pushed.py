@@ -12,10 +12,11 @@ import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
-from typing import Final, cast
+from multiprocessing.connection import Connection as Pipe
+from typing import Any, Final, cast
 
 import uvloop
+from psycopg import Connection
 
 from bench.peers.servers import Task, answer_until_stopped, server_process
 from bench.peers.worked_log import cpu_seconds, empty_log
@@ -99,18 +100,18 @@ async def _pushed(postgres: EmbeddedPostgres, link: Link) -> None:
         )
         running = asyncio.create_task(relay.run(stop))
         async with asyncio.timeout(_SECONDS_MAX):
-            while await asyncio.to_thread(_is_waiting, postgres.dsn):  # noqa: ASYNC110 - a database
-                await asyncio.sleep(_LOOK_SECONDS)
+            with connect(postgres.dsn) as looking:
+                while await asyncio.to_thread(_is_waiting, looking):  # noqa: ASYNC110 - a database
+                    await asyncio.sleep(_LOOK_SECONDS)
         stop.set()
         await running
     await client.close()
     audit.close()
 
 
-def _is_waiting(dsn: str) -> bool:
-    with connect(dsn) as connection:
-        [(found,)] = connection.execute("SELECT EXISTS (SELECT FROM outgoing)").fetchall()
-        return bool(found)
+def _is_waiting(connection: Connection[Any]) -> bool:
+    [(found,)] = connection.execute("SELECT EXISTS (SELECT FROM outgoing)").fetchall()
+    return bool(found)
 
 
 def _now() -> datetime:
@@ -139,7 +140,7 @@ class _TakingPartner(asyncio.Protocol):
             self._transport.write(_TAKEN)
 
 
-def serve_partner(_task: Task, pipe: Connection) -> None:
+def serve_partner(_task: Task, pipe: Pipe) -> None:
     """Take what comes."""
 
     async def serve() -> None:

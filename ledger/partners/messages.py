@@ -264,4 +264,5 @@ def _said(lexeme: str) -> str:
 
 def _lexemes(text: str) -> Iterator[tuple[int, int, str]]:
     for found in _LEXEME.finditer(text):
-        yield found.start(1), found.end(1), found[1]
+        start, end = found.span(1)
+        yield start, end, text[start:end]

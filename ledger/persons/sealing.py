@@ -208,7 +208,7 @@ def frame_hmac(key: bytes, frame: str) -> str:
 
     A plain hash would let anyone find an erased token by trying them all: an RFID card has few.
     """
-    return hmac.new(key, frame.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, frame.encode(), "sha256").hex()
 
 
 def blob_reference(subject: Subject, content: bytes) -> str:

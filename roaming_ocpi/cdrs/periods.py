@@ -74,6 +74,8 @@ def _energies(cuts: Sequence[CutPeriod], decimals: int | None) -> list[Decimal]:
     for cut in cuts:
         total = EXACTLY.add(total, EXACTLY.scaleb(cut.energy_wh, -_WH_PER_KWH))
         registers.append(total)
+    if len(cuts) == 1:
+        return [plain(total)]
     if decimals is not None:
         for index in range(1, len(cuts)):
             ratio = registers[index].as_integer_ratio()

@@ -46,13 +46,7 @@ def decode_json(data: bytes) -> Any:  # noqa: ANN401 - JSON is any shape until i
     if not text.strip():
         raise OcpiError(_ROOT, "is empty")
     try:
-        value = json.loads(
-            text,
-            parse_float=Decimal,
-            parse_int=_integer,
-            parse_constant=Decimal,
-            object_pairs_hook=_object,
-        )
+        value = _DECODER.decode(text)
         # json takes half a surrogate pair; writing it would fail, far from here.
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False, default=str).encode()
@@ -78,6 +72,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     repeated = RepeatedKeys(value)
     repeated.repeated = tuple(key for key in value if keys.count(key) > 1)
     return repeated
+
+
+_DECODER: Final = json.JSONDecoder(
+    parse_float=Decimal, parse_int=_integer, parse_constant=Decimal, object_pairs_hook=_object
+)
 
 
 def objects_in(value: object, notes: list[Note]) -> Iterator[tuple[object, str]]:
