@@ -8,7 +8,14 @@ from ledger.master_data.documents.logos import PICTURE_BYTES_MAX
 
 
 class InstalledMeans:
-    """The languages and fonts that are installed; pictures lie beside what names them."""
+    """The languages and fonts that are installed; pictures lie beside what names them.
+
+    `has_files`: what is declared came in a file of this machine. What came from elsewhere names
+    none: whoever sent it would have ours read, or a pipe that nobody writes to.
+    """
+
+    def __init__(self, *, has_files: bool = True) -> None:
+        self._has_files = has_files
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -27,7 +34,10 @@ class InstalledMeans:
         """Return the file *name*, looked up from the folder of *source*; of a long one a part.
 
         Raises:
-            OSError: If it cannot be read.
+            OSError: If it cannot be read, or nothing came in a file.
         """
+        if not self._has_files:
+            message = "no file comes with this: send the picture itself, as a data URI"
+            raise OSError(message)
         with (Path(source).parent / name).open("rb") as file:
             return file.read(PICTURE_BYTES_MAX + 1)

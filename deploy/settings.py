@@ -13,6 +13,7 @@ from typing import Any
 
 from deploy.errors import DeployError
 from deploy.setting_rules import CHOICES, SECRETS, TOGETHER, is_guarded
+from ledger.partners.bounds import BadBoundError, read_bounds
 
 PREFIX = "WATTLEDGER_"
 ENVIRONMENT = "the environment"
@@ -143,6 +144,10 @@ class Settings:
     roaming_private_networks: bool = _setting(
         False, "whether partners may be on private addresses: to try things out, never outside"
     )
+    roaming_bounds: str = _setting(
+        "",
+        "how much each may tell, where not what `docs/roaming.md` has: `tokens=900,sessions=50`",
+    )
     stripe_key: str = _setting(
         "",
         "our secret or restricted key for Stripe; empty: invoices wait for bank transfer",
@@ -239,6 +244,11 @@ class Settings:
             wanted = "networks with commas between them, as 10.0.0.0/8"
             name = "webhook_networks"
             raise BadSettingError(SETTINGS, name, self.webhook_networks, wanted) from None
+        try:
+            read_bounds(self.roaming_bounds)
+        except BadBoundError as error:
+            wanted = f"bounds of what partners tell ({error})"
+            raise BadSettingError(SETTINGS, "roaming_bounds", self.roaming_bounds, wanted) from None
         if self.mail_sender and "@" not in self.mail_sender:
             raise BadSettingError(SETTINGS, "mail_sender", self.mail_sender, "an address")
         if self.tls_port >= 0 and not (self.tls_certificate and self.tls_key):
@@ -327,7 +337,8 @@ def _read_file(config: Path | None, data: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"cannot read the settings file {path}: {error}"
+        why = getattr(error, "strerror", None) or error
+        message = f"cannot read the settings file {path}: {why}"
         raise DeployError(message) from error
     if unknown := content.keys() - set(NAMES):
         raise UnknownSettingError(str(path), unknown, NAMES)

@@ -11,7 +11,7 @@ class UnknownInvoiceError(ProjectionError):
     """There is no invoice of that number."""
 
     def __init__(self, number: str) -> None:
-        super().__init__(f"there is no invoice {number}")
+        super().__init__(f"there is no invoice {number}: `wattledger invoices` lists them")
         self.number = number
 
 

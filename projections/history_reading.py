@@ -40,7 +40,7 @@ def history_of_file(
     try:
         file = exits.enter_context(path.open("rb"))
     except OSError as error:
-        message = f"cannot read {path}: {error}"
+        message = f"cannot read {path}: {error.strerror or error}"
         raise ProjectionError(message) from error
     size = max(path.stat().st_size, 1)
     if path.suffix == _COLUMNS:
@@ -111,7 +111,7 @@ def save_history(path: Path, chunks: Iterator[HistoryChunk]) -> int:
         with path.open("wb") as file:
             return write_columns_file(file, chunks)
     except OSError as error:
-        message = f"cannot write {path}: {error}"
+        message = f"cannot write {path}: {error.strerror or error}"
         raise ProjectionError(message) from error
 
 

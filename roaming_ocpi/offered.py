@@ -26,5 +26,5 @@ def offered_modules(resources: Resources) -> Sequence[Module]:
         *tokens_modules(resources),
         *commands_modules(resources),
         *incoming_modules(resources),
-        *InvoiceRecords(resources.database).modules(),
+        *InvoiceRecords(resources.database, resources.told).modules(),
     )

@@ -160,9 +160,8 @@ class MasterDataController(Controller):
                 known = load_declarations(connection)
                 found = declared_thing(connection, known, SECTIONS[section], key, at)
                 _check_tag(found, if_match)
-                apply_files(
-                    connection, [(file, "body")], log=log, by=by, at=at, means=InstalledMeans()
-                )
+                means = InstalledMeans(has_files=False)
+                apply_files(connection, [(file, "body")], log=log, by=by, at=at, means=means)
                 known = load_declarations(connection, known=known)
                 holds_at = max(at, since or at)
                 return declared_thing(connection, known, SECTIONS[section], key, holds_at)

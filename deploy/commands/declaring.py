@@ -104,5 +104,8 @@ def _difference(before: Entity | None, after: Entity | None) -> str:
 
 
 def _short(value: object) -> str:
+    """Return a value as it fits a table's cell; of many that do not, how many there are."""
     text = str(msgspec.to_builtins(value, builtin_types=(), str_keys=True))
+    if isinstance(value, tuple) and len(text) >= 60:  # noqa: PLR2004 - as below
+        return str(len(value))
     return text if len(text) < 60 else text[:57] + "..."  # noqa: PLR2004 - fits a table's cell

@@ -140,5 +140,5 @@ def _portions(file: Path) -> Iterator[bytes]:
                     raise DeployError(message)
                 yield portion
     except OSError as error:
-        message = f"cannot read {file}: {error}"
+        message = f"cannot read {file}: {error.strerror or error}"
         raise DeployError(message) from error

@@ -25,7 +25,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise NotUtf8Error(path, error) from error
     except OSError as error:
-        message = f"cannot read {path}: {error}"
+        message = f"cannot read {path}: {error.strerror or error}"
         raise DeployError(message) from error
 
 

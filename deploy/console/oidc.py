@@ -36,6 +36,7 @@ _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdD
 _FRESH: Final = timedelta(hours=1)
 _LEEWAY_SECONDS: Final = 60
 _BITS: Final = 32
+_FIELDS_MAX: Final = 20
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 
 
@@ -107,7 +108,11 @@ class OidcProvider:
         Raises:
             NotProvenError: If nobody is proven by that, or the provider is away.
         """
-        way, said = _way_of(kept), parse_qs(query, max_num_fields=20)
+        way = _way_of(kept)
+        try:
+            said = parse_qs(query, max_num_fields=_FIELDS_MAX)
+        except ValueError as error:
+            raise NotProvenError(Unproven.REFUSED) from error
         state, issuer = (said.get(name, [""])[0] for name in ("state", "iss"))
         if not hmac.compare_digest(state.encode(), way.state.encode()):
             raise NotProvenError(Unproven.OTHER_WAY)

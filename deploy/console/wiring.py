@@ -56,6 +56,8 @@ IDLE_MAX: Final = 2
 """So many logs are kept open for who acts, or reads frames."""
 ACTS_MAX: Final = 8
 """So many act at once; each holds connections of its own, and may wait for the worker."""
+WAITING_MAX: Final = 8
+"""So many wait for a turn; a further one is told at once."""
 ACT_PATIENCE_SECONDS: Final = 10.0
 
 
@@ -68,6 +70,7 @@ class OpenedDesk:
     def __init__(self, dsn: str, open_log: Callable[[], EventLog], settings: Settings) -> None:
         self._dsn, self._open_log, self._settings = dsn, open_log, settings
         self._turns = threading.BoundedSemaphore(ACTS_MAX)
+        self._places = threading.BoundedSemaphore(ACTS_MAX + WAITING_MAX)
         self._is_closed = False
         self._idle: list[EventLog] = []
 
@@ -83,13 +86,19 @@ class OpenedDesk:
         Raises:
             ActsBusyError: If as many as may act for a while already.
         """
-        if not self._turns.acquire(timeout=ACT_PATIENCE_SECONDS):
+        # Each place is a thread, and pages need some, too.
+        if not self._places.acquire(blocking=False):
             raise ActsBusyError
         try:
-            with connect(self._dsn) as connection, self.reading_log() as log:
-                yield connection, log
+            if not self._turns.acquire(timeout=ACT_PATIENCE_SECONDS):
+                raise ActsBusyError
+            try:
+                with connect(self._dsn) as connection, self.reading_log() as log:
+                    yield connection, log
+            finally:
+                self._turns.release()
         finally:
-            self._turns.release()
+            self._places.release()
 
     @contextmanager
     def reading_log(self) -> Iterator[EventLog]:

@@ -1,7 +1,7 @@
 """Who may use the interface: whose token came, and what it opens (`ledger/users/access_tokens.py`).
 
 A person's own token has no scopes: what it may is what its person may (`PERMISSION_OF`), as long as
-the account is not blocked.
+the account is not blocked, and has the second factor that is asked of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ SCHEME: Final = "Bearer"
 ANYBODY: Final = "anybody"
 """The scope of a route that wants no token: what it gives away, its address guards."""
 _FIND: LiteralString = """
-SELECT digest, token.name, scopes, person, full_name, language, theme
+SELECT digest, token.name, scopes, person, full_name, language, theme,
+    factor_required AND second_factor IS NULL
 FROM access_token AS token LEFT JOIN user_account AS account ON account.name = person
 WHERE digest = ANY(%s) AND revoked_at IS NULL AND blocked_at IS NULL
 """
@@ -85,11 +86,13 @@ class Bearer(msgspec.Struct, frozen=True):
     """Whose token came with a request, and what it may be used for; `name` acts.
 
     `person`: whose own token it is; None: a machine's, which has its scopes everywhere.
+    `lacks_factor`: it opens nothing until its person has a second factor.
     """
 
     name: str
     scopes: frozenset[str]
     person: User | None = None
+    lacks_factor: bool = False
 
     def may(self, scope: Scope) -> bool:
         """Say whether this token opens a route that wants *scope*, anywhere at all."""
@@ -116,7 +119,7 @@ async def find_bearers(
     for digest, name, scopes, person, *more in rows:
         user = None
         if person is not None:
-            full_name, language, theme = more
+            full_name, language, theme, _ = more
             user = User(
                 name=person,
                 full_name=full_name,
@@ -124,5 +127,6 @@ async def find_bearers(
                 language=language,
                 theme=theme,
             )
-        found[digest] = Bearer(name if person is None else person, frozenset(scopes), user)
+        acts = name if person is None else person
+        found[digest] = Bearer(acts, frozenset(scopes), user, lacks_factor=bool(more[-1]))
     return [found.get(digest) for digest in digests]

@@ -39,7 +39,7 @@ from deploy.interface.description import (
 )
 from deploy.interface.problems import answer_problem
 from ledger.shapes import build_shapes
-from ledger.users.access_tokens import digest_of
+from ledger.users.access_tokens import FactorMissingError, digest_of
 from ledger.users.roles import Reach
 from roaming_ocpi.server.app import OcpiRoutes
 
@@ -69,7 +69,8 @@ class BearerMiddleware:
         """Answer a request.
 
         Raises:
-            NotAuthorizedException: If no token came, or one of nobody.
+            NotAuthorizedException: If no token came, one of nobody, or of a person without the
+                second factor that is asked for.
             PermissionDeniedException: If it has not the scope that the route wants.
             NotFoundException: If it is about a station beyond its reach.
         """
@@ -97,6 +98,12 @@ class BearerMiddleware:
         if bearer is None:
             message = "this token is of nobody, or was revoked"
             raise NotAuthorizedException(message, headers=_AUTHENTICATE)
+        if bearer.lacks_factor:
+            raise NotAuthorizedException(
+                str(FactorMissingError(bearer.name)),
+                headers=_AUTHENTICATE,
+                extra={"code": "second_factor_missing"},
+            )
         return bearer
 
 

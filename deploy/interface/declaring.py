@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -26,23 +26,25 @@ class DeclaringDesk:
 
     def __init__(self, dsn: str, open_log: OpenLog, clock: Clock) -> None:
         self._dsn, self._open_log, self._clock = dsn, open_log, clock
-        self._turn = threading.Lock()
+        # Who waits for a turn waits in no thread that others need.
+        self._turns = ThreadPoolExecutor(1, "declaring")
         self._log: EventLog | None = None
 
     async def declare(self, work: Declare[T]) -> T:
         """Do *work*, and return what it returns when all processes know what it declared."""
-        done = await asyncio.to_thread(self._declare, work)
+        loop = asyncio.get_running_loop()
+        done = await loop.run_in_executor(self._turns, self._declare, work)
         # So old may be what a process that serves stations answers by.
         await asyncio.sleep(FRESH_SECONDS)
         return done
 
     def close(self) -> None:
         """Close the log."""
-        with self._turn:
-            self._forget_log()
+        self._turns.submit(self._forget_log).result()
+        self._turns.shutdown()
 
     def _declare(self, work: Declare[T]) -> T:
-        with self._turn, connect(self._dsn) as connection:
+        with connect(self._dsn) as connection:
             if self._log is None:
                 self._log = self._open_log()
             try:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import uvicorn
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from deploy.errors import DeployError
-from deploy.interface.serving import BACKLOG, DATABASE_SECONDS, END_SECONDS, serve_app
+from deploy.interface.serving import (
+    BACKLOG,
+    DATABASE_SECONDS,
+    END_SECONDS,
+    BoundedProtocol,
+    serve_app,
+)
 from deploy.running.processes import BadCertificateError
 from deploy.settings import Settings
 from ingest.edge.security import tls_context
@@ -21,10 +26,6 @@ from ingest.files.serving import FileServer
 from ingest.files.shelf import FileShelf, ShelfLimits
 from ledger.database import connect_options
 
-CONNECTIONS_MAX: Final = 500
-"""At once; a further one is closed."""
-HEAD_SECONDS: Final = 10.0
-"""After which a connection that has not said what it wants is closed."""
 DATABASE_CONNECTIONS_MAX: Final = 6
 _MEBIBYTE: Final = 1 << 20
 
@@ -37,49 +38,6 @@ class FilesPortError(DeployError):
             f"cannot listen on {settings.files_host}, port {settings.files_port}, for files: "
             f"{error.strerror or error}; choose another one (WATTLEDGER_FILES_PORT=9443)"
         )
-
-
-class BoundedProtocol(H11Protocol):
-    """A connection that ends where nobody says anything, and that its request can end at once."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        super().__init__(*args, **options)
-        self.app_state = {**self.app_state, "connection": self}
-        self._patience: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin, unless there are too many."""
-        super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS_MAX:
-            self.abort()
-        self._patience = self.loop.call_later(HEAD_SECONDS, self._end_idle)
-
-    def on_response_complete(self) -> None:
-        """Wait for the next request, for as long as for the first one."""
-        super().on_response_complete()
-        if self._patience is not None:
-            self._patience.cancel()
-        self._patience = self.loop.call_later(HEAD_SECONDS, self._end_idle)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        if self._patience is not None:
-            self._patience.cancel()
-        super().connection_lost(exc)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether nobody is there any more."""
-        return self.transport.is_closing()
-
-    def abort(self) -> None:
-        """Close it now, whatever is still to be sent."""
-        self.transport.abort()
-
-    def _end_idle(self) -> None:
-        cycle = cast("RequestResponseCycle | None", self.cycle)  # none until the first request
-        if cycle is None or cycle.response_complete:
-            self.abort()
 
 
 def open_files(settings: Settings) -> socket.socket:

@@ -6,14 +6,16 @@ import asyncio
 import errno
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
 from litestar import Controller, Litestar
 from litestar.middleware import DefineMiddleware
 from psycopg_pool import ConnectionPool
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from deploy.api.conventions.entity_tags import EntityTags
 from deploy.api.conventions.once import OnceMiddleware
@@ -59,7 +61,19 @@ DATABASE_SECONDS: Final = 5.0
 STATEMENT_SECONDS_MAX: Final = 60
 """What takes longer would keep one of these connections from everybody else."""
 END_SECONDS: Final = 5
+OPEN_MAX: Final = 800
+"""Connections at once, below what a process may have open; a further one takes the place of who
+has waited longest without a request."""
+HEAD_SECONDS: Final = 10.0
+"""After which a connection that has not said what it wants is closed."""
+BODY_SECONDS: Final = 60.0
+"""After which one is closed that has not said all of it."""
+STALLED_SECONDS: Final = 60.0
+"""After which one is closed that takes nothing of its answer."""
 BACKLOG: Final = 1024
+THREADS_MAX: Final = 40
+"""More than both pools have connections, and acts take turns: Python's own few, on a small machine,
+would let those who wait hold up those who do not."""
 
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
@@ -122,11 +136,112 @@ async def serve_interface(
     await serve_app(served(app), listener, stopping=stopping, ready=ready)
 
 
+class BoundedProtocol(H11Protocol):
+    """A connection that ends where nobody says anything, and that its request can end at once."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(*args, **options)
+        self.app_state = {**self.app_state, "connection": self}
+        self._patience: asyncio.TimerHandle | None = None
+        self._untaken = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin; where there are too many, who has waited longest for nothing goes."""
+        super().connection_made(transport)
+        self._wait(HEAD_SECONDS)
+        if len(self.connections) > OPEN_MAX:
+            among = [each for each in self.connections if isinstance(each, BoundedProtocol)]
+            there = [each for each in among if not each.is_gone]
+            if len(there) > OPEN_MAX:
+                min(there, key=BoundedProtocol.claim).abort()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, for as long as for the first one."""
+        super().on_response_complete()
+        self._untaken = self.transport.get_write_buffer_size()
+        self._wait(STALLED_SECONDS if self._untaken else HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        if self._patience is not None:
+            self._patience.cancel()
+        super().connection_lost(exc)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is there any more."""
+        return self.transport.is_closing()
+
+    def abort(self) -> None:
+        """Close it now, whatever is still to be sent."""
+        self.transport.abort()
+
+    def claim(self) -> tuple[bool, float]:
+        """Return what keeps its place: a request that is being answered, else the newest wait."""
+        until = self._patience.when() if self._patience is not None else 0.0
+        return self._has_request() and not self.cycle.more_body, until
+
+    def _has_request(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # none until the first request
+        return cycle is not None and not cycle.response_complete
+
+    def _wait(self, seconds: float) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = self.loop.call_later(seconds, self._end_idle)
+
+    def _end_idle(self) -> None:
+        if self._has_request():
+            return
+        untaken = self.transport.get_write_buffer_size()
+        if 0 < untaken < self._untaken:
+            # Slow, but it takes what was answered.
+            self._untaken = untaken
+            self._wait(STALLED_SECONDS)
+        else:
+            self.abort()
+
+
+class PromptProtocol(BoundedProtocol):
+    """One that ends, too, where a request begins and is not said to its end."""
+
+    _saying: asyncio.TimerHandle | None = None
+
+    def handle_events(self) -> None:
+        """Take what came; of a request whose body is still to come not for ever."""
+        before = self.cycle
+        super().handle_events()
+        if self.cycle is not before and self.cycle.more_body:
+            self._hear_out()
+            self._saying = self.loop.call_later(BODY_SECONDS, self._end_unsaid)
+
+    def on_response_complete(self) -> None:
+        """Be content with what was said of the request."""
+        self._hear_out()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._hear_out()
+        super().connection_lost(exc)
+
+    def _hear_out(self) -> None:
+        if self._saying is not None:
+            self._saying.cancel()
+        self._saying = None
+
+    def _end_unsaid(self) -> None:
+        if self._has_request() and self.cycle.more_body:
+            self.abort()
+
+
 def served(app: Litestar) -> uvicorn.Config:
     """Return how people and programs are answered by *app*."""
     return uvicorn.Config(
         app,
+        http=PromptProtocol,
         log_config=None,
+        log_level="error",  # else a line for each stranger's request
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=END_SECONDS,
@@ -144,6 +259,8 @@ async def serve_app(
     ready: Callable[[], None],
 ) -> None:
     """Let an app answer on *listener* until *stopping* is set; call *ready* when it does."""
+    threads = ThreadPoolExecutor(THREADS_MAX, "serving")
+    asyncio.get_running_loop().set_default_executor(threads)
     server = _Server(config, ready)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     waiting = asyncio.create_task(stopping.wait())

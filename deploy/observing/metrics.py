@@ -302,6 +302,9 @@ PARTNER_CALLS: Final = Metric(
     "Calls of partners (`in`) and ours to them (`out`), of all processes since the first one;"
     " `unauthorized`, `throttled` and `refused` are the caller's fault, `failed` is not.",
 )
+PARTNER_TOO_MUCH: Final = Metric(
+    "wattledger_partner_too_much_total", "counter", ("bound",), "roaming", "Told beyond a bound."
+)
 CDRS_MADE: Final = Metric(
     "wattledger_cdrs_made_total",
     "counter",
@@ -360,7 +363,6 @@ PROVIDER_OBJECTS: Final = Metric(
 PROVIDER_FAILING: Final = Metric(
     "wattledger_provider_objects_failing", "gauge", (), "payments", "Those not taken last time."
 )
-
 MONEY_FOR_PEOPLE: Final = Metric(
     "wattledger_money_for_a_person",
     "gauge",
@@ -369,7 +371,6 @@ MONEY_FOR_PEOPLE: Final = Metric(
     "What waits for somebody: invoices that are not collected any more (`given_up`) or want their"
     " customer (`asks_customer`), bank lines that fit nothing (`unmatched`), up to 10,000 each.",
 )
-
 VISITS: Final = Metric(
     "wattledger_visits",
     "gauge",
@@ -386,14 +387,13 @@ VISIT_STANDS: Final = Metric(
 )
 METRICS: Final = (
     *(BUILD_INFO, READY, BEAT_AGE, BOOKS_READABLE, RESTARTS, PART_RUNNING),
-    *(CONNECTIONS, OPENED, REFUSED, FRAMES, PRICES_TOLD),
-    *(APPEND_SECONDS, APPEND_FAILURES, APPENDS_WAITING),
-    *(LAG_LINES, LAG_RECORDS, LAG_SECONDS, RECORDS_TAKEN, DECISIONS),
+    *(CONNECTIONS, OPENED, REFUSED, FRAMES, PRICES_TOLD, APPEND_SECONDS, APPEND_FAILURES),
+    *(APPENDS_WAITING, LAG_LINES, LAG_RECORDS, LAG_SECONDS, RECORDS_TAKEN, DECISIONS),
     *(SESSIONS, SET_ASIDE, OUTBOX_WAITING, RESTING, ISSUED, FAILING),
     *(EVENTS_PUBLISHED, EVENTS_WAITING, PUBLISHES),
     *(RENDERED, DOCUMENTS_WAITING, DOCUMENTS_FAILING, DELIVERED, DELIVERIES),
     *(PARTNER_WAITING, PARTNER_OLDEST, PARTNER_DEAD, PARTNER_LINKS, PARTNER_CALLS),
-    *(CDRS_MADE, CDRS_REFUSED, CDRS_RECEIVED),
+    *(PARTNER_TOO_MUCH, CDRS_MADE, CDRS_REFUSED, CDRS_RECEIVED),
     *(PROVIDER_LEADS, PROVIDER_CALLS, PROVIDER_REQUESTS),
     *(PROVIDER_UNANSWERED, PROVIDER_OBJECTS, PROVIDER_FAILING, MONEY_FOR_PEOPLE),
     *(VISITS, VISIT_STANDS),

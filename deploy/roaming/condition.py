@@ -18,6 +18,8 @@ from deploy.observing.books import BooksReader
 from deploy.observing.metrics import BOOKS_READABLE, Reported, report
 from deploy.observing.sample import Sample
 from deploy.observing.watch import Condition, Unready
+from ledger.partners.bounds import Bound
+from ledger.partners.told_counts import ALL_REFUSED
 from roaming_ocpi.client.audit import CallDirection
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
 from roaming_ocpi.registration.link import LinkState
@@ -73,7 +75,10 @@ SELECT count(*) FROM (SELECT FROM refused_cdr LIMIT %(most)s) AS counted
 """
 _LINKS: LiteralString = "SELECT state, count(*) FROM roaming_link GROUP BY state"
 _CALLS: LiteralString = "SELECT direction, module, outcome, calls FROM roaming_call_count"
-QUESTIONS: Final[tuple[LiteralString, ...]] = (_OUTBOX, _MADE, _REFUSED, _LINKS, _CALLS)
+QUESTIONS: Final[tuple[LiteralString, ...]] = (
+    *(_OUTBOX, _MADE, _REFUSED, _LINKS, _CALLS),
+    ALL_REFUSED,
+)
 
 
 class PartnerOutbox(NamedTuple):
@@ -85,13 +90,17 @@ class PartnerOutbox(NamedTuple):
 
 
 class RoamingState(NamedTuple):
-    """What stands in the tables now; `calls` by direction, module and outcome."""
+    """What stands in the tables now; `calls` by direction, module and outcome.
+
+    `too_much`: what partners told beyond a bound, by that.
+    """
 
     outboxes: Mapping[str, PartnerOutbox]
     made: int
     refused: int
     links: Mapping[str, int]
     calls: Mapping[tuple[str, str, str], int]
+    too_much: Mapping[str, int]
 
 
 class RoamingCondition:
@@ -131,6 +140,7 @@ def roaming_state(connection: Connection[Any]) -> RoamingState:
         refused=refused,
         links=dict(connection.execute(_LINKS).fetchall()),
         calls={(way, module, came): n for way, module, came, n in connection.execute(_CALLS)},
+        too_much=dict(connection.execute(ALL_REFUSED).fetchall()),
     )
 
 
@@ -151,6 +161,7 @@ def _told(state: RoamingState) -> list[Reported]:
         report(metrics.PARTNER_DEAD, {party: each.dead for party, each in outboxes}),
         report(metrics.PARTNER_LINKS, {each: state.links.get(each, 0) for each in LinkState}),
         report(metrics.PARTNER_CALLS, {key: state.calls.get(key, 0) for key in CALL_KEYS}),
+        report(metrics.PARTNER_TOO_MUCH, {each: state.too_much.get(each, 0) for each in Bound}),
         report(metrics.CDRS_MADE, state.made),
         report(metrics.CDRS_REFUSED, state.refused),
     ]

@@ -18,6 +18,8 @@ from ingest.declared_directory import DeclaredDirectory
 from ingest.partner_calls import PartnerCalls
 from ingest.persons.subjects import PostgresSubjects
 from ledger.database import connect_async, connect_options
+from ledger.partners.bounds import read_bounds
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.links import caller_of, prove_use
 from roaming_ocpi.server.audit import CallAudit
@@ -74,6 +76,7 @@ async def opened_roaming(context: PartContext, address: str) -> AsyncIterator[Op
             client=client,
             address=address,
             station_calls=calls,
+            told=ToldCounts(read_bounds(settings.roaming_bounds)),
         )
         yield OpenedRoaming(resources, audit, partial(caller_of, pool), partial(prove_use, pool))
 

@@ -14,7 +14,7 @@ from roaming_ocpi.server.resources import Resources
 async def pull_partners(resources: Resources, stop: asyncio.Event) -> None:
     """Ask partners for what they did not push, until *stop* is set."""
     puller = IncomingPuller(
-        PartnerIntake(resources.database, resources.log),
+        PartnerIntake(resources.database, resources.log, resources.told),
         database=resources.database,
         client=resources.client,
         links=partial(links, resources.database),

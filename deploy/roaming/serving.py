@@ -12,8 +12,13 @@ import uvicorn
 from litestar import Litestar
 
 from deploy.interface.app import FOR_ANYBODY
-from deploy.interface.files_port import BoundedProtocol
-from deploy.interface.serving import BACKLOG, END_SECONDS, serve_app, serve_interface
+from deploy.interface.serving import (
+    BACKLOG,
+    END_SECONDS,
+    BoundedProtocol,
+    serve_app,
+    serve_interface,
+)
 from deploy.payments.side import PaymentSide
 from deploy.roaming.addresses import note_address
 from deploy.roaming.opening import OpenedRoaming, opened_roaming
@@ -99,6 +104,7 @@ async def serve_partners(
         app,
         http=BoundedProtocol,
         log_config=None,
+        log_level="error",  # else a line for each stranger's request
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=END_SECONDS,

@@ -41,5 +41,6 @@ def token_puller(context: PartContext, opened: OpenedRoaming) -> TokenPuller:
             declared=resources.declared,
             now=resources.now,
             holder=context.holder,
+            told=resources.told,
         )
     )

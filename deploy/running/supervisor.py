@@ -21,7 +21,8 @@ BACK_OFF_SECONDS = 0.25
 BACK_OFF_SECONDS_MAX = 10.0
 # Whoever ran that long has not failed to start: the pauses begin anew.
 STEADY_SECONDS = 30.0
-START_SECONDS_MAX = 60.0
+# A machine that does much else starts processes slowly; who waits is told nothing better by an end.
+START_SECONDS_MAX = 180.0
 STOP_SECONDS_MAX = 20.0
 LOOK_SECONDS = 1.0
 
@@ -33,6 +34,17 @@ class PartFailedError(DeployError):
         self.name, self.why = name, why
         said = f": {why}\nMore" if why else "; why"
         super().__init__(f"the part {name} does not start{said} stands at the end of {log}")
+
+
+class PartLateError(DeployError):
+    """A part neither got ready nor failed in the time that it has."""
+
+    def __init__(self, name: str, log: object) -> None:
+        self.name = name
+        super().__init__(
+            f"the part {name} was not ready within {START_SECONDS_MAX:.0f} s, and did not fail: "
+            f"this machine may do too much else. Start again later; {log} has what was begun"
+        )
 
 
 @dataclass(slots=True)
@@ -96,7 +108,8 @@ class Supervisor:
         """Start all parts and return when each said that it is ready.
 
         Raises:
-            PartFailedError: If one does not get ready.
+            PartFailedError: If one ends again and again.
+            PartLateError: If one does not get ready in time.
         """
         self._running = [self._spawn(part) for part in self._parts]
         self._watcher.start()
@@ -105,10 +118,14 @@ class Supervisor:
             failed = next((each for each in self._running if each.failures > 2), None)  # noqa: PLR2004 - twice may be bad luck
             if failed is None and time.monotonic() < limit:
                 continue
-            late = failed or next(e for e in self._running if e.part.name not in self._ready)
+            late = next((e for e in self._running if e.part.name not in self._ready), failed)
+            if late is None:
+                continue
             self.stop()
             log = self._part_context.settings.data / LOG_FILE
-            raise PartFailedError(late.part.name, late.why, log)
+            if failed is None:
+                raise PartLateError(late.part.name, log)
+            raise PartFailedError(failed.part.name, failed.why, log)
 
     def stop(self) -> None:
         """End the parts in their order, each before the next. May be called again."""

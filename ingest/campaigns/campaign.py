@@ -225,7 +225,10 @@ def change_campaign(
     """
     told = {"name": name, "state": state, "may": list(_FROM[state]), "by": by, "at": at}
     if not connection.execute(_CHANGE, told).rowcount:
-        message = f"there is no campaign {name} that is {' or '.join(_FROM[state])}"
+        message = (
+            f"there is no campaign {name} that is {' or '.join(_FROM[state])}: "
+            "`wattledger firmware campaign list` has how each stands"
+        )
         raise NoCampaignError(message)
 
 

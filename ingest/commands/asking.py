@@ -84,7 +84,9 @@ class UnknownStationError(IngestError):
 
     def __init__(self, station_id: str) -> None:
         self.station_id = station_id
-        super().__init__(f"no station {station_id} is declared")
+        super().__init__(
+            f"no station {station_id} is declared: `wattledger station list` shows those that are"
+        )
 
 
 class Patience(NamedTuple):

@@ -160,7 +160,10 @@ class NothingPendingError(LedgerError):
     """No version of this tariff waits for approval."""
 
     def __init__(self, tariff_id: str) -> None:
-        super().__init__(f"no version of tariff {tariff_id} waits for approval")
+        super().__init__(
+            f"no version of tariff {tariff_id} waits for approval: `wattledger tariff versions` "
+            "shows how each stands"
+        )
         self.tariff_id = tariff_id
 
 

@@ -11,20 +11,14 @@ from typing import Final, NamedTuple
 from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import Declarations, Entity, Kind
 from ledger.declared.place_rules import plug_problems, site_problems
+from ledger.declared.policy_rules import policy_problems
 from ledger.declared.series import DeclaredSeries, series_of, twins_of
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.charts import ANY, ChartOfAccounts
 from ledger.master_data.customers import PAYMENT_DAYS_MAX, Customer, CustomerKind, Invoicing
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.partners import Partner
-from ledger.master_data.policies import (
-    COLLECT_AGAIN_DAYS_MAX,
-    COLLECT_AGAIN_MAX,
-    RECEIPT,
-    REMINDER_DAYS_MAX,
-    REMINDERS_MAX,
-    Policy,
-)
+from ledger.master_data.policies import Policy
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import Station
 from ledger.master_data.tariff_versions import TariffVersion, published
@@ -32,13 +26,11 @@ from ledger.master_data.tokens import A_NAME, Token, TokenKind, is_a_name
 from ledger.partners.elsewhere import STATIONS
 from ledger.partners.party import BadPartyError, check_party
 from tariffs.currencies import UnknownCurrencyError, currency_exponent
-from tariffs.model.policy import POLICIES
 from tariffs.phrases.phrase import bounded
 from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id
 from tariffs.zones import zone_names
 
 _THRESHOLD_MAX: Final = Decimal(10) ** 12
-_MARGIN_MAX_S: Final = 3600
 _KEY_MAX: Final = 1_000
 
 
@@ -142,7 +134,7 @@ def _messages_of_terms(key: str, entity: _Terms, after: _Known) -> Iterator[str]
         case TariffVersion():
             yield from _tariff(key, entity)
         case Policy():
-            yield from _policy(entity)
+            yield from policy_problems(entity)
         case Partner():
             yield from _partner(key, entity, after)
         case ChartOfAccounts():
@@ -226,71 +218,9 @@ def _vat_id(vat_id: str) -> Iterator[str]:
             pass
 
 
-VISIT_MAX: Final = 1_000
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _OCPI_VERSIONS: Final = ("2.1.1", "2.2.1", "2.3.0")
 _PARTNER_URL: Final = re.compile(r"https?://[!-~]{1,240}", re.ASCII)
-_RECEIPT_URL: Final = re.compile(r"https://(?=.{1,1892}\Z)[!-z|~]*\{receipt\}[!-z|~]*", re.ASCII)
-
-
-def _money_policy(policy: Policy) -> Iterator[str]:
-    if not 0 <= policy.stop_margin_s <= _MARGIN_MAX_S:
-        yield f"stop_margin_s must be from 0 to {_MARGIN_MAX_S}"
-    if policy.top_ups_a_day < 0:
-        yield "top_ups_a_day must not be below 0"
-    gate = policy.variance_percent, policy.variance_session
-    if any(each is not None and not (each.is_finite() and each >= 0) for each in gate):
-        yield "variance_percent and variance_session must not be below 0"
-
-
-def _policy(policy: Policy) -> Iterator[str]:
-    if min(policy.wait_s, policy.silence_s) <= 0:
-        yield "waiting times must be positive"
-    if min(policy.max_session_s, policy.max_delay_s) <= 0:
-        yield "max_session_s and max_delay_s must be positive"
-    if policy.ask_s < 0:
-        yield "ask_s must not be below 0"
-    if policy.idle_power_w < 0:
-        yield "idle_power_w must not be below 0"
-    if policy.undeclared_power_w <= 0:
-        yield "undeclared_power_w must be above 0"
-    if policy.price_every_s <= 0:
-        yield "price_every_s must be above 0"
-    yield from _money_policy(policy)
-    if not (policy.station_cost_limit.is_finite() and policy.station_cost_limit >= 0):
-        yield "station_cost_limit must be an amount from 0 on"
-    if policy.receipt_url is not None and not _RECEIPT_URL.fullmatch(policy.receipt_url):
-        yield f"receipt_url must be an https address with one {RECEIPT}, of at most 1900 characters"
-    yield from _visit_policy(policy)
-    if policy.pricing not in POLICIES:
-        yield f"there is no pricing policy {policy.pricing!r}"
-    yield from _payments(policy)
-
-
-def _payments(policy: Policy) -> Iterator[str]:
-    if not (policy.payment_approval_above.is_finite() and policy.payment_approval_above >= 0):
-        yield "payment_approval_above must be an amount from 0 on"
-    days = policy.reminder_days
-    is_rising = all(0 < day <= REMINDER_DAYS_MAX for day in days) and sorted({*days}) == [*days]
-    if not is_rising or len(days) > REMINDERS_MAX:
-        most = f"at most {REMINDERS_MAX} of them, each from 1 to {REMINDER_DAYS_MAX}"
-        yield f"reminder_days must rise, {most}"
-    again = policy.collect_again_days
-    if len(again) > COLLECT_AGAIN_MAX or not all(
-        0 < day <= COLLECT_AGAIN_DAYS_MAX for day in again
-    ):
-        most = f"at most {COLLECT_AGAIN_MAX} numbers of days"
-        yield f"collect_again_days are {most}, each from 1 to {COLLECT_AGAIN_DAYS_MAX}"
-
-
-def _visit_policy(policy: Policy) -> Iterator[str]:
-    if min(policy.visit_kwh, policy.visit_hours, policy.visit_pay_s, policy.visit_start_s) <= 0:
-        yield "visit_kwh, visit_hours, visit_pay_s and visit_start_s must be above 0"
-    if max(policy.visit_kwh, policy.visit_hours) > VISIT_MAX:
-        yield f"visit_kwh and visit_hours are at most {VISIT_MAX}"
-    least, most = policy.visit_hold_min, policy.visit_hold_max
-    if not (least.is_finite() and most.is_finite() and 0 < least <= most):
-        yield "visit_hold_min must be above 0, and at most visit_hold_max"
 
 
 def _token(token: Token, after: _Known) -> Iterator[str]:
@@ -364,10 +294,13 @@ def _partner_amounts(partner: Partner) -> Iterator[str]:
     }
     if None not in (partner.vat_percent, partner.reverse_charge_percent):
         yield "vat_percent and reverse_charge_percent: either the seller owes the VAT, or the buyer"
-    for country, percent in partner.passed_on_vat.items():
-        if not _COUNTRY.fullmatch(country):
-            yield f"passed_on_vat: {bounded(country)!r} is no country of two letters (ISO 3166-1)"
-        amounts[f"passed_on_vat: {bounded(country)}"] = percent, Decimal(0), Decimal(100)
+    if partner.vat_by_country and {partner.vat_percent, partner.reverse_charge_percent} != {None}:
+        yield "vat_by_country stands alone, without vat_percent and reverse_charge_percent"
+    for field in ("passed_on_vat", "vat_by_country"):
+        for country, percent in getattr(partner, field).items():
+            if not _COUNTRY.fullmatch(country):
+                yield f"{field}: {bounded(country)!r} is no country of two letters (ISO 3166-1)"
+            amounts[f"{field}: {bounded(country)}"] = percent, Decimal(0), Decimal(100)
     for name, (amount, least, most) in amounts.items():
         if not (amount.is_finite() and least <= amount <= most):
             yield f"{name} must be from {least:f} to {most:f}"
@@ -390,7 +323,8 @@ def _tariff(key: str, version: TariffVersion) -> Iterator[str]:
 def _named(after: _Known, kind: Kind, key: str | None) -> Iterator[str]:
     """Yield a problem unless *key* is declared."""
     if key is not None and not after.has(kind, key):
-        yield f"there is no {kind.replace('_', ' ')} {key!r}"
+        first = ": `wattledger tariff publish` first" if kind is Kind.TARIFF else ""
+        yield f"there is no {kind.replace('_', ' ')} {key!r}{first}"
 
 
 def _zone(name: str | None) -> Iterator[str]:

@@ -16,6 +16,7 @@ from psycopg import Connection
 
 from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Declarations
+from ledger.declared.policy_rules import unnamed_currencies
 from ledger.declared.rules import problems_of
 from ledger.declared.store import LOCK, declare, load_declarations, load_version
 from ledger.desk.forgetting.person_exchange import exchange_persons
@@ -47,7 +48,7 @@ class Applied:
 
     `passwords` are the plain ones that the files gave, by station; they are kept nowhere. `names`
     say whom a subject id in `planned` stands for. `warnings`: what documents will
-    lack, by its spot.
+    lack, and currencies without a limit of their own, by their spots.
     """
 
     planned: tuple[PlannedChange, ...]
@@ -100,7 +101,7 @@ def apply_files(
         version=version,
         passwords=data.passwords,
         names=names,
-        warnings=tuple(sorted(data.warnings)),
+        warnings=tuple(sorted([*data.warnings, *_unnamed(known, planned, data)])),
     )
 
 
@@ -155,6 +156,14 @@ def _rule_problems(
         data.report(problem.kind, readable(problem.key, names), readable(problem.message, names))
         for problem in problems_of(known, planned)
     ]
+
+
+def _unnamed(
+    known: Declarations, planned: Sequence[PlannedChange], data: MasterData
+) -> list[Problem]:
+    """Return where a limit by currency says nothing of one in which sites sell."""
+    found = unnamed_currencies(known, planned)
+    return [data.report(each.kind, each.key, str(each)) for each in found]
 
 
 def _start_problems(

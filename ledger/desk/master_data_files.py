@@ -276,7 +276,8 @@ def _seller_body(
     try:
         picture = means.picture(document.source, logo)
     except (OSError, ValueError) as error:
-        document.report((*path, "logo"), f"cannot read {logo}: {error}")
+        why = getattr(error, "strerror", None) or error
+        document.report((*path, "logo"), f"cannot read {logo}: {why}")
         return {**body, "logo": None}
     return {**body, "logo": data_uri(picture)}
 

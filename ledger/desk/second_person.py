@@ -28,10 +28,9 @@ from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Attested, Choice, ChoiceKind
 from ledger.log.event_log import EventLog
-from ledger.master_data.policies import Policy
+from ledger.master_data.policies import Policy, is_above
 from ledger.users.pairs import check_pair
 from ledger.users.roles import Permission
-from tariffs.quantities import money_of_minor
 
 _COLUMNS: LiteralString = """
 SELECT session_id, choice, revision, lines, currency, moved_minor, reason, proposed_by, proposed_at,
@@ -115,8 +114,7 @@ def takes_two(policy: Policy, moved: Moved) -> bool:
     if not moved.currency:
         return False
     minor = max(abs(moved.minor), abs(moved.of_minor))
-    amount = money_of_minor(minor, moved.currency).amount
-    return amount > policy.payment_approval_above
+    return is_above(policy.payment_approval_above, minor, moved.currency)
 
 
 def proposed_choices(

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from tariffs.currencies import currency_exponent
 from tariffs.model.policy import DEFAULT
 
 RECEIPT: Final = "{receipt}"
@@ -20,6 +21,19 @@ REMINDER_DAYS_MAX: Final = 730
 
 COLLECT_AGAIN_MAX: Final = 9
 COLLECT_AGAIN_DAYS_MAX: Final = 90
+
+MoneyLimit = Decimal | dict[str, Decimal]
+"""In major units: of whatever currency, or by currency; one that is not named has 0."""
+
+
+def limit_in(limit: MoneyLimit, currency: str) -> Decimal:
+    """Return the limit in *currency*, in major units."""
+    return limit.get(currency, Decimal(0)) if isinstance(limit, dict) else limit
+
+
+def is_above(limit: MoneyLimit, minor: int, currency: str) -> bool:
+    """Say whether so many minor units of *currency*, of either sign, are above the limit."""
+    return abs(minor) > limit_in(limit, currency).scaleb(currency_exponent(currency))
 
 
 class UnknownTokens(StrEnum):
@@ -113,7 +127,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `collect_again_days`: after how many days an invoice is collected again whose payer's bank said
     no, each time; none: never.
     `payment_approval_above`: what a person decides about money that came or is given back, or about
-    a session, takes a second person above it; in major units of its currency, 0: always.
+    a session, takes a second person above it; in major units of its currency, 0: always. See
+    MoneyLimit.
     `reminder_days`: how many days after it was due the payer of an open invoice is reminded, each
     time; rising, none: never.
     With `visits` a driver without contract may pay by card at our stations: what a session of
@@ -125,7 +140,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     balance is topped up by itself so often within 24 hours at most; 0: never.
     `variance_percent`, `variance_session`: who approves a new version of a tariff has to say why
     where What if found that revenue moves by more per cent, or that a session becomes dearer by
-    more (major units, taxes included), or where nobody tried it out; neither: without a reason.
+    more (MoneyLimit, taxes included), or where nobody tried it out; neither: without a reason.
     """
 
     wait_s: int = 3600
@@ -149,7 +164,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     correct_from: Decimal = Decimal(0)
     corrections_agreed: bool = False
     collect_again_days: tuple[int, ...] = (3, 5, 7)
-    payment_approval_above: Decimal = Decimal(1000)
+    payment_approval_above: MoneyLimit = Decimal(1000)
     reminder_days: tuple[int, ...] = (7, 14, 28)
     visits: bool = False
     visit_kwh: int = 60
@@ -163,4 +178,4 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     unknown_credit: UnknownCredit = UnknownCredit.ACCEPT
     top_ups_a_day: int = 3
     variance_percent: Decimal | None = None
-    variance_session: Decimal | None = None
+    variance_session: MoneyLimit | None = None

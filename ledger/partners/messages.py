@@ -185,7 +185,8 @@ def _cut(
 
 def _owners(found: _Scan, party: Holder) -> list[Holder]:
     """Return whose each value is: its own token's, its object's, or a nested object's."""
-    named, others = _named(found, _TOKEN_IDS), _named(found, _OTHER_IDS)
+    tokens = {value.said: token_holder(value.said) for value in found.values}
+    named, others = _named(found, _TOKEN_IDS, tokens), _named(found, _OTHER_IDS, tokens)
     holders: dict[int, Holder] = {}
     for number, outer in enumerate(found.around):  # what is around an object has a lower number
         holder = named.get(number) or named.get(outer)
@@ -201,7 +202,7 @@ def _owners(found: _Scan, party: Holder) -> list[Holder]:
     allowed: set[Holder] = set()
     owners = []
     for value in found.values:
-        own = token_holder(value.said) if value.name in _TOKEN_IDS else None
+        own = tokens[value.said] if value.name in _TOKEN_IDS else None
         owner = own or holders.get(value.within, party)
         if len(allowed) < HOLDERS_MAX:
             allowed.add(owner)
@@ -209,11 +210,13 @@ def _owners(found: _Scan, party: Holder) -> list[Holder]:
     return owners
 
 
-def _named(found: _Scan, names: Sequence[str]) -> dict[int, Holder]:
+def _named(
+    found: _Scan, names: Sequence[str], tokens: Mapping[str, Holder | None]
+) -> dict[int, Holder]:
     """Return whom each object names: under the first of *names* that it has, and there first."""
     named: dict[int, tuple[int, Holder]] = {}
     for value in found.values:
-        holder = token_holder(value.said) if value.name in names else None
+        holder = tokens[value.said] if value.name in names else None
         if holder is not None:
             rank = names.index(value.name)
             if value.within not in named or rank < named[value.within][0]:
@@ -247,9 +250,16 @@ def _scan(text: str) -> _Scan:
         elif top.is_object and top.is_naming:
             top.name = lexeme[1:-1] if "\\" not in lexeme else json.loads(lexeme)
         elif whole is None and top.name in _PERSONAL and lexeme != "null":
-            said = json.loads(lexeme) if lexeme.startswith('"') else lexeme
-            found.values.append(_Value(top.name, start, end, top.number, said))
+            found.values.append(_Value(top.name, start, end, top.number, _said(lexeme)))
     return found
+
+
+def _said(lexeme: str) -> str:
+    """Return what a JSON value says that is no container: of a text the characters."""
+    if not lexeme.startswith('"'):
+        return lexeme
+    said: str = json.loads(lexeme) if "\\" in lexeme else lexeme[1:-1]
+    return said
 
 
 def _lexemes(text: str) -> Iterator[tuple[int, int, str]]:

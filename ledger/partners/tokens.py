@@ -16,7 +16,7 @@ Tests: tests/ledger/partners/test_tokens.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -25,16 +25,21 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 
 from ledger.errors import LedgerError
+from ledger.partners.bounds import Bound, PartnerBounds, TooMuchToldError, until_tomorrow
 from ledger.partners.party import check_party
+from ledger.partners.told_counts import ToldCounts
 from ledger.persons.holders import Holder, token_holder
 from ledger.persons.sealing import Subject, seal, unseal
-from ledger.persons.store import find_or_make, keys_of
+from ledger.persons.store import Key, find, find_or_make, keys_of
 
 ID_MAX: Final = 36
 """Characters of a token's uid and of a contract's id (OCPI 2.2.1, mod_tokens)."""
 OBJECT_MAX: Final = 2_000
 """Characters of a whole token as JSON: one that says all that OCPI knows has 900."""
 YEARS: Final = range(1970, 9000)
+BY_DEFAULT: Final = ToldCounts(PartnerBounds())
+"""Within the bounds that hold where nobody sets others."""
+_COUNTED: Final = (Bound.TOKENS, Bound.TOKEN_CHANGES)
 CHUNK_ROWS: Final = 5_000
 """Rows of one transaction: stations that show one of these tokens wait for it."""
 
@@ -141,8 +146,20 @@ class BadPartnerTokenError(LedgerError):
         super().__init__(f"token {row} of {party}: {problem}")
 
 
+class AddedTokens(NamedTuple):
+    """How many rows some tokens made, and which of them were too many: nothing of these is kept."""
+
+    added: int
+    refused: Mapping[Key, TooMuchToldError]
+
+
 def add_partner_tokens(
-    connection: Connection[Any], party: str, tokens: Iterable[PartnerToken], *, at: datetime
+    connection: Connection[Any],
+    party: str,
+    tokens: Iterable[PartnerToken],
+    *,
+    at: datetime,
+    told: ToldCounts = BY_DEFAULT,
 ) -> int:
     """Add what is new in *tokens* of *party*; return how many rows that made.
 
@@ -152,8 +169,10 @@ def add_partner_tokens(
         party: Whose they are, as `party_named` writes it.
         tokens: The last one of a uid within a chunk holds.
         at: When they were received.
+        told: Counts them, within bounds.
 
     Raises:
+        TooMuchToldError: If one of a chunk is too many; nothing of the chunk is kept.
         BadPartyError: If *party* is none.
         BadPartnerTokenError: If one says what no token can; what came before its chunk is kept.
     """
@@ -162,9 +181,25 @@ def add_partner_tokens(
     while chunk := list(islice(remaining, CHUNK_ROWS)):
         holders = [token_checked(party, number, token) for number, token in enumerate(chunk, row)]
         with connection.transaction():
-            added += _add(connection, party, list(zip(holders, chunk, strict=True)), at)
+            some = _add(connection, party, list(zip(holders, chunk, strict=True)), at, told)
+            if some.refused:
+                raise next(iter(some.refused.values()))
+        added += some.added
         row += len(chunk)
     return added
+
+
+def add_listed_tokens(
+    connection: Connection[Any],
+    party: str,
+    tokens: Sequence[tuple[Holder, PartnerToken]],
+    *,
+    at: datetime,
+    told: ToldCounts,
+) -> AddedTokens:
+    """Add what is new in a page of tokens that were checked, as far as there is room for it."""
+    with connection.transaction():
+        return _add(connection, party, tokens, at, told)
 
 
 def asked_about(*subject_ids: str) -> tuple[list[str]]:
@@ -202,23 +237,66 @@ def _add(
     party: str,
     given: Sequence[tuple[Holder, PartnerToken]],
     at: datetime,
-) -> int:
-    subjects = find_or_make(connection, list(dict.fromkeys(holder for holder, _ in given)))
-    news: dict[str, tuple[object, ...]] = {}
-    for holder, token in given:
-        subject = subjects[str(holder.kind), holder.name]
-        told = seal(subject, token.object) if token.object else None
-        contract, whitelist = seal(subject, token.contract_id), str(token.whitelist)
-        words = contract, token.is_valid, whitelist, token.expires_at, told, token.last_updated
-        news[subject.id] = words
+    counts: ToldCounts,
+) -> AddedTokens:
     lock_tokens(connection, party)
-    for subject_id, *last in connection.execute(_LAST, (list(news), party)):
-        if news[subject_id] == tuple(last):
-            del news[subject_id]
+    tokens = {(str(holder.kind), holder.name): (holder, token) for holder, token in given}
+    subjects = find(connection, [holder for holder, _ in tokens.values()])
+    names = {subject.id: name for name, subject in subjects.items()}
+    known = {
+        names[subject_id]: tuple(last)
+        for subject_id, *last in connection.execute(_LAST, (list(names), party))
+    }
+    news = {
+        name: token
+        for name, (_, token) in tokens.items()
+        if name not in known or _words(subjects[name], token) != known[name]
+    }
+    # What is known goes first: that a token is blocked must come through.
+    order = sorted(news, key=lambda name: name not in known)
+    fits, refused = _fitting(order, known, counts.room_now(connection, party, _COUNTED, at))
+    subjects = find_or_make(connection, [tokens[name][0] for name in fits])
     with connection.cursor() as cursor, cursor.copy(_ADD) as copy:
-        for subject_id, values in news.items():
-            copy.write_row((party, subject_id, *values, at))
-    return len(news)
+        for name in fits:
+            subject = subjects[name]
+            copy.write_row((party, subject.id, *_words(subject, news[name]), at))
+    more = {Bound.TOKENS: len(fits.keys() - known.keys()), Bound.TOKEN_CHANGES: len(fits)}
+    counts.add_now(connection, party, more, at)
+    errors = {
+        bound: TooMuchToldError(
+            party,
+            bound,
+            counts.bounds.most(bound),
+            wait=until_tomorrow(at) if bound is Bound.TOKEN_CHANGES else None,
+        )
+        for bound in _COUNTED
+    }
+    return AddedTokens(len(fits), {name: errors[why] for name, why in refused.items()})
+
+
+def _fitting(
+    order: Sequence[Key], known: Collection[Key], room: Mapping[Bound, int]
+) -> tuple[dict[Key, None], dict[Key, Bound]]:
+    """Return which tokens there is room for, in order, and what the others are too many of."""
+    fits: dict[Key, None] = {}
+    refused: dict[Key, Bound] = {}
+    made = 0
+    for name in order:
+        if len(fits) >= room[Bound.TOKEN_CHANGES]:
+            refused[name] = Bound.TOKEN_CHANGES
+        elif name not in known and made >= room[Bound.TOKENS]:
+            refused[name] = Bound.TOKENS
+        else:
+            fits[name] = None
+            made += name not in known
+    return fits, refused
+
+
+def _words(subject: Subject, token: PartnerToken) -> tuple[object, ...]:
+    """Return what a row has of a token, sealed."""
+    told = seal(subject, token.object) if token.object else None
+    contract, whitelist = seal(subject, token.contract_id), str(token.whitelist)
+    return contract, token.is_valid, whitelist, token.expires_at, told, token.last_updated
 
 
 def lock_tokens(connection: Connection[Any], party: str) -> None:

@@ -27,9 +27,9 @@ _MOVEMENTS: LiteralString = """
 COPY movement (number, kind, source, reference, legal_entity, currency, amount_minor, happened_at,
     recorded_by, about, original_period, period) FROM STDIN
 """
-_ALLOTMENTS: LiteralString = (
-    "COPY allotment (number, place, account, party, document, minor) FROM STDIN"
-)
+_ALLOTMENTS: LiteralString = """
+COPY allotment (number, moved_at, place, account, party, document, minor) FROM STDIN
+"""
 
 
 def record_movements(
@@ -78,6 +78,6 @@ def _store(connection: Connection[Any], made: Sequence[MoneyMovement]) -> None:
             for each in made:
                 for place, allotted in enumerate(each.allotments, 1):
                     row = (allotted.account, allotted.party, allotted.document, allotted.minor)
-                    copy.write_row((each.number, place, *row))
+                    copy.write_row((each.number, each.happened_at, place, *row))
         if len(made) >= MANY:
             cursor.execute("ANALYZE allotment")

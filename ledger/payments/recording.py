@@ -36,8 +36,8 @@ INSERT INTO movement (kind, source, reference, legal_entity, currency, amount_mi
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING number
 """
 _ALLOT: LiteralString = """
-INSERT INTO allotment (number, place, account, party, document, minor)
-VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO allotment (number, moved_at, place, account, party, document, minor)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 _MOVEMENTS: LiteralString = """
 SELECT movement.number, kind, source, reference, legal_entity, currency, amount_minor, happened_at,
@@ -90,11 +90,12 @@ def record_movement(
         made = wanted._replace(original_period=month, period=period)
         row = (*made[:6], *made[7:-1])
         [(number,)] = connection.execute(_RECORD, row).fetchall()
+        of_it = number, made.happened_at
         with connection.cursor() as cursor:
             cursor.executemany(
                 _ALLOT,
                 [
-                    (number, place, each.account, each.party, each.document, each.minor)
+                    (*of_it, place, each.account, each.party, each.document, each.minor)
                     for place, each in enumerate(made.allotments, 1)
                 ],
             )

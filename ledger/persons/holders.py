@@ -48,7 +48,9 @@ def token_holder(raw: str | None, habits: TokenHabits = NO_HABITS) -> Holder | N
         habits: What the station's model makes of tokens.
     """
     # No table holds a NUL, and none may stand between a station and its answer.
-    name = canonical_token(raw, habits._replace(ignored=habits.ignored + "\0"))
+    if raw is not None and "\0" in raw:
+        habits = habits._replace(ignored=habits.ignored + "\0")
+    name = canonical_token(raw, habits)
     return None if raw is None or name is None else _holder(HolderKind.TOKEN, name, raw)
 
 
@@ -109,6 +111,8 @@ def _holder(kind: HolderKind, name: str, spelt: str) -> Holder:
 
 
 def _storable(text: str) -> str:
+    if text.isascii() and "\0" not in text:
+        return text
     return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 

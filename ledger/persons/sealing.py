@@ -49,8 +49,11 @@ def new_subject() -> Subject:
 
 def seal(subject: Subject, text: str) -> str:
     """Return *text* (not empty) sealed for *subject*, in base64."""
-    sealed = AESSIV(subject.key).encrypt(text.encode(), [subject.id.encode()])
-    return base64.b64encode(sealed).decode()
+    return _sealed(AESSIV(subject.key), subject, text)
+
+
+def _sealed(cipher: AESSIV, subject: Subject, text: str) -> str:
+    return base64.b64encode(cipher.encrypt(text.encode(), [subject.id.encode()])).decode()
 
 
 def unseal(subject: Subject, sealed: str) -> str:
@@ -112,11 +115,16 @@ def cut_text(text: str, cuts: Iterable[SubjectCut]) -> tuple[str, tuple[Sealed, 
     kept: list[str] = []
     sealed: list[Sealed] = []
     at = length = 0
+    # To set up a key is most of the work of sealing.
+    ciphers: dict[Subject, AESSIV] = {}
     for cut in cuts:
+        cipher = ciphers.get(cut.subject)
+        if cipher is None:
+            cipher = ciphers[cut.subject] = AESSIV(cut.subject.key)
         stands = placeholder(cut.subject.id)
         before = text[at : cut.start]
         length += len(before)
-        shut = seal(cut.subject, text[cut.start : cut.end])
+        shut = _sealed(cipher, cut.subject, text[cut.start : cut.end])
         sealed.append(Sealed(subject=cut.subject.id, at=length, cut=shut, is_odd=cut.is_odd))
         kept += [before, stands]
         length += len(stands)

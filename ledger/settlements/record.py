@@ -170,7 +170,7 @@ class ChangedSettlementError(LedgerError):
 
     def __init__(self, key: SettlementKey) -> None:
         super().__init__(
-            f"the settlement of {key} has changed since it was proposed: CDRs came, or were "
-            "decided about; look at it, propose it again, and agree to that"
+            f"the settlement of {key} has changed since it was proposed or looked at: CDRs came, "
+            "or were decided about; look at it, propose it again, and agree to that"
         )
         self.key = key

@@ -55,7 +55,9 @@ WHERE person = %(person)s AND revoked_at IS NULL AND name > %(after)s ORDER BY n
 """
 _HIGHEST: Final = "\U0010ffff"
 _PERSON: LiteralString = """
-SELECT person FROM access_token WHERE digest = %s AND revoked_at IS NULL AND person IS NOT NULL
+SELECT person, factor_required AND second_factor IS NULL
+FROM access_token JOIN user_account AS account ON account.name = person
+WHERE digest = %s AND revoked_at IS NULL
 """
 
 
@@ -94,6 +96,17 @@ class NoAccessTokenError(LedgerError):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(f"no token {name} is in force: `wattledger access list` shows them")
+
+
+class FactorMissingError(LedgerError):
+    """Whose token it is has to have a second factor, and has none: it holds again with one."""
+
+    def __init__(self, person: str) -> None:
+        self.person = person
+        super().__init__(
+            f"{person} acts with a second factor alone, and has none: set one at /console/login, "
+            "then this token holds again"
+        )
 
 
 class UnfitTokenNameError(LedgerError):
@@ -214,9 +227,16 @@ def tokens_in_force(
 
 
 def token_user(connection: Connection[Any], token: str) -> User | None:
-    """Return who acts with a personal token, None where it holds no more, or nobody's is."""
+    """Return who acts with a personal token, None where it holds no more, or nobody's is.
+
+    Raises:
+        FactorMissingError: If its person is to have a second factor first.
+    """
     row = connection.execute(_PERSON, (digest_of(token),)).fetchone()
-    return None if row is None else find_user(connection, row[0])
+    user = None if row is None else find_user(connection, row[0])
+    if row is not None and user is not None and row[1]:
+        raise FactorMissingError(user.name)
+    return user
 
 
 def digest_of(token: str) -> bytes:

@@ -220,7 +220,7 @@ def require_factor(
 ) -> None:
     """Say whether *name* comes in with a second factor alone.
 
-    Who has none is out in every browser, and sets one when coming in.
+    Who has none is out in every browser, and sets one when coming in; tokens hold again then.
 
     Raises:
         UnknownUserError: If there is no such account.

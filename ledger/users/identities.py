@@ -18,7 +18,7 @@ from psycopg import Connection
 from ledger.errors import LedgerError
 from ledger.persons.holders import user_holder
 from ledger.persons.store import find_or_make
-from ledger.users.giving import Giver, invited_account
+from ledger.users.giving import Giver, invited_account, put_out
 from ledger.users.store import note_change
 
 INVITED_MAX: Final = 255
@@ -110,6 +110,8 @@ def come_by_identity(
         if taken is None:
             raise NotInvitedError
         name = str(taken[0])
+        # Who was in by another identity is so no more.
+        put_out(connection, name, now)
         note_change(connection, name, "identified", {"issuer": issuer}, by=name, at=now)
     return name
 

@@ -21,6 +21,9 @@ from ledger.users.user import User
 FIRST: Final = ""
 """The name of who makes the first account, in its link."""
 _SET: LiteralString = "UPDATE user_account SET password = %s, version = version + 1 WHERE name = %s"
+_NO_IDENTITY: LiteralString = """
+UPDATE user_account SET identity = NULL, invited_as = NULL WHERE name = %s
+"""
 _KEPT: LiteralString = """
 SELECT password, second_factor IS NOT NULL, factor_required FROM user_account WHERE name = %s
 """
@@ -92,7 +95,9 @@ def make_first(
 
 
 def choose_password(connection: Connection[Any], token: str, password: str, now: datetime) -> str:
-    """Set the password by a link, and return whose; every other way in ends, the factor too.
+    """Set the password by a link, and return whose; every other way in ends.
+
+    The second factor, too, and what a provider says of somebody: they are invited anew.
 
     Raises:
         DeadLinkError: If the link holds no more.
@@ -105,6 +110,7 @@ def choose_password(connection: Connection[Any], token: str, password: str, now:
     with connection.transaction():
         use_link(connection, token, now)
         connection.execute(_SET, (kept, name))
+        connection.execute(_NO_IDENTITY, (name,))
         remove_factor(connection, name)
         put_out(connection, name, now)
         note_change(connection, name, "password_by_link", {}, by=name, at=now)

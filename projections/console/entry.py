@@ -12,7 +12,12 @@ from typing import Any, Final
 
 from litestar import Request
 from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException, NotFoundException, PermissionDeniedException
+from litestar.exceptions import (
+    HTTPException,
+    InternalServerException,
+    NotFoundException,
+    PermissionDeniedException,
+)
 from litestar.handlers import BaseRouteHandler
 
 from ledger.users.browser_sessions import SignedIn, find_session
@@ -54,6 +59,15 @@ class ForeignFormError(PermissionDeniedException):
         super().__init__("this form is of another session: load the page again, and send it anew")
 
 
+class UnfinishedFormError(HTTPException):
+    """Who sent a form left before its end: no fault of ours, and nobody is there to be told."""
+
+    status_code = 400
+
+    def __init__(self) -> None:
+        super().__init__(detail="the form did not come to its end: send it again")
+
+
 class LongFormError(HTTPException):
     """A form with more fields than any page has."""
 
@@ -77,6 +91,7 @@ async def check_entry(
         NobodyInError: If nobody is in.
         PermissionDeniedException: If this person has it not, or the form is another session's.
         LongFormError: If the form is none of ours.
+        UnfinishedFormError: If not all of it came.
     """
     wanted = handler.opt.get(_PERMISSION)
     if wanted is None:
@@ -111,8 +126,13 @@ async def _check_form(request: Request[Any, Any, Any], signed_in: SignedIn | Non
     # No form of ours brings files, which may claim any charset.
     if request.headers.get("content-type", _FORM).partition(";")[0].strip().lower() != _FORM:
         raise ForeignFormError
+    try:
+        body = await request.body()
+    except InternalServerException as error:
+        # So Litestar calls it; strangers would fill the log.
+        raise UnfinishedFormError from error
     # To take a million fields apart would hold up everybody.
-    if (await request.body()).count(b"&") >= FIELDS_MAX:
+    if body.count(b"&") >= FIELDS_MAX:
         raise LongFormError
     if signed_in is None:
         return

@@ -11,6 +11,9 @@ from projections.console.navigation import HOME
 # What a browser or a server makes another path of: those go as a parameter.
 _UNSAFE: Final = re.compile(r"(^|/)(\.{0,2})(/|$)")
 
+# What a path takes as it is; any other id of a tariff is named beside it.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*")
+
 _SLASH: Final = "~"
 """No number of a document has it."""
 
@@ -45,6 +48,14 @@ def number_in(part: str) -> str:
 def customer_link(customer: str) -> str:
     """Return where a customer is shown, by its key, or its subject id once it is erased."""
     return f"{HOME}/customers/{quote(customer, safe='')}"
+
+
+def tariff_link(tariff_id: str, **more: str) -> str:
+    """Return where a tariff is shown, whatever its file calls it."""
+    is_plain = _PLAIN.fullmatch(tariff_id) is not None
+    path = f"{HOME}/tariffs/{tariff_id if is_plain else '-/of'}"
+    said = urlencode({**({} if is_plain else {"id": tariff_id}), **more})
+    return f"{path}?{said}" if said else path
 
 
 def station_link(station_id: str) -> str:

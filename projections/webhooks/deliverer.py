@@ -37,7 +37,7 @@ from projections.webhooks.subscriptions import (
 
 LEASE: Final = "webhooks"
 LEASE_SECONDS: Final = 60.0
-"""Longer than a post may take."""
+"""Longer than a post may take, all its steps together: it is held on before each of them."""
 LOOK_SECONDS: Final = 1.0
 AT_ONCE: Final = 50
 WAITS: Final = tuple(
@@ -168,6 +168,7 @@ class WebhookDeliverer:
         done = 0
         for due in map(_Due._make, rows):
             at, began = self._now(), time.monotonic()
+            self._hold()
             came = self._posted(webhook, secret, due, at)
             self._rest(webhook.id, came, time.monotonic() - began)
             self._note(due, came, at)
@@ -175,6 +176,12 @@ class WebhookDeliverer:
             if not came.is_taken:
                 break
         return done
+
+    def _hold(self) -> None:
+        """See that nobody else tells them, and will not before a post from now on is over."""
+        assert self._lease is not None
+        with self._connection.transaction():
+            hold_lease(self._connection, self._lease, seconds=LEASE_SECONDS)
 
     def _rest(self, webhook: str, came: _Came, seconds: float) -> None:
         if came.is_taken:
@@ -204,8 +211,7 @@ class WebhookDeliverer:
             "ended_at": now if is_over else None,
         }
         with self._connection.transaction():
-            assert self._lease is not None
-            hold_lease(self._connection, self._lease, seconds=LEASE_SECONDS)
+            self._hold()
             row = (due.number, due.attempts + 1, at, came.status, came.why)
             self._connection.execute(_TRIED, row)
             self._connection.execute(_NOTED, noted)

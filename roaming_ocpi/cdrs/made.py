@@ -16,13 +16,23 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.master_data.partners import OldCorrections
 from roaming_ocpi.wire.walls import encoded
-from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedTotals
+from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedCost, StatedTotals
 from tariffs.model.canonical import canonical_json
 from tariffs.model.tariff import Tariff
-from tariffs.ocpi.cdr_writer import write_cdr
+from tariffs.ocpi.cdr_writer import (
+    Written,
+    says_periods_alike,
+    write_cdr,
+    write_costs,
+    write_periods,
+    write_volumes,
+)
+from tariffs.ocpi.costs_reader import COST_KEYS
+from tariffs.ocpi.tariff_writer import moment_text
 from tariffs.ocpi.versions import OcpiVersion
 
 
@@ -45,7 +55,7 @@ class SaidBy(StrEnum):
     """By one amount; its lines stand in the remark."""
 
 
-class CdrForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CdrForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One way to say what the session cost; every form has the same total."""
 
     said_by: SaidBy
@@ -54,7 +64,7 @@ class CdrForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stated: StatedTotals
 
 
-class SaidIn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SaidIn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How one version says a CDR.
 
     `form` is the index of the form that it takes; `written` are the members of the object that it
@@ -67,7 +77,7 @@ class SaidIn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lost: tuple[str, ...] = ()
 
 
-class CdrPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CdrPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Where it was, as declared then. Source: OCPI 2.2.1, mod_cdrs, CdrLocation.
 
     `country` by three letters; coordinates as OCPI's texts of degrees.
@@ -90,7 +100,7 @@ class CdrPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     power_type: str | None = None
 
 
-class CdrNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CdrNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the partner manager is to know of a CDR: a code, a sentence, in which version."""
 
     code: str
@@ -98,7 +108,7 @@ class CdrNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: str | None = None
 
 
-class CdrBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CdrBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is frozen. `token` is a subject id, `contract` sealed with that one's key.
 
     `versions` says how each version says it, by which of `forms`; one that is not there cannot.
@@ -131,7 +141,7 @@ class CdrBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return None if said is None else self.forms[said.form]
 
 
-class MadeCdr(msgspec.Struct, frozen=True, kw_only=True):
+class MadeCdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A row of the table `roaming_cdr`.
 
     `number` counts the CDRs to this `party` from 1 in the order of their making. Of a credit
@@ -200,6 +210,77 @@ def price_part(cdr: Cdr, version: OcpiVersion) -> PricePart:
     written.pop("tariffs", None)
     codes = tuple(dict.fromkeys(note.code for note in lost))
     return PricePart(msgspec.Raw(encoded(written)), codes)
+
+
+class PriceParts:
+    """What one CDR states in several versions, as `price_part` has it; its tariffs stand apart.
+
+    What versions say alike is worked out and written once. `cdr` states its taxes one by one.
+    """
+
+    def __init__(self, cdr: Cdr) -> None:
+        self.cdr = cdr
+        self._summed = _summed(cdr)
+        self._start, self._end = moment_text(cdr.starts_at), moment_text(cdr.ends_at)
+        self._volumes = write_volumes(cdr)
+        self._periods: Written | None = None
+
+    def written(self, version: OcpiVersion) -> PricePart:
+        """Return what *version* states."""
+        is_oldest = version is OcpiVersion.V2_1_1
+        cdr = self.cdr if version is OcpiVersion.V2_3_0 else self._summed
+        periods, costs = self._written_periods(version), write_costs(cdr, version)
+        written = {
+            "start_date_time": self._start,
+            "stop_date_time" if is_oldest else "end_date_time": self._end,
+            "currency": cdr.currency,
+            "charging_periods": periods.json,
+            **costs.json,
+            **self._volumes,
+        }
+        lost = (*periods.lost, *costs.lost)
+        codes = tuple(dict.fromkeys(note.code for note in lost)) if lost else ()
+        return PricePart(msgspec.Raw(encoded(written)), codes)
+
+    def read(self, version: OcpiVersion, tariffs: tuple[Tariff, ...]) -> Cdr:
+        """Return the CDR as who reads it in *version*, with *tariffs*, gets it."""
+        if version is OcpiVersion.V2_3_0:
+            return replace(self.cdr, tariffs=tariffs)
+        if version is not OcpiVersion.V2_1_1:
+            return replace(self._summed, tariffs=tariffs)
+        stated = self.cdr.stated
+        cost = stated.total_cost
+        old = StatedTotals(
+            total_cost=None if cost is None else StatedCost(before_taxes=cost.before_taxes),
+            total_energy=stated.total_energy,
+            total_time=stated.total_time,
+            total_parking_time=stated.total_parking_time,
+        )
+        return replace(self.cdr, tariffs=tariffs, stated=old)
+
+    def _written_periods(self, version: OcpiVersion) -> Written:
+        if self._periods is None:
+            is_alike = version is not OcpiVersion.V2_1_1 or says_periods_alike(self.cdr)
+            periods = write_periods(self.cdr, version)
+            if not is_alike:
+                return periods
+            self._periods = periods._replace(json=msgspec.Raw(encoded(periods.json)))
+        elif version is OcpiVersion.V2_1_1 and not says_periods_alike(self.cdr):
+            return write_periods(self.cdr, version)
+        return self._periods
+
+
+def _summed(cdr: Cdr) -> Cdr:
+    """Return *cdr* with the taxes of each cost in one amount, as versions before 2.3.0 state it."""
+    known: dict[int, StatedCost] = {}
+    costs = {}
+    for name in COST_KEYS:
+        cost: StatedCost | None = getattr(cdr.stated, name)
+        if cost is not None:
+            if id(cost) not in known:
+                known[id(cost)] = StatedCost(before_taxes=cost.before_taxes, gross=cost.after_taxes)
+            costs[name] = known[id(cost)]
+    return replace(cdr, stated=replace(cdr.stated, **costs))
 
 
 def joined(head: Mapping[str, Any], part: msgspec.Raw) -> bytes:

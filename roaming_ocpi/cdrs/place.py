@@ -28,7 +28,15 @@ class Whereabouts(NamedTuple):
     @classmethod
     def of(cls, rated: SessionRated) -> Whereabouts:
         """Return those of a rated session."""
-        return cls(*(getattr(rated, name) for name in cls._fields))
+        return cls(
+            site_id=rated.site_id,
+            station_id=rated.station_id,
+            evse_id=rated.evse_id,
+            connector_id=rated.connector_id,
+            started_at=rated.started_at,
+            time_zone=rated.time_zone,
+            country=rated.country,
+        )
 
 
 def place_of(declared: Declarations, where: Whereabouts, our_party: str) -> CdrPlace:

@@ -16,20 +16,36 @@ What depends on a tariff version alone (its JSON in a version, how that reads, c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, NoReturn
 
-import msgspec
+from msgspec.structs import replace
 
 from ledger.rating.decisions import RatedLine
-from roaming_ocpi.cdrs.made import CdrForm, CdrNote, PricePart, SaidBy, SaidIn, joined, price_part
+from roaming_ocpi.cdrs.made import (
+    CdrForm,
+    CdrNote,
+    PricePart,
+    PriceParts,
+    SaidBy,
+    SaidIn,
+    joined,
+)
 from roaming_ocpi.cdrs.periods import Fineness, charging_periods
-from roaming_ocpi.cdrs.tariff_copies import PricedTariffs, flat_tariff, tariffs_of_periods
+from roaming_ocpi.cdrs.tariff_copies import (
+    TOLERATED,
+    PricedTariffs,
+    SaidTariffs,
+    TariffKey,
+    TariffRead,
+    flat_tariff,
+    tariffs_of_periods,
+)
 from roaming_ocpi.cdrs.totals import stated_totals
 from roaming_ocpi.errors import RoamingError
-from roaming_ocpi.wire.walls import encoded
 from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedTotals
 from tariffs.cdr.cut import CutPeriod
 from tariffs.cdr.differences import differences_of
@@ -37,23 +53,17 @@ from tariffs.cdr.pricing import price_cdr
 from tariffs.errors import TariffError
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.priced import Note, PricedSession
-from tariffs.model.canonical import tariff_hash
 from tariffs.model.policy import PricingPolicy
 from tariffs.model.tariff import Tariff
 from tariffs.model.usage import Activity, microseconds
 from tariffs.ocpi.cdr_fast import BareOldCdrDecoder, CdrDecoder
 from tariffs.ocpi.cdr_reader import ocpi_cdr_of
 from tariffs.ocpi.documents import decode_json
-from tariffs.ocpi.tariff_reader import ocpi_tariff_of
-from tariffs.ocpi.tariff_writer import write_tariff
 from tariffs.ocpi.versions import OcpiVersion
 
 VERSIONS: Final = (OcpiVersion.V2_3_0, OcpiVersion.V2_2_1, OcpiVersion.V2_1_1)
 """The newest first: what it can say, older ones may have to say otherwise."""
-TOLERATED: Final = frozenset({"below_zero"})
-"""Notes of a reader that make no total another one."""
 _OLDEST: Final = OcpiVersion.V2_1_1
-_KEPT_MAX: Final = 512
 
 
 class CdrCase(NamedTuple):
@@ -69,7 +79,7 @@ class CdrCase(NamedTuple):
     cuts: Sequence[CutPeriod]
     lines: Sequence[RatedLine]
     tariff: Tariff
-    tariff_key: tuple[str, str, Decimal]
+    tariff_key: TariffKey
     mark_up: Decimal
     net_minor: int
     tax_minor: int
@@ -92,29 +102,26 @@ class UnsayableCdrError(RoamingError):
         self.why = dict(why)
 
 
-class _Read(NamedTuple):
-    """A tariff as one version says it, and as that reads."""
-
-    written: msgspec.Raw
-    tariff: Tariff
-    compiled: CompiledTariff
-    lost: tuple[Note, ...]
-    unclean: tuple[Note, ...]
-
-
 class _Checked(NamedTuple):
-    """A form that does in a version: what is written of it, and what its tariffs leave out."""
+    """A form that does in a version: what is written of it, and what is to be known of that."""
 
     form: CdrForm
     written: PricePart
-    lost: tuple[Note, ...]
+    notes: tuple[CdrNote, ...]
 
 
-class _Priced(NamedTuple):
-    """A form priced from what it says, and the totals that it states of that."""
+@dataclass(slots=True)
+class _Priced:
+    """The form of a number priced from what a version says of it, and what it states of that.
 
+    `is_compared`: what is stated is what `priced` comes to.
+    """
+
+    index: int
     priced: PricedSession
-    stated: StatedTotals
+    form: CdrForm
+    parts: PriceParts
+    is_compared: bool = False
 
 
 class _Tried(NamedTuple):
@@ -123,7 +130,7 @@ class _Tried(NamedTuple):
     said_by: SaidBy
     tariffs: tuple[Tariff, ...]
     periods: tuple[ChargingPeriod, ...]
-    key: tuple[str, str, Decimal] | None = None
+    key: TariffKey | None = None
 
 
 class _NotSaidError(Exception):
@@ -141,8 +148,7 @@ class Speaker:
         self._decoder, self._old = CdrDecoder(), BareOldCdrDecoder()
         # Tariffs of one session would push out those that return.
         self._rare = CdrDecoder()
-        self._reads: dict[tuple[tuple[str, str, Decimal], OcpiVersion], _Read] = {}
-        self._compiled: dict[str, CompiledTariff] = {}
+        self._tariffs = SaidTariffs()
 
     def say(self, case: CdrCase) -> Said:
         """Return how each version says *case*.
@@ -155,17 +161,18 @@ class Speaker:
         notes: list[CdrNote] = []
         failed: dict[OcpiVersion, str] = {}
         tries = _Tries(case)
+        self._tariffs.make_room()
         priced: dict[tuple[int, ...], _Priced] = {}
         for version in VERSIONS:
             try:
-                form, written, lost = self._in_version(case, version, tries, priced)
+                form, written, told = self._in_version(case, version, tries, priced)
             except _NotSaidError as error:
                 failed[version] = str(error)
                 continue
             versions[version.value] = SaidIn(
                 form=_index(form, forms, version), written=written.json, lost=written.lost
             )
-            notes.extend(_notes(form, version, lost))
+            notes.extend(told)
         # 2.1.1 alone would be no proof: it states no taxes.
         if not versions.keys() - {_OLDEST.value}:
             raise UnsayableCdrError(failed)
@@ -202,7 +209,7 @@ class Speaker:
         known: dict[tuple[int, ...], _Priced],
     ) -> _Checked:
         """Return the form as *version* says it; what it says gives the total again."""
-        reads = [self._tariff(each, tried.key, version) for each in tried.tariffs]
+        reads = [self._tariffs.read(each, tried.key, version) for each in tried.tariffs]
         unclean = [note for read in reads for note in read.unclean]
         if unclean:
             _refuse(f"the tariff reads with a note: {unclean[0].message}")
@@ -210,31 +217,26 @@ class Speaker:
         key = (index, *map(id, compiled))
         found = known.get(key)
         if found is None:
-            bare = _cdr(case, tried.periods, StatedTotals())
-            priced = price_cdr(bare, compiled, time_zone=case.time_zone)
-            lasts_us = microseconds(case.ends_at) - microseconds(case.starts_at)
-            found = _Priced(priced, stated_totals(priced, tried.periods, lasts_us))
-            known[key] = found
-        priced, stated = found
-        _agree(case, priced, version)
-        cdr = _cdr(case, tried.periods, stated)
-        written = price_part(cdr, version)
-        self._read_again(written, cdr, reads, version, priced, case.time_zone)
-        form = CdrForm(
-            said_by=tried.said_by, tariffs=tried.tariffs, periods=tried.periods, stated=stated
-        )
-        return _Checked(form, written, tuple(note for read in reads for note in read.lost))
+            found = known[key] = _priced(case, tried, compiled, index, version, known.values())
+        _agree(case, found.priced, version)
+        written = found.parts.written(version)
+        self._read_again(written, found, reads, version, case.time_zone)
+        return _Checked(found.form, written, _notes(found.form, version, reads))
 
     def _read_again(
         self,
         written: PricePart,
-        cdr: Cdr,
-        reads: Sequence[_Read],
+        found: _Priced,
+        reads: Sequence[TariffRead],
         version: OcpiVersion,
-        priced: PricedSession,
         time_zone: str,
     ) -> None:
-        """Read what is *written* of *cdr* as a partner does, and compare it with its price."""
+        """Read what is *written* as a partner does, and compare it with the price.
+
+        What reads as the very CDR that was compared already, in a version that states more, is not
+        reckoned anew.
+        """
+        cdr = found.parts.cdr
         tariffs = () if version is _OLDEST else tuple(read.tariff for read in reads)
         # Those of 2.1.1 were read alone: by its shape no tariff tells that version.
         shown = {"tariffs": [read.written for read in reads]} if tariffs else {}
@@ -243,6 +245,8 @@ class Speaker:
         left = [note for note in notes if note.code not in TOLERATED]
         if left:
             _refuse(f"it reads with a note: {left[0].message}")
+        if found.is_compared and again == found.parts.read(version, tariffs):
+            return
         if again.periods != cdr.periods or again.tariffs != tariffs:
             _refuse("it reads as another CDR")
         compiled = [read.compiled for read in reads]
@@ -250,9 +254,11 @@ class Speaker:
         def reprice(policy: PricingPolicy) -> PricedSession:
             return price_cdr(again, compiled, time_zone=time_zone, policy=policy)
 
-        found = differences_of(again, priced, reprice)
-        if found:
-            _refuse(f"{found[0].field} is {found[0].stated}, not {found[0].ours}")
+        differing = differences_of(again, found.priced, reprice)
+        if differing:
+            first = differing[0]
+            _refuse(f"{first.field} is {first.stated}, not {first.ours}")
+        found.is_compared = True
 
     def _decoded(
         self, data: bytes, version: OcpiVersion, *, is_rare: bool
@@ -266,33 +272,6 @@ class Speaker:
                 return fast.cdr, ()
         read = ocpi_cdr_of(decode_json(data), version=version)
         return read.cdr, read.notes
-
-    def _tariff(
-        self, tariff: Tariff, key: tuple[str, str, Decimal] | None, version: OcpiVersion
-    ) -> _Read:
-        if key is None:
-            return self._as_read(tariff, version)
-        found = self._reads.get((key, version))
-        if found is None:
-            if len(self._reads) >= _KEPT_MAX:
-                self._reads.clear()
-                self._compiled.clear()
-            found = self._reads[key, version] = self._as_read(tariff, version)
-        return found
-
-    def _as_read(self, tariff: Tariff, version: OcpiVersion) -> _Read:
-        written, lost = write_tariff(tariff, version)
-        if version is _OLDEST:
-            # Of 2.1.1 a tariff names no version of itself by its shape.
-            written.setdefault("currency", tariff.currency)
-        data = encoded(written)
-        read = ocpi_tariff_of(decode_json(data), version=None)
-        digest = tariff_hash(read.tariff)
-        compiled = self._compiled.get(digest)
-        if compiled is None:
-            compiled = self._compiled[digest] = CompiledTariff(read.tariff)
-        unclean = tuple(note for note in read.notes if note.code not in TOLERATED)
-        return _Read(msgspec.Raw(data), read.tariff, compiled, lost, unclean)
 
 
 class _Tries:
@@ -339,7 +318,7 @@ def _named(
     """Return *periods* with the tariff that each has."""
     parts = by_period.parts or (0,) * len(periods)
     return tuple(
-        msgspec.structs.replace(period, tariff_id=by_period.tariffs[part].id)
+        replace(period, tariff_id=by_period.tariffs[part].id)
         for period, part in zip(periods, parts, strict=True)
     )
 
@@ -378,14 +357,37 @@ def _index(form: CdrForm, forms: list[CdrForm], version: OcpiVersion) -> int:
     return len(forms) - 1
 
 
-def _notes(form: CdrForm, version: OcpiVersion, lost: Sequence[Note]) -> Iterator[CdrNote]:
-    """Yield what a partner manager should know of how *version* says it."""
+def _priced(
+    case: CdrCase,
+    tried: _Tried,
+    compiled: Sequence[CompiledTariff],
+    index: int,
+    version: OcpiVersion,
+    known: Iterable[_Priced],
+) -> _Priced:
+    """Price a form from what it says in a version, and state what that comes to."""
+    bare = _cdr(case, tried.periods, StatedTotals())
+    priced = price_cdr(bare, compiled, time_zone=case.time_zone)
+    if version is _OLDEST:
+        # It states the total before taxes and no parts: where that is the same, all of it is.
+        for each in known:
+            is_same = each.index == index and each.priced.before_minor == priced.before_minor
+            if is_same and each.is_compared:
+                return _Priced(index, priced, each.form, each.parts, is_compared=True)
+    lasts_us = microseconds(case.ends_at) - microseconds(case.starts_at)
+    stated = stated_totals(priced, tried.periods, lasts_us)
+    form = CdrForm(
+        said_by=tried.said_by, tariffs=tried.tariffs, periods=tried.periods, stated=stated
+    )
+    return _Priced(index, priced, form, PriceParts(replace(bare, stated=stated)))
+
+
+def _notes(form: CdrForm, version: OcpiVersion, reads: Sequence[TariffRead]) -> tuple[CdrNote, ...]:
+    """Return what a partner manager should know of how *version* says it."""
     if form.said_by is not SaidBy.TARIFF:
         message = _SAID_BY[form.said_by]
-        yield CdrNote(code=f"said_by_{form.said_by}", message=message, version=version.value)
-        return
-    for note in lost:
-        yield CdrNote(code=note.code, message=f"{note.spot}: {note.message}", version=version.value)
+        return (CdrNote(code=f"said_by_{form.said_by}", message=message, version=version.value),)
+    return tuple(note for read in reads for note in read.lost)
 
 
 _SAID_BY: Final[Mapping[SaidBy, str]] = {

@@ -23,12 +23,17 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from ledger.rating.decisions import RatedLine
+from roaming_ocpi.cdrs.made import CdrNote
 from roaming_ocpi.wire.ids import tariff_id_of
+from roaming_ocpi.wire.walls import encoded
 from tariffs.cdr.cut import CutPeriod
-from tariffs.kernel.compiled import Why
+from tariffs.kernel.compiled import CompiledTariff, Why
+from tariffs.kernel.priced import Note
+from tariffs.model.canonical import tariff_hash
 from tariffs.model.tariff import (
     Dimension,
     PriceComponent,
@@ -40,6 +45,10 @@ from tariffs.model.tariff import (
     TaxIncluded,
 )
 from tariffs.model.usage import Activity
+from tariffs.ocpi.documents import decode_json
+from tariffs.ocpi.tariff_reader import ocpi_tariff_of
+from tariffs.ocpi.tariff_writer import write_tariff
+from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import EXACT, decimal_of_ratio, money_of_minor, plain
 
 _HUNDRED: Final = Decimal(100)
@@ -48,6 +57,65 @@ _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _PLAIN: Final = frozenset({Why.PRICED, Why.UNPRICED, Why.GRACE})
 _LIMITS: Final = frozenset({Why.MIN_PRICE, Why.MAX_PRICE})
 _TIMED: Final = {Activity.CHARGING: Dimension.TIME, Activity.PARKING: Dimension.PARKING_TIME}
+
+
+TOLERATED: Final = frozenset({"below_zero"})
+"""Notes of a reader that make no total another one."""
+_KEPT_MAX: Final = 1024
+
+TariffKey = tuple[str, str, Decimal]
+"""What `own_tariff` makes hangs on: the version's hash, whose it is, the mark-up."""
+
+
+class TariffRead(NamedTuple):
+    """A tariff as one version says it, and as that reads; `lost`: what it leaves out."""
+
+    written: msgspec.Raw
+    tariff: Tariff
+    compiled: CompiledTariff
+    lost: tuple[CdrNote, ...]
+    unclean: tuple[Note, ...]
+
+
+class SaidTariffs:
+    """Tariffs as versions say them, each written, read and compiled once."""
+
+    def __init__(self) -> None:
+        self._reads: dict[tuple[TariffKey, OcpiVersion], TariffRead] = {}
+        self._compiled: dict[str, CompiledTariff] = {}
+
+    def make_room(self) -> None:
+        """Forget all where there is much; between two CDRs, for one tells its prices by object."""
+        if len(self._compiled) >= _KEPT_MAX:
+            self._reads.clear()
+            self._compiled.clear()
+
+    def read(self, tariff: Tariff, key: TariffKey | None, version: OcpiVersion) -> TariffRead:
+        """Return *tariff* as *version* says it; *key* None: it is not worth keeping."""
+        if key is None:
+            return self._as_read(tariff, version)
+        found = self._reads.get((key, version))
+        if found is None:
+            found = self._reads[key, version] = self._as_read(tariff, version)
+        return found
+
+    def _as_read(self, tariff: Tariff, version: OcpiVersion) -> TariffRead:
+        written, lost = write_tariff(tariff, version)
+        if version is OcpiVersion.V2_1_1:
+            # Of 2.1.1 a tariff names no version of itself by its shape.
+            written.setdefault("currency", tariff.currency)
+        data = encoded(written)
+        read = ocpi_tariff_of(decode_json(data), version=None)
+        digest = tariff_hash(read.tariff)
+        compiled = self._compiled.get(digest)
+        if compiled is None:
+            compiled = self._compiled[digest] = CompiledTariff(read.tariff)
+        unclean = tuple(note for note in read.notes if note.code not in TOLERATED)
+        told = tuple(
+            CdrNote(code=e.code, message=f"{e.spot}: {e.message}", version=version.value)
+            for e in lost
+        )
+        return TariffRead(msgspec.Raw(data), read.tariff, compiled, told, unclean)
 
 
 class PricedTariffs(NamedTuple):

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from roaming_ocpi.cdrs.periods import hours_of
@@ -59,8 +60,11 @@ def stated_totals(
     digits = _digits(priced, parts)
     exponent, is_known = priced.compiled.exponent, priced.tax_known
     owed = priced.before_minor, priced.after_minor
+    total_cost = _cost(total, owed, priced.denominator, exponent, is_known=is_known)
+    # One part that is all of it, and rounded as it is, costs the same.
+    is_one = digits == exponent and list(parts.values()) == [total]
     costs = {
-        part: _part(rates, priced.denominator, digits, is_known=is_known)
+        part: total_cost if is_one else _part(rates, priced.denominator, digits, is_known=is_known)
         for part, rates in parts.items()
     }
     energy = parking = Decimal(0)
@@ -68,7 +72,7 @@ def stated_totals(
         energy = EXACT.add(energy, period.energy or Decimal(0))
         parking = EXACT.add(parking, period.parking_time or Decimal(0))
     return StatedTotals(
-        total_cost=_cost(total, owed, priced.denominator, exponent, is_known=is_known),
+        total_cost=total_cost,
         total_energy=plain(energy),
         total_time=hours_of(lasts_us, _HOUR_DECIMALS),
         total_parking_time=plain(parking) if parking else None,
@@ -129,5 +133,7 @@ def _cost(
     )
 
 
+# Most amounts of a bill are among a few thousand.
+@lru_cache(maxsize=1 << 14)
 def _decimal(scaled: int, digits: int) -> Decimal:
     return plain(Decimal(scaled).scaleb(-digits, EXACT))

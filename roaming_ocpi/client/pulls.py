@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ledger.declared.declarations import Declarations, Kind
+from ledger.partners.bounds import TooMuchToldError
 from roaming_ocpi.errors import RoamingError
 
 
@@ -25,6 +26,7 @@ def asked_since(moment: datetime) -> str:
 
 def problem_of(error: Exception) -> str:
     """Return why a list came to no end, in words of ours that quote nobody."""
-    if isinstance(error, RoamingError):  # the client's, which repeats nothing that came
+    # The client's and the bounds' repeat nothing that came.
+    if isinstance(error, (RoamingError, TooMuchToldError)):
         return str(error)
     return f"it could not be kept ({type(error).__name__})"

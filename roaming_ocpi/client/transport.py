@@ -28,6 +28,7 @@ from ledger.network import (
     allowed_address,
 )
 from roaming_ocpi.client.answers import ForbiddenAddressError, PartnerUnreachableError
+from roaming_ocpi.client.plain_http import plain_head, request_head
 
 BODY_MAX: Final = 8 << 20
 """Bytes of an answer, as it comes and unpacked."""
@@ -56,10 +57,21 @@ class WireCall(NamedTuple):
 
     def head(self) -> h11.Request:
         """Return what goes before the body."""
+        return h11.Request(
+            method=self.method, target=self.url.raw_path, headers=self._all_headers()
+        )
+
+    def plain_head(self) -> bytes | None:
+        """Return the same as it goes over the wire; None: it is not plain."""
+        if self.method == "HEAD":  # whose answer has the length of a body that does not come
+            return None
+        return request_head(self.method, self.url.raw_path.decode("ascii"), self._all_headers())
+
+    def _all_headers(self) -> list[tuple[str, str]]:
         headers = [("Host", self.url.netloc.decode("ascii")), *self.headers.items()]
         if self.body or self.method in _WITH_BODY:
             headers.append(("Content-Length", str(len(self.body))))
-        return h11.Request(method=self.method, target=self.url.raw_path, headers=headers)
+        return headers
 
 
 class WireReply(NamedTuple):
@@ -91,9 +103,10 @@ class _Connection:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    http: h11.Connection
     opened_at: float
     idle_since: float = 0.0
+    is_done: bool = False
+    """Whether the last answer came whole, and the next request may follow it."""
 
     def is_alive(self, now: float) -> bool:
         """Say whether the next request may go over it: its server has not ended it."""
@@ -167,8 +180,7 @@ class GuardedTransport:
             raise _unreachable(why) from error
         except (OSError, ValueError) as error:  # of TLS too, and a name that it does not take
             raise _unreachable(type(error).__name__) from error
-        http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADERS_MAX)
-        return _Connection(reader, writer, http, time.monotonic())
+        return _Connection(reader, writer, time.monotonic())
 
     def _kept(self, origin: _Origin) -> _Connection | None:
         now, idle = time.monotonic(), self._idle[origin]
@@ -180,11 +192,10 @@ class GuardedTransport:
         return None
 
     def _keep(self, origin: _Origin, connection: _Connection) -> None:
-        idle, http = self._idle[origin], connection.http
-        if http.our_state is not h11.DONE or http.their_state is not h11.DONE:
+        idle = self._idle[origin]
+        if not connection.is_done:
             connection.writer.close()
             return
-        http.start_next_cycle()
         connection.idle_since = time.monotonic()
         idle.append(connection)
         if len(idle) > IDLE_MAX:
@@ -192,11 +203,39 @@ class GuardedTransport:
 
 
 async def _exchange(connection: _Connection, call: WireCall) -> WireReply:
-    http, writer = connection.http, connection.writer
+    reader, writer = connection.reader, connection.writer
+    connection.is_done = False
+    head = call.plain_head()
+    if head is None:
+        return await _by_h11(connection, call, None)
+    writer.write(head + call.body)
+    await writer.drain()
+    came = await reader.read(_READ_BYTES)
+    plain = plain_head(came, size_max=BODY_MAX)
+    if plain is None:
+        return await _by_h11(connection, call, came)
+    if len(came) < plain.ends_at:
+        try:
+            came += await reader.readexactly(plain.ends_at - len(came))
+        except asyncio.IncompleteReadError as error:
+            why = "its answer is cut off"
+            raise _unreachable(why) from error
+    reply = WireReply(plain.http, plain.headers, came[plain.body_at :])
+    connection.is_done = True
+    return _opened(reply)
+
+
+async def _by_h11(connection: _Connection, call: WireCall, came: bytes | None) -> WireReply:
+    """Return the answer to *call*, of which this *came*; None: it is not even sent."""
+    writer = connection.writer
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADERS_MAX)
     # What h11 returns for these is bytes; for a connection that is closing alone it is None.
     parts = [http.send(call.head()), http.send(h11.Data(call.body)), http.send(h11.EndOfMessage())]
-    writer.write(b"".join(part or b"" for part in parts))
-    await writer.drain()
+    if came is None:
+        writer.write(b"".join(part or b"" for part in parts))
+        await writer.drain()
+    else:
+        http.receive_data(came)
     reply, body = WireReply(0, (), b""), bytearray()
     while True:
         event = http.next_event()
@@ -208,8 +247,10 @@ async def _exchange(connection: _Connection, call: WireCall) -> WireReply:
                 body += event.data
                 _check_size(len(body))
             case h11.EndOfMessage():
-                packed = reply.header("content-encoding") or "identity"
-                return reply._replace(body=_unpacked(bytes(body), packed))
+                is_over = (http.our_state, http.their_state) == (h11.DONE, h11.DONE)
+                # What comes behind an answer is none to what is asked next.
+                connection.is_done = is_over and http.trailing_data == (b"", False)
+                return _opened(reply._replace(body=bytes(body)))
             case h11.ConnectionClosed():
                 why = "it ended the connection without an answer"
                 raise _unreachable(why)
@@ -217,6 +258,12 @@ async def _exchange(connection: _Connection, call: WireCall) -> WireReply:
                 http.receive_data(await connection.reader.read(_READ_BYTES))
             case _:  # a notice before the answer (1xx)
                 continue
+
+
+def _opened(reply: WireReply) -> WireReply:
+    """Return *reply*, its body unpacked."""
+    packed = reply.header("content-encoding")
+    return reply if packed is None else reply._replace(body=_unpacked(reply.body, packed))
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:

@@ -128,7 +128,8 @@ class CommandsReceiver:
 
     async def _take(self, call: PartnerCall, request: PartnerRequest) -> Reply:
         """Keep a command that may be given, and say so; else say why not."""
-        by = Commander(call.caller, call.version, call.now, await self._resources.declared())
+        declared, told = await self._resources.declared(), self._resources.told
+        by = Commander(call.caller, call.version, call.now, declared, told)
         try:
             command = await self._book.do(partial(new_command, uuid4(), request, by))
         except NotDoneError as error:

@@ -13,7 +13,8 @@ from uuid import UUID
 from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
-from ledger.partners.tokens import LOOK_UP, add_partner_tokens, asked_about, told_token
+from ledger.partners.tokens import BY_DEFAULT, LOOK_UP, add_partner_tokens, asked_about, told_token
+from ledger.partners.told_counts import ToldCounts
 from ledger.persons.store import find_or_make
 from roaming_ocpi.commands.evses import NamedEvse, named_evse
 from roaming_ocpi.commands.orders import CommandOrder, NewCommand, profile_number
@@ -56,6 +57,7 @@ class Commander(NamedTuple):
     version: OcpiVersion
     now: datetime
     declared: Declarations
+    told: ToldCounts = BY_DEFAULT
 
 
 class NotDoneError(Exception):
@@ -97,9 +99,9 @@ def _for_token(
         if until is None or not by.now < until <= by.now + RESERVED_MAX:
             raise _rejected(why=f"expiry_date must lie within {RESERVED_MAX.days} days from now")
         number = _number(request, by, named.station_id, connection)
-    (subject,) = find_or_make(connection, [read.holder]).values()
     # The station asks about it next: it is known then, whatever list was told.
-    add_partner_tokens(connection, party, [read.token], at=by.now)
+    add_partner_tokens(connection, party, [read.token], at=by.now, told=by.told)
+    (subject,) = find_or_make(connection, [read.holder]).values()
     order = CommandOrder(
         response_url=request.response_url,
         uid=read.token.uid,

@@ -12,5 +12,5 @@ from roaming_ocpi.server.resources import Resources
 
 def incoming_modules(resources: Resources) -> Sequence[Module]:
     """Return the modules by which CDRs and sessions come in."""
-    intake = PartnerIntake(resources.database, resources.log)
+    intake = PartnerIntake(resources.database, resources.log, resources.told)
     return IncomingReceiver(intake, resources.address).modules()

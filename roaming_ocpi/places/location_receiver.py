@@ -8,6 +8,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.places.location_parts import (
     NOT_KEPT,
     PartAsked,
@@ -52,8 +53,10 @@ _ID_OF: Final = {
 class LocationReceiver:
     """Keeps Locations of partners, whole or part by part."""
 
-    def __init__(self, database: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
-        self._database = database
+    def __init__(
+        self, database: AsyncConnectionPool[AsyncConnection[Any]], told: ToldCounts
+    ) -> None:
+        self._database, self._told = database, told
 
     def module(self) -> Module:
         """Return the module as it is offered."""
@@ -117,7 +120,14 @@ class LocationReceiver:
                     raise _unknown(call)
                 # A part alone, too: what was kept was checked, but there may be one too many now.
                 check_part(ObjectKind.LOCATION, changed)
-                await keep_location(connection, party, location_id, changed, at=call.now)
+                await keep_location(
+                    connection,
+                    self._told,
+                    (party, location_id),
+                    changed,
+                    before=location,
+                    at=call.now,
+                )
         return Reply(http=201 if known is None else 200)
 
 

@@ -17,8 +17,8 @@ def places_modules(resources: Resources) -> Sequence[Module]:
     """Return the modules of places."""
     return (
         LocationSender(resources).module(),
-        LocationReceiver(resources.database).module(),
+        LocationReceiver(resources.database, resources.told).module(),
         TariffSender(resources).module(),
-        *TariffReceiver(resources.database).modules(),
+        *TariffReceiver(resources.database, resources.told).modules(),
         *HubClients(resources).modules(),
     )

@@ -8,6 +8,8 @@ from typing import Any, Final, LiteralString
 
 from psycopg import AsyncConnection, Connection
 
+from ledger.partners.bounds import Bound
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.places.taken import updated_at
 from roaming_ocpi.wire.differences import Tree
 from roaming_ocpi.wire.walls import encoded
@@ -52,13 +54,23 @@ async def read_location(
 
 
 async def keep_location(
-    connection: AsyncConnection[Any], party: str, location_id: str, location: Tree, *, at: datetime
+    connection: AsyncConnection[Any],
+    told: ToldCounts,
+    key: tuple[str, str],
+    location: Tree,
+    *,
+    before: Tree | None,
+    at: datetime,
 ) -> None:
-    """Keep a Location that was received at the moment *at*.
+    """Keep a Location that was received at the moment *at* in place of what was there *before*.
+
+    *key*: its party, and its id in lower case.
 
     Raises:
         OcpiError: If all of its EVSEs together are too much.
+        TooMuchToldError: If all of the party's Locations are.
     """
+    party, location_id = key
     body = encoded(location)
     if len(body) > BODY_MAX:
         spot = "evses"
@@ -67,6 +79,22 @@ async def keep_location(
     known = zone if isinstance(zone, str) and zone in zone_names() else None
     moment = updated_at(location)
     await connection.execute(_KEEP, (party, location_id, at, moment, known, body))
+    more = _counted(location, len(body))
+    if before is not None:
+        less = _counted(before, len(encoded(before)))
+        more = {each: more[each] - less[each] for each in more}
+    await told.add(connection, party, more, at)
+
+
+def _counted(location: Tree, size: int) -> dict[Bound, int]:
+    """Return what a checked Location counts for."""
+    evses = location.get("evses") or ()
+    return {
+        Bound.LOCATIONS: 1,
+        Bound.EVSES: len(evses),
+        Bound.CONNECTORS: sum(len(each.get("connectors") or ()) for each in evses),
+        Bound.LOCATION_BYTES: size,
+    }
 
 
 def partner_zones(

@@ -18,7 +18,9 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import AsyncConnection
 
 from ledger.master_data.partners import Partner, PartnerRole
+from ledger.partners.bounds import TooMuchToldError
 from ledger.partners.party import BadPartyError, party_named
+from ledger.partners.told_counts import ToldCounts, note_one_refused
 from roaming_ocpi.client.answers import (
     ForbiddenAddressError,
     PartnerRefusedError,
@@ -36,10 +38,10 @@ from roaming_ocpi.places.partner_locations import (
 )
 from roaming_ocpi.places.partner_tariffs import (
     TARIFF_ID_MAX,
-    add_tariff,
+    given_tariff,
+    keep_tariff,
     last_tariff,
     lock_tariff,
-    next_version,
 )
 from roaming_ocpi.places.taken import updated_at
 from roaming_ocpi.places.tariff_receiver import check_tariff_object
@@ -51,7 +53,7 @@ from roaming_ocpi.wire.forms import ObjectKind, from_wire
 from roaming_ocpi.wire.merging import is_late
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from roaming_ocpi.wire.moments import wire_moment
-from roaming_ocpi.wire.walls import check_tree, encoded
+from roaming_ocpi.wire.walls import check_tree
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.fields import JsonFields
 
@@ -66,6 +68,13 @@ AT_ONCE: Final = 16
 """Partners that are read at the same time."""
 _RETRY: Final = timedelta(minutes=15)
 _TROUBLE_MAX: Final = 200
+_BROKEN_OFF: Final = (
+    PartnerUnreachableError,
+    PartnerRefusedError,
+    ForbiddenAddressError,
+    TooMuchToldError,
+)
+"""After these a list is read again from where it began."""
 _LOGGER: Final = logging.getLogger("wattledger.roaming")
 
 _SINCE: LiteralString = "SELECT pulled_at FROM place_pulled WHERE partner = %s AND module = %s"
@@ -131,7 +140,7 @@ class PartnerListReader:
                 continue
             try:
                 read = await self._read(link, module, url, taking, parties)
-            except (PartnerUnreachableError, PartnerRefusedError, ForbiddenAddressError) as error:
+            except _BROKEN_OFF as error:
                 _LOGGER.warning("%s of %s: %s", module, link.partner, type(error).__name__)
                 continue
             if read is not None:
@@ -151,18 +160,27 @@ class PartnerListReader:
         query = {"limit": str(PAGE)}
         if row is not None:
             query["date_from"] = wire_moment(row[0] - OVERLAP)
-        read = ReadList()
+        read, reading = ReadList(), _Reading(link, self._resources.told, parties, now)
         async for page in self._resources.client.pages(link, url, query=query):
             async with database.connection() as connection:
                 for each in page:
-                    read = read.plus(await _taken(connection, link, each, taking, parties, now))
+                    read = read.plus(await _taken(connection, reading, each, taking))
         values = (link.partner, module, now, read.refused, read.trouble)
         async with database.connection() as connection:
             await connection.execute(_PULLED, values)
         return read
 
 
-_Take = Callable[[AsyncConnection[Any], Link, str, Tree, datetime], Awaitable[None]]
+class _Reading(NamedTuple):
+    """Whose list is read, within which bounds, of which parties it may tell, and when."""
+
+    link: Link
+    told: ToldCounts
+    parties: frozenset[str]
+    now: datetime
+
+
+_Take = Callable[[AsyncConnection[Any], _Reading, str, Tree], Awaitable[None]]
 
 
 class _Taking(NamedTuple):
@@ -174,49 +192,52 @@ class _Taking(NamedTuple):
 
 
 async def _taken(
-    connection: AsyncConnection[Any],
-    link: Link,
-    value: object,
-    taking: _Taking,
-    parties: frozenset[str],
-    now: datetime,
+    connection: AsyncConnection[Any], reading: _Reading, value: object, taking: _Taking
 ) -> str | None:
-    """Take one object; return what is wrong with it."""
+    """Take one object; return what is wrong with it.
+
+    Raises:
+        TooMuchToldError: If the partner has to wait: the list is read again then.
+    """
     try:
         check_tree(value)
         tree = dict(JsonFields(value, "", []).value)
-        party = link.partner
+        party = reading.link.partner
         if "country_code" in tree or "party_id" in tree:
             country, party_id = tree.get("country_code"), tree.get("party_id")
             party = party_named(str(country), str(party_id))
-        if not taking.is_of_others and party not in parties:
+        if not taking.is_of_others and party not in reading.parties:
             return f"{party} is not the partner's"
         async with connection.transaction():
-            await taking.take(connection, link, party, tree, now)
+            await taking.take(connection, reading, party, tree)
     except (OcpiError, BadPartyError) as error:
+        return str(error)
+    except TooMuchToldError as error:
+        await note_one_refused(connection, error.party, error.bound, reading.now)
+        if error.wait is not None:
+            raise
         return str(error)
     return None
 
 
 async def _take_tariff(
-    connection: AsyncConnection[Any], link: Link, party: str, tree: Tree, now: datetime
+    connection: AsyncConnection[Any], reading: _Reading, party: str, tree: Tree
 ) -> None:
     check_tariff_object(tree)
     key, updated = _id(tree, TARIFF_ID_MAX), updated_at(tree)
     await lock_tariff(connection, party, key)
     last = await last_tariff(connection, party, key)
     is_there = last is not None and last.body is not None
-    if last is not None and is_there and is_late(last.last_updated, updated, now):
+    if last is not None and is_there and is_late(last.last_updated, updated, reading.now):
         return
-    version = next_version(last, encoded(tree), link.version, last_updated=updated, now=now)
-    if version is not None:
-        await add_tariff(connection, party, key, version)
+    given = given_tariff(tree, reading.link.version, last_updated=updated, now=reading.now)
+    await keep_tariff(connection, reading.told, (party, key), last, given)
 
 
 async def _take_location(
-    connection: AsyncConnection[Any], link: Link, party: str, tree: Tree, now: datetime
+    connection: AsyncConnection[Any], reading: _Reading, party: str, tree: Tree
 ) -> None:
-    location, _ = from_wire(ObjectKind.LOCATION, tree, link.version)
+    location, _ = from_wire(ObjectKind.LOCATION, tree, reading.link.version)
     location.pop(NOT_KEPT, None)
     check_part(ObjectKind.LOCATION, location)
     country, party_id = party.split("-")
@@ -224,14 +245,15 @@ async def _take_location(
     key = _id(location, LOCATION_ID_MAX)
     await lock_location(connection, party, key)
     known = await read_location(connection, party, key)
-    if known is None or not is_late(updated_at(known), updated_at(location), now):
-        await keep_location(connection, party, key, location, at=now)
+    if known is None or not is_late(updated_at(known), updated_at(location), reading.now):
+        place = (party, key)
+        await keep_location(connection, reading.told, place, location, before=known, at=reading.now)
 
 
 async def _take_client(
-    connection: AsyncConnection[Any], link: Link, party: str, tree: Tree, now: datetime
+    connection: AsyncConnection[Any], reading: _Reading, party: str, tree: Tree
 ) -> None:
-    await keep_client(connection, link.partner, party, tree, now=now)
+    await keep_client(connection, reading.link.partner, party, tree, now=reading.now)
 
 
 _TAKINGS: Final[Mapping[ModuleId, _Taking]] = {

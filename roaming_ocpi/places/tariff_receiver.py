@@ -8,13 +8,14 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.places.partner_tariffs import (
     TARIFF_ID_MAX,
     KeptTariff,
-    add_tariff,
+    given_tariff,
+    keep_tariff,
     last_tariff,
     lock_tariff,
-    next_version,
 )
 from roaming_ocpi.places.taken import (
     LATE,
@@ -29,7 +30,7 @@ from roaming_ocpi.wire.differences import Tree
 from roaming_ocpi.wire.forms import ObjectKind, from_wire, to_wire
 from roaming_ocpi.wire.merging import is_late, merge
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId, OurSide
-from roaming_ocpi.wire.walls import encoded
+from roaming_ocpi.wire.moments import wire_moment
 from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.fields import JsonFields
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
@@ -41,8 +42,10 @@ _ONE: Final = "/{country_code}/{party_id}/{tariff_id}"
 class TariffReceiver:
     """Keeps tariffs of partners as versions by receipt."""
 
-    def __init__(self, database: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
-        self._database = database
+    def __init__(
+        self, database: AsyncConnectionPool[AsyncConnection[Any]], told: ToldCounts
+    ) -> None:
+        self._database, self._told = database, told
 
     def modules(self) -> Sequence[Module]:
         """Return the module as it is offered; since 2.2 a Tariff is replaced whole."""
@@ -83,9 +86,8 @@ class TariffReceiver:
         async with self._database.connection() as connection, connection.transaction():
             await lock_tariff(connection, party, tariff_id)
             last = _there(await last_tariff(connection, party, tariff_id), call)
-            gone = next_version(last, None, call.version, last_updated=call.now, now=call.now)
-            if gone is not None:
-                await add_tariff(connection, party, tariff_id, gone)
+            gone = given_tariff(None, call.version, last_updated=call.now, now=call.now)
+            await keep_tariff(connection, self._told, (party, tariff_id), last, gone)
         return Reply()
 
     async def _keep(self, call: PartnerCall, given: Tree, *, is_patch: bool) -> Reply:
@@ -104,11 +106,8 @@ class TariffReceiver:
             if is_patch:
                 with refusals():
                     body = merge(_said(_there(last, call), call.version), given)
-            version = next_version(
-                last, encoded(body), call.version, last_updated=updated, now=call.now
-            )
-            if version is not None:
-                await add_tariff(connection, party, tariff_id, version)
+            version = given_tariff(body, call.version, last_updated=updated, now=call.now)
+            await keep_tariff(connection, self._told, (party, tariff_id), last, version)
         is_new = last is None or last.body is None
         return Reply(message=_unpriceable(body, call.version), http=201 if is_new else 200)
 
@@ -134,6 +133,8 @@ def _there(kept: KeptTariff | None, call: PartnerCall) -> KeptTariff:
 def _said(kept: KeptTariff, version: OcpiVersion) -> Tree:
     """Return a tariff as it came, or, where the partner speaks another version now, as that has."""
     tree: Tree = decode_json(kept.body or b"{}")
+    if updated_at(tree) < kept.last_updated:
+        tree["last_updated"] = wire_moment(kept.last_updated)
     if kept.version is version:
         return tree
     model, _ = from_wire(ObjectKind.TARIFF, tree, kept.version)

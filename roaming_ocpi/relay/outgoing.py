@@ -17,6 +17,8 @@ from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 
+from ledger.database import array_text
+
 
 class MessageKind(StrEnum):
     """What a message is; a credit is the CDR that takes another back."""
@@ -123,8 +125,7 @@ def enqueue_all(connection: Connection[Any], wanted: Sequence[WantedMessage]) ->
     """
     each = sorted(dict.fromkeys(wanted), key=_turn)
     if each:
-        columns = [[str(value) for value in column] for column in zip(*each, strict=True)]
-        connection.execute(_PUT, columns)
+        connection.execute(_PUT, [array_text(column) for column in zip(*each, strict=True)])
 
 
 def _turn(wanted: WantedMessage) -> tuple[bool, str]:

@@ -107,7 +107,8 @@ class CallAudit:
             connection.close()
 
     def _write_waiting(self, connection: Connection[Any]) -> None:
-        while self._waiting:
+        # Of what comes meanwhile some more will have come by the next look.
+        for _ in range(-(-len(self._waiting) // BATCH_MAX)):
             batch: list[CallRecord] = []
             with suppress(IndexError):
                 while len(batch) < BATCH_MAX:

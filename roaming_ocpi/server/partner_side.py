@@ -19,6 +19,8 @@ from typing import Final
 import psycopg
 from litestar.types import Receive, Scope, Send
 
+from ledger.partners.bounds import TooMuchToldError
+from ledger.partners.told_counts import note_one_refused
 from roaming_ocpi.client.audit import CallDirection, CallRecord, Heard
 from roaming_ocpi.server.calls import Caller, Module, OcpiRefusedError, PartnerCall, Reply
 from roaming_ocpi.server.front.callers import Callers, FindCaller, ProveUse
@@ -120,6 +122,8 @@ class PartnerSide:
                 return await self._answer(request, trace, headers)
         except OcpiRefusedError as error:
             refusal = error
+        except TooMuchToldError as error:
+            refusal = await self._too_much(error)
         except TimeoutError:
             refusal = _server_error(_SLOW, HTTPStatus.SERVICE_UNAVAILABLE, _AGAIN)
         except psycopg.DataError:
@@ -133,6 +137,19 @@ class PartnerSide:
             _note(trace, error)
             refusal = _server_error(_BROKEN, HTTPStatus.INTERNAL_SERVER_ERROR)
         return refused(refusal, self._resources.now(), headers)
+
+    async def _too_much(self, error: TooMuchToldError) -> OcpiRefusedError:
+        """Note that a partner told too much, for whoever looks after it, and say so."""
+        try:
+            async with self._resources.database.connection() as connection:
+                now = self._resources.now()
+                await note_one_refused(connection, error.party, error.bound, now)
+        except psycopg.OperationalError:
+            _LOGGER.warning("not noted that %s told too much: %s", error.party, error.reason)
+        if error.wait_s is not None:
+            return TooBusyError(str(error), error.wait_s)
+        http = HTTPStatus.UNPROCESSABLE_ENTITY
+        return OcpiRefusedError(str(error), status=Status.CLIENT_ERROR, http=http)
 
     async def _answer(
         self, request: WireRequest, trace: _Trace, headers: dict[str, str]

@@ -11,7 +11,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.declared.declarations import Declarations
 from ledger.log.event_log import LineWriter
+from ledger.partners.bounds import PartnerBounds
 from ledger.partners.station_calls import StationCalls
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.client.asking import PartnerClient
 
 
@@ -20,6 +22,7 @@ class Resources(NamedTuple):
 
     `address`: where partners reach us, without a slash at its end ("https://x.example/ocpi").
     `station_calls`: the way to our stations, None where a process has none.
+    `told` counts what partners tell, within bounds.
     """
 
     database: AsyncConnectionPool[AsyncConnection[Any]]
@@ -29,3 +32,4 @@ class Resources(NamedTuple):
     client: PartnerClient
     address: str
     station_calls: StationCalls | None = None
+    told: ToldCounts = ToldCounts(PartnerBounds())

@@ -6,7 +6,7 @@ refused by name, its subject id, and the others are kept.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,9 +24,10 @@ from ledger.partners.token_lists import (
     note_in_list,
     note_listed,
 )
-from ledger.partners.tokens import ID_MAX, add_partner_tokens
+from ledger.partners.tokens import BY_DEFAULT, ID_MAX, add_listed_tokens
+from ledger.partners.told_counts import ToldCounts, note_refused
 from ledger.persons.holders import Holder, token_holder
-from ledger.persons.store import find_or_make
+from ledger.persons.store import find, find_or_make
 from roaming_ocpi.tokens.reading import ReadToken, owner_named, read_token
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.versions import OcpiVersion
@@ -47,6 +48,12 @@ class _Counted:
     refused: int = 0
     refusals: list[RefusedToken] = field(default_factory=list)
 
+    def refuse(self, refused: _Refused, connection: Connection[Any]) -> None:
+        """Count one that was refused, and name it unless many are named already."""
+        self.refused += 1
+        if len(self.refusals) < REFUSALS_MAX:
+            self.refusals.append(_by_name(refused, connection))
+
 
 class TokenListing:
     """One list of *partner*, asked for at *began_at*, which may have tokens of *parties*."""
@@ -59,9 +66,11 @@ class TokenListing:
         *,
         began_at: datetime,
         is_whole: bool,
+        told: ToldCounts = BY_DEFAULT,
     ) -> None:
         self.partner, self._parties, self._version = partner, parties, version
         self._began_at, self.is_whole = began_at, is_whole
+        self._told = told
         self._counted: dict[str, _Counted] = defaultdict(_Counted)
         self._number = 0
 
@@ -77,7 +86,7 @@ class TokenListing:
 
     def take(self, page: Sequence[Any], connection: Connection[Any]) -> None:
         """Put a page into the table, in the caller's transaction."""
-        good: dict[str, list[ReadToken]] = defaultdict(list)
+        good: dict[str, list[tuple[str, ReadToken]]] = defaultdict(list)
         for value in page:
             spot = f"[{self._number}]"
             self._number += 1
@@ -87,19 +96,30 @@ class TokenListing:
             try:
                 # One of another party is refused for that: it names not the partner.
                 owner = party or self.partner
-                good[owner].append(read_token(value, self._version, owner))
+                good[owner].append((spot, read_token(value, self._version, owner)))
             except OcpiError as error:
-                counted.refused += 1
-                if len(counted.refusals) < REFUSALS_MAX:
-                    refused = _Refused(f"{spot}.{error.spot}".rstrip("."), error.why, _whose(value))
-                    counted.refusals.append(_by_name(refused, connection))
+                at = f"{spot}.{error.spot}".rstrip(".")
+                counted.refuse(_Refused(at, error.why, _whose(value)), connection)
         for owner, tokens in sorted(good.items()):
-            told = [each.token for each in tokens]
-            add_partner_tokens(connection, owner, told, at=self._began_at)
-            if self.is_whole:
-                holders = list(dict.fromkeys(each.holder for each in tokens))
-                subjects = find_or_make(connection, holders)
-                note_in_list(connection, owner, (each.id for each in subjects.values()))
+            self._keep(owner, tokens, connection)
+
+    def _keep(
+        self, owner: str, tokens: Sequence[tuple[str, ReadToken]], connection: Connection[Any]
+    ) -> None:
+        """Keep good tokens of one party, as far as there is room for them."""
+        told = [(read.holder, read.token) for _, read in tokens]
+        added = add_listed_tokens(connection, owner, told, at=self._began_at, told=self._told)
+        for spot, (holder, _) in zip((spot for spot, _ in tokens), told, strict=True):
+            if error := added.refused.get((str(holder.kind), holder.name)):
+                # Whom it names we do not keep: a subject for each is what there is no room for.
+                self._counted[owner].refuse(_Refused(spot, error.reason, None), connection)
+        for bound, times in Counter(each.bound for each in added.refused.values()).items():
+            note_refused(connection, owner, bound, self._began_at, times=times)
+        if self.is_whole:
+            holders = list(dict.fromkeys(holder for holder, _ in told))
+            # Also those that changed and were refused that: they are in the list.
+            subjects = find(connection, holders)
+            note_in_list(connection, owner, (each.id for each in subjects.values()))
 
     def end(self, connection: Connection[Any], at: datetime) -> Mapping[str, TokenListTotals]:
         """Note that the list came to its end; return what it had of each party.

@@ -16,4 +16,4 @@ def tokens_modules(resources: Resources) -> Sequence[Module]:
     dsn = resources.database.conninfo
     assert isinstance(dsn, str), "the pool is opened with a connection string"
     book = TokenBook(dsn)
-    return TokensReceiver(book).module(), TokensSender(resources, book).module()
+    return TokensReceiver(book, resources.told).module(), TokensSender(resources, book).module()

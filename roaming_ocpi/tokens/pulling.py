@@ -31,6 +31,8 @@ from ledger.partners.token_lists import (
     note_unlisted,
     token_list_state,
 )
+from ledger.partners.tokens import BY_DEFAULT
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.client.partner_tasks import PartnerTasks
 from roaming_ocpi.client.pulls import asked_since, parties_of, problem_of
@@ -67,6 +69,7 @@ class PullParts(NamedTuple):
     declared: Callable[[], Awaitable[Declarations]]
     now: Callable[[], datetime]
     holder: str
+    told: ToldCounts = BY_DEFAULT
 
 
 class TokenPuller:
@@ -133,7 +136,12 @@ class TokenPuller:
         since = None if _is_whole_due(state, now) else _since(state)
         parties = parties_of(await self._parts.declared(), link.partner, now)
         listing = TokenListing(
-            link.partner, parties, link.version, began_at=now, is_whole=since is None
+            link.partner,
+            parties,
+            link.version,
+            began_at=now,
+            is_whole=since is None,
+            told=self._parts.told,
         )
         query = {"limit": str(PAGE)} | ({"date_from": asked_since(since)} if since else {})
         try:

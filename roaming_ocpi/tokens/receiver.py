@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from psycopg import Connection
 
 from ledger.partners.token_lists import note_pushed
-from ledger.partners.tokens import add_partner_tokens, lock_tokens
+from ledger.partners.tokens import BY_DEFAULT, add_partner_tokens, lock_tokens
+from ledger.partners.told_counts import ToldCounts
 from ledger.partners.told_objects import ToldObject, told_object
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find
@@ -41,10 +42,10 @@ class PushedToken(NamedTuple):
 
 
 class TokensReceiver:
-    """The module, over a *book*."""
+    """The module, over a *book*; *told* counts what comes."""
 
-    def __init__(self, book: TokenBook) -> None:
-        self._book = book
+    def __init__(self, book: TokenBook, told: ToldCounts = BY_DEFAULT) -> None:
+        self._book, self._told = book, told
 
     def module(self) -> Module:
         """Return what partners' eMSPs call."""
@@ -74,7 +75,7 @@ class TokensReceiver:
         """Keep a token."""
         about = _about(call)
         read = _read(call.body, about)
-        if not await self._book.do(partial(_keep, about, read)):
+        if not await self._book.do(partial(_keep, about, read, self._told)):
             return Reply(message=_OLDER)
         return Reply()
 
@@ -82,7 +83,7 @@ class TokensReceiver:
         """Change a token."""
         about = _about(call)
         try:
-            is_newer = await self._book.do(partial(_change, about))
+            is_newer = await self._book.do(partial(_change, about, self._told))
         except OcpiError as error:
             raise OcpiRefusedError.invalid(str(error)) from None
         return Reply() if is_newer else Reply(message=_OLDER)
@@ -114,19 +115,21 @@ def _find(about: PushedToken, connection: Connection[Any]) -> ToldObject | None:
     return told_object(connection, about.party, subject.id)
 
 
-def _keep(about: PushedToken, read: ReadToken, connection: Connection[Any]) -> bool:
+def _keep(
+    about: PushedToken, read: ReadToken, counts: ToldCounts, connection: Connection[Any]
+) -> bool:
     """Keep a token unless a newer one is kept; say which."""
     with connection.transaction():
         lock_tokens(connection, about.party)
         told = _find(about, connection)
         if told is not None and _is_older(read, told, about.call.now):
             return False
-        add_partner_tokens(connection, about.party, [read.token], at=about.call.now)
+        add_partner_tokens(connection, about.party, [read.token], at=about.call.now, told=counts)
         note_pushed(connection, about.party, about.call.now)
     return True
 
 
-def _change(about: PushedToken, connection: Connection[Any]) -> bool:
+def _change(about: PushedToken, counts: ToldCounts, connection: Connection[Any]) -> bool:
     with connection.transaction():
         lock_tokens(connection, about.party)
         told = _find(about, connection)
@@ -135,7 +138,7 @@ def _change(about: PushedToken, connection: Connection[Any]) -> bool:
         version = about.call.version
         body = merged(kept_object(told.object, version, about.party), about.call.body)
         read = read_token(body, version, about.party, uid=about.uid)
-        return _keep(about, read, connection)
+        return _keep(about, read, counts, connection)
 
 
 def _is_older(read: ReadToken, told: ToldObject, now: datetime) -> bool:

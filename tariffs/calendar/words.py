@@ -262,3 +262,8 @@ def whole_adjustment_phrase(adjustment: Adjustment, currency: str) -> Phrase:
         because = adjustment.reason or None
         return phrase("idle_grace", seconds=adjustment.seconds, because=because)
     return ENGLISH.whole(adjustment_phrase(adjustment, currency), {"currency": currency})
+
+
+def adjustment_text(adjustment: Adjustment, currency: str) -> str:
+    """Return "the first 15 min of every stretch of parking cost nothing: time to come back"."""
+    return ENGLISH.words(whole_adjustment_phrase(adjustment, currency))

@@ -263,17 +263,3 @@ def _named(
     if isinstance(adjustment, GroupGrant | ValidationGrant | Allowance | CouponGrant):
         return named, said, adjustment.dimensions
     return named, said, None
-
-
-def adjustment_text(adjustment: Adjustment) -> str:
-    """Return an adjustment as its file has it: "idle grace: seconds 900 (time to come back)"."""
-    fields = msgspec.to_builtins(adjustment)
-    kind = str(fields.pop("type")).replace("_", " ")
-    reason = fields.pop("reason", None)
-    said = ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in fields.items())
-    because = "" if reason is None else f" ({reason})"
-    return f"{kind}: {said}{because}" if said else f"{kind}{because}"
-
-
-def _value(value: object) -> str:
-    return " + ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

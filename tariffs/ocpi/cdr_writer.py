@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedCost
 from tariffs.kernel.priced import Note
@@ -46,8 +46,16 @@ _CARRIED: Final = {
 _OLD_DIMENSIONS: Final = frozenset(
     {"ENERGY", "FLAT", "MAX_CURRENT", "MIN_CURRENT", "PARKING_TIME", "TIME"}
 )
+_NEW_FIELDS: Final = tuple(field for kind, field in PRICED.items() if kind not in _OLD_DIMENSIONS)
 _VOLUMES: Final = ("total_energy", "total_time", "total_parking_time")
 _NOTHING: Final[dict[str, Any]] = {}
+
+
+class Written(NamedTuple):
+    """What one version says of something as JSON, and a note for all that it cannot say."""
+
+    json: Any
+    lost: tuple[Note, ...]
 
 
 def write_cdr(
@@ -70,11 +78,7 @@ def write_cdr(
         "currency": cdr.currency,
         **said,
         "tariffs": [_tariff(cdr, index, version, notes) for index in range(len(cdr.tariffs))],
-        "charging_periods": [
-            _period(period, f"charging_periods[{index}]", version, notes)
-            for index, period in enumerate(cdr.periods)
-        ],
-        **_totals(cdr, version, notes),
+        **_priced(cdr, version, notes),
     }
     if cdr.is_credit or cdr.credit_reference_id is not None:
         if is_oldest:
@@ -85,6 +89,34 @@ def write_cdr(
     if not written["tariffs"]:
         del written["tariffs"]
     return {key: value for key, value in written.items() if value is not None}, tuple(notes)
+
+
+def _priced(cdr: Cdr, version: OcpiVersion, notes: list[Note]) -> dict[str, Any]:
+    periods, costs = write_periods(cdr, version), write_costs(cdr, version)
+    notes.extend((*periods.lost, *costs.lost))
+    return {"charging_periods": periods.json, **costs.json, **write_volumes(cdr)}
+
+
+def write_periods(cdr: Cdr, version: OcpiVersion) -> Written:
+    """Return what *version* says of the periods of *cdr*, a list."""
+    notes: list[Note] = []
+    said = [
+        _period(period, f"charging_periods[{index}]", version, notes)
+        for index, period in enumerate(cdr.periods)
+    ]
+    return Written(said, tuple(notes))
+
+
+def says_periods_alike(cdr: Cdr) -> bool:
+    """Say whether every version has words for all that the periods of *cdr* say, the same ones."""
+    return all(
+        period.tariff_id is None and not period.others and _has_old_words(period)
+        for period in cdr.periods
+    )
+
+
+def _has_old_words(period: ChargingPeriod) -> bool:
+    return all(getattr(period, field) is None for field in _NEW_FIELDS)
 
 
 def _carried(carried: Mapping[str, Any], version: OcpiVersion, notes: list[Note]) -> dict[str, Any]:
@@ -116,7 +148,7 @@ def _period(
         if (volume := getattr(period, field)) is not None
     ]
     dimensions = []
-    for kind, volume in (*volumes, *period.others):
+    for kind, volume in (*volumes, *period.others) if period.others else volumes:
         if version is _OLDEST and kind not in _OLD_DIMENSIONS:
             notes.append(Note("not_said", f"OCPI 2.1.1 has no dimension {kind}", spot))
         else:
@@ -133,25 +165,33 @@ def _period(
     return written
 
 
-def _totals(cdr: Cdr, version: OcpiVersion, notes: list[Note]) -> dict[str, Any]:
+def write_costs(cdr: Cdr, version: OcpiVersion) -> Written:
+    """Return the costs that *cdr* states by their names in *version*."""
+    notes: list[Note] = []
     written: dict[str, Any] = {}
+    last, said = None, _NOTHING
     for key in COST_KEYS:
         cost: StatedCost | None = getattr(cdr.stated, key)
         if cost is None:
             continue
         if version is not _OLDEST:
-            written[key] = _cost(key, cost, version, notes)
+            # The total is often that of its one part.
+            if cost is not last or cost.before_taxes is None:
+                last, said = cost, _cost(key, cost, version, notes)
+            written[key] = said
         elif key != "total_cost":
             notes.append(Note("not_said", f"OCPI 2.1.1 has no {key}", key))
         elif cost.before_taxes is not None:
             written[key] = plain(cost.before_taxes)
             if cost.after_taxes is not None:
                 notes.append(Note("not_said", "OCPI 2.1.1 states no taxes", key))
-    for key in _VOLUMES:
-        volume: Decimal | None = getattr(cdr.stated, key)
-        if volume is not None:
-            written[key] = plain(volume)
-    return written
+    return Written(written, tuple(notes))
+
+
+def write_volumes(cdr: Cdr) -> dict[str, Any]:
+    """Return the energy and times that *cdr* states, which every version names alike."""
+    volumes: dict[str, Decimal | None] = {key: getattr(cdr.stated, key) for key in _VOLUMES}
+    return {key: plain(volume) for key, volume in volumes.items() if volume is not None}
 
 
 def _cost(key: str, cost: StatedCost, version: OcpiVersion, notes: list[Note]) -> dict[str, Any]:

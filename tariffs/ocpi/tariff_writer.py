@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tariffs.diff.words import adjustment_text
+from tariffs.calendar.words import adjustment_text
 from tariffs.kernel.priced import Note
 from tariffs.model.tariff import (
     Dimension,
@@ -318,7 +318,7 @@ def _unsayable(tariff: Tariff) -> Iterator[tuple[str, str]]:
     if tariff.price_series is not None:
         yield "price_series", f"energy follows the prices of {tariff.price_series.name}"
     for index, adjustment in enumerate(tariff.adjustments):
-        yield f"adjustments[{index}]", adjustment_text(adjustment)
+        yield f"adjustments[{index}]", adjustment_text(adjustment, tariff.currency)
     for name, choice in tariff.choices.items():
         yield name, f"the tariff chooses {name} {choice.value}"
     for index, _ in enumerate(tariff.quantity_taxes):

@@ -13,7 +13,7 @@ from typing import Final
 
 from tariffs.adjustments.adjustment import IdleGrace
 from tariffs.calendar.week import Fee, fee_of
-from tariffs.diff.words import adjustment_text
+from tariffs.calendar.words import adjustment_text
 from tariffs.model.tariff import (
     PriceComponent,
     PriceLimit,
@@ -105,7 +105,7 @@ class _Exporter:
             notes.lose("no_end_of_validity", "end_date_time", message)
         for index, adjustment in enumerate(tariff.adjustments):
             if not isinstance(adjustment, IdleGrace):
-                said = adjustment_text(adjustment)
+                said = adjustment_text(adjustment, tariff.currency)
                 message = f"the station will show the cost without: {said}"
                 notes.lose("adjustment", f"adjustments[{index}]", message)
             elif adjustment.reason is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from deploy.settings import settings_table
 from tests.tree import ROOT
 
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 README = (ROOT / "README.md").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 
@@ -52,11 +54,32 @@ def test_each_make_target_of_the_readme_exists(target: str) -> None:
     assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
-def test_each_link_leads_somewhere(page: str) -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text("utf-8"))
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as they are made where it is shown."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
-    assert [link for link in links if not (ROOT / link).exists()] == []
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    """Say whether a link of a page leads to a file, and to a heading where it names one."""
+    name, _, anchor = link.partition("#")
+    target = page.parent / name if name else page
+    return target.exists() and (not anchor or anchor in headings(target))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text("utf-8"))
+
+    assert [link for link in links if not leads_somewhere(page, link)] == []
+
+
+def test_a_link_to_no_file_or_to_no_heading_is_found() -> None:
+    page = ROOT / "README.md"
+
+    assert leads_somewhere(page, "docs/api.md#with-a-conformance-tool")
+    assert not leads_somewhere(page, "docs/api.md#with-none")
+    assert not leads_somewhere(page, "docs/none.md")
 
 
 def test_the_pages_keep_their_length() -> None:

@@ -24,7 +24,7 @@ FindBearer = Callable[[bytes], Awaitable[Bearer | None]]
 
 
 class RecentBearers:
-    """Remembers for a moment whose tokens came; one of nobody is looked for each time."""
+    """Remembers for a moment whose tokens came; one that opens nothing is looked for each time."""
 
     def __init__(self, find: FindBearer, kept_seconds: float = KEPT_SECONDS) -> None:
         self._find, self._kept_seconds = find, kept_seconds
@@ -37,9 +37,9 @@ class RecentBearers:
         if known is not None and now - known[0] < self._kept_seconds:
             return known[1]
         found = await self._find(digest)
-        if found is None:
+        if found is None or found.lacks_factor:
             self._known.pop(digest, None)
-            return None
+            return found
         if len(self._known) >= BEARERS_MAX:
             self._known.clear()
         self._known[digest] = now, found

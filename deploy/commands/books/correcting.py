@@ -150,7 +150,7 @@ def _selection(connection: Connection[Any], which: Which) -> RatedSelection:
     if customer is not None:
         found = find(connection, [customer_holder(customer)])
         if not found:
-            message = f"there is no customer {customer}"
+            message = f"there is no customer {customer}: `wattledger apply` declares customers"
             raise DeployError(message)
         [subject] = found.values()
         customer = subject.id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 from cyclopts import Parameter
 
@@ -28,6 +28,13 @@ COLUMNS = {
     "cost": "right",
     "flags": "left",
 }
+_DECIDE: Final = (
+    "Decide with:",
+    "  wattledger sessions release|write-off SESSION --reason WHY",
+    "  wattledger sessions attest SESSION --ended-at WHEN --register-kwh KWH --reason WHY",
+    "  wattledger sessions correct SESSION --reason WHY  (one that is rated)",
+    "  wattledger dispute SESSION --resolve uphold|reject --reason WHY  (one that is disputed)",
+)
 
 
 def listed(
@@ -115,11 +122,7 @@ def held(*, limit: Limit = 200, folder: ReadingFolder = READ_FOLDER) -> int:
     ]
     print_rows("Held sessions", columns, rows)
     if rows:
-        say(
-            "Decide with: wattledger sessions release|write-off SESSION --reason WHY; one that is "
-            "rated is corrected with: wattledger sessions correct SESSION --reason WHY; one that "
-            "is disputed is decided with: wattledger dispute SESSION --resolve uphold|reject"
-        )
+        say(*_DECIDE)
     return 0
 
 

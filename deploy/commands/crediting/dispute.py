@@ -39,6 +39,16 @@ class NotDisputedError(DeployError):
         super().__init__(f"nobody disputes {what}: `wattledger sessions held` lists what is")
 
 
+class NothingNamedSoError(DeployError):
+    """Neither an invoice nor a session is called so."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"there is no invoice and no session {what}: `wattledger invoices` and "
+            "`wattledger sessions` list them"
+        )
+
+
 def dispute(
     what: str,
     *,
@@ -122,10 +132,14 @@ def _uphold(
 
 def _parts(connection: Connection[Any], what: str, line: int | None) -> list[BilledPart]:
     """Return what of an invoice, or of a session that may not be invoiced yet, is meant."""
+    from ledger.desk.choices import UnknownSessionError
     from ledger.desk.crediting.billed_parts import rated_part
     from projections.crediting.chosen import parts_of
 
     query = "SELECT FROM issued_invoice WHERE number = %s"
     if connection.execute(query, (what,)).rowcount:
         return parts_of(connection, what, () if line is None else (line,))
-    return [rated_part(connection, what, line)]
+    try:
+        return [rated_part(connection, what, line)]
+    except UnknownSessionError as error:
+        raise NothingNamedSoError(what) from error

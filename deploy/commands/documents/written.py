@@ -25,7 +25,7 @@ def write_bytes(content: bytes, output: Path | None, *, is_text: bool = True) ->
     try:
         output.write_bytes(content)
     except OSError as error:
-        message = f"cannot write {output}: {error}"
+        message = f"cannot write {output}: {error.strerror or error}"
         raise DeployError(message) from error
     say(f"wrote {output}, {len(content)} bytes")
     return 0

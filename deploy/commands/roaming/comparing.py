@@ -262,7 +262,7 @@ def _write_list(path: Path, cdrs: Iterable[ListedCdr]) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
             file.writelines(lines)
     except OSError as error:
-        message = f"cannot write {path}: {error}"
+        message = f"cannot write {path}: {error.strerror or error}"
         raise DeployError(message) from error
 
 
@@ -272,7 +272,7 @@ def _file(path: Path) -> Iterator[BinaryIO]:
         with path.open("rb") as file:
             yield file
     except OSError as error:
-        message = f"cannot read {path}: {error}"
+        message = f"cannot read {path}: {error.strerror or error}"
         raise DeployError(message) from error
 
 

@@ -16,6 +16,7 @@ from deploy.running.opening import opened, opened_with_log
 if TYPE_CHECKING:
     from ledger.master_data.partners import Partner
     from ledger.partners.token_lists import TokenListState
+    from ledger.partners.told_counts import ToldCount
     from roaming_ocpi.registration.overview import LinkStanding
     from roaming_ocpi.relay.state import OutboxState
     from tariffs.kernel.priced import Note
@@ -39,6 +40,13 @@ _LISTED: Final = {
 }
 _MODULES: Final = {"module": "left", "its role": "left", "address": "left"}
 _LACKING: Final = {"code": "left", "first at": "left", "times": "right", "why": "left"}
+_TOLD: Final = {
+    "what": "left",
+    "there": "right",
+    "at most": "right",
+    "refused": "right",
+    "last refused": "left",
+}
 _DEAD: Final = {
     "kind": "left",
     "id": "left",
@@ -160,7 +168,9 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         party: The partner, NL-TNM.
         folder: Where.
     """
+    from deploy.clock import SystemClock
     from ledger.partners.token_lists import token_list_state
+    from ledger.partners.told_counts import told_counts
     from roaming_ocpi.registration.overview import changes_of, standings
     from roaming_ocpi.relay.state import outbox_state
 
@@ -169,6 +179,7 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         changes, outbox = changes_of(connection, party), outbox_state(connection, party)
         lacking = _lacking(connection, party, link)
         tokens = token_list_state(connection, party)
+        told = told_counts(connection, party, SystemClock().now())
     if partner is None and link is None:
         message = f"there is no partner {party}: `wattledger partner list` shows them"
         raise DeployError(message)
@@ -178,6 +189,7 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
                 "partner": party,
                 "agreed": partner,
                 "link": link,
+                "told": told,
                 "tokens": _told(tokens),
                 "outbox": outbox._asdict(),
                 "changes": changes,
@@ -190,11 +202,22 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         print_rows("Its modules", _MODULES, _modules(link))
     if outbox.dead_letters:
         print_rows("What it refused (partner retry)", _DEAD, outbox.dead_letters)
+    if told:
+        _print_told(told, folder.settings().roaming_bounds)
     rows_of_changes = [(e.at, e.state, e.version, e.by, e.why) for e in changes]
     print_rows("What changed, the latest first", _CHANGES, rows_of_changes)
     if lacking:
         print_rows("What it does not get of our places and prices", _LACKING, _grouped(lacking))
     return 0
+
+
+def _print_told(told: list[ToldCount], said: str) -> None:
+    """Print how much it told, beside what it may tell."""
+    from ledger.partners.bounds import read_bounds
+
+    bounds = read_bounds(said)
+    rows = [(e.bound, e.counted, bounds.most(e.bound), *e.refusals) for e in told]
+    print_rows("What it told, and may (a day: of today)", _TOLD, rows)
 
 
 def _declared(connection: Any) -> dict[str, Partner]:  # noqa: ANN401 - psycopg loads later

@@ -19,6 +19,8 @@ from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from psycopg import Connection
 
     from ledger.declared.declarations import Declarations
@@ -31,6 +33,14 @@ _LINES: Final = {
     "what": "left",
     "count": "right",
     "energy": "right",
+    "net": "right",
+    "tax": "right",
+}
+_TAXES: Final = {
+    "whose": "left",
+    "country": "left",
+    "rate": "right",
+    "count": "right",
     "net": "right",
     "tax": "right",
 }
@@ -48,6 +58,10 @@ class SettlingAct:
 
     agree: Annotated[bool, Parameter(negative=())] = False
     """Record that both agreed: it gets its number, is booked, and stays."""
+
+    digest: str | None = None
+    """With --agree: of what you looked at; anything else is not agreed to. Where nothing was
+    proposed it must be said."""
 
     dispute: Annotated[bool, Parameter(negative=())] = False
     """Record that one side does not agree to what was proposed."""
@@ -108,6 +122,8 @@ def settle(
         declared = load_declarations(connection)
         with settlement_desk(connection, declared) as desk:
             scopes = _scopes(desk, party, month, currency)
+            if act.digest is not None and len(scopes) != 1:
+                raise UnclearSettlementError(party, scopes)
             if (files.csv or files.pdf) and len(scopes) != 1:
                 raise UnclearSettlementError(party, scopes)
             done = [(scope, _acted(desk, declared, scope, act)) for scope in scopes]
@@ -177,6 +193,7 @@ def _acted(
     desk: SettlementDesk, declared: Declarations, scope: SettlementScope, act: SettlingAct
 ) -> SettlementStanding:
     from deploy.clock import SystemClock
+    from ledger.settlements.record import SettlementState
     from roaming_ocpi.settlement.invoices.records import publish_records
 
     by, at = acting(act.by), SystemClock().now()
@@ -186,6 +203,8 @@ def _acted(
         return desk.dispute(scope, by=by, at=at, reason=act.reason)
     if not act.agree:
         return desk.standing(scope)
+    if act.digest is None and desk.standing(scope).record.state == SettlementState.OPEN.value:
+        raise UnseenSettlementError(scope)
     # Whichever of ours sold it: who has the contract is who tells it.
     us = declared.legal_entity(scope.contract, at)
     owner = us.party if us else None
@@ -194,7 +213,7 @@ def _acted(
         if owner:
             publish_records(connection, number, owner=owner, partner=scope.party, at=at)
 
-    return desk.agree(scope, by=by, at=at, also=publish)
+    return desk.agree(scope, by=by, at=at, seen=act.digest, also=publish)
 
 
 def _write(
@@ -266,7 +285,12 @@ def _for_machines(scope: SettlementScope, standing: SettlementStanding) -> dict[
         "state": record.state,
         "number": record.number or None,
         "is_as_proposed": standing.is_current,
+        "digest": standing.digest,
         "due_minor": standing.settlement.due_minor,
+        "is_otherwise_taxed": {
+            "ours": standing.settlement.sent.is_otherwise_taxed(scope.currency),
+            "theirs": standing.settlement.received.is_otherwise_taxed(scope.currency),
+        },
         "settlement": standing.settlement,
         "moves": [
             {"act": act, "by": by, "at": at, "reason": reason}
@@ -287,6 +311,7 @@ def _print(scope: SettlementScope, standing: SettlementStanding) -> None:
         say("What there is now is not what was proposed: --propose it again")
     rows = [*_rows("ours", settlement.sent, scope), *_rows("theirs", settlement.received, scope)]
     print_rows("Lines", _LINES, rows)
+    _print_taxes(settlement, scope.currency)
     _print_excluded(settlement)
     due = settlement.due_minor
     said = amount(abs(due), scope.currency)
@@ -296,6 +321,8 @@ def _print(scope: SettlementScope, standing: SettlementStanding) -> None:
         say(f"we owe {scope.party} {said}")
     else:
         say("nothing is due")
+    if not record.number:
+        say(f"digest {standing.digest}")
 
 
 def _rows(whose: str, side: SettlementSide, scope: SettlementScope) -> Iterator[tuple[str, ...]]:
@@ -316,6 +343,27 @@ def _rows(whose: str, side: SettlementSide, scope: SettlementScope) -> Iterator[
         yield (whose, "total", str(side.count), f"{side.energy_wh / 1000:f} kWh", *sums)
 
 
+def _print_taxes(settlement: Settlement, currency: str) -> None:
+    """Print the VAT by rate, and where one rate may be too few."""
+    from projections.invoice_list import amount
+
+    rows = [
+        (whose, each.country or "-", _percent(each.percent), str(each.count), *sums)
+        for whose, side in (("ours", settlement.sent), ("theirs", settlement.received))
+        for each in side.taxes or ()
+        for sums in [[amount(minor, currency) for minor in (each.net_minor, each.tax_minor)]]
+    ]
+    if rows:
+        print_rows("VAT by country and rate", _TAXES, rows)
+    for whose, side in (("our", settlement.sent), ("their", settlement.received)):
+        if settlement.terms.vat_percent is not None and side.is_otherwise_taxed(currency):
+            say(f"The taxes of {whose} CDRs are of other rates, or countries (vat_by_country)")
+
+
+def _percent(percent: Decimal | None) -> str:
+    return "none declared" if percent is None else f"{percent:f} %"
+
+
 def _print_excluded(settlement: Settlement) -> None:
     if not settlement.excluded:
         return
@@ -328,6 +376,16 @@ def _print_excluded(settlement: Settlement) -> None:
         say(f"{len(settlement.excluded)} in all: --csv has each")
 
 
+class UnseenSettlementError(DeployError):
+    """Nobody proposed it, and nobody says what was looked at."""
+
+    def __init__(self, scope: SettlementScope) -> None:
+        super().__init__(
+            f"nothing was proposed for {scope.month} with {scope.party} in {scope.currency}: "
+            "--propose it, or say with --digest what you looked at"
+        )
+
+
 class UnclearSettlementError(DeployError):
     """There are several settlements, or none, of which a file would be."""
 
@@ -336,5 +394,5 @@ class UnclearSettlementError(DeployError):
         super().__init__(
             f"say which settlement (--currency): {there}"
             if scopes
-            else f"there is nothing to settle with {party}: no file was written"
+            else f"there is nothing to settle with {party}"
         )

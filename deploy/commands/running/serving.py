@@ -40,8 +40,9 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    say(f"starting, with the data in {settings.data}")
     with System(settings, SystemClock()) as system:
-        say(*_welcome(system, settings.data).split("\n"))
+        say(*welcome(system, settings.data).split("\n"))
         address = first_address(system.dsn, system.interface, system.clock.now(), by=acting())
         if address:
             say(*first_words(address).split("\n"))
@@ -52,7 +53,13 @@ def up(
     return 0
 
 
-def _welcome(system: System, data: Path) -> str:
+def _database(system: System) -> str:
+    """Say how psql and pg_dump reach the embedded database; an own one's address has a password."""
+    return "" if system.settings.database_url else f"Database, for psql and pg_dump: {system.dsn}\n"
+
+
+def welcome(system: System, data: Path) -> str:
+    """Return where all of a running system is, for who has started it."""
     where = "\n".join(f"  {address}/STATION-ID" for address in system.addresses)
     again = f" --data {data}"
     if system.interface:
@@ -68,7 +75,7 @@ def _welcome(system: System, data: Path) -> str:
         health = f"Health and metrics (/healthz, /readyz, /metrics):{health}\n"
     return (
         f"Wattledger is up. Stations connect (OCPP 1.6J, 2.0.1 and 2.1, HTTP Basic) at\n{where}\n"
-        f"Data and log: {data}\n{health}"
+        f"Data and log: {data}\n{_database(system)}{health}"
         "In another terminal:\n"
         f"  wattledger apply FILE...{again}     declare sites, stations, tokens, customers\n"
         f"  wattledger sessions{again}          see who charges\n"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.text_files import read_text
 from deploy.commands.users.acting import acting
-from deploy.errors import DeployError
 from deploy.output import complain, print_json, say
 from deploy.running.opening import opened
 
@@ -212,8 +212,4 @@ def content_of(payload: str) -> str:
     """
     if not payload.startswith("@"):
         return payload
-    try:
-        return Path(payload[1:]).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read the payload: {error}"
-        raise DeployError(message) from error
+    return read_text(Path(payload[1:]))

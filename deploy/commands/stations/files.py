@@ -60,7 +60,7 @@ def files(
                 for piece in read_content(connection, chosen.id):
                     taken.write(piece)
         except OSError as error:
-            message = f"cannot write {path}: {error}"
+            message = f"cannot write {path}: {error.strerror or error}"
             raise DeployError(message) from error
     if folder.json:
         print_json({"path": str(path), "file": chosen})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 
 if TYPE_CHECKING:
@@ -124,8 +125,8 @@ def signed_by(certificate: Path | None, signature: str | None) -> Signed | None:
         raise DeployError(message)
     if certificate is None or signature is None:
         return None
-    given = _text(Path(signature[1:])) if signature.startswith("@") else signature
-    return Signed(_text(certificate), given.strip())
+    given = read_text(Path(signature[1:])) if signature.startswith("@") else signature
+    return Signed(read_text(certificate), given.strip())
 
 
 def install_certificate(
@@ -142,7 +143,7 @@ def install_certificate(
     from deploy.commands.stations.calling import send
     from ingest.commands import servicing
 
-    content = _text(file)
+    content = read_text(file)
     return send(
         folder,
         station,
@@ -290,11 +291,3 @@ def data_transfer(
 
 def _utc(moment: datetime | None) -> datetime | None:
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read {file}: {error}"
-        raise DeployError(message) from error

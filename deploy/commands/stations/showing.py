@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
-from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say, shown
 from deploy.running.opening import opened
 
@@ -92,14 +91,13 @@ def show(station: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         station: The station's id, however it is spelt.
         folder: Where.
     """
-    from ingest.commands.asking import latest_commands
+    from ingest.commands.asking import UnknownStationError, latest_commands
     from projections.stations.detail import read_station_detail
 
     with opened(folder.settings()) as connection:
         found = read_station_detail(connection, station, at=datetime.now(UTC))
         if found is None:
-            message = f"no station {station} is declared"
-            raise DeployError(message)
+            raise UnknownStationError(station)
         commands = latest_commands(connection, found.id, limit=COMMANDS_SHOWN)
     if folder.json:
         print_json(_as_json(found, commands))

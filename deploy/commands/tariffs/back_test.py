@@ -94,7 +94,7 @@ def _session_rows(exits: ExitStack, path: Path | None, currency: str) -> Session
     try:
         return SessionRows(exits.enter_context(path.open("w", encoding="utf-8")), currency)
     except OSError as error:
-        message = f"cannot write {path}: {error}"
+        message = f"cannot write {path}: {error.strerror or error}"
         raise DeployError(message) from error
 
 
@@ -102,7 +102,7 @@ def _write(path: Path, text: str, *, is_quiet: bool) -> None:
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
-        message = f"cannot write {path}: {error}"
+        message = f"cannot write {path}: {error.strerror or error}"
         raise DeployError(message) from error
     if not is_quiet:
         say(f"{path} is written.")

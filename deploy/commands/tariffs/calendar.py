@@ -152,5 +152,5 @@ def _write(path: Path, page: str) -> None:
     try:
         path.write_text(page, "utf-8")
     except OSError as error:
-        message = f"cannot write {path}: {error}"
+        message = f"cannot write {path}: {error.strerror or error}"
         raise DeployError(message) from error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from deploy.demo.closed_month import ClosedPeriods
 from deploy.demo.collecting.money_figures import CollectedMoney
@@ -14,13 +17,20 @@ from deploy.output import print_rows, say
 from ledger.facts.flags import meaning_of
 
 
+def _by_name() -> str:
+    """Say how the commands below are found: who ran `make demo` may have them in no path yet."""
+    if shutil.which("wattledger") is not None:
+        return "look around"
+    return f"look around, after `. {Path(sys.executable).parent / 'activate'}`"
+
+
 def _where(figures: Figures) -> list[str]:
     if figures.log == "kafka":
         return [f"The books lie in {figures.data}; their log was in Kafka, which is gone."]
     data = f"--data {figures.data}"
     return [
         f"One document of each kind and language lies in {figures.data}/documents.",
-        f"The data lies in {figures.data}; look around:",
+        f"The data lies in {figures.data}; {_by_name()}:",
         f"  wattledger invoices {data}",
         f"  wattledger documents list {data}",
         f"  wattledger sessions held {data}",

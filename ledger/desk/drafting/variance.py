@@ -21,7 +21,7 @@ from psycopg import Connection
 
 from ledger.errors import LedgerError
 from ledger.jobs.asking import results_about
-from ledger.master_data.policies import Policy
+from ledger.master_data.policies import Policy, limit_in
 from ledger.shapes import read_stored
 from tariffs.quantities import money_of_minor, round_ratio
 
@@ -143,10 +143,11 @@ def findings_of(
     if session is not None:
         number, worst = max(looked, key=lambda each: each[1].dearest_minor)
         dearer = money_of_minor(worst.dearest_minor, worst.currency)
-        if dearer.amount > session:
+        most = limit_in(session, worst.currency)
+        if dearer.amount > most:
             said = f"{dearer.amount:f} {worst.currency}"
             found.append(
-                VarianceFinding(VarianceCode.SESSION, number, said, f"{session:f} {worst.currency}")
+                VarianceFinding(VarianceCode.SESSION, number, said, f"{most:f} {worst.currency}")
             )
     return found
 

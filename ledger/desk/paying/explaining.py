@@ -21,15 +21,22 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.desk.customers.prepaying import minor_of
 from ledger.desk.paying.agreed import check_agreed, digest_of
+from ledger.desk.withdrawing.withdrawn import (
+    MoneyMeant,
+    NotProposedError,
+    Withdrawal,
+    replace_money,
+    withdraw_money,
+)
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
+from ledger.master_data.policies import is_above
 from ledger.payments.movement import CLEARING, UNMATCHED, Allotment, MoneyKind, MoneyMovement
 from ledger.payments.open_items import OpenItem, open_item
 from ledger.payments.payouts.unmatched import ABOUT_MOVEMENT, UnmatchedMovement, unmatched_money
 from ledger.payments.recording import movements_about, record_movement, under_the_books
 from ledger.users.pairs import check_pair
 from ledger.users.roles import Permission
-from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import canonical_json
 from tariffs.quantities import money_of_minor
 from tariffs.zones import zone
@@ -151,6 +158,10 @@ def explain_money(
         if planned.takes_two:
             first = planned.proposed_by
             if first is None:
+                earlier = proposed_money(connection, money.number)
+                if earlier is not None:
+                    meant = MoneyMeant(money.currency, earlier.allotment.minor)
+                    replace_money(connection, money.number, meant, by, at)
                 body = canonical_json(list(allotment))
                 connection.execute(_PROPOSE, (money.number, body, by, at))
                 told = money.currency, allotment, money.left_minor
@@ -164,6 +175,23 @@ def explain_money(
         record_movement(connection, made, *([zone(entity.time_zone)] if entity else []))
         connection.execute(_SETTLE, (money.number,))
     return ExplainedMoney(money.number, money.currency, allotment, planned.left_minor, waits=False)
+
+
+def withdraw_proposed_money(
+    connection: Connection[Any], number: int, currency: str, how: Withdrawal
+) -> None:
+    """Take back what was proposed of a movement; whoever may move money may withdraw it.
+
+    Raises:
+        NotProposedError: If nothing was.
+        NoReasonError: If *how* does not say why.
+    """
+    with under_the_books(connection):
+        proposed = proposed_money(connection, number)
+        if proposed is None:
+            raise NotProposedError(str(number))
+        meant = MoneyMeant(currency, proposed.allotment.minor)
+        withdraw_money(connection, number, meant, how)
 
 
 def plan_money(
@@ -190,7 +218,7 @@ def plan_money(
         money=money,
         allotment=allotment,
         # Of a part as of the whole: who takes it part by part is no other person.
-        takes_two=abs(money.left_minor) > limit.scaleb(currency_exponent(money.currency)),
+        takes_two=is_above(limit, money.left_minor, money.currency),
         proposed_by=first.proposed_by if first is not None and is_same else None,
         turn=1 + len(movements_about(connection, about)),
         open_minor=None if item is None else item.open_minor,

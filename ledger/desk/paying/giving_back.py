@@ -19,6 +19,7 @@ from ledger.declared.store import policy_in_force
 from ledger.desk.customers.prepaying import minor_of
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
+from ledger.master_data.policies import is_above
 from ledger.payments.collecting.refunding import (
     BY_HAND,
     Refundable,
@@ -30,7 +31,6 @@ from ledger.payments.recording import under_the_books
 from ledger.payments.requests import RequestKind, requests_for
 from ledger.users.pairs import check_pair
 from ledger.users.roles import Permission
-from tariffs.currencies import currency_exponent
 
 _PROPOSAL: LiteralString = """
 SELECT amount_minor, proposed_by FROM refund_proposal WHERE invoice = %s FOR UPDATE
@@ -91,10 +91,9 @@ def give_back(
         minor = found.by_hand_minor if amount is None else minor_of(amount, found.currency)
         if minor > found.by_hand_minor:
             raise TooMuchToGiveBackError(invoice, found)
-        limit = policy.payment_approval_above.scaleb(currency_exponent(found.currency))
         # Of a part as of the whole: who gives it part by part is no other person.
-        is_agreed = found.by_hand_minor <= limit or _is_second(connection, invoice, minor, by=by)
-        if not is_agreed:
+        takes_two = is_above(policy.payment_approval_above, found.by_hand_minor, found.currency)
+        if takes_two and not _is_second(connection, invoice, minor, by=by):
             connection.execute(_PROPOSE, (invoice, minor, by, at))
             return RefundByHand(invoice, found.currency, minor, ())
         connection.execute(_SETTLE, (invoice,))

@@ -22,6 +22,7 @@ from ledger.declared.declarations import Declarations
 from ledger.desk.customers.prepaying import customer_subject, minor_of
 from ledger.desk.paying.agreed import digest_of
 from ledger.errors import LedgerError
+from ledger.master_data.policies import is_above
 from ledger.payments.awaited import AwaitedPayout
 from ledger.payments.bank.lines import BankLine, find_line
 from ledger.payments.bank.matched import Match, match_entries, next_turn, undoing
@@ -29,7 +30,6 @@ from ledger.payments.bank.matching import PrepaidRest
 from ledger.payments.bank.standing import RETURNS, MatchStanding, standing_of
 from ledger.payments.movement import CLEARING, Allotment
 from ledger.persons.store import names_of
-from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import canonical_json
 from tariffs.quantities import money_of_minor
 
@@ -134,14 +134,14 @@ def plan_match(
         numbers = [number for number, _ in wish.documents]
         standing = standing_of(connection, numbers, line.legal_entity)
         match = _planned(connection, declared, line, wish, standing, at)
-    limit = declared.policy(at).payment_approval_above.scaleb(currency_exponent(line.currency))
+    # Of a part as of the whole: who takes it part by part is no other person.
+    most = max(match.moved_minor, abs(line.left_minor))
     first = proposed_match(connection, line.line)
     is_same = first is not None and body_of(first.match) == body_of(match)
     return PlannedMatch(
         line=line,
         match=match,
-        # Of a part as of the whole: who takes it part by part is no other person.
-        takes_two=max(match.moved_minor, abs(line.left_minor)) > limit,
+        takes_two=is_above(declared.policy(at).payment_approval_above, most, line.currency),
         proposed_by=first.proposed_by if first is not None and is_same else None,
         turn=next_turn(connection, line),
         documents=_then(standing, match),

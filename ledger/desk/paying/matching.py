@@ -18,7 +18,14 @@ from psycopg import Connection
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.desk.paying.agreed import check_agreed
-from ledger.desk.paying.match_plans import MatchWish, PlannedMatch, plan_match
+from ledger.desk.paying.match_plans import MatchWish, PlannedMatch, plan_match, proposed_match
+from ledger.desk.withdrawing.withdrawn import (
+    MoneyMeant,
+    NotProposedError,
+    Withdrawal,
+    replace_match,
+    withdraw_match,
+)
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.payments.bank.lines import BankLine
@@ -94,6 +101,26 @@ def undo_match(
     return match_line(connection, MatchWish(line_name, is_undone=True), by=by, at=at)
 
 
+def withdraw_proposed_match(connection: Connection[Any], line: BankLine, how: Withdrawal) -> None:
+    """Take back what was proposed of a line; whoever may move money may withdraw it.
+
+    Raises:
+        NotProposedError: If nothing was.
+        NoReasonError: If *how* does not say why.
+    """
+    with under_the_books(connection):
+        meant = _meant(connection, line)
+        if meant is None:
+            raise NotProposedError(line.line)
+        withdraw_match(connection, line.line, meant, how)
+
+
+def _meant(connection: Connection[Any], line: BankLine) -> MoneyMeant | None:
+    """Return what waits of a line for a second person comes to."""
+    proposed = proposed_match(connection, line.line)
+    return None if proposed is None else MoneyMeant(line.currency, proposed.match.minor)
+
+
 def _decide(
     connection: Connection[Any],
     declared: Declarations,
@@ -106,6 +133,9 @@ def _decide(
     line, first = planned.line, planned.proposed_by
     if planned.takes_two:
         if first is None:
+            meant = _meant(connection, line)
+            if meant is not None:
+                replace_match(connection, line.line, meant, by, at)
             connection.execute(_PROPOSE, (line.line, planned.body, by, at))
             told = line.currency, planned.match, line.left_minor
             return DecidedMatch(line.line, *told, waits=True)

@@ -17,6 +17,7 @@ from ledger.declared.store import load_declarations
 from ledger.desk.customers.prepaying import PrepaymentWish, prepayment_of
 from ledger.desk.paying.giving_back import SameProposerError
 from ledger.four_eyes import is_same_person
+from ledger.master_data.policies import is_above
 from ledger.payments.collecting.methods import PayingCustomer
 from ledger.payments.recording import under_the_books
 from ledger.payments.requests import ProviderRequest
@@ -25,7 +26,6 @@ from ledger.payments.topping_up.pay_back import decide_pay_back, pay_back_reques
 from ledger.payments.topping_up.top_up import WantedTopUp, decide_top_up
 from ledger.users.pairs import check_pair
 from ledger.users.roles import Permission
-from tariffs.currencies import currency_exponent
 
 _PROPOSAL: LiteralString = """
 SELECT currency, amount_minor, proposed_by FROM pay_back_proposal WHERE key = %s FOR UPDATE
@@ -72,10 +72,11 @@ def pay_back_to_card(
     """
     known = load_declarations(connection)
     wanted = _wanted(connection, known, provider, wish, by=by, at=at)
-    limit = known.policy(at).payment_approval_above.scaleb(currency_exponent(wanted.currency))
+    limit = known.policy(at).payment_approval_above
+    takes_two = is_above(limit, wanted.amount_minor, wanted.currency)
     with under_the_books(connection):
         before = pay_back_requests(connection, wanted)
-        if not before and wanted.amount_minor > limit and not _is_second(connection, wanted, by):
+        if not before and takes_two and not _is_second(connection, wanted, by):
             row = wanted.pay_back_key, wanted.currency, wanted.amount_minor, by, at
             connection.execute(_PROPOSE, row)
             return _decided(connection, wanted, [])

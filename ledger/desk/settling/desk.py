@@ -27,17 +27,25 @@ from ledger.books.periods import (
 from ledger.database import dsn_of
 from ledger.declared.declarations import Declarations, Kind
 from ledger.desk.closing.legal_entity import calendar_of
+from ledger.desk.settling.rates import vat_rates_of
 from ledger.desk.settling.refusals import (
     ImplausibleSettlementError,
     MonthNotOverError,
     NothingToSettleError,
     ReasonlessDisputeError,
     UndeclaredPartnerError,
+    UntaxedCountryError,
 )
 from ledger.master_data.partners import OldCorrections, Partner
 from ledger.partners.party import BadPartyError, check_party
 from ledger.rating.decisions import FIRST_REVISION, hash_decision
-from ledger.settlements.candidates import SettlementScope, candidates, settle, settled_cdrs
+from ledger.settlements.candidates import (
+    SettlementScope,
+    candidates,
+    gather,
+    gathered,
+    settle_gathered,
+)
 from ledger.settlements.entries import posted_before, settlement_entries
 from ledger.settlements.netting import settlement_of
 from ledger.settlements.record import (
@@ -81,6 +89,11 @@ class SettlementStanding(NamedTuple):
     settlement: Settlement
     is_current: bool
 
+    @property
+    def digest(self) -> str:
+        """What names exactly this settlement: who agrees to it says it back."""
+        return digest_of(self.settlement)
+
 
 class _Agreed(NamedTuple):
     """What goes into the rows of a settlement beside itself."""
@@ -122,6 +135,7 @@ class SettlementDesk:
                 contract=partner.legal_entity,
                 by_statement=partner.old_corrections is OldCorrections.STATEMENT
                 and self._connection.execute(_VERSION, (party,)).fetchone() == (_OLDEST,),
+                by_country=bool(partner.vat_by_country),
             )
         )
         # What a partner tells in a currency that there is none of is disputed, and stops no other.
@@ -171,10 +185,17 @@ class SettlementDesk:
         return self.standing(scope)
 
     def agree(
-        self, scope: SettlementScope, *, by: str, at: datetime, also: AlsoWritten | None = None
+        self,
+        scope: SettlementScope,
+        *,
+        by: str,
+        at: datetime,
+        seen: str | None = None,
+        also: AlsoWritten | None = None,
     ) -> SettlementStanding:
         """Record that both sides agreed, number and book it; what nobody proposed is, first.
 
+        *seen* is the digest of what was looked at, None: what was proposed is what is agreed to.
         *also* is written in the same transaction, given the number.
 
         Raises:
@@ -183,6 +204,7 @@ class SettlementDesk:
             ChangedSettlementError: If there is something else to settle than what was proposed.
             NothingToSettleError: If there is nothing to settle.
             ImplausibleSettlementError: If it comes to more than anybody owes.
+            UntaxedCountryError: If nobody declared the VAT of where a CDR charged.
         """
         _check_over(scope, at)
         with self._connection.transaction():
@@ -190,6 +212,8 @@ class SettlementDesk:
             lock_documents(self._connection)
             record = self._records.find(_key(scope))
             settlement = self._reckon(scope)
+            if seen is not None and seen != digest_of(settlement):
+                raise ChangedSettlementError(record.key)
             if record.state == SettlementState.OPEN.value:
                 record.propose(settlement, by=by, at=at)
             agreed = self._numbered(scope, by=by, at=at)
@@ -209,6 +233,7 @@ class SettlementDesk:
             session_fee=partner.session_fee,
             vat_percent=partner.vat_percent,
             reverse_charge_percent=partner.reverse_charge_percent,
+            vat_rates=vat_rates_of(self._declared, scope.party, partner, scope.ends_at),
         )
         with self._connection.transaction():
             sent = candidates(self._connection, scope, CdrSide.SENT)
@@ -234,6 +259,11 @@ class SettlementDesk:
         [(place,)] = self._connection.execute(_PLACE, (scope.legal_entity, year)).fetchall()
         number = f"{entity.invoice_prefix}-RS-{year}-{place:06d}"
         return _Agreed(number, year, place, by, at, entity.country)
+
+
+def digest_of(settlement: Settlement) -> str:
+    """Return what names exactly this settlement."""
+    return sha256(canonical_json(settlement)).hexdigest()
 
 
 def partner_of_month(declared: Declarations, party: str, month: str) -> Partner:
@@ -292,17 +322,18 @@ def _book(
         sha256(body).digest(),
     )
     connection.execute(_RECORD, row)
-    settle(
-        connection, scope, agreed.number, [(each.side, each.cdr_id) for each in settlement.excluded]
-    )
-    # A CDR that came between the reckoning and here is not what was agreed to.
+    # What came, or was decided, between the reckoning and here is not what was agreed to: the
+    # rows are those of which that is said.
+    gather(connection, scope)
     again = settlement_of(
-        settled_cdrs(connection, agreed.number, CdrSide.SENT),
-        settled_cdrs(connection, agreed.number, CdrSide.RECEIVED),
+        gathered(connection, CdrSide.SENT),
+        gathered(connection, CdrSide.RECEIVED),
         settlement.terms,
     )
-    if (again.sent, again.received) != (settlement.sent, settlement.received):
+    if again != settlement:
         raise ChangedSettlementError(_key(scope))
+    excluded = [(each.side, each.cdr_id) for each in settlement.excluded]
+    settle_gathered(connection, agreed.number, excluded)
     entries = settlement_entries(
         agreed.number,
         settlement,
@@ -343,3 +374,5 @@ def _check_plausible(key: SettlementKey, settlement: Settlement) -> None:
     for side in (settlement.sent, settlement.received):
         if max(abs(side.net_minor), abs(side.gross_minor)) > _MINOR_MAX:
             raise ImplausibleSettlementError(key)
+        if side.untaxable:
+            raise UntaxedCountryError(key, side.untaxable)

@@ -18,17 +18,27 @@ REASON_MAX: Final = 500
 WITHDRAWN_MAX: Final = 20
 """Of what was withdrawn again and again the last are told."""
 _KEPT: LiteralString = """
-INSERT INTO withdrawn_proposal (session_id, invoice, choice, currency, moved_minor, reason,
-    proposed_by, proposed_at, withdrawn_by, withdrawn_at, withdrawn_because)
+INSERT INTO withdrawn_proposal (session_id, invoice, line, movement, choice, currency, moved_minor,
+    reason, proposed_by, proposed_at, withdrawn_by, withdrawn_at, withdrawn_because)
 """
 _CHOICE: LiteralString = f"""
 WITH taken AS (DELETE FROM choice_proposal WHERE session_id = %(about)s RETURNING *)
-{_KEPT} SELECT session_id, NULL, choice, currency, moved_minor, reason,
+{_KEPT} SELECT session_id, NULL, NULL, NULL::bigint, choice, currency, moved_minor, reason,
     proposed_by, proposed_at, %(by)s, %(at)s, %(because)s FROM taken
 """  # noqa: S608 - our own
 _CREDIT: LiteralString = f"""
 WITH taken AS (DELETE FROM credit_proposal WHERE invoice = %(about)s RETURNING *)
-{_KEPT} SELECT NULL, invoice, 'credit', currency, -due_minor, reason,
+{_KEPT} SELECT NULL, invoice, NULL, NULL::bigint, 'credit', currency, -due_minor, reason,
+    proposed_by, proposed_at, %(by)s, %(at)s, %(because)s FROM taken
+"""  # noqa: S608 - our own
+_MATCH: LiteralString = f"""
+WITH taken AS (DELETE FROM match_proposal WHERE line = %(about)s RETURNING *)
+{_KEPT} SELECT NULL, NULL, line, NULL::bigint, 'match', %(currency)s, %(minor)s, '',
+    proposed_by, proposed_at, %(by)s, %(at)s, %(because)s FROM taken
+"""  # noqa: S608 - our own
+_MONEY: LiteralString = f"""
+WITH taken AS (DELETE FROM money_proposal WHERE number = %(about)s RETURNING *)
+{_KEPT} SELECT NULL, NULL, NULL, number, 'match', %(currency)s, %(minor)s, '',
     proposed_by, proposed_at, %(by)s, %(at)s, %(because)s FROM taken
 """  # noqa: S608 - our own
 _COLUMNS: LiteralString = """
@@ -37,6 +47,8 @@ SELECT choice, currency, moved_minor, reason, proposed_by, proposed_at, withdraw
 """
 _OF_SESSION: LiteralString = _COLUMNS + "WHERE session_id = %s ORDER BY number DESC LIMIT %s"
 _OF_INVOICE: LiteralString = _COLUMNS + "WHERE invoice = %s ORDER BY number DESC LIMIT %s"
+_OF_LINE: LiteralString = _COLUMNS + "WHERE line = %s ORDER BY number DESC LIMIT %s"
+_OF_MOVEMENT: LiteralString = _COLUMNS + "WHERE movement = %s ORDER BY number DESC LIMIT %s"
 
 
 class Withdrawal(NamedTuple):
@@ -45,6 +57,13 @@ class Withdrawal(NamedTuple):
     by: str
     because: str
     at: datetime
+
+
+class MoneyMeant(NamedTuple):
+    """How much a proposal of what money was for would have booked, in minor units."""
+
+    currency: str
+    minor: int
 
 
 class WithdrawnProposal(NamedTuple):
@@ -99,6 +118,46 @@ def withdraw_credit(connection: Connection[Any], invoice: str, how: Withdrawal) 
     _withdraw(connection, _CREDIT, invoice, how)
 
 
+def withdraw_match(
+    connection: Connection[Any], line: str, meant: MoneyMeant, how: Withdrawal
+) -> None:
+    """Take back what was proposed about a bank's line, in the caller's transaction.
+
+    Raises:
+        NotProposedError: If nothing was.
+        NoReasonError: If *how* does not say why.
+    """
+    _withdraw(connection, _MATCH, line, how, meant)
+
+
+def withdraw_money(
+    connection: Connection[Any], movement: int, meant: MoneyMeant, how: Withdrawal
+) -> None:
+    """Take back what was proposed about a movement, in the caller's transaction.
+
+    Raises:
+        NotProposedError: If nothing was.
+        NoReasonError: If *how* does not say why.
+    """
+    _withdraw(connection, _MONEY, movement, how, meant)
+
+
+def replace_match(
+    connection: Connection[Any], line: str, meant: MoneyMeant, by: str, at: datetime
+) -> None:
+    """Keep what was proposed about a bank's line as *by* proposes something else."""
+    how = Withdrawal(by, "", at)
+    connection.execute(_MATCH, {"about": line, **how._asdict(), **meant._asdict()})
+
+
+def replace_money(
+    connection: Connection[Any], movement: int, meant: MoneyMeant, by: str, at: datetime
+) -> None:
+    """Keep what was proposed about a movement as *by* proposes something else."""
+    how = Withdrawal(by, "", at)
+    connection.execute(_MONEY, {"about": movement, **how._asdict(), **meant._asdict()})
+
+
 def replace_choice(connection: Connection[Any], session_id: str, by: str, at: datetime) -> None:
     """Keep what was proposed about a session, if anything was, as *by* proposes something else."""
     how = Withdrawal(by, "", at)
@@ -123,18 +182,35 @@ def withdrawn_of_invoice(connection: Connection[Any], invoice: str) -> Sequence[
     return _found(connection, _OF_INVOICE, invoice)
 
 
+def withdrawn_of_line(connection: Connection[Any], line: str) -> Sequence[WithdrawnProposal]:
+    """Return what was proposed about a bank's line and taken back, the last first."""
+    return _found(connection, _OF_LINE, line)
+
+
+def withdrawn_of_movement(
+    connection: Connection[Any], movement: int
+) -> Sequence[WithdrawnProposal]:
+    """Return what was proposed about a movement and taken back, the last first."""
+    return _found(connection, _OF_MOVEMENT, movement)
+
+
 def _withdraw(
-    connection: Connection[Any], statement: LiteralString, about: str, how: Withdrawal
+    connection: Connection[Any],
+    statement: LiteralString,
+    about: str | int,
+    how: Withdrawal,
+    meant: MoneyMeant | None = None,
 ) -> None:
     if not how.because or len(how.because) > REASON_MAX:
         raise NoReasonError
     # One statement: it goes and is kept, or neither.
-    if not connection.execute(statement, {"about": about, **how._asdict()}).rowcount:
-        raise NotProposedError(about)
+    said = {"about": about, **how._asdict(), **(meant._asdict() if meant else {})}
+    if not connection.execute(statement, said).rowcount:
+        raise NotProposedError(str(about))
 
 
 def _found(
-    connection: Connection[Any], query: LiteralString, about: str
+    connection: Connection[Any], query: LiteralString, about: str | int
 ) -> Sequence[WithdrawnProposal]:
     with connection.cursor(row_factory=class_row(WithdrawnProposal)) as cursor:
         return cursor.execute(query, (about, WITHDRAWN_MAX)).fetchall()

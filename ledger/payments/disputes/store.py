@@ -23,8 +23,9 @@ ORDER BY dispute_id
 # Of two looks at once the older one may come last: a dispute does not go back, nor a sum.
 _KEEP: LiteralString = """
 INSERT INTO dispute AS known (provider, dispute_id, intent_id, legal_entity, status, currency,
-    amount_minor, taken_minor, fee_minor, given_back_minor, reason, received, created_at, seen_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    amount_minor, taken_minor, fee_minor, given_back_minor, reason, received, created_at, seen_at,
+    payer)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (provider, dispute_id) DO UPDATE SET
     status = CASE WHEN known.status IN ('won', 'lost') AND excluded.status IN ('inquiry', 'open')
         OR known.status = 'open' AND excluded.status = 'inquiry'
@@ -34,6 +35,7 @@ ON CONFLICT (provider, dispute_id) DO UPDATE SET
     fee_minor = greatest(known.fee_minor, excluded.fee_minor),
     given_back_minor = greatest(known.given_back_minor, excluded.given_back_minor),
     received = coalesce(excluded.received, known.received),
+    payer = coalesce(nullif(excluded.payer, ''), known.payer),
     seen_at = greatest(known.seen_at, excluded.seen_at)
 """
 
@@ -74,9 +76,11 @@ def keep_dispute(
     now: datetime,
 ) -> None:
     """Keep how it stands with a dispute."""
+    parties = [each.party for each in received.allotments if each.party] if received else []
     row = (
         *(provider, state.id, state.intent_id, legal_entity, state.status.value, state.currency),
         *(state.amount_minor, state.taken_minor, state.fee_minor, state.given_back_minor),
         *(state.reason, received.number if received else None, state.created_at, now),
+        min(parties, default=""),
     )
     connection.execute(_KEEP, row)

@@ -26,10 +26,15 @@ from projections.console.invoices.showing import (
     line_words,
     price_of,
     quantity_of,
-    tariff_address,
     too_long,
 )
-from projections.console.links import frame_link, invoice_link, number_in, session_link
+from projections.console.links import (
+    frame_link,
+    invoice_link,
+    number_in,
+    session_link,
+    tariff_link,
+)
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.parts.curve import Curve, CurvePoint, CurveWindow, curve_of
@@ -180,7 +185,7 @@ def _arithmetic(
 
 def _price(explained: ExplainedLine, decision: SessionRated) -> Iterator[tuple[str, Cell]]:
     price = explained.price
-    yield "Tariff", Cell(price.tariff_id, tariff_address(price.tariff_id))
+    yield "Tariff", Cell(price.tariff_id, tariff_link(price.tariff_id))
     if price.element is not None:
         name = price.element_name or ""
         yield "Element", Cell(str(price.element + 1), note=name)

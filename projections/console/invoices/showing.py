@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
-from urllib.parse import quote
 
 from litestar.exceptions import NotFoundException
 from psycopg import Connection
@@ -48,11 +47,6 @@ def document_within(
     if found is None or not page.user.reach(permission).covers(found.legal_entity):
         raise NotFoundException(page.text("There is no document {number}.", number=number[:200]))
     return found
-
-
-def tariff_address(tariff_id: str) -> str:
-    """Return the address of a tariff's page."""
-    return f"/console/tariffs/{quote(tariff_id, safe='')}"
 
 
 def line_words(page: ConsolePage, line: InvoiceLine, names: Mapping[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from litestar import Controller, Response, get, post
 from litestar.exceptions import NotFoundException
@@ -17,9 +17,9 @@ from ledger.desk.paying.match_plans import (
     proposed_match,
     wish_of,
 )
-from ledger.desk.paying.matching import match_line
+from ledger.desk.paying.matching import match_line, withdraw_proposed_match
+from ledger.desk.withdrawing.withdrawn import withdrawn_of_line
 from ledger.errors import LedgerError
-from ledger.four_eyes import is_same_person
 from ledger.payments.bank.lines import BankLine, find_line
 from ledger.payments.bank.matched import undoing
 from ledger.payments.bank.proposals import WaitingLine, with_proposals
@@ -39,11 +39,12 @@ from projections.console.payments.cells import (
     invoices_among,
     money_cell,
     party_cell,
-    postings,
     written_facts,
 )
 from projections.console.payments.match_forms import TypedMatch, typed_as, typed_in
+from projections.console.payments.previews import MoneyPreview, WouldBook, money_preview
 from projections.console.payments.unmatched import PROPOSED_WORDS, why_words
+from projections.console.payments.withdrawal import withdrawal_of, withdrawn_matches
 from projections.errors import ProjectionError
 
 _FOR: Final = (
@@ -61,22 +62,7 @@ _MAY: Final = (
     Column("open", "Open", is_figure=True),
     Column("take", "Choose"),
 )
-THEN: Final = (
-    Column("document", "Document"),
-    Column("open", "Open", is_figure=True),
-    Column("then", "Open afterwards", is_figure=True),
-)
 MATCHED_MAX: Final = 200
-
-
-class MatchPreview(NamedTuple):
-    """What would be booked, as its page shows it; `is_own`: who looks proposed the same."""
-
-    plan: PlannedMatch
-    facts: Sequence[tuple[str, Cell]]
-    postings: Listing
-    documents: Listing
-    is_own: bool
 
 
 class BankLinePage(Controller):
@@ -117,6 +103,11 @@ class BankLinePage(Controller):
                 preview=preview,
                 trouble=trouble,
                 proposal=proposal,
+                withdrawn=withdrawn_matches(
+                    page,
+                    withdrawn_of_line(connection, line.line),
+                    within(page, connection).calendar(line.legal_entity),
+                ),
             )
 
     @post("/", opt=needs(Permission.MOVE_MONEY), sync_to_thread=True)
@@ -134,6 +125,15 @@ class BankLinePage(Controller):
             left = page.words.language.money(done.left_minor, done.currency)
             return page.go(here, page.text("It is booked; {amount} still wait.", amount=left))
         return page.go(here, page.text("It is booked: nothing of this line waits."))
+
+    @post("/withdraw", opt=needs(Permission.MOVE_MONEY), sync_to_thread=True)
+    def withdrawn(self, page: ThisPage, line_name: FromPath[str], form: ThisForm) -> Response[Any]:
+        """Take back what waits for a second person; who did, and why, is kept."""
+        how = withdrawal_of(page, form)
+        with page.console.pool.connection() as connection:
+            line = _line_within(connection, page, line_name, Permission.MOVE_MONEY)
+            withdraw_proposed_match(connection, line, how)
+        return page.go(bank_line_link(line.line), page.text("The proposal is withdrawn."))
 
 
 def _line_within(
@@ -226,37 +226,13 @@ def _may(page: ConsolePage, line: BankLine, waiting: WaitingLine) -> Listing:
 
 def _preview(
     page: ConsolePage, connection: Connection[Any], line: BankLine, typed: TypedMatch
-) -> MatchPreview:
+) -> MoneyPreview:
     declared = page.console.newest.of(connection)
     plan = plan_match(connection, declared, typed.wish(line.line), page.now)
     legs = [leg for entry in plan.entries(page.now) for leg in entry.postings]
-    names = customers_among(connection, {each.party for each in legs})
-    invoices = invoices_among(connection, {each.document for each in plan.documents})
-    money = page.words.language.money
-    first = plan.proposed_by
-    return MatchPreview(
-        plan=plan,
-        facts=[
-            ("Matched", money_cell(page, plan.match.minor, line.currency)),
-            ("Then unmatched", money_cell(page, plan.left_minor, line.currency)),
-            *_balances(page, connection, plan, names),
-        ],
-        postings=postings(page, legs, names, page.text("What is booked")),
-        documents=Listing(
-            caption=page.text("What becomes of documents"),
-            columns=THEN,
-            rows=[
-                (
-                    document_cell(each.document, "", invoices),
-                    Cell(money(each.open_minor, line.currency)),
-                    Cell(money(each.then_minor, line.currency)),
-                )
-                for each in plan.documents
-            ],
-            address=page.address,
-            empty=page.text("No document's open amount changes."),
-        ),
-        is_own=first is not None and is_same_person(first, page.user.name),
+    would = WouldBook(line.currency, plan.match.minor, legs, plan.documents)
+    return money_preview(
+        page, connection, plan, would, lambda names: _balances(page, connection, plan, names)
     )
 
 

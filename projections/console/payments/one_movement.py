@@ -14,14 +14,15 @@ from psycopg import Connection
 
 from ledger.desk.paying.explaining import (
     MoneyWish,
-    PlannedMoney,
     explain_money,
     money_wish_of,
     plan_money,
     proposed_money,
+    withdraw_proposed_money,
 )
+from ledger.desk.paying.match_plans import DocumentThen
+from ledger.desk.withdrawing.withdrawn import withdrawn_of_movement
 from ledger.errors import LedgerError
-from ledger.four_eyes import is_same_person
 from ledger.payments.payouts.unmatched import unmatched_money
 from ledger.users.roles import Permission
 from projections.console.entry import needs
@@ -40,7 +41,6 @@ from projections.console.parts.money_words import (
 )
 from projections.console.parts.typed_form import ThisForm, TypedForm
 from projections.console.parts.within import WithinReach, within
-from projections.console.payments.bank_line import THEN
 from projections.console.payments.cells import (
     customers_among,
     document_cell,
@@ -51,6 +51,8 @@ from projections.console.payments.cells import (
     written_facts,
 )
 from projections.console.payments.disputed import STATUS_WORDS
+from projections.console.payments.previews import MoneyPreview, WouldBook, money_preview
+from projections.console.payments.withdrawal import withdrawal_of, withdrawn_matches
 from projections.errors import ProjectionError
 from projections.payments.movement_detail import MovementDetail, movement_detail
 
@@ -114,16 +116,6 @@ class TypedMoney(NamedTuple):
         return MoneyWish(number, self.document or None, self.account or None, amount)
 
 
-class MoneyPreview(NamedTuple):
-    """What would be booked, as its page shows it; `is_own`: who looks proposed the same."""
-
-    plan: PlannedMoney
-    facts: Sequence[tuple[str, Cell]]
-    postings: Listing
-    documents: Listing
-    is_own: bool
-
-
 class OneMovementPage(Controller):
     """A movement by its number."""
 
@@ -158,6 +150,11 @@ class OneMovementPage(Controller):
                 preview=preview,
                 trouble=trouble,
                 proposal=proposal,
+                withdrawn=withdrawn_matches(
+                    page,
+                    withdrawn_of_movement(connection, number),
+                    within(page, connection).calendar(entity),
+                ),
                 **_lists(page, connection, detail),
             )
 
@@ -176,6 +173,15 @@ class OneMovementPage(Controller):
             left = page.words.language.money(done.left_minor, done.currency)
             return page.go(here, page.text("It is booked; {amount} still wait.", amount=left))
         return page.go(here, page.text("It is booked: nothing of it waits."))
+
+    @post("/withdraw", opt=needs(Permission.MOVE_MONEY), sync_to_thread=True)
+    def withdrawn(self, page: ThisPage, number: FromPath[int], form: ThisForm) -> Response[Any]:
+        """Take back what waits for a second person; who did, and why, is kept."""
+        how = withdrawal_of(page, form)
+        with page.console.pool.connection() as connection:
+            moved = _within(connection, page, number, Permission.MOVE_MONEY).movement
+            withdraw_proposed_money(connection, number, moved.currency, how)
+        return page.go(payment_link(number), page.text("The proposal is withdrawn."))
 
 
 def _within(
@@ -338,29 +344,10 @@ def _related(page: ConsolePage, detail: MovementDetail, inside: WithinReach) -> 
 
 def _preview(page: ConsolePage, connection: Connection[Any], wish: MoneyWish) -> MoneyPreview:
     plan = plan_money(connection, page.console.newest.of(connection), wish, page.now)
-    legs, currency = plan.movement("", page.now).entry().postings, plan.money.currency
-    names = customers_among(connection, {each.party for each in legs})
-    document, first = plan.allotment.document, plan.proposed_by
-    rows = []
+    then = []
     if plan.open_minor is not None:
-        invoices = invoices_among(connection, [document])
-        then = plan.open_minor - plan.allotment.minor
-        amounts = (plan.open_minor, then)
-        cells = (money_cell(page, each, currency) for each in amounts)
-        rows.append((document_cell(document, "", invoices), *cells))
-    return MoneyPreview(
-        plan=plan,
-        facts=[
-            ("Matched", money_cell(page, plan.allotment.minor, currency)),
-            ("Then unmatched", money_cell(page, plan.left_minor, currency)),
-        ],
-        postings=postings(page, legs, names, page.text("What is booked")),
-        documents=Listing(
-            caption=page.text("What becomes of documents"),
-            columns=THEN,
-            rows=rows,
-            address=page.address,
-            empty=page.text("No document's open amount changes."),
-        ),
-        is_own=first is not None and is_same_person(first, page.user.name),
-    )
+        left = plan.open_minor - plan.allotment.minor
+        then.append(DocumentThen(plan.allotment.document, plan.open_minor, left))
+    legs, currency = plan.movement("", page.now).entry().postings, plan.money.currency
+    would = WouldBook(currency, plan.allotment.minor, legs, then)
+    return money_preview(page, connection, plan, would)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
+from decimal import Decimal
 from typing import Any, Final
 
 from litestar import Controller, Response, get
@@ -97,6 +98,21 @@ EXPORTED: Final = (
     "difference",
     "unmatched",
 )
+LINES_EXPORTED: Final = (
+    "payout",
+    "line",
+    "made",
+    "kind",
+    "source",
+    "currency",
+    "amount",
+    "fee",
+    "net",
+    "booked_as",
+    "movement",
+    "booked",
+    "documents",
+)
 
 
 class PayoutsPage(Controller):
@@ -137,15 +153,14 @@ class PayoutsPage(Controller):
         )
 
     @get("/{payout_id:str}", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)
-    def shown(self, page: ThisPage, payout_id: FromPath[str]) -> Response[str]:
-        """Show a payout line by line, each with the movement of ours behind it."""
+    def shown(self, page: ThisPage, payout_id: FromPath[str]) -> Response[Any]:
+        """Show a payout line by line, each with what of ours is behind it; or as a file."""
+        if kind := page.address.of(FORMAT):
+            rows = _all_lines(page, payout_id)
+            return exported(page, kind, "payout-lines", LINES_EXPORTED, rows)
         read = AddressReading(page)
         with page.console.reading() as connection:
-            found = find_payout(connection, payout_id, page.now)
-            reach = page.user.reach(Permission.SEE_BOOKS)
-            if found is None or not reach.covers(found.legal_entity):
-                message = page.text("There is no payout {name}.", name=payout_id[:60])
-                raise NotFoundException(message)
+            found = _payout_within(page, connection, payout_id)
             behind = read.behind()
             after = PayoutKey(*behind) if behind else None
             lines = payout_lines(connection, payout_id, limit=ROWS + 1, after=after)
@@ -160,6 +175,13 @@ class PayoutsPage(Controller):
             troubles=read.troubles,
             movements=payments_link(document=payout_id),
         )
+
+
+def _payout_within(page: ConsolePage, connection: Connection[Any], payout_id: str) -> ListedPayout:
+    found = find_payout(connection, payout_id, page.now)
+    if found is None or not page.user.reach(Permission.SEE_BOOKS).covers(found.legal_entity):
+        raise NotFoundException(page.text("There is no payout {name}.", name=payout_id[:60]))
+    return found
 
 
 def _some(
@@ -253,6 +275,7 @@ def _lines(
         empty=page.text("There are no further lines."),
         next_after=place_of(last.created_at, last.line_id) if last else "",
         total=page.text("{count} in all", count=payout.lines),
+        exports=bool(shown),
     )
 
 
@@ -282,6 +305,34 @@ def _all_rows(page: ConsolePage) -> Iterator[Cells]:
             yield from map(_exported_row, some)
         if read.troubles:
             raise UnreadableListError("; ".join(read.troubles))
+
+
+def _all_lines(page: ConsolePage, payout_id: str) -> Iterator[Cells]:
+    """Yield every line of a payout, as it stands at one moment."""
+    with page.console.exporting() as connection:
+        payout, after = _payout_within(page, connection, payout_id), None
+        while some := payout_lines(connection, payout_id, limit=_AT_ONCE, after=after):
+            after = PayoutKey(some[-1].created_at, some[-1].line_id)
+            yield from (_exported_line(payout, each) for each in some)
+
+
+def _exported_line(payout: ListedPayout, each: ListedPayoutLine) -> Cells:
+    def amount(minor: int) -> Decimal:
+        return money_of_minor(minor, payout.currency).amount
+
+    return (
+        payout.payout_id,
+        each.line_id,
+        each.created_at.astimezone(UTC).isoformat(),
+        each.kind,
+        each.source_id or "",
+        payout.currency,
+        *map(amount, (each.amount_minor, each.fee_minor, each.net_minor)),
+        each.rule,
+        "" if each.movement is None else str(each.movement),
+        amount(each.booked_minor),
+        " ".join(each.documents),
+    )
 
 
 def _exported_row(each: ListedPayout) -> Cells:

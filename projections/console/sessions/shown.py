@@ -26,6 +26,7 @@ from projections.console.links import (
     invoice_link,
     sessions_link,
     station_link,
+    tariff_link,
 )
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage
@@ -153,7 +154,7 @@ def _facts(
         href = customer_link(name) if rated.payer.customer else ""
         pairs += [
             ("Payer", Cell(name, href)),
-            ("Tariff", Cell(rated.tariff_id, f"/console/tariffs/{rated.tariff_id}")),
+            ("Tariff", Cell(rated.tariff_id, tariff_link(rated.tariff_id))),
         ]
     pairs += [
         (

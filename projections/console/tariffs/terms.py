@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from litestar.exceptions import NotFoundException
 from psycopg import Connection
@@ -19,6 +18,7 @@ from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import Station
 from ledger.users.roles import Permission, Reach
+from projections.console.links import tariff_link
 from projections.console.page import ConsolePage
 from projections.terms.reach import sees_tariff
 from tariffs.phrases.phrase import bounded
@@ -31,8 +31,6 @@ CHANGE: Final = f"{HOME}/-/change"
 WHAT_IF: Final = "/console/what-if"
 HASH_SHOWN: Final = 12
 AS_OF: Final = "as_of"
-# What a path takes as it is; any other id is named beside it.
-_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*")
 _MIDNIGHT: Final = time(0)
 
 
@@ -64,11 +62,8 @@ def terms_of(page: ConsolePage, connection: Connection[Any]) -> SeenTerms:
 
 
 def tariff_address(tariff_id: str, **more: str) -> str:
-    """Return the address of a tariff."""
-    given = {key: value for key, value in more.items() if value}
-    if _PLAIN.fullmatch(tariff_id):
-        return _with(f"{HOME}/{quote(tariff_id)}", given)
-    return _with(f"{HOME}/-/of", {"id": tariff_id, **given})
+    """Return the address of a tariff; what of *more* is "" is left out."""
+    return tariff_link(tariff_id, **{key: value for key, value in more.items() if value})
 
 
 def change_address(tariff_id: str = "", **more: str) -> str:

@@ -50,6 +50,17 @@ class ApprovalReasonError(LedgerError):
         super().__init__(f"the reason is too long: say it in {REASON_MAX} characters")
 
 
+class AssignsTooError(LedgerError):
+    """A proposal also says where a tariff prices, which no page of a draft shows."""
+
+    def __init__(self, tariff_id: str) -> None:
+        self.tariff_id = tariff_id
+        super().__init__(
+            f"what waits of tariff {tariff_id} is to price other places, too: it is decided on the "
+            "tariff's own page, which names them"
+        )
+
+
 class WhatIfActsController(Controller):
     """Everything here that changes something, each with its person."""
 
@@ -99,6 +110,7 @@ class WhatIfActsController(Controller):
                     at=page.now,
                     sha256=record.sha256,
                     reason=_reason(data),
+                    read_as=record.read_as,
                 )
         said = page.text("It is approved, and holds from the day that was proposed.")
         return page.go(_back(data, f"{PLACE}/drafts/{number}"), said)
@@ -111,7 +123,13 @@ class WhatIfActsController(Controller):
             check_change(page, connection, draft.tariff_id)
             record = _proposed(page, draft.tariff_id, draft.version, data)
             with tariff_desk(connection, log) as desk:
-                desk.reject(record.tariff_id, by=page.user.name, at=page.now, reason=_reason(data))
+                desk.reject(
+                    record.tariff_id,
+                    by=page.user.name,
+                    at=page.now,
+                    reason=_reason(data),
+                    read_as=record.read_as,
+                )
         return page.go(_back(data, f"{PLACE}/drafts/{number}"), page.text("It is turned down."))
 
 
@@ -123,12 +141,15 @@ def _proposed(
     Raises:
         NothingPendingError: If none waits.
         ContendedTariffError: If it is not the one that was looked at.
+        AssignsTooError: If it has assignments: whether they are within reach is seen elsewhere.
     """
     records = records_of(page, version)
     if not records or records[0].state != TariffState.PROPOSED.value:
         raise NothingPendingError(tariff_id)
     if records[0].number != number_of(data.get("record", "")):
         raise ContendedTariffError(tariff_id)
+    if records[0].assigned:
+        raise AssignsTooError(tariff_id)
     return records[0]
 
 

@@ -13,6 +13,7 @@ from ledger.declared.declarations import Declarations, Kind
 from ledger.desk.drafting.places import places_of
 from ledger.desk.drafting.variance import VarianceFinding, findings_of, variances_of
 from ledger.four_eyes import is_same_person
+from projections.console.links import tariff_link
 from projections.console.page import ConsolePage
 from projections.console.what_if.seen import may_change, records_of
 
@@ -23,6 +24,7 @@ class ApprovalView(NamedTuple):
     `record` is the newest of the version; None: nobody proposed it yet. `findings`: why who
     approves it has to give a reason, by the policy's gate where it `has_gate`. `zones` are those of
     the sites where the tariff prices sessions, the first one chosen; `day` the first of next month.
+    `decided_at`: of a record that assigns the tariff, too, its own page, where that is read.
     """
 
     record: TariffRecord | None
@@ -34,6 +36,7 @@ class ApprovalView(NamedTuple):
     findings: Sequence[VarianceFinding]
     zones: Sequence[tuple[str, str]]
     day: str
+    decided_at: str
 
 
 def approval_view(
@@ -51,13 +54,14 @@ def approval_view(
     return ApprovalView(
         record=record,
         may_propose=may and not is_pending,
-        may_approve=may and is_pending and not is_own,
-        may_reject=may and is_pending,
+        may_approve=may and is_pending and not is_own and not assigns,
+        may_reject=may and is_pending and not assigns,
         is_own=is_own,
         has_gate=policy.variance_percent is not None or policy.variance_session is not None,
         findings=findings_of(policy, variances_of(connection, version), assigns=assigns),
         zones=[(zone, zone) for zone in zones_of(known, tariff_id, page.now)],
         day=f"{_first_of_next_month(page.now):%Y-%m-%d}",
+        decided_at=f"{tariff_link(tariff_id)}#waiting" if assigns and is_pending else "",
     )
 
 

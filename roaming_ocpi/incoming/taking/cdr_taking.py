@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -23,7 +24,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.log.envelope import PartnerMessage, encode_line
 from ledger.log.event_log import LineWriter, Position, partition_of
+from ledger.partners.bounds import Bound, TooMuchToldError, until_tomorrow
 from ledger.partners.messages import CutMessage
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.incoming.taking.sealing_messages import sealed_messages
 from roaming_ocpi.incoming.told import digest_of
 
@@ -68,8 +71,9 @@ class _FitCdr(NamedTuple):
 
 
 class _NewCdr(NamedTuple):
-    """A CDR that is not known yet, as it is kept."""
+    """A CDR that is not known yet, as it is kept; `nth`: which of those that are taken it is."""
 
+    nth: int
     key: str
     digest: bytes
     address: str
@@ -80,9 +84,12 @@ class CdrTaking:
     """Takes CDRs for one process, on one event loop."""
 
     def __init__(
-        self, database: AsyncConnectionPool[AsyncConnection[Any]], log: LineWriter
+        self,
+        database: AsyncConnectionPool[AsyncConnection[Any]],
+        log: LineWriter,
+        told: ToldCounts,
     ) -> None:
-        self._database, self._log = database, log
+        self._database, self._log, self._told = database, log, told
         self._waiting: list[_FitCdr] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -90,6 +97,7 @@ class CdrTaking:
         """Take the CDR of the folded id *key*; it is durable then.
 
         Raises:
+            TooMuchToldError: If its party told too much today.
             LogUnavailableError: If it may not have been stored.
         """
         waiter: asyncio.Future[TakenCdr] = asyncio.get_running_loop().create_future()
@@ -104,7 +112,11 @@ class CdrTaking:
             del self._waiting[:TOGETHER_MAX]
             try:
                 for each, found in zip(some, await self._taken(some), strict=True):
-                    if not each.waiter.done():
+                    if each.waiter.done():
+                        continue
+                    if isinstance(found, TooMuchToldError):
+                        each.waiter.set_exception(found)
+                    else:
                         each.waiter.set_result(found)
             except Exception as error:  # noqa: BLE001 - each who waits raises it
                 _fail(some, error)
@@ -112,18 +124,77 @@ class CdrTaking:
                 _fail([*some, *self._waiting], asyncio.CancelledError())
                 raise
 
-    async def _taken(self, told: Sequence[_FitCdr]) -> list[TakenCdr]:
+    async def _taken(self, told: Sequence[_FitCdr]) -> list[TakenCdr | TooMuchToldError]:
         async with self._database.connection() as connection:
-            # Subjects are durable before a line that needs their keys.
-            lines = await sealed_messages(connection, [each.cut for each in told])
-            asked = [line.party for line in lines], [each.key for each in told]
-            async with connection.transaction():
-                await connection.execute(_LOCK, asked)
-                rows = await (await connection.execute(_KNOWN, asked)).fetchall()
-                taken, new = _sorted_out(told, lines, rows)
-                if new:
-                    await self._keep(connection, new)
-        return taken
+            full = await self._full(connection, told)
+            if full:
+                some = [each for index, each in enumerate(told) if index not in full]
+                found = iter(await self._taken_of(some, connection))
+                return [full.get(index) or next(found) for index in range(len(told))]
+            return await self._taken_of(told, connection)
+
+    async def _full(
+        self, connection: AsyncConnection[Any], told: Sequence[_FitCdr]
+    ) -> dict[int, TooMuchToldError]:
+        """Return by its index which CDR there is no room for before anything is made of them.
+
+        Only what is known may come again by then, and another one under its id is refused later.
+        """
+        full: dict[int, TooMuchToldError] = {}
+        for party in {each.cut.message.party for each in told}:
+            of_it = {n: each for n, each in enumerate(told) if each.cut.message.party == party}
+            now = next(iter(of_it.values())).cut.message.received_at
+            room = await self._told.room(connection, party, (Bound.MESSAGES,), now)
+            if room[Bound.MESSAGES]:
+                continue
+            asked = [party] * len(of_it), [each.key for each in of_it.values()]
+            rows = await (await connection.execute(_KNOWN, asked)).fetchall()
+            known = {key for _, key, _ in rows}
+            error = self._error(party, Bound.MESSAGES, now)
+            full |= {n: error for n, each in of_it.items() if each.key not in known}
+        return full
+
+    async def _taken_of(
+        self, told: Sequence[_FitCdr], connection: AsyncConnection[Any]
+    ) -> list[TakenCdr | TooMuchToldError]:
+        # Subjects are durable before a line that needs their keys.
+        lines = await sealed_messages(connection, [each.cut for each in told])
+        asked = [line.party for line in lines], [each.key for each in told]
+        async with connection.transaction():
+            await connection.execute(_LOCK, asked)
+            rows = await (await connection.execute(_KNOWN, asked)).fetchall()
+            taken, new = _sorted_out(told, lines, rows)
+            found: list[TakenCdr | TooMuchToldError] = [*taken]
+            fit: list[_NewCdr] = []
+            for party in sorted({each.line.party for each in new}):
+                some = [each for each in new if each.line.party == party]
+                counted, bound = await self._count(connection, party, some)
+                fit += some[:counted]
+                for each in some[counted:]:
+                    found[each.nth] = self._error(party, bound, each.line.received_at)
+            if fit:
+                await self._keep(connection, fit)
+        return found
+
+    async def _count(
+        self, connection: AsyncConnection[Any], party: str, new: Sequence[_NewCdr]
+    ) -> tuple[int, Bound]:
+        """Count those there is room for; return how many, and what the others are too much of."""
+        now = new[0].line.received_at
+        room = await self._told.room(connection, party, (Bound.MESSAGES, Bound.BYTES), now)
+        most, size, bound = room[Bound.MESSAGES], 0, Bound.MESSAGES
+        for number, each in enumerate(new[:most]):
+            if size + len(each.line.body) > room[Bound.BYTES]:
+                most, bound = number, Bound.BYTES
+                break
+            size += len(each.line.body)
+        fit = min(most, len(new))
+        await self._told.add(connection, party, {Bound.MESSAGES: fit, Bound.BYTES: size}, now)
+        return fit, bound
+
+    def _error(self, party: str, bound: Bound, now: datetime) -> TooMuchToldError:
+        most = self._told.bounds.most(bound)
+        return TooMuchToldError(party, bound, most, wait=until_tomorrow(now))
 
     async def _keep(self, connection: AsyncConnection[Any], new: Sequence[_NewCdr]) -> None:
         parts = [partition_of(each.line.party, partitions=self._log.partitions) for each in new]
@@ -144,14 +215,14 @@ def _sorted_out(
     for party, key, digest in rows:
         known[party, key].append(bytes(digest))
     taken, new = [], []
-    for each, line in zip(told, lines, strict=True):
+    for index, (each, line) in enumerate(zip(told, lines, strict=True)):
         before = known[line.party, each.key]
         digest, address = digest_of(line.body, line.sealed), address_of(line.party, each.key)
         is_new = digest not in before
         taken.append(TakenCdr(address, is_new, bool(before) and before[0] != digest))
         if is_new:
             before.append(digest)
-            new.append(_NewCdr(each.key, digest, address, line))
+            new.append(_NewCdr(index, each.key, digest, address, line))
     return taken, new
 
 

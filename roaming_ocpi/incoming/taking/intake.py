@@ -16,7 +16,10 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.log.envelope import PartnerMessage, Sealed, encode_line
 from ledger.log.event_log import LineWriter, partition_of
+from ledger.partners.bounds import Bound
 from ledger.partners.messages import cut_message
+from ledger.partners.tokens import BY_DEFAULT
+from ledger.partners.told_counts import ToldCounts
 from ledger.persons.sealing import restored
 from ledger.persons.store import KEYS
 from roaming_ocpi.incoming.taking.cdr_taking import CdrTaking, TakenCdr
@@ -71,13 +74,16 @@ class KeptSession(NamedTuple):
 
 
 class PartnerIntake:
-    """Takes objects in; one for a process."""
+    """Takes objects in; one for a process. *told* counts them, within bounds."""
 
     def __init__(
-        self, database: AsyncConnectionPool[AsyncConnection[Any]], log: LineWriter
+        self,
+        database: AsyncConnectionPool[AsyncConnection[Any]],
+        log: LineWriter,
+        told: ToldCounts = BY_DEFAULT,
     ) -> None:
-        self._database, self._log = database, log
-        self._cdrs = CdrTaking(database, log)
+        self._database, self._log, self._told = database, log, told
+        self._cdrs = CdrTaking(database, log, told)
 
     async def take_cdr(self, given: GivenObject) -> TakenCdr:
         """Take a CDR; it is durable then.
@@ -86,6 +92,7 @@ class PartnerIntake:
             UnfitObjectError: If it has no id.
             OcpiError: If it could not be written again.
             UnfitMessageError: If it is too long.
+            TooMuchToldError: If its party told too much today.
             LogUnavailableError: If it may not have been stored.
         """
         key = identity_of(given.value, "CDR").casefold()
@@ -114,6 +121,11 @@ class PartnerIntake:
         updated = moment_of(given.value)
         said_of(given.value)
         async with self._database.connection() as connection:
+            # Before anything is made of it: another push may come between, and counts by itself.
+            before = await _kept(connection, given.party, key)
+            if before is not None and before.value == given.value:
+                return True
+            await self._count(connection, given, is_new=before is None)
             # Subjects are durable before a line that needs their keys.
             line = await _sealed(connection, given, SESSIONS)
             async with connection.transaction():
@@ -141,27 +153,49 @@ class PartnerIntake:
         said_of(given.value)
         text = given.text if "id" in given.value else _with_id(given.text, session_id)
         async with self._database.connection() as connection:
+            if await _kept(connection, given.party, key) is None:
+                return None
+            await self._count(connection, given, is_new=False)
             part = await _sealed(connection, given._replace(text=text), SESSION_PARTS)
             async with connection.transaction():
                 await connection.execute(_LOCK_SESSION, (given.party, key))
                 kept = await _kept(connection, given.party, key)
                 if kept is None:
                     return None
-                await self._append(part)
-                if is_late(kept.last_updated, updated, given.now):
-                    return False
-                if not kept.is_shut:  # else there is nobody any more to keep it for
+                is_newer = not is_late(kept.last_updated, updated, given.now)
+                line = None
+                if is_newer and not kept.is_shut:  # else nobody is left to keep it for
                     merged = merge(kept.value, given.value, added=_PERIODS)
                     whole = given._replace(value=merged, text=encoded(merged).decode())
+                    # What the parts make together may be too much: then there is no line of them.
+                    self._check_periods(whole)
                     line = await _sealed(connection, whole, SESSIONS)
+                await self._append(part)
+                if line is not None:
                     row = (given.party, key, updated, line.body, _seals(line), given.now)
                     await connection.execute(_PUT_SESSION, row)
-        return True
+        return is_newer
 
     async def session(self, party: str, session_id: str) -> KeptSession | None:
         """Return a session as it was told last."""
         async with self._database.connection() as connection:
             return await _kept(connection, party, session_id.casefold())
+
+    async def _count(
+        self, connection: AsyncConnection[Any], given: GivenObject, *, is_new: bool
+    ) -> None:
+        """Count what is told of a session, by itself: its row is for no one else to wait for."""
+        self._check_periods(given)
+        more = {Bound.SESSIONS: int(is_new), Bound.MESSAGES: 1, Bound.BYTES: len(given.text)}
+        async with connection.transaction():
+            await self._told.add(connection, given.party, more, given.now)
+
+    def _check_periods(self, given: GivenObject) -> None:
+        """Check how many periods a session has."""
+        periods = given.value.get("charging_periods")
+        if isinstance(periods, list):
+            bounds = self._told.bounds
+            bounds.check(given.party, Bound.SESSION_PERIODS, len(periods), given.now)
 
     async def _append(self, line: PartnerMessage) -> None:
         partition = partition_of(line.party, partitions=self._log.partitions)

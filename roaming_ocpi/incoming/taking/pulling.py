@@ -26,7 +26,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
+from ledger.partners.bounds import TooMuchToldError
 from ledger.partners.messages import UnfitMessageError
+from ledger.partners.told_counts import note_one_refused
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.client.partner_tasks import PartnerTasks
 from roaming_ocpi.client.pulls import asked_since, parties_of, problem_of
@@ -170,7 +172,11 @@ class IncomingPuller:
         return found
 
     async def _take(self, value: object, link: Link, caller: Caller, what: str) -> datetime | None:
-        """Take one object; return when it was updated, None if it cannot be taken."""
+        """Take one object; return when it was updated, None if it cannot be taken.
+
+        Raises:
+            TooMuchToldError: If the partner has to wait: the list is asked for again then.
+        """
         try:
             if not isinstance(value, dict):
                 return None
@@ -184,6 +190,12 @@ class IncomingPuller:
                 await self._intake.take_cdr(given)
             else:
                 await self._intake.put_session(given)
+        except TooMuchToldError as error:
+            async with self._database.connection() as connection:
+                await note_one_refused(connection, error.party, error.bound, self._now())
+            if error.wait is not None:
+                raise
+            return None
         except _UNFIT as error:
             _LOGGER.warning("one of the %s of %s: %s", what, link.partner, type(error).__name__)
             return None

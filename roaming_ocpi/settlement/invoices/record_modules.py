@@ -13,7 +13,10 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from ledger.partners.bounds import Bound
 from ledger.partners.party import party_named
+from ledger.partners.tokens import BY_DEFAULT
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.places.taken import LATE, path_id, path_party, refusals, updated_at
 from roaming_ocpi.server.calls import (
     ONLY_2_3,
@@ -47,8 +50,12 @@ _ONE: Final = "/{country_code}/{party_id}/{id}"
 class InvoiceRecords:
     """Gives our records to partners, and keeps theirs."""
 
-    def __init__(self, database: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: AsyncConnectionPool[AsyncConnection[Any]],
+        told: ToldCounts = BY_DEFAULT,
+    ) -> None:
+        self._database, self._told = database, told
 
     def modules(self) -> Sequence[Module]:
         """Return the module in both its roles."""
@@ -115,6 +122,7 @@ class InvoiceRecords:
             await lock_record(connection, owner, key)
             last = _there(await last_record(connection, owner, owner, key), call)
             await say(connection, last._replace(is_deleted=True), owner, call.now)
+            await self._told.add(connection, owner, {Bound.MESSAGES: 1}, call.now)
         return Reply()
 
     async def _keep(self, call: PartnerCall, record: InvoiceRecord, *, is_new: bool) -> Reply:
@@ -130,6 +138,8 @@ class InvoiceRecords:
             if there and is_late(there.last_updated, record.last_updated, call.now):
                 return Reply(message=LATE)
             await say(connection, record, record.owner, call.now)
+            more = {Bound.MESSAGES: 1, Bound.BYTES: len(call.text)}
+            await self._told.add(connection, record.owner, more, call.now)
         return Reply(http=200 if there else 201)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from deploy.interface.access import Scope
 from ledger.database import connect
 from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
+from ledger.master_data.documents.logos import data_uri
 from tests.deploy.interface.served_interface import served
 from tests.deploy.interface.site_of_stations import HERE, site_of_stations
 
@@ -36,6 +38,29 @@ async def test_what_is_declared_is_told_with_its_tag_and_no_hash(database: str) 
     assert "FLEET1" in {each.upper() for each in keys}
     assert len(keys) == len(tokens["items"]) + len(rest["items"])
     assert (rest["next"], none) == (None, [404, 404, 404, 400])
+
+
+async def test_nothing_that_is_sent_has_a_file_of_this_machine_read(
+    database: str, tmp_path: Path
+) -> None:
+    site_of_stations(database)
+    picture = tmp_path / "ours.svg"
+    picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    seller = {"name": "Kiosk", "country": "DE", "time_zone": "Europe/Berlin", "invoice_prefix": "K"}
+    async with served(database, Scope.DECLARE) as client:
+        answers = [
+            await client.put("/master-data/legal_entities/kiosk", json=seller | {"logo": each})
+            for each in (str(picture), str(tmp_path / "none"), "/dev/tty", f"file://{picture}")
+        ]
+        sent = seller | {"logo": data_uri(picture.read_bytes())}
+        done = await client.put("/master-data/legal_entities/kiosk", json=sent)
+
+    assert {each.status_code for each in answers} == {400}
+    # The same of one that is there as of one that is not: nobody learns which files we have.
+    said = {each.json()["detail"].partition(": ")[2].partition(": ")[2] for each in answers}
+    assert len(said) == 1
+    assert "send the picture itself" in said.pop()
+    assert done.status_code == 200, done.text
 
 
 async def test_who_changes_something_says_which_version_he_saw(database: str) -> None:

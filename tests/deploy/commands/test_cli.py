@@ -118,9 +118,15 @@ def test_a_file_may_be_called_by_bytes_that_are_no_text(
     [
         pytest.param(["invoices"], "there is no data in", id="nothing was ever kept here"),
         pytest.param(["apply"], "needs at least one file", id="no file was named"),
-        pytest.param(["apply", "missing.yaml"], "cannot read missing.yaml", id="a file is missing"),
         pytest.param(
-            ["up", "--config", "no.toml"], "cannot read the settings file", id="no config"
+            ["apply", "missing.yaml"],
+            "cannot read missing.yaml: No such file or directory\n",
+            id="a file is missing",
+        ),
+        pytest.param(
+            ["up", "--config", "no.toml"],
+            "cannot read the settings file no.toml: No such file or directory\n",
+            id="no config",
         ),
         pytest.param(
             ["station", "simulate", "CS-001", "--password", "x", "--url", "http://x"],

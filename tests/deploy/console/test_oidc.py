@@ -203,6 +203,10 @@ def test_a_way_that_is_not_this_browser_s_leads_nowhere(fake: FakeProvider) -> N
     ):
         with pytest.raises(NotProvenError):
             come(fake, client, **query)
+    # Whoever comes may write the own cookie, and as many fields as an address holds.
+    mine = urlsafe_b64encode(b'{"state": "a", "nonce": "b", "verifier": "c"}').decode()
+    with pytest.raises(NotProvenError):
+        client.arrive(BACK, "state=a&code=a" + "&x=1" * 30, mine)
     for kept in ("", "x", "{}", urlsafe_b64encode(b'{"state": 1}').decode(), "\u00e4" * 9):
         with pytest.raises(NotProvenError) as told:
             client.arrive(BACK, "state=&code=a", kept)

@@ -10,9 +10,20 @@ from typing import Any
 
 import pytest
 
+from deploy.clock import SystemClock
 from deploy.interface.access import Scope
 from ledger.database import connect
-from ledger.users.access_tokens import revoke_token
+from ledger.users.access_tokens import make_personal_token, revoke_token
+from ledger.users.giving import Giver, add_account, require_factor
+from ledger.users.proving.second_factor import (
+    code_at,
+    key_in,
+    offer_factor,
+    offered_address,
+    set_factor,
+)
+from ledger.users.roles import Grant, Role
+from ledger.users.user import User
 from tests.charging_day import call, stamp, start16, write_log
 from tests.deploy.interface.served_interface import connected, served
 from tests.deploy.interface.site_of_stations import HERE, THERE, charge, site_of_stations
@@ -114,6 +125,34 @@ async def test_a_scope_is_wanted_for_each_route_and_a_revoked_token_holds_no_mor
             revoke_token(connection, "tests")
         await asyncio.sleep(0.6)  # so old is what is known of a token, at most
         assert (await client.get("/stations")).status_code == 401
+
+
+async def test_a_persons_token_holds_with_the_second_factor_that_is_asked_for(
+    database: str,
+) -> None:
+    site_of_stations(database)
+    at, chief = SystemClock().now(), Giver("chief")
+    anna = User(name="anna", full_name="Anna", grants=(Grant(Role.AUDITOR),))
+    with connect(database) as connection:
+        add_account(connection, anna, chief, at)
+        token = make_personal_token(connection, "anna", "laptop", at)
+    async with served(database, Scope.READ) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        before = await client.get("/stations")
+        with connect(database) as connection:
+            require_factor(connection, "anna", chief, at, is_required=True)
+        await asyncio.sleep(0.6)  # so old is what is known of a token, at most
+        refused = await client.get("/stations")
+        with connect(database) as connection:
+            offer_factor(connection, "anna")
+            key = key_in(offered_address(connection, "anna") or "")
+            assert set_factor(connection, "anna", code_at(key, at), at)
+        again = await client.get("/stations")
+
+    assert (before.status_code, refused.status_code, again.status_code) == (200, 401, 200)
+    assert refused.json()["code"] == "second_factor_missing"
+    assert "set one at /console/login" in refused.json()["detail"]
+    assert refused.headers["www-authenticate"] == "Bearer"
 
 
 async def test_stations_are_listed_with_their_connections_page_by_page(

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from deploy.clock import SystemClock
+from deploy.commands.running.serving import welcome
+from deploy.running import supervisor
 from deploy.running.owner import AlreadyUpError, is_up
 from deploy.running.wiring import PARTS, System
 from deploy.settings import Settings
@@ -71,6 +74,29 @@ def test_a_folder_is_served_by_one_system_only(system: System) -> None:
     assert is_up(system.settings)
     with pytest.raises(AlreadyUpError), System(system.settings, SystemClock()):
         pass
+
+
+def test_the_database_s_address_is_said_where_it_is_embedded(system: System) -> None:
+    said = welcome(system, system.settings.data)
+
+    assert f"Database, for psql and pg_dump: {system.dsn}\n" in said
+    system.settings = replace(system.settings, database_url="postgresql://me:secret@db/books")
+    assert "psql" not in welcome(system, system.settings.data)
+
+
+def test_a_part_that_is_late_is_named_and_is_not_said_to_have_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "START_SECONDS_MAX", 0.0)
+    settings = Settings(data=tmp_path / "data", listen_port=0, metrics_port=0, partitions=2)
+
+    with (
+        pytest.raises(supervisor.PartLateError, match="was not ready within 0 s, and did not fail"),
+        System(settings, SystemClock()),
+    ):
+        pass
+
+    assert not is_up(settings)
 
 
 def test_nothing_is_left_running(tmp_path: Path) -> None:

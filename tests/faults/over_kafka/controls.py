@@ -103,7 +103,7 @@ _DECIDES_TWICE: Final = (
 )
 _BOOKS_TWICE: Final = (
     "ALTER TABLE issued_invoice DROP CONSTRAINT issued_invoice_cause_key",
-    "ALTER TABLE invoiced_session DROP CONSTRAINT invoiced_session_pkey",
+    "ALTER TABLE invoiced_session DROP CONSTRAINT invoiced_session_pkey CASCADE",
 )
 CONTROLS: Final = (
     Control(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.interface import files_port
+from deploy.interface import serving
 from ingest.files import exchange
 from ingest.files.contents import PIECE_BYTES
 from ingest.files.firmware import (
@@ -134,7 +134,7 @@ async def test_who_does_not_read_or_says_nothing_is_cut_off(
 ) -> None:
     monkeypatch.setattr(exchange, "GRACE_SECONDS", 0.5)
     monkeypatch.setattr(exchange, "RATE_MIN", 100 * MEBIBYTE)
-    monkeypatch.setattr(files_port, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.5)
     async with served_files(database) as served:
         path = served.firmware_path(volt(database, bytes(40 * MEBIBYTE)))
         silent = await asyncio.open_connection("127.0.0.1", served.port)

@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import BEGINNING, POLICY_KEY, Entity, Kind
 from ledger.declared.rules import problems_of
 from ledger.master_data.assignments import Assignment
-from ledger.master_data.policies import Policy
+from ledger.master_data.policies import Policy, is_above
 from tests.depot import declared
 
 
@@ -42,6 +43,38 @@ def test_a_second_person_is_asked_above_an_amount(limit: str) -> None:
         "payment_approval_above must be an amount from 0 on"
     ]
     assert problems(Kind.POLICY, POLICY_KEY, Policy(payment_approval_above=Decimal(0))) == []
+
+
+@pytest.mark.parametrize("name", ["payment_approval_above", "variance_session"])
+def test_a_limit_by_currency_has_amounts_of_currencies_that_there_are(name: str) -> None:
+    def of(limit: dict[str, Decimal]) -> list[str]:
+        return problems(Kind.POLICY, POLICY_KEY, replace(Policy(), **{name: limit}))
+
+    assert of({"EUR": Decimal(0), "SEK": Decimal(9)}) == of({}) == []
+    assert of({"EURO": Decimal(1)}) == [f"{name}: 'EURO' is no currency of ISO 4217"]
+    [wrong] = of({"EUR": Decimal("-0.01")})
+    assert name in wrong
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "is_over"),
+    [
+        (100_000, "EUR", False),
+        (100_001, "EUR", True),
+        (-100_001, "EUR", True),
+        (1_000, "JPY", False),
+        (1_001, "JPY", True),
+        (0, "SEK", False),
+        (1, "SEK", True),
+    ],
+)
+def test_a_currency_that_a_limit_does_not_name_has_0(
+    minor: int, currency: str, *, is_over: bool
+) -> None:
+    limit = {"EUR": Decimal(1000), "JPY": Decimal(1000)}
+
+    assert is_above(limit, minor, currency) is is_over
+    assert is_above(Decimal(1000), minor, currency) is (is_over and currency != "SEK")
 
 
 @pytest.mark.parametrize(

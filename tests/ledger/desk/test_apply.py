@@ -22,6 +22,7 @@ from ledger.log.envelope import Declared
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.assignments import Assignment
 from projections.log_reading import LoggedLine, read_all
+from tariffs.problems import Problem
 from tests.at_the_edge import details_of
 from tests.tree import EXAMPLES
 
@@ -32,6 +33,9 @@ legal_entities:
 sites:
   fjord: {time_zone: Europe/Oslo, country: NO, legal_entity: acme, currency: NOK}
 """
+
+
+BY_CURRENCY = "policy: {payment_approval_above: {EUR: 1000, NOK: 10000}, variance_session: 2}\n"
 
 
 @pytest.fixture
@@ -321,3 +325,23 @@ def test_the_example_contracts_and_books_are_declared(connection: psycopg.Connec
 
     assert len(applied.planned) == 1 + 8 + 6 + 1
     assert apply(connection, *texts).planned == ()
+
+
+def test_a_currency_without_a_limit_of_its_own_is_warned_of_by_policy_and_by_site(
+    connection: psycopg.Connection[Any],
+) -> None:
+    def warned(*texts: str) -> list[Problem]:
+        return [each for each in apply(connection, *texts).warnings if "names no" in each.message]
+
+    assert warned(SITE, BY_CURRENCY) == []
+
+    [by_policy] = warned(BY_CURRENCY.replace(", NOK: 10000", ""))
+    [by_site] = warned(SITE.replace("fjord", "sund").replace(" NOK", " DKK"))
+
+    said = "payment_approval_above names no {}, in which sites sell: 0 holds there, so whatever"
+    assert said.format("NOK") in by_policy.message
+    assert said.format("DKK") in by_site.message
+    assert (by_policy.line, by_site.line) == (1, 5)
+    held = load_declarations(connection).policy(NOW)
+    assert held.payment_approval_above == {"EUR": Decimal(1000)}
+    assert held.variance_session == Decimal(2)

@@ -11,7 +11,8 @@ import pytest
 
 from ledger.database import connect
 from ledger.users.giving import Giver, add_account, block_account, change_grants, link_account
-from ledger.users.pairs import LetInError, ProposerGoneError, check_pair
+from ledger.users.own_account import choose_password
+from ledger.users.pairs import AgreerGoneError, LetInError, ProposerGoneError, check_pair
 from ledger.users.roles import Grant, Permission, Role
 from ledger.users.user import User
 
@@ -41,9 +42,15 @@ def test_who_made_an_account_is_no_second_person_to_it(
     check_pair(people, "ada", "abe", MOVES)
 
 
-def test_the_last_way_in_counts(people: psycopg.Connection[Any]) -> None:
-    link_account(people, "ben", Giver("abe"), AT + timedelta(days=1))
+def test_the_last_way_in_counts_once_it_is_used(people: psycopg.Connection[Any]) -> None:
+    later = AT + timedelta(days=1)
+    link = link_account(people, "ben", Giver("abe"), later)
 
+    # Until then whoever came in before is in still.
+    for giver in ("ada", "abe"):
+        with pytest.raises(LetInError):
+            check_pair(people, giver, "ben", MOVES)
+    choose_password(people, link, "a password of ben's own", later)
     check_pair(people, "ada", "ben", MOVES)
     with pytest.raises(LetInError):
         check_pair(people, "abe", "ben", MOVES)
@@ -58,13 +65,16 @@ def test_who_may_not_do_it_any_more_proposed_nothing_to_agree_with(
     change_grants(people, "ben", [Grant(Role.PRICING)], Giver("ada"), AT)
     with pytest.raises(ProposerGoneError, match="may not do that any more"):
         check_pair(people, "ben", "abe", MOVES)
-    check_pair(people, "ben", "abe", Permission.CHANGE_TARIFFS)
-    # Who agrees is asked for the permission by the page itself.
-    check_pair(people, "abe", "ben", MOVES)
+    # What both may do, they may agree about.
+    check_pair(people, "ben", "abe", Permission.SEE_TARIFFS)
+    with pytest.raises(AgreerGoneError):
+        check_pair(people, "abe", "ben", MOVES)
 
     block_account(people, "ben", Giver("ada"), AT)
     with pytest.raises(ProposerGoneError):
-        check_pair(people, "ben", "abe", Permission.CHANGE_TARIFFS)
+        check_pair(people, "ben", "abe", Permission.SEE_FLEET)
+    with pytest.raises(AgreerGoneError, match="ben may not do that any more"):
+        check_pair(people, "abe", "ben", Permission.SEE_FLEET)
 
 
 def test_names_without_an_account_are_taken_as_they_are(people: psycopg.Connection[Any]) -> None:

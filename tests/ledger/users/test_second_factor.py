@@ -11,6 +11,7 @@ import pytest
 from psycopg import Connection
 
 from ledger.database import connect
+from ledger.users.access_tokens import FactorMissingError, make_personal_token, token_user
 from ledger.users.browser_sessions import begin_session, find_session
 from ledger.users.giving import (
     add_account,
@@ -37,6 +38,7 @@ from ledger.users.proving.refusals import (
     know_browser,
 )
 from ledger.users.proving.second_factor import code_at, key_in
+from ledger.users.store import find_user
 from ledger.users.user import User
 from tests.ledger.users.somebody_coming import GIVER, HERE, NOW, PASSWORD, key_of
 
@@ -131,8 +133,11 @@ def test_who_has_to_have_a_second_factor_sets_it_before_coming_in(
     connection: Connection[Any], anna: str
 ) -> None:
     cookie = begin_session(connection, anna, NOW)
+    token = make_personal_token(connection, anna, "laptop", NOW)
     require_factor(connection, anna, GIVER, NOW, is_required=True)
     assert find_session(connection, cookie, NOW) is None
+    with pytest.raises(FactorMissingError, match="set one at /console/login, then this token"):
+        token_user(connection, token)
     halfway = try_password(connection, anna, PASSWORD, HERE, NOW)
     assert isinstance(halfway, Halfway)
     assert halfway.is_new
@@ -144,6 +149,7 @@ def test_who_has_to_have_a_second_factor_sets_it_before_coming_in(
         try_code(connection, halfway, "000000", HERE, NOW)
 
     assert try_code(connection, halfway, code_at(key, NOW), HERE, NOW) == anna
+    assert token_user(connection, token) == find_user(connection, anna)
 
     later = NOW + timedelta(minutes=1)
     again = try_password(connection, anna, PASSWORD, HERE, later)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser
@@ -91,6 +94,24 @@ def test_what_no_form_of_ours_sends_is_refused_and_no_fault_of_ours(
         ]
 
     assert [each.status_code for each in refused] == [403] * len(sent)
+
+
+def test_who_leaves_before_the_end_of_a_form_fills_no_log(
+    console: ServedConsole, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = urlsplit(console.url)
+    head = "POST /console/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    for _ in range(3):
+        with socket.create_connection((where.hostname, where.port)) as leaving:
+            leaving.sendall(f"{head}name=".encode())
+            time.sleep(0.2)
+    with socket.create_connection((where.hostname, where.port)) as stranger:
+        stranger.sendall(b"no request at all\r\n\r\n")
+        assert stranger.recv(100).startswith(b"HTTP/1.1 400 ")
+    with console.client("anna") as client:
+        assert client.get("/console/me").status_code == 200
+
+    assert caplog.messages == []
 
 
 def test_a_form_of_another_page_changes_nothing(console: ServedConsole) -> None:

@@ -132,12 +132,19 @@ def test_a_row_says_when_why_who_and_how_much_to_the_cent() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_no_spreadsheet_computes_what_a_station_wrote(text: str) -> None:
+COMPUTED = ("=1+1", "+1", "-1", "@SUM(A1)", " =1", "\u00a0=1", "\uff1d1", "\uff20SUM(A1)")
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [(text, f"'{text}") for text in COMPUTED]
+    + [("\t=1", r"\t=1"), ("\n=1", r"\n=1"), ("\u202e=1", r"\u202e=1")],
+)
+def test_no_spreadsheet_computes_what_a_station_wrote(text: str, cell: str) -> None:
     _, lines = csv_lines([entry(session=text)])
     [row, _] = csv.reader(io.StringIO(lines, newline=""))
 
-    assert row[COLUMNS.index("session")] == f"'{text}"
+    assert row[COLUMNS.index("session")] == cell
 
 
 def test_bean_check_finds_nothing_and_the_same_balances(

@@ -42,8 +42,8 @@ SELECT 'received', 'stripe', 'ch_' || n, 'depot', 'EUR', 476, '2026-11-02', 'a t
     '2026-11' FROM generate_series(1, %(paid)s::integer) AS n
 """,
     """
-INSERT INTO allotment (number, place, account, party, document, minor)
-SELECT number, 1, 'receivable:invoiced', 'c-' || number %% 500,
+INSERT INTO allotment (number, moved_at, place, account, party, document, minor)
+SELECT number, happened_at, 1, 'receivable:invoiced', 'c-' || number %% 500,
     'WL-' || lpad(number::text, 6, '0'), 476 FROM movement
 """,
     """

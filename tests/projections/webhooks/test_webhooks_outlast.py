@@ -8,8 +8,17 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_network
 
+import pytest
+
 from ledger.database import connect
-from projections.webhooks.deliverer import WebhookDeliverer, deliver_webhooks
+from ledger.leases import LeaseLostError
+from projections.webhooks import deliverer as deliverer_module
+from projections.webhooks.deliverer import (
+    LEASE,
+    LEASE_SECONDS,
+    WebhookDeliverer,
+    deliver_webhooks,
+)
 from projections.webhooks.deliveries import tell_from
 from projections.webhooks.subscriptions import add_webhook
 from tests.projections.books_of_a_day import books_of_a_day
@@ -85,3 +94,59 @@ def test_those_that_say_nothing_are_tried_one_a_turn(database: str) -> None:
 
     assert len(receiver.events) == 4
     assert told == [5, 6, 7, 8, 9, 10], "all once, then each in its turn"
+
+
+def test_each_post_begins_with_a_whole_lease(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = []
+    books_of_a_day(database)
+    with receiving() as receiver, connect(database) as connection, connect(database) as beside:
+        for _ in range(2):
+            add_webhook(
+                connection, receiver.url, ["invoice.issued"], by="ann", at=AT, is_from_start=True
+            )
+
+        def hardly_any_left() -> datetime:
+            beside.execute("UPDATE lease SET until = now() WHERE name = %s", (LEASE,))
+            return AT
+
+        def posted(*_: object) -> int:
+            """Post nothing: see for how long nobody else may."""
+            [(seconds,)] = beside.execute(
+                "SELECT extract(epoch FROM until - now()) FROM lease WHERE name = %s", (LEASE,)
+            ).fetchall()
+            left.append(float(seconds))
+            return 200
+
+        monkeypatch.setattr(deliverer_module, "post_guarded", posted)
+        with closing(WebhookDeliverer(database, hardly_any_left, holder="test")) as deliverer:
+            deliverer.run_once()
+
+    assert len(left) == 8
+    assert min(left) > LEASE_SECONDS - 5
+
+
+def test_who_lost_the_lease_posts_nothing(database: str) -> None:
+    books_of_a_day(database)
+    with receiving() as receiver, connect(database) as connection:
+        for _ in range(2):
+            add_webhook(
+                connection, receiver.url, ["invoice.issued"], by="ann", at=AT, is_from_start=True
+            )
+        networks = (ip_network("127.0.0.0/8"),)
+
+        def late() -> datetime:
+            """Stand still until another took the lease, as what is due is looked for."""
+            connection.execute("UPDATE lease SET epoch = epoch + 1, holder = 'another'")
+            return AT
+
+        with (
+            closing(
+                WebhookDeliverer(database, late, holder="test", networks=networks)
+            ) as deliverer,
+            pytest.raises(LeaseLostError),
+        ):
+            deliverer.run_once()
+
+    assert receiver.events == []

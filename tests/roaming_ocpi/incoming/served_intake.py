@@ -19,6 +19,8 @@ from deploy.interface.serving import open_http, serve_app
 from ledger.database import connect_options
 from ledger.declared.declarations import Declarations
 from ledger.log.postgres_lines import PostgresLineWriter
+from ledger.partners.tokens import BY_DEFAULT
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.incoming.taking.intake import PartnerIntake
 from roaming_ocpi.incoming.taking.receiver import IncomingReceiver
@@ -83,7 +85,9 @@ class ServedIntake(NamedTuple):
 
 
 @asynccontextmanager
-async def served_intake(database: str) -> AsyncIterator[ServedIntake]:
+async def served_intake(
+    database: str, told: ToldCounts = BY_DEFAULT
+) -> AsyncIterator[ServedIntake]:
     """Serve the routes on a free port, over *database*."""
 
     async def find(token: str) -> Caller | None:
@@ -117,7 +121,7 @@ async def served_intake(database: str) -> AsyncIterator[ServedIntake]:
                 client=cast("PartnerClient", None),  # nobody is asked here
                 address=f"{address}/ocpi",
             )
-            intake = PartnerIntake(pool, log)
+            intake = PartnerIntake(pool, log, told)
             modules = IncomingReceiver(intake, resources.address).modules()
             routes = ocpi_routes(
                 modules, resources, find=find, prove=prove, heard=audit.hear, walls=Walls()

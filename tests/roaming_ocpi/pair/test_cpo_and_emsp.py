@@ -72,8 +72,9 @@ async def audited_and_settled(
     """
     period = ("--from", "2026-03-01", "--to", "2026-04-01")
     assert await typed(monkeypatch, pair.emsp, "audit", CPO, *period, "--pull") == 0
-    agreed = ("--month", "2026-03", "--agree", "--by", "anna")
-    assert await typed(monkeypatch, pair.cpo, "settle", TNM, *agreed) == 0
+    for act in ("--propose", "--agree"):
+        words = ("--month", "2026-03", act, "--by", "anna")
+        assert await typed(monkeypatch, pair.cpo, "settle", TNM, *words) == 0
     await until(lambda: bool(rows(pair.cpo.dsn, RECORD_SENT)), WAIT_SECONDS)
 
     can_say = versions == ("2.3.0",)

@@ -19,6 +19,8 @@ from deploy.interface.serving import open_http, serve_app
 from ledger.database import connect_options
 from ledger.declared.declarations import Declarations
 from ledger.log.event_log import LineWriter
+from ledger.partners.tokens import BY_DEFAULT
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.places.modules import places_modules
 from roaming_ocpi.server.app import ocpi_routes
@@ -104,7 +106,7 @@ class Places:
 
 @asynccontextmanager
 async def places_served(
-    database: str, declared: Declarations | None = None
+    database: str, declared: Declarations | None = None, *, told: ToldCounts = BY_DEFAULT
 ) -> AsyncIterator[Places]:
     """Serve all that is offered on a free port, over *database*."""
     places = Places(declared or Declarations())
@@ -132,6 +134,7 @@ async def places_served(
             log=cast("LineWriter", None),
             client=cast("PartnerClient", None),
             address=f"{address}/ocpi",
+            told=told,
         )
         places.resources = resources
         modules = places_modules(resources)

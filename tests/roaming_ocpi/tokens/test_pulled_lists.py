@@ -14,8 +14,10 @@ import pytest
 
 from ledger.database import connect
 from ledger.master_data.partners import Partner, PartnerRole
+from ledger.partners.bounds import Bound, PartnerBounds
 from ledger.partners.token_lists import ShortTokenListError, TokenListState, token_list_state
-from ledger.partners.tokens import LOOK_UP, asked_about
+from ledger.partners.tokens import BY_DEFAULT, LOOK_UP, asked_about
+from ledger.partners.told_counts import ToldCounts, told_counts
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find, names_of
 from roaming_ocpi.client.answers import PartnerUnreachableError
@@ -105,7 +107,11 @@ class Pulling:
 
 @asynccontextmanager
 async def pulling(
-    database: str, partner: PartnerList, version: OcpiVersion = OcpiVersion.V2_2_1
+    database: str,
+    partner: PartnerList,
+    version: OcpiVersion = OcpiVersion.V2_2_1,
+    *,
+    counts: ToldCounts = BY_DEFAULT,
 ) -> AsyncIterator[Pulling]:
     declare(database)
     clock = Clock()
@@ -123,6 +129,7 @@ async def pulling(
             declared=Declaring(database),
             now=clock.now,
             holder="test",
+            told=counts,
         )
         try:
             yield Pulling(database, TokenPuller(parts), clock, link)
@@ -304,3 +311,28 @@ async def test_a_great_list_loads_in_flat_memory_and_answers_in_milliseconds(
     assert len(subjects) == 200
     assert grown < 60_000, f"the list itself would be 200 MB for a million: {measured}"
     assert sorted(asked)[100] < 0.01, measured
+
+
+async def test_what_a_list_has_too_many_of_is_refused_by_name_and_what_is_known_stays(
+    database: str,
+) -> None:
+    bounds = ToldCounts(PartnerBounds({Bound.TOKENS: 10}))
+    partner = PartnerList(10, told)
+    async with pulling(database, partner, counts=bounds) as ours:
+        exactly = await ours.pull()
+        partner.count = 12
+        # New ones first: that one is blocked comes through all the same.
+        partner.make = lambda n: told((n + 10) % 12, valid=n != 11)
+        ours.clock.pass_(hours=25)
+        more = await ours.pull()
+
+        assert (exactly["NL-TNM"].refused, more["NL-TNM"].refused) == (0, 2)
+        assert [ours.valid(n) for n in (0, 8, 9, 10, 11)] == [True, True, False, None, None]
+        assert {(each.spot, each.why) for each in ours.state().refusals} == {
+            ("[0]", "too_many_tokens"),
+            ("[1]", "too_many_tokens"),
+        }
+    with connect(database) as connection:
+        kept = {each.bound: each for each in told_counts(connection, "NL-TNM", ours.clock.now())}
+    assert (kept[Bound.TOKENS].counted, kept[Bound.TOKENS].refused) == (10, 2)
+    assert kept[Bound.TOKEN_CHANGES].counted == 1

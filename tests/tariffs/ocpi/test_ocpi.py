@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tariffs.adjustments.adjustment import GroupGrant, IdleGrace
 from tariffs.cdr.pricing import CurrencyDiffersError, TimeZoneMissingError, price_cdr
 from tariffs.kernel.pricing import compile_tariff
 from tariffs.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
@@ -163,6 +164,27 @@ def test_no_step_is_written_as_0_where_ocpi_has_it(
     assert [each["step_size"] for each in components] == [step, step]
     spots = [note.spot for note in notes if note.code == "step_size"]
     assert spots == (["elements[0].price_components[1].step_size"] if noted else [])
+
+
+def test_what_ocpi_cannot_say_is_told_to_drivers_in_words() -> None:
+    grace = IdleGrace(seconds=900, reason="time to come back")
+    staff = GroupGrant(group="staff", dimensions=("ENERGY",), reason="they work here")
+    component = PriceComponent(dimension=Dimension.ENERGY, price=Decimal("0.40"))
+    tariff = Tariff(
+        id="T",
+        currency="EUR",
+        elements=(TariffElement(price_components=(component,)),),
+        adjustments=(grace, staff),
+    )
+
+    written, _ = write_tariff(tariff, OcpiVersion.V2_3_0)
+
+    [text] = written["tariff_alt_text"]
+    assert text["text"] == (
+        "Not all of the price is shown here; this is left out: the first 15 min of every stretch "
+        "of parking cost nothing: time to come back; free for members of the group 'staff': they "
+        "work here."
+    )
 
 
 def test_a_tariff_of_local_times_needs_to_know_where() -> None:

@@ -313,6 +313,11 @@ def _said(
         was = wanted.found.session.revision
         if revision == was:
             return page.text("{what}: nothing of its price is otherwise.", what=what)
+    if done.reasons and wanted.choice == "take_back" and done.state == SessionState.RATED:
+        message = (
+            "Its release is taken back: nothing of it is billed, until its doubts are settled."
+        )
+        return page.text(message)
     if done.reasons:
         return page.text("{what}: it is {state}, and still waits.", what=what, state=state)
     return page.text("{what}: done. It is {state}.", what=what, state=state)

@@ -204,7 +204,8 @@ def test_a_rejected_dispute_leaves_what_is_owed(
 
 
 @pytest.mark.parametrize(
-    ("what", "refusal"), [("no/such", "no session no/such"), (SESSION, "lines 1 to 2, not 3")]
+    ("what", "refusal"),
+    [("no/such", "no invoice and no session no/such"), (SESSION, "lines 1 to 2, not 3")],
 )
 def test_what_is_not_billed_is_not_disputed(
     number: str, what: str, refusal: str, capsys: pytest.CaptureFixture[str]

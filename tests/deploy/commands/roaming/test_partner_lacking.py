@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from deploy.cli import run
+from deploy.roaming.condition import roaming_state
 from deploy.settings import NAMES
 from ledger.database import connect
 from ledger.declared.declarations import Kind
 from ledger.master_data.partners import PartnerRole
+from ledger.partners.bounds import Bound, PartnerBounds
+from ledger.partners.told_counts import ToldCounts, note_refused
 from roaming_ocpi.relay.outgoing import MessageKind, enqueue
 from tests.roaming_ocpi.places.declared_places import (
     EMSP,
@@ -106,3 +110,23 @@ def test_what_waits_for_a_partner_and_what_it_refused_is_shown(
     assert "not taken 4 times in a row (unreachable); again 2026-03-02" in text
     assert "refused 400/2001" in text
     assert (outbox["waiting"], outbox["dead"], outbox["failures"]) == (2, 1, 4)
+
+
+def test_how_much_it_told_is_shown_beside_what_it_may(
+    known: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATTLEDGER_ROAMING_BOUNDS", "tariffs=41")
+    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    with connect(known) as connection:
+        ToldCounts(PartnerBounds()).add_now(connection, "NL-TNM", {Bound.TARIFFS: 41}, at)
+        note_refused(connection, "NL-TNM", Bound.TARIFFS, at, times=7)
+        told = roaming_state(connection).too_much
+
+    assert run(["partner", "show", "NL-TNM"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert run(["partner", "show", "NL-TNM", "--json"]) == 0
+    [found] = json.loads(capsys.readouterr().out)["told"]
+
+    assert "tariffs 41 41 7 2026-03-02" in text
+    assert (found["bound"], found["counted"], found["refused"]) == ("tariffs", 41, 7)
+    assert told == {"tariffs": 7}

@@ -75,10 +75,38 @@ def test_what_another_legal_entity_sold_is_listed_as_told_by_who_has_the_contrac
     with (folder / "ours.csv").open(encoding="utf-8") as file:
         issuers = {row["cdr_id"]: row["issuer"] for row in csv.DictReader(file)}
     assert issuers == {"'=A": OUR_PARTY, "B": OUR_PARTY, "Y": OUR_PARTY, "T": PARTNER}
-    read(capsys, "settle", PARTNER, "--month", "2026-03", "--agree")
+    agreed_as_shown(capsys)
     with connect(database) as connection:
         owners = connection.execute("SELECT owner, cdrs FROM invoice_record ORDER BY cdrs")
         assert owners.fetchall() == [(OUR_PARTY, ["=A", "B"]), (OUR_PARTY, ["Y"])]
+
+
+def agreed_as_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    month = ["settle", PARTNER, "--month", "2026-03"]
+    shown = read(capsys, *month)
+    if len(shown) == 1:
+        read(capsys, *month, "--agree", "--digest", shown[0]["digest"])
+    else:
+        read(capsys, *month, "--propose")
+        read(capsys, *month, "--agree")
+
+
+def test_nothing_else_is_agreed_to_than_what_was_shown(
+    database: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    month = ["settle", PARTNER, "--month", "2026-03"]
+    [shown] = read(capsys, *month)
+    assert folder.exists()
+    assert run(["partner", *month, "--agree"]) == WRONG
+    assert "--digest what you looked at" in capsys.readouterr().err
+    with connect(database) as connection:
+        sent_cdr(connection, "LATE", 1)
+    assert run(["partner", *month, "--agree", "--digest", shown["digest"]]) == WRONG
+    assert "has changed since it was proposed or looked at" in capsys.readouterr().err
+
+    agreed_as_shown(capsys)
+    [agreed] = read(capsys, *month)
+    assert agreed["state"] == "agreed"
 
 
 def test_a_month_is_settled_and_its_files_say_the_same(
@@ -114,7 +142,7 @@ def test_a_month_is_settled_and_its_files_say_the_same(
 def test_agreeing_tells_the_partner_which_cdrs_the_invoice_is_about(
     database: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    read(capsys, "settle", PARTNER, "--month", "2026-03", "--agree")
+    agreed_as_shown(capsys)
 
     with connect(database) as connection:
         [record] = connection.execute(
@@ -134,7 +162,7 @@ def test_a_contested_cdr_waits_until_that_is_withdrawn(
     [without] = read(capsys, *month)
     read(capsys, "contest", PARTNER, "B", "--withdrawn", "--reason", "found")
     [whole] = read(capsys, *month)
-    read(capsys, *month, "--agree")
+    agreed_as_shown(capsys)
 
     assert [each["cdr_id"] for each in without["settlement"]["excluded"]] == ["B"]
     assert whole["due_minor"] - without["due_minor"] == 595

@@ -204,6 +204,18 @@ def test_a_token_that_holds_no_more_acts_no_more(
     assert "your token holds no more" in capsys.readouterr().err
 
 
+def test_who_lacks_the_second_factor_that_is_asked_for_does_nothing(
+    books: Settings, connection: Connection[Any], capsys: Printed
+) -> None:
+    made(capsys, "chief", "administrator")
+    signed_in(connection, books, "chief")
+    assert run(["user", "require-factor", "chief"]) == 0
+    capsys.readouterr()
+
+    assert run([*APPLY]) == WRONG
+    assert "set one at /console/login" in capsys.readouterr().err
+
+
 def test_logout_ends_the_token_and_forgets_it(
     books: Settings, connection: Connection[Any], capsys: Printed
 ) -> None:

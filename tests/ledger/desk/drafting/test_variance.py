@@ -76,6 +76,17 @@ def test_a_finding_names_the_try_that_says_so() -> None:
     ]
 
 
+def test_a_currency_that_the_gate_does_not_name_lets_no_session_become_dearer() -> None:
+    dearer = [(9, tried(1000, 1000, 1))]
+    by_currency = Policy(variance_session={"SEK": Decimal(9)})
+
+    assert [str(each) for each in findings_of(by_currency, dearer)] == [
+        "a session becomes dearer by 0.01 EUR, more than 0 EUR (job 9)"
+    ]
+    assert findings_of(by_currency, [(9, tried(1000, 1000, 0))]) == []
+    assert findings_of(Policy(variance_session={"EUR": Decimal("0.01")}), dearer) == []
+
+
 def test_places_that_no_try_speaks_of_need_a_reason_where_there_is_a_gate() -> None:
     tries = [(1, tried(1000, 1000))]
     gate = Policy(variance_percent=Decimal(10))

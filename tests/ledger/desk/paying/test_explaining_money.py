@@ -15,6 +15,12 @@ from ledger.desk.paying.explaining import (
     SameExplainerError,
     UnexplainableError,
     explain_money,
+    withdraw_proposed_money,
+)
+from ledger.desk.withdrawing.withdrawn import (
+    NotProposedError,
+    Withdrawal,
+    withdrawn_of_movement,
 )
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
@@ -94,7 +100,16 @@ def test_above_the_policys_amount_another_person_says_the_same(books: PayoutDesk
         explain(books, "Ann", wish)
     other = wish._replace(account="income:odd")
     assert explain(books, "bob", other) == (100_001, True)
-    assert explain(books, "ann", other) == (0, False)
+    connection, how = books.connection, Withdrawal("ann", "it is a loan", NOON)
+    withdraw_proposed_money(connection, number, "EUR", how)
+    with pytest.raises(NotProposedError):
+        withdraw_proposed_money(connection, number, "EUR", how)
+    assert explain(books, "ann", other) == (100_001, True)
+    assert explain(books, "bob", other) == (0, False)
+    assert [
+        (each.proposed_by, each.moved_minor, each.withdrawn_by, each.withdrawn_because)
+        for each in withdrawn_of_movement(connection, number)
+    ] == [("bob", 100_001, "ann", "it is a loan"), ("ann", 100_001, "bob", "")]
     with pytest.raises(UnexplainableError, match="payouts unmatched"):
         explain(books, "ann", other)
 

@@ -20,9 +20,15 @@ from ledger.desk.paying.match_plans import (
     proposed_match,
     wish_of,
 )
-from ledger.desk.paying.matching import match_line
+from ledger.desk.paying.matching import match_line, withdraw_proposed_match
+from ledger.desk.withdrawing.withdrawn import (
+    NoReasonError,
+    NotProposedError,
+    Withdrawal,
+    withdrawn_of_line,
+)
 from ledger.master_data.policies import Policy
-from ledger.payments.bank.lines import waiting_lines
+from ledger.payments.bank.lines import find_line, waiting_lines
 from ledger.payments.recording import movements
 from ledger.persons.holders import customer_holder
 from ledger.persons.store import find_or_make
@@ -124,6 +130,32 @@ def test_a_second_person_says_the_same_by_what_was_proposed(books: Books, name: 
 
     assert [each.recorded_by for each in movements(books)[1:]] == ["ada, bert", "ada, cleo"]
     assert proposed_match(books, wish.line) is None
+
+
+def test_what_was_proposed_is_withdrawn_and_kept_and_nobody_agrees_with_it(books: Books) -> None:
+    ask_above(books, 10)
+    name, how = line(books), Withdrawal("bert", "it is of another customer", NOW)
+    found = find_line(books, name)
+    assert found is not None
+    with pytest.raises(NotProposedError):
+        withdraw_proposed_match(books, found, how)
+    fees = MatchWish(name, account="fees:bank")
+    assert match_line(books, fees, by="ada", at=NOW).waits
+    # Another one in its place keeps the first.
+    one = MatchWish(name, ((wl(1), Decimal("1.50")),))
+    assert match_line(books, one, by="cleo", at=NOW).waits
+    with pytest.raises(NoReasonError):
+        withdraw_proposed_match(books, found, how._replace(because=""))
+
+    withdraw_proposed_match(books, found, how)
+
+    assert proposed_match(books, name) is None
+    assert match_line(books, one, by="bert", at=NOW).waits
+    assert [
+        (each.proposed_by, each.moved_minor, each.withdrawn_by, each.withdrawn_because)
+        for each in withdrawn_of_line(books, name)
+    ] == [("cleo", 150, "bert", "it is of another customer"), ("ada", 2000, "cleo", "")]
+    assert len(movements(books)) == 1
 
 
 def test_what_changed_since_it_was_read_is_not_booked(books: Books) -> None:

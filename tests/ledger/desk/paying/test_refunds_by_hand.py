@@ -101,6 +101,19 @@ def test_above_the_limit_a_second_person_says_the_same(
     assert paper.net_minor() == 0
 
 
+@pytest.mark.parametrize(
+    ("limit", "takes_two"),
+    [({"EUR": "4.76"}, False), ({"EUR": "4.75"}, True), ({"SEK": "1000"}, True)],
+)
+def test_the_limit_is_that_of_its_currency_and_nothing_where_none_is_named(
+    payers: Payers, unreturned: str, limit: dict[str, str], *, takes_two: bool
+) -> None:
+    by_currency = {currency: Decimal(amount) for currency, amount in limit.items()}
+    payers.set_policy(Policy(payment_approval_above=by_currency))
+
+    assert (give(payers, unreturned) == []) is takes_two
+
+
 def test_part_by_part_one_person_gives_no_more(payers: Payers, unreturned: str) -> None:
     payers.set_policy(Policy(payment_approval_above=Decimal("4.75")))
 

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,16 +10,18 @@ from psycopg import errors as postgres
 
 from ledger.books.journal import JournalEntry, Posting, store_entries
 from ledger.database import connect
-from ledger.desk.settling.desk import SettlementDesk, SettlementStanding, settlement_desk
+from ledger.desk.settling.desk import settlement_desk
 from ledger.desk.settling.refusals import (
     ImplausibleSettlementError,
     MonthNotOverError,
     NothingToSettleError,
     ReasonlessDisputeError,
     UndeclaredPartnerError,
+    UntaxedCountryError,
 )
-from ledger.errors import LedgerError
-from ledger.settlements.record import ChangedSettlementError, IllegalSettlementMoveError
+from ledger.settlements.entries import PARTNER_PAYABLE
+from ledger.settlements.record import IllegalSettlementMoveError
+from tests.ledger.desk.settling.settling_desk import agree, desk_of, journal
 from tests.ledger.settlements.partner_cdrs import (
     IN_APRIL,
     IN_MARCH,
@@ -36,25 +35,6 @@ from tests.ledger.settlements.partner_cdrs import (
 MARCH_ENDS = datetime(2026, 3, 31, 22, tzinfo=UTC)
 IN_MAY = datetime(2026, 5, 2, 8, tzinfo=UTC)
 APRIL = "2026-04"
-
-
-@contextmanager
-def desk_of(dsn: str, **terms: Any) -> Iterator[tuple[Connection[Any], SettlementDesk]]:  # noqa: ANN401
-    declared = declare_partner(dsn, **terms)
-    with connect(dsn) as connection, settlement_desk(connection, declared) as desk:
-        yield connection, desk
-
-
-def agree(desk: SettlementDesk, month: str = MARCH, at: datetime = IN_APRIL) -> SettlementStanding:
-    [scope] = desk.scopes(PARTNER, month)
-    return desk.agree(scope, by="anna", at=at)
-
-
-def journal(connection: Connection[Any]) -> dict[str, dict[str, int]]:
-    rows = connection.execute(
-        "SELECT entry_id, accounts, amounts FROM journal_entry WHERE entry_id LIKE 'settlement%'"
-    )
-    return {entry: dict(zip(accounts, amounts, strict=True)) for entry, accounts, amounts in rows}
 
 
 def test_agreeing_gives_a_number_and_posts_what_is_due(database: str) -> None:
@@ -176,45 +156,6 @@ def test_nobody_agrees_before_the_month_is_over(database: str) -> None:
         assert agree(desk, at=MARCH_ENDS).record.state == "agreed"
 
 
-def test_nobody_agrees_to_what_has_changed_since_it_was_proposed(database: str) -> None:
-    with desk_of(database) as (connection, desk):
-        sent_cdr(connection, "A", 1000)
-        [scope] = desk.scopes(PARTNER, MARCH)
-        desk.propose(scope, by="anna", at=IN_APRIL)
-        sent_cdr(connection, "late", 500)
-
-        with pytest.raises(ChangedSettlementError, match="propose it again"):
-            desk.agree(scope, by="anna", at=IN_APRIL)
-
-        assert not desk.standing(scope).is_current
-        assert connection.execute("SELECT count(*) FROM settled_cdr").fetchone() == (0,)
-        desk.propose(scope, by="anna", at=IN_APRIL)
-        assert desk.agree(scope, by="ben", at=IN_APRIL).settlement.sent.net_minor == 1500
-
-
-def test_a_cdr_that_comes_between_reckoning_and_booking_is_not_agreed_to(database: str) -> None:
-    with desk_of(database) as (connection, desk):
-        sent_cdr(connection, "A", 1000)
-        connection.execute(
-            """CREATE FUNCTION one_more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            INSERT INTO roaming_cdr SELECT party, 99, 'B', session_id, 7, kind, credits,
-              legal_entity, currency, net_minor, tax_minor, energy_wh, started_at, ended_at,
-              billing_month, made_at, notes, body, sha256 FROM roaming_cdr WHERE cdr_id = 'A';
-            RETURN NEW; END $$"""
-        )
-        connection.execute(
-            "CREATE TRIGGER one_more AFTER INSERT ON partner_settlement"
-            " FOR EACH ROW EXECUTE FUNCTION one_more()"
-        )
-
-        with pytest.raises(ChangedSettlementError):
-            agree(desk)
-
-        assert connection.execute("SELECT count(*) FROM partner_settlement").fetchone() == (0,)
-        [scope] = desk.scopes(PARTNER, MARCH)
-        assert desk.standing(scope).record.state == "open"
-
-
 def test_a_disputed_settlement_waits_until_it_is_proposed_again(database: str) -> None:
     with desk_of(database) as (connection, desk):
         sent_cdr(connection, "A", 1000)
@@ -326,28 +267,6 @@ def test_what_is_agreed_after_a_month_closed_stands_in_the_next_open_one(databas
         assert rows.fetchall() == [(MARCH, APRIL)]
 
 
-def test_two_who_agree_at_once_settle_once(database: str) -> None:
-    with desk_of(database) as (connection, desk):
-        sent_cdr(connection, "A", 1000)
-        declared = declare_partner(database)
-
-        def try_it(_: int) -> str:
-            with connect(database) as other, settlement_desk(other, declared) as second:
-                try:
-                    return agree(second).record.number
-                except LedgerError as error:
-                    return type(error).__name__
-
-        with ThreadPoolExecutor(4) as pool:
-            came = sorted(pool.map(try_it, range(4)))
-
-        assert came[-1] == "WL-RS-2026-000001"
-        assert set(came[:-1]) <= {"IllegalSettlementMoveError", "ContendedSettlementError"}
-        assert desk.scopes(PARTNER, MARCH)
-        counted = connection.execute("SELECT count(*) FROM partner_settlement").fetchone()
-        assert counted == (1,)
-
-
 def _rated(
     connection: Connection[Any], named: str, net: int, tax: int, *, reverses: bool = False
 ) -> None:
@@ -374,3 +293,60 @@ def _rated(
     )
     with connection.transaction():
         store_entries(connection, [entry])
+
+
+def test_vat_hangs_on_where_and_when_it_was_charged(database: str) -> None:
+    changed = datetime(2026, 3, 20, tzinfo=UTC)
+    before = {"vat_percent": None, "vat_by_country": {"DE": Decimal(19), "FR": Decimal(20)}}
+    after = {"vat_percent": None, "vat_by_country": {"DE": Decimal(16), "FR": Decimal(20)}}
+    declare_partner(database, **before)
+    declared = declare_partner(database, valid_from=changed, **after)
+    with connect(database) as connection, settlement_desk(connection, declared) as desk:
+        sent_cdr(connection, "A", 1000, country="DEU")
+        sent_cdr(connection, "B", 1000, country="DEU", ended_at=changed)
+        sent_cdr(connection, "C", 1000, country="FRA")
+        received_cdr(connection, "P", "5.00", country="FRA")
+        agreed = agree(desk)
+
+    sent, received = agreed.settlement.sent, agreed.settlement.received
+    assert [(e.country, e.percent, e.net_minor, e.tax_minor) for e in sent.taxes or ()] == [
+        ("DE", Decimal(16), 1000, 160),
+        ("DE", Decimal(19), 1000, 190),
+        ("FR", Decimal(20), 1000, 200),
+    ]
+    assert (received.net_minor, received.tax_minor) == (500, 100)
+    with connect(database) as connection:
+        posted = journal(connection)
+        number = agreed.record.number
+        [ours, theirs] = (
+            posted[f"{name}:{number}"] for name in ("settlement", "settlement_received")
+        )
+        kept = connection.execute("SELECT cdr_id, country FROM settled_cdr ORDER BY 1").fetchall()
+    assert {name: minor for name, minor in ours.items() if name.startswith("vat")} == {
+        "vat:DE:16": -160,
+        "vat:DE:19": -190,
+        "vat:FR:20": -200,
+    }
+    assert theirs == {"cost:roaming": 500, "input_tax:FR:20": 100, PARTNER_PAYABLE: -600}
+    assert kept == [("A", "DEU"), ("B", "DEU"), ("C", "FRA"), ("P", "FRA")]
+
+
+def test_nobody_agrees_to_vat_that_nobody_declared(database: str) -> None:
+    by_country = {"vat_percent": None, "vat_by_country": {"DE": Decimal(19)}}
+    with desk_of(database, **by_country) as (connection, desk):
+        sent_cdr(connection, "A", 1000, country="DEU")
+        sent_cdr(connection, "B", 1000, country="NLD")
+        received_cdr(connection, "C", "1.00")
+
+        with pytest.raises(UntaxedCountryError, match=r"no VAT for NL \(1 CDRs\)"):
+            agree(desk)
+
+        assert connection.execute("SELECT count(*) FROM settled_cdr").fetchone() == (0,)
+
+
+def test_the_same_rate_told_again_is_one_rate(database: str) -> None:
+    declare_partner(database)
+    declared = declare_partner(database, valid_from=IN_MARCH, payment_days=7)
+    with connect(database) as connection, settlement_desk(connection, declared) as desk:
+        sent_cdr(connection, "A", 1000)
+        assert not agree(desk).settlement.sent.taxes

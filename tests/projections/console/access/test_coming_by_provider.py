@@ -14,8 +14,11 @@ import pytest
 from psycopg import Connection
 
 from ledger.database import connect
-from ledger.users.giving import Giver, add_account, block_account
+from ledger.users.browser_sessions import begin_session, find_session
+from ledger.users.giving import Giver, add_account, block_account, link_account
 from ledger.users.identities import InvitedBy, UnfitInvitationError, invite
+from ledger.users.own_account import choose_password
+from ledger.users.proving.links import DeadLinkError
 from ledger.users.roles import Grant, Role
 from ledger.users.store import list_changes
 from ledger.users.user import User
@@ -137,6 +140,25 @@ def test_a_subject_may_be_invited_and_a_blocked_one_stays_out(
     invite(connection, "anna", "sub-dora", InvitedBy.SUBJECT, GIVER, console.at)
     with browser(console) as client:
         assert come(client, "sub-dora").status_code == 403
+
+
+def test_each_new_way_in_ends_those_before(
+    console: ServedConsole, connection: Connection[Any]
+) -> None:
+    link = link_account(connection, "anna", GIVER, console.at)
+    invite(connection, "anna", "anna@example.com", InvitedBy.EMAIL, GIVER, console.at)
+    before = begin_session(connection, "anna", console.at)
+    with browser(console) as client:
+        assert come(client, "sub-anna").status_code == 303
+    # Whoever was in, or could have come in by the link, can no more.
+    assert find_session(connection, before, console.at) is None
+    with pytest.raises(DeadLinkError):
+        choose_password(connection, link, "some words that nobody guesses", console.at)
+
+    link = link_account(connection, "anna", GIVER, console.at)
+    choose_password(connection, link, "some words that nobody guesses", console.at)
+    with browser(console) as client:
+        assert come(client, "sub-anna").status_code == 403
 
 
 def test_a_code_without_its_browser_is_worth_nothing(

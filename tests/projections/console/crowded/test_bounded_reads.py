@@ -53,7 +53,7 @@ MORE: Final = {
     "/console/work/{}": (ROWS_MAX, 5_000, "a thousand are counted by their reasons"),
     "/console/invoices": (ROWS_MAX, 20_000, "up to 20,000 documents are added up"),
     "/console/sessions": (5_000, 6_000, "for a flag 5,000 sessions are looked through"),
-    "/console/customers/{}": (ROWS_MAX, 15_000, "its payments, and what is open, in an index"),
+    "/console/customers/{}": (ROWS_MAX, 4_500, "what is open of the customer, in an index"),
     "/customers/{}": (ROWS_MAX, 4_500, "what is open of the customer, in an index"),
     "/open-items": (ROWS_MAX, 2_500, "what is open is added up"),
     "/console/payments/{}": (ROWS_MAX, 4_500, _LEFT),

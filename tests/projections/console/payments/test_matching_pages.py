@@ -167,6 +167,34 @@ def test_nothing_is_booked_that_was_not_read(console: ServedConsole, at: datetim
     assert count == 1
 
 
+def test_what_waits_for_a_second_person_is_withdrawn_with_a_reason(
+    console: ServedConsole, at: datetime
+) -> None:
+    [line] = import_lines(console.dsn, at, Booked(250_000, "?"))
+    number = unexplained(console.dsn, at, 150_000)
+    for path in (f"{HERE}/lines/{line}", f"{HERE}/{number}"):
+        with console.client("mara", FINANCE) as client:
+            agree(client, path, account="income:odd")
+            waits = client.get(path).text
+        with console.client("theo", FINANCE) as client:
+            key = re.search(rf'name="{FORM_KEY}" value="([^"]+)"', client.get(path).text)
+            assert key is not None
+            form = {FORM_KEY: key[1]}
+            unsaid = client.post(f"{path}/withdraw", data=form)
+            done = client.post(f"{path}/withdraw", data={**form, "because": "it is a <loan>"})
+            again = client.post(f"{path}/withdraw", data={**form, "because": "it is a loan"})
+            left = unescape(client.get(path).text)
+        with console.client("anna", Grant(Role.AUDITOR)) as client:
+            assert "Withdraw the proposal" not in client.get(path).text
+
+        assert "Withdraw the proposal" in waits
+        assert (unsaid.status_code, done.status_code, again.status_code) == (400, 303, 409)
+        assert "Proposals that were withdrawn" in left
+        assert "it is a <loan>" in left
+        assert "takes a second person" not in left
+    assert ask(console, "SELECT FROM match_proposal UNION ALL SELECT FROM money_proposal") == []
+
+
 UNFIT: Sequence[tuple[dict[str, str], str]] = (
     ({"documents": "HC-1999-000001"}, "there is no document HC-1999-000001 of harbour-charging"),
     ({"documents": "QE-2026-000001"}, "there is no document QE-2026-000001 of harbour-charging"),

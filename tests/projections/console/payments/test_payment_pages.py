@@ -32,6 +32,7 @@ from projections.console.payments.paid_out import STATE_WORDS
 from projections.console.payments.unmatched import PROPOSED_WORDS
 from projections.payments.dispute_list import TO_DO
 from projections.payments.payout_list import STATES
+from tariffs.quantities import money_of_minor
 from tests.projections.console.demo_month import demo_now
 from tests.projections.console.said_texts import (
     texts_of_code,
@@ -143,6 +144,9 @@ def test_a_payout_stands_line_by_line_against_the_books(console: ServedConsole) 
             following = re.search(r'href="([^"]+)" rel="next"', html[-20_000:])
             address = following[1] if following else ""
         file = client.get(f"{HERE}/payouts?format=csv").text
+        of_lines = client.get(f"{HERE}/payouts/{payout}?format=csv").text
+        workbook = client.get(f"{HERE}/payouts/{payout}?format=xlsx").content
+        nothing = client.get(f"{HERE}/payouts/po_none?format=csv")
     named = ask(console, "SELECT line_id, movement FROM payout_line WHERE payout_id = %s", payout)
 
     assert f"/payouts/{payout}" in listed
@@ -153,6 +157,12 @@ def test_a_payout_stands_line_by_line_against_the_books(console: ServedConsole) 
         assert movement is None or f'href="{HERE}/{movement}"' in html
     [row] = DictReader(file.splitlines())
     assert (row["payout"], row["difference"]) == (payout, "0.00")
+    rows = [*DictReader(of_lines.splitlines())]
+    assert sorted(each["line"] for each in rows) == sorted(line for line, _ in named)
+    assert len(rows) == lines
+    assert money_of_minor(minor, currency).amount == sum(Decimal(each["net"]) for each in rows)
+    assert workbook.startswith(b"PK")
+    assert nothing.status_code == 404
 
 
 def test_bank_lines_say_what_they_were_for_and_disputes_how_they_stand(

@@ -34,6 +34,7 @@ SAID_IN = (
     "ledger/desk/second_person.py",
     "ledger/desk/tokens.py",
     "ledger/jobs/asking.py",
+    "ledger/users/pairs.py",
     "ledger/users/views/saved_views.py",
     "projections/crediting/chosen.py",
     "projections/deciding/choosing.py",

@@ -120,6 +120,21 @@ def test_what_was_written_off_is_taken_back_and_then_given_back(console: ServedC
     assert rated.gross_minor == 0
 
 
+def test_a_release_that_is_taken_back_is_billed_no_more_and_its_page_says_so(
+    console: ServedConsole,
+) -> None:
+    with console.client("fiona", Role.FINANCE) as client:
+        decide(client, LOST, "release")
+        back = decide(client, LOST, "take_back", "it was another driver")
+
+    assert state(console, LOST) == ("rated", 2)
+    assert "nothing of it is billed, until its doubts are settled" in back.text
+    assert "still waits" not in back.text
+    with connect(console.dsn) as connection:
+        [rated] = rated_sessions(connection, [SessionRevision(LOST, 2)])
+    assert rated.gross_minor == 0
+
+
 def test_one_line_of_a_price_is_given_back(console: ServedConsole) -> None:
     with console.client("fiona", Role.FINANCE) as client:
         decide(client, LOST, "release")

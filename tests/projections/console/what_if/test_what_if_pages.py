@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from ledger.database import connect
+from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
@@ -287,6 +288,30 @@ def test_nobody_sees_or_changes_beyond_their_reach(console: ServedConsole) -> No
         for foreign in ("time-of-use", "quayside"):
             assert f'<option value="{foreign}">' not in form
             assert send(lina, "/console/what-if", **asked, tariff=foreign).status_code == 404
+
+
+def test_what_also_assigns_is_decided_where_its_places_are_named(console: ServedConsole) -> None:
+    # A new tariff prices nothing yet, so that whoever reaches one site may change it.
+    new = DEARER.replace("time-of-use", "brand-new")
+    there = Grant(Role.PRICING, "harbour-charging", "linden-court")
+    with console.client("mara", MARA) as mara, console.client("lina", there) as lina:
+        draft = kept(mara, new)
+        page = f"/console/what-if/drafts/{draft}"
+        asked = {"draft": draft, "site": "harbour", "holds_from": "2026-12-01", "zone": "UTC"}
+        proposed = send(mara, "/console/tariffs/-/propose", **asked)
+        shown = lina.get(page).text
+        answers = [
+            send(lina, f"{page}/{act}", record=1, reason="why not") for act in ("approve", "reject")
+        ]
+
+    assert proposed.status_code == 303, proposed.text
+    assert '<a href="/console/tariffs/brand-new#waiting">' in shown
+    assert f'action="{page}/' not in shown
+    assert [each.status_code for each in answers] == [409, 409]
+    assert "is to price other places, too" in answers[0].text
+    with connect(console.dsn) as connection:
+        known = load_declarations(connection)
+    assert known.history(Kind.TARIFF, "brand-new") == ()
 
 
 def test_who_may_not_change_tariffs_changes_none(console: ServedConsole) -> None:

@@ -18,6 +18,9 @@ from ledger.database import connect_options
 from ledger.declared.declarations import Declarations
 from ledger.log.postgres_lines import PostgresLineWriter
 from ledger.log.reading import count_lines
+from ledger.partners.bounds import Bound, PartnerBounds, TooMuchToldError
+from ledger.partners.tokens import BY_DEFAULT
+from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.client.answers import PartnerRefusedError
 from roaming_ocpi.incoming.taking.intake import PartnerIntake
 from roaming_ocpi.incoming.taking.pulling import OVERLAP, IncomingPuller, PulledList
@@ -73,7 +76,7 @@ async def lister(pages: Callable[[], Pages]) -> AsyncIterator[OddPartner]:
 
 
 @asynccontextmanager
-async def puller(database: str) -> AsyncIterator[IncomingPuller]:
+async def puller(database: str, told: ToldCounts = BY_DEFAULT) -> AsyncIterator[IncomingPuller]:
     """A puller over *database*, without a link of its own."""
     log = await PostgresLineWriter.open(database, partitions=PARTITIONS)
 
@@ -93,7 +96,7 @@ async def puller(database: str) -> AsyncIterator[IncomingPuller]:
             client_of() as client,
         ):
             yield IncomingPuller(
-                PartnerIntake(pool, log),
+                PartnerIntake(pool, log, told),
                 database=pool,
                 client=client,
                 links=links,
@@ -211,3 +214,19 @@ async def test_sessions_are_pulled_and_what_is_older_changes_nothing(place: str)
     [row] = rows_of(place, "partner_session")
     assert found == PulledList(2, 0, CAME - timedelta(minutes=59, seconds=55))
     assert row["energy_kwh"] == 32.0
+
+
+async def test_a_list_that_has_to_wait_loses_no_cdr(place: str) -> None:
+    bounds = ToldCounts(PartnerBounds({Bound.MESSAGES: 5}))
+    async with lister(lambda: PAGES) as partner, puller(place, bounds) as asking:
+        with pytest.raises(TooMuchToldError, match="too_many_messages"):
+            await asking.pull(link_of(partner.url), CDRS)
+    [(date_from, problem)] = [
+        (row["date_from"], row["problem"]) for row in rows_of(place, "partner_pull")
+    ]
+    again = await pulled(place, lambda: PAGES)
+
+    assert (date_from, problem[:17]) == (None, "too_many_messages")
+    assert again.taken == 9
+    read_all(place)
+    assert len(verdicts(place)) == 9

@@ -1,0 +1,166 @@
+"""Who holds a connection to the interface and does nothing with it keeps nobody else out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from litestar import Litestar, get, post
+from litestar.params import JSONBody
+
+from deploy.interface import serving
+from deploy.interface.serving import open_http, serve_app, served
+
+LONG = bytes(30_000_000)
+HEAD = b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n"
+ANSWERED = b"HTTP/1.1 201 "
+
+
+@get("/long", sync_to_thread=False)
+def long() -> bytes:
+    """Answer more than any socket holds."""
+    return LONG
+
+
+@post("/count")
+async def count(data: JSONBody[list[int]]) -> int:
+    """Take a while."""
+    await asyncio.sleep(1)
+    return len(data)
+
+
+@get("/slow", sync_to_thread=True)
+def slow() -> int:
+    """Hold a thread for a while."""
+    time.sleep(2)
+    return 1
+
+
+@get("/quick", sync_to_thread=True)
+def quick() -> int:
+    """Want a thread for a moment."""
+    return 1
+
+
+def asking(body: bytes, length: int) -> bytes:
+    head = f"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n"
+    return head.encode() + b"Content-Type: application/json\r\n\r\n" + body
+
+
+@asynccontextmanager
+async def port_of_an_app() -> AsyncIterator[int]:
+    listener, stopping, ready = open_http("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
+    app = Litestar([long, count, slow, quick], logging_config=None)
+    task = asyncio.create_task(serve_app(served(app), listener, stopping=stopping, ready=ready.set))
+    async with asyncio.timeout(30):
+        await ready.wait()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        stopping.set()
+        await task
+
+
+async def test_who_says_nothing_or_half_of_it_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(serving, "BODY_SECONDS", 0.6)
+    caplog.set_level(logging.WARNING)
+    async with port_of_an_app() as port:
+        opened = []
+        for said in (b"", HEAD[:-2], asking(b"[1,", 900)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            opened.append((reader, writer))
+        whole, writing = await asyncio.open_connection("127.0.0.1", port)
+        writing.write(asking(b"[1,2]", 5))
+        async with asyncio.timeout(10):
+            ends = [await reader.read() for reader, _ in opened]
+            answer = await whole.readuntil(b"\r\n")
+        for _, writer in opened:
+            writer.close()
+        writing.close()
+
+    assert ends == [b"", b"", b""]
+    assert answer.startswith(ANSWERED)
+    assert caplog.messages == []
+
+
+async def test_where_too_many_are_there_the_one_that_waits_longest_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "OPEN_MAX", 3)
+    async with port_of_an_app() as port:
+        asked, asks = await asyncio.open_connection("127.0.0.1", port)
+        asks.write(asking(b"[1,2]", 5))
+        half, halves = await asyncio.open_connection("127.0.0.1", port)
+        halves.write(asking(b"[1,", 900))
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(6)]
+        last, speaks = await asyncio.open_connection("127.0.0.1", port)
+        speaks.write(asking(b"[1,2]", 5))
+        async with asyncio.timeout(10):
+            cut = [await reader.read() for reader in (half, *(each for each, _ in silent[:5]))]
+            answers = [await each.readuntil(b"\r\n") for each in (asked, last)]
+        for writer in (asks, halves, speaks, *(each for _, each in silent)):
+            writer.close()
+
+    assert cut == [b""] * 6
+    assert all(each.startswith(ANSWERED) for each in answers)
+
+
+async def test_many_who_wait_hold_up_nobody_who_does_not() -> None:
+    async with port_of_an_app() as port:
+        opened = []
+        for name in ["slow"] * 24 + ["quick"]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"GET /{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            opened.append((reader, writer))
+        reading = [asyncio.create_task(reader.readline()) for reader, _ in opened]
+        async with asyncio.timeout(60):
+            first, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+            lines = await asyncio.gather(*reading)
+        for _, writer in opened:
+            writer.close()
+
+    assert first == {reading[-1]}
+    assert set(lines) == {b"HTTP/1.1 200 OK\r\n"}
+
+
+async def test_who_takes_an_answer_slowly_gets_all_of_it_and_who_takes_none_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(serving, "STALLED_SECONDS", 0.5)
+    async with port_of_an_app() as port:
+        slow, asks = await asyncio.open_connection("127.0.0.1", port)
+        asks.write(HEAD)
+        stalled = socket.create_connection(("127.0.0.1", port))
+        stalled.sendall(HEAD)
+        taken = len(await slow.readuntil(b"\r\n\r\n")) * 0
+        async with asyncio.timeout(60):
+            while taken < len(LONG):
+                taken += len(await slow.readexactly(min(3_000_000, len(LONG) - taken)))
+                await asyncio.sleep(0.2)
+        asks.close()
+        assert await asyncio.to_thread(_left_of, stalled) < len(LONG)
+
+    assert taken == len(LONG)
+
+
+def _left_of(stalled: socket.socket) -> int:
+    """Return how much there is to be had of an answer that nobody took for a while."""
+    taken = 0
+    stalled.settimeout(10)
+    with stalled:
+        try:
+            while piece := stalled.recv(1 << 20):
+                taken += len(piece)
+        except ConnectionResetError:
+            pass
+    return taken
