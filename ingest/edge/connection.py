@@ -50,6 +50,7 @@ from ingest.prices.price import PriceQuestion
 from ingest.prices.telling import PriceTelling
 from ingest.prices.words import TransactionNews
 from ingest.rpc import codec
+from ingest.rpc.beside import beside_others
 from ingest.rpc.codec import Call, CallError, CallResult, Fault, FrameError
 from ingest.rpc.waiting_calls import Answered, Silence, WaitingCalls
 from ingest.station_records import Registration
@@ -215,7 +216,8 @@ class StationConnection:
         size_max = codec.FRAME_MAX if self.has_booted else codec.UNREGISTERED_FRAME_MAX
         try:
             # Read what the log keeps: bytes that were Latin-1 are UTF-8 by now.
-            message = codec.parse(raw if text.isascii() else text.encode(), size_max=size_max)
+            written = raw if text.isascii() else text.encode()
+            message = await beside_others(len(raw), codec.parse, written, size_max=size_max)
         except FrameError as error:
             if self._is_unanswered(raw):
                 await self._append_frame(text, None, is_unread=True)

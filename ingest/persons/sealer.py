@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ingest.persons.cuts import TOKENS_MAX, PersonCut, cuts_in, whole_cut
 from ingest.persons.subjects import Subjects
+from ingest.rpc.beside import beside_others
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.envelope import Frame, Sealed
 from ledger.persons.holders import Holder, secret_holder, station_holder
@@ -59,10 +60,12 @@ async def sealed_frame(
     frame: Frame, subjects: Subjects, habits: TokenHabits = NO_HABITS, *, is_unread: bool = False
 ) -> Frame:
     """Return *frame* as the log keeps it. Most have nobody in them and come back as they are."""
-    cuts = frame_cuts(frame, habits, is_unread=is_unread)
+    length = len(frame.frame) + len(frame.reply or "")
+    cuts = await beside_others(length, frame_cuts, frame, habits, is_unread=is_unread)
     if cuts is None:
         return frame
-    return cut_out(frame, cuts, await subjects.of(cuts.holders()))
+    found = await subjects.of(cuts.holders())
+    return await beside_others(length, cut_out, frame, cuts, found)
 
 
 def cut_out(frame: Frame, cuts: FrameCuts, subjects: Mapping[Holder, Subject]) -> Frame:

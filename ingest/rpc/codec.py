@@ -275,6 +275,8 @@ def _text(raw: msgspec.Raw) -> str:
 def _is_too_deep(frame: bytes) -> bool:
     """Fold matching brackets DEPTH_MAX times; what is left then was deeper (or is not balanced)."""
     brackets = _outside_strings(frame).translate(_SQUARE, _ALL_BUT_BRACKETS)
+    if b"[" * (DEPTH_MAX + 1) in brackets:
+        return True  # the folding below takes longest where nothing matches
     for _ in range(DEPTH_MAX):
         brackets = brackets.replace(b"[]", b"")
     return b"[" in brackets

@@ -152,3 +152,14 @@ def test_quirk_18_two_sessions_at_once_on_one_plug_are_held(version: Version) ->
     blockers = [session.blockers for session in sessions_of(story.fold())]
 
     assert blockers == [(Flag.REGISTER_SHARED,), (Flag.REGISTER_SHARED,)]
+
+
+@BOTH
+def test_quirk_15_intervals_beside_a_register_that_stands_still_hold(version: Version) -> None:
+    story = version()
+    story.start(0, 0)
+    for minute in (15, 30, 45, 60):
+        story.sample(minute, wh(1000, measurand="Energy.Active.Import.Interval"))
+    story.stop(60, 0)
+
+    assert story.session().blockers == (Flag.ENERGY_AGAINST_READINGS,)

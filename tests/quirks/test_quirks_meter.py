@@ -324,17 +324,6 @@ def test_quirk_15_intervals_beside_a_register_are_never_added(version: Version) 
 
 
 @BOTH
-def test_quirk_15_intervals_beside_a_register_that_stands_still_hold(version: Version) -> None:
-    story = version()
-    story.start(0, 0)
-    for minute in (15, 30, 45, 60):
-        story.sample(minute, wh(1000, measurand="Energy.Active.Import.Interval"))
-    story.stop(60, 0)
-
-    assert story.session().blockers == (Flag.ENERGY_AGAINST_READINGS,)
-
-
-@BOTH
 def test_quirk_16_a_batch_without_energy_changes_nothing(version: Version) -> None:
     story = version()
     story.start(0, 1000)
