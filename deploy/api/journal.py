@@ -96,7 +96,7 @@ class JournalController(Controller):
             declared = newest.of(connection)
             whose = whose_books(request, declared, wanted.legal_entity or None)
             wish = wanted._replace(legal_entity=whose)
-            found = find_entries(connection, declared, wish, limit=limit + 1, behind=behind)
+            found = find_entries(connection, declared, wish, limit=limit + 1, behind=behind).entries
         shown, more = cut(found, limit, lambda each: (each.booked_at, each.entry))
         return JournalRows([_row(each) for each in shown], more)
 

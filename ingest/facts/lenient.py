@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -31,6 +31,9 @@ _FINEST_WH: Final = Decimal("1e-14")
 _ENERGY_MAGNITUDE_MAX: Final = 11
 _INT_MAX: Final = 10 ** (_MAGNITUDE_MAX + 1)
 _TIME_CHARACTERS_MIN: Final = 16
+# What RFC 3339 and ISO 8601 know and `datetime` does not: a leap second, and midnight as an end.
+_LEAP: Final = re.compile(r"([T ][0-9]{2}:?[0-9]{2}:?)60", re.ASCII)
+_DAY_END: Final = re.compile(r"([T ])24(:?00(?::?00(?:\.0+)?)?)(?![0-9:.])", re.ASCII)
 _FRACTION: Final = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2})[.,]([0-9]+)", re.ASCII)
 _INT64_MAX: Final = 2**63
 FARTHEST_YEAR: Final = 2200
@@ -127,13 +130,27 @@ def read_time(raw: object, oddities: Oddities) -> datetime | None:
             try:
                 at = datetime.fromisoformat(text)
             except ValueError:
-                at = datetime.fromisoformat(_FRACTION.sub(_micros, text.upper()))
+                at = _mended_time(text.upper())
             if at.year < FARTHEST_YEAR:
                 return at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     oddities.add(Flag.TIME_UNREADABLE)
     return None
+
+
+def _mended_time(text: str) -> datetime:
+    """Return the moment in *text*, which is no time as `datetime` reads it.
+
+    Raises:
+        ValueError: If it is none as anybody writes it either.
+    """
+    text = _FRACTION.sub(_micros, text)
+    if (leap := _LEAP.sub(r"\g<1>59", text)) != text:
+        return datetime.fromisoformat(leap) + timedelta(seconds=1)
+    if (day := _DAY_END.sub(r"\g<1>00\g<2>", text)) != text:
+        return datetime.fromisoformat(day) + timedelta(days=1)
+    return datetime.fromisoformat(text)
 
 
 def _micros(match: re.Match[str]) -> str:
@@ -194,9 +211,10 @@ def read_json(text: str) -> object:
         return _UNTYPED.decode(text)
     except (msgspec.DecodeError, RecursionError, ValueError):
         pass
-    # What the codec mends: a trailing NUL, a bare NaN. Such a frame was acknowledged. Half of a
-    # surrogate pair was not, but stands in the log too, and its fact must be one that can be kept.
-    text = _HALF.sub(lambda found: found[1] or f"\\{found[0]}", text.strip("\0 \t\r\n"))
+    # What the codec mends: a byte order mark, a trailing NUL, a bare NaN. Such a frame was
+    # acknowledged. Half of a surrogate pair was not, but stands in the log too, and its fact must
+    # be one that can be kept.
+    text = _HALF.sub(lambda found: found[1] or f"\\{found[0]}", text.strip("\ufeff\0 \t\r\n"))
     try:
         return json.loads(text, parse_float=_exact, parse_constant=str)
     except (ValueError, RecursionError):

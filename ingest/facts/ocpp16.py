@@ -119,8 +119,10 @@ def _read_reference(raw: object, _oddities: Oddities) -> str | None:
 def _read_connector(raw: object, oddities: Oddities) -> int | None:
     if type(raw) is int and 0 < raw < PLACES:  # nearly always
         return raw
-    number = read_place(raw, oddities)
-    return None if number is None or number < 0 else number
+    number = read_int(raw)
+    # Below 0 a reading names no place; its transaction's id may.
+    is_below = number is not None and -PLACES <= number < 0
+    return None if is_below else read_place(raw, oddities)
 
 
 def _moment(call: RpcCall) -> datetime | None:

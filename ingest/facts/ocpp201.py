@@ -61,6 +61,7 @@ _CONNECTOR_STATES: Final[States] = {
     "Faulted": ChargingState.FAULTED,
 }
 _read_charging_state: Final = state_among(_CHARGING_STATES)
+_OF_A_SESSION: Final = ("evse", "idToken", "meterValue")
 _ANONYMOUS: Final = "NoAuthorization"
 
 
@@ -123,9 +124,16 @@ def tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
 
 
 def _look_at_event(call: RpcCall) -> SetAside | None:
+    """Set aside what names no transaction and tells nothing of one either."""
     call.oddities.add(Flag.MALFORMED_FRAME)
-    info = read_object(call.payload.get("transactionInfo"))
-    return None if read_text(info.get("transactionId")) else SetAside("no_transaction")
+    info, told = read_object(call.payload.get("transactionInfo")), call.payload
+    is_of_one = read_text(info.get("transactionId")) or any(map(told.get, _OF_A_SESSION))
+    return None if is_of_one else SetAside("no_transaction")
+
+
+def _read_reference(raw: object, _oddities: Oddities) -> str:
+    """Return a transaction's id; none at all is as good as an empty one."""
+    return read_text(raw) or ""
 
 
 def _read_moment(raw: object, oddities: Oddities) -> datetime | None:
@@ -176,7 +184,7 @@ def _total_cost(call: RpcCall) -> Decimal | None:
 _EVENT: Final = Telling(
     SessionUpdated,
     {
-        "transaction_ref": at("transactionInfo.transactionId", read_text),
+        "transaction_ref": at("transactionInfo.transactionId", _read_reference),
         "evse_id": at("evse.id", read_number_of_place),
         "connector_id": at("evse", _read_connector),
         "token_uid": at("idToken", _read_token),

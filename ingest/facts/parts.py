@@ -89,9 +89,9 @@ def read_place(raw: object, oddities: Oddities) -> int | None:
 
 
 def read_number_of_place(raw: object, oddities: Oddities) -> int | None:
-    """Return the number of a place, 0 too; one that is no int32 is none."""
+    """Return the number of a place, 0 too; one below 0, or that is no int32, is none."""
     number = read_int(raw)
-    if number is not None and not -PLACES <= number < PLACES:
+    if number is not None and not 0 <= number < PLACES:
         oddities.add(Flag.PLACE_UNREADABLE)
         return None
     return number

@@ -108,6 +108,7 @@ class Unanswered(msgspec.Struct, frozen=True):
 Message = Call | CallResult | CallError | Unanswered
 
 _CALL, _RESULT, _ERROR = 2, 3, 4
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ALL_BUT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 _DIGITS_AS_ZERO: Final = bytes(0x30 if byte in b"0123456789.eE+-" else byte for byte in range(256))
@@ -131,9 +132,9 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 def parse(frame: bytes, *, size_max: int = FRAME_MAX) -> Message:
     """Return the RPC message in *frame* (UTF-8), its payload still raw.
 
-    Lenient where strictness would lose a reading: bare NaN and Infinity count as null, a trailing
-    NUL is dropped, ids may be numbers or long, elements after the payload are ignored, and the
-    type may be text.
+    Lenient where strictness would lose a reading: bare NaN and Infinity count as null, a byte order
+    mark before and a NUL behind are dropped, ids may be numbers or long, elements after the payload
+    are ignored, and the type may be text.
 
     Raises:
         FrameError: If *frame* breaks a limit or is no RPC message.
@@ -248,6 +249,7 @@ def _parse_slowly(frame: bytes) -> Message:
 
 def _items(frame: bytes) -> list[msgspec.Raw]:
     """Return the elements of the array in *frame*, mended where stations are known to err."""
+    frame = frame.removeprefix(_BYTE_ORDER_MARK)
     for mended in (frame, _NOT_A_NUMBER.sub(_null, frame.strip(b"\0 \t\r\n"))):
         try:
             return _ITEMS_DECODER.decode(mended)

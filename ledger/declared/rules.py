@@ -294,10 +294,13 @@ def _partner_amounts(partner: Partner) -> Iterator[str]:
     }
     if None not in (partner.vat_percent, partner.reverse_charge_percent):
         yield "vat_percent and reverse_charge_percent: either the seller owes the VAT, or the buyer"
-    for country, percent in partner.passed_on_vat.items():
-        if not _COUNTRY.fullmatch(country):
-            yield f"passed_on_vat: {bounded(country)!r} is no country of two letters (ISO 3166-1)"
-        amounts[f"passed_on_vat: {bounded(country)}"] = percent, Decimal(0), Decimal(100)
+    if partner.vat_by_country and {partner.vat_percent, partner.reverse_charge_percent} != {None}:
+        yield "vat_by_country stands alone, without vat_percent and reverse_charge_percent"
+    for field in ("passed_on_vat", "vat_by_country"):
+        for country, percent in getattr(partner, field).items():
+            if not _COUNTRY.fullmatch(country):
+                yield f"{field}: {bounded(country)!r} is no country of two letters (ISO 3166-1)"
+            amounts[f"{field}: {bounded(country)}"] = percent, Decimal(0), Decimal(100)
     for name, (amount, least, most) in amounts.items():
         if not (amount.is_finite() and least <= amount <= most):
             yield f"{name} must be from {least:f} to {most:f}"

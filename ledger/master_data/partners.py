@@ -66,6 +66,7 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     who accepts it first. `session_fee`: per CDR, in the currency of the settlement. `vat_percent`:
     of the settlement of services between the two; None: the buyer owes it (`vat_id`), we at
     `reverse_charge_percent` of what the partner delivers; None: that is not posted.
+    `vat_by_country`: in its place where VAT is due where charging took place ({DE: 19, FR: 20}).
     `live_sessions`: it is told of its drivers' sessions while they last, at their start, their end
     and, where they change, every `session_every_s`.
     """
@@ -84,6 +85,7 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     charges_flagged: bool = False
     session_fee: Decimal = Decimal(0)
     vat_percent: Decimal | None = None
+    vat_by_country: dict[str, Decimal] = {}
     reverse_charge_percent: Decimal | None = None
     vat_id: str | None = None
     address: Address = Address()

@@ -16,6 +16,7 @@ from psycopg import Connection, sql
 
 from ledger.settlements.statement import CdrSide, SettledCdr, SettledKind
 from tariffs.currencies import currency_exponent
+from tariffs.ocpi.countries import two_letters
 from tariffs.quantities import EXACT
 
 _AT_ONCE: Final = 2_000
@@ -41,6 +42,8 @@ SELECT 'sent' AS side, cdr.party, lower(cdr.cdr_id) COLLATE "C" AS cdr_key, cdr.
            ELSE cdr.energy_wh::numeric END AS energy_wh,
        cdr.billing_month < %(month)s AS is_earlier,
        %(by_statement)s::boolean AND (cdr.kind = 'credit' OR cdr.revision > 1) AS is_correction,
+       CASE WHEN %(by_country)s::boolean
+           THEN convert_from(cdr.body, 'UTF8')::json #>> '{place,country}' END AS country,
        coalesce(contested.is_contested, false) AS is_disputed
 FROM roaming_cdr AS cdr
 LEFT JOIN (
@@ -65,8 +68,16 @@ SELECT 'received' AS side, cdr.party, cdr.cdr_key, cdr.cdr_id, cdr.kind, cdr.cre
     + """THEN -abs(coalesce(cdr.energy_kwh, 0)) * 1000
            ELSE coalesce(cdr.energy_kwh, 0) * 1000 END AS energy_wh,
        coalesce(cdr.ended_at, cdr.received_at) < %(begins)s AS is_earlier,
-       false AS is_correction, cdr.verdict = 'disputed' OR cdr.net IS NULL AS is_disputed
+       false AS is_correction, came.country,
+       cdr.verdict = 'disputed' OR cdr.net IS NULL AS is_disputed
 FROM partner_cdr AS cdr
+LEFT JOIN LATERAL (
+    SELECT coalesce(body::json #>> '{cdr_location,country}', body::json #>> '{location,country}')
+        AS country
+    FROM received_cdr AS told WHERE told.party = cdr.party AND told.cdr_key = cdr.cdr_key
+      AND (told.partition, told.position, told.line) = (cdr.partition, cdr.position, cdr.line)
+    LIMIT 1
+) AS came ON %(by_country)s::boolean
 WHERE cdr.party = %(party)s AND cdr.currency = %(currency)s
   AND %(legal_entity)s = %(contract)s
   AND coalesce(cdr.ended_at, cdr.received_at) < %(ends)s
@@ -74,7 +85,7 @@ WHERE cdr.party = %(party)s AND cdr.currency = %(currency)s
     SELECT FROM settled_cdr AS settled WHERE settled.side = 'received'
     AND settled.party = cdr.party AND settled.cdr_key = cdr.cdr_key
   )
-"""
+"""  # noqa: S608 - of words that stand here
 )
 _OF_SIDE: Final[dict[CdrSide, LiteralString]] = {CdrSide.SENT: _SENT, CdrSide.RECEIVED: _RECEIVED}
 # Gathered first, both sides at one moment: what is added is what was reckoned from.
@@ -84,20 +95,20 @@ UNION ALL SELECT * FROM ({received}) AS theirs
 """
 _GATHERED: LiteralString = """
 SELECT cdr_key, cdr_id, kind, credits, session_ref, ended_at, net, tax, energy_wh, is_earlier,
-    is_correction, is_disputed
+    is_correction, country, is_disputed
 FROM settling WHERE side = %s ORDER BY cdr_key
 """
 _SETTLE: LiteralString = """
 INSERT INTO settled_cdr (number, party, side, cdr_key, cdr_id, kind, credits, session_ref, ended_at,
-    net, tax, energy_wh, is_earlier, is_correction)
+    net, tax, energy_wh, is_earlier, is_correction, country)
 SELECT %(number)s, party, side, cdr_key, cdr_id, kind, credits, session_ref, ended_at,
-    net, tax, energy_wh, is_earlier, is_correction
+    net, tax, energy_wh, is_earlier, is_correction, country
 FROM settling WHERE NOT cdr_id = ANY (CASE side WHEN 'sent' THEN %(sent)s::text[]
     ELSE %(received)s::text[] END)
 """
 _SETTLED: LiteralString = """
 SELECT cdr_key, cdr_id, kind, credits, session_ref, ended_at, net, tax, energy_wh, is_earlier,
-    is_correction
+    is_correction, country
 FROM settled_cdr WHERE number = %(number)s AND side = %(side)s ORDER BY cdr_key
 """
 _GROUPS: LiteralString = """
@@ -124,6 +135,7 @@ class SettlementScope(NamedTuple):
     `begins_at` and `ends_at` bound the month. `contract` is our legal entity that has the contract:
     it owes the partner's CDRs, whichever of ours sold what the partner owes. `by_statement`: what
     is corrected goes to the partner by the settlement alone (`OldCorrections.STATEMENT`).
+    `by_country`: VAT hangs on where each CDR charged.
     """
 
     party: str
@@ -134,11 +146,17 @@ class SettlementScope(NamedTuple):
     contract: str
     currency: str = ""
     by_statement: bool = False
+    by_country: bool = False
 
     def asked(self) -> dict[str, object]:
         """Return what the queries are given."""
         unit = Decimal(1).scaleb(-currency_exponent(self.currency), EXACT)
-        return {**self._asked_of_groups(), "unit": unit, "by_statement": self.by_statement}
+        return {
+            **self._asked_of_groups(),
+            "unit": unit,
+            "by_statement": self.by_statement,
+            "by_country": self.by_country,
+        }
 
     def _asked_of_groups(self) -> dict[str, object]:
         return {
@@ -216,7 +234,8 @@ def settled_cdrs(connection: Connection[Any], number: str, side: CdrSide) -> Ite
 
 
 def _cdr(side: CdrSide, row: Sequence[Any], *, is_disputed: bool = False) -> SettledCdr:
-    key, cdr_id, kind, credits_, session_ref, ended_at, net, tax, energy, earlier, correction = row
+    *told, earlier, correction, country = row
+    key, cdr_id, kind, credits_, session_ref, ended_at, net, tax, energy = told
     return SettledCdr(
         side,
         key,
@@ -231,4 +250,5 @@ def _cdr(side: CdrSide, row: Sequence[Any], *, is_disputed: bool = False) -> Set
         is_earlier=earlier,
         is_correction=correction,
         is_disputed=is_disputed,
+        country=None if country is None else two_letters(country),
     )

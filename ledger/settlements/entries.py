@@ -17,12 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
+import msgspec
 from psycopg import Connection
 
 from ledger.books.accounts import EXPECTED_TAX, PARTNER_RECEIVABLE, PARTNER_UNBILLED
 from ledger.books.journal import JournalEntry, Posting
 from ledger.settlements.netting import minor_net, tax_minor
-from ledger.settlements.statement import LineCode, Settlement
+from ledger.settlements.statement import LineCode, Settlement, SettlementSide
 from tariffs.quantities import plain
 
 PARTNER_PAYABLE: Final = "payable:partner:roaming"
@@ -123,7 +124,7 @@ def _sent(settlement: Settlement, before: PostedBefore, country: str) -> list[_L
         (PARTNER_RECEIVABLE, party, side.gross_minor),
         *((PARTNER_UNBILLED, each, -minor) for each, minor in before.unbilled_minor.items()),
         (EXPECTED_TAX, "", -before.expected_tax_minor),
-        (_tax(settlement, "vat", country), "", -side.tax_minor),
+        *((account, "", -minor) for account, minor in _taxes(settlement, side, "vat", country)),
         (PARTNER_FEES, "", -fees),
     ]
     return [*legs, (PARTNER_REVENUE, "", -sum(minor for _, _, minor in legs))]
@@ -133,7 +134,7 @@ def _received(settlement: Settlement, country: str) -> list[_Leg]:
     side, party = settlement.received, settlement.terms.party
     return [
         (ROAMING_COST, "", side.net_minor),
-        (_tax(settlement, "input_tax", country), "", side.tax_minor),
+        *((name, "", minor) for name, minor in _taxes(settlement, side, "input_tax", country)),
         *_reverse_charge(settlement, country),
         (PARTNER_PAYABLE, party, -side.gross_minor),
     ]
@@ -153,9 +154,18 @@ def _reverse_charge(settlement: Settlement, country: str) -> Iterator[_Leg]:
         yield f"vat:{rate}", "", -owed
 
 
-def _tax(settlement: Settlement, kind: str, country: str) -> str:
+def _taxes(
+    settlement: Settlement, side: SettlementSide, kind: str, country: str
+) -> Iterator[tuple[str, int]]:
+    """Yield the account of each rate, and its tax."""
     percent = settlement.terms.vat_percent
-    return f"{kind}:{country}:{'none' if percent is None else f'{plain(percent):f}'}"
+    if side.taxes is msgspec.UNSET:
+        rate = "none" if percent is None else f"{plain(percent):f}"
+        yield f"{kind}:{country}:{rate}", side.tax_minor
+        return
+    for each in side.taxes:
+        rate = "none" if each.percent is None else f"{plain(each.percent):f}"
+        yield f"{kind}:{each.country or country}:{rate}", each.tax_minor
 
 
 def _postings(legs: Iterable[_Leg], currency: str) -> tuple[Posting, ...]:

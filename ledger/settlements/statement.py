@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from tariffs.currencies import currency_exponent
+from tariffs.quantities import EXACT
+
 
 class CdrSide(StrEnum):
     """Who delivered: our CDRs to the partner, which owes them, or its CDRs to us."""
@@ -34,7 +37,8 @@ class SettledCdr(NamedTuple):
     `cdr_key` is its id without case (OCPI: CiString), `credits` the id that a credit takes back.
     `tax`: as the CDR says, None: it says none. `is_earlier`: of a month before the one that is
     settled. `is_correction`: the partner's OCPI 2.1.1 has no credits, so the settlement says it.
-    `is_disputed`: excluded until that is decided.
+    `is_disputed`: excluded until that is decided. `country`: where it charged, by two letters, as
+    far as that is asked and known.
     """
 
     side: CdrSide
@@ -50,6 +54,7 @@ class SettledCdr(NamedTuple):
     is_earlier: bool = False
     is_correction: bool = False
     is_disputed: bool = False
+    country: str | None = None
 
     @property
     def takes_back(self) -> bool:
@@ -60,11 +65,20 @@ class SettledCdr(NamedTuple):
         return self.kind is SettledKind.CREDIT or (self.net < 0 and self.energy_wh <= 0)
 
 
+class VatRate(msgspec.Struct, frozen=True, kw_only=True):
+    """A rate of VAT: what ended from then on (None: ever), in that country ("": of all CDRs)."""
+
+    country: str
+    percent: Decimal
+    since: datetime | None = None
+
+
 class SettlementTerms(msgspec.Struct, frozen=True, kw_only=True):
     """On what a settlement is reckoned, as declared with the partner (`Partner`).
 
     `session_fee`: per CDR, owed by who receives it. `vat_percent`: None: the buyer owes the tax, we
-    at `reverse_charge_percent` of what the partner delivered.
+    at `reverse_charge_percent` of what the partner delivered. `vat_rates` take the place of
+    `vat_percent` where there are several: by the country of each CDR, or of different times.
     """
 
     legal_entity: str
@@ -74,6 +88,12 @@ class SettlementTerms(msgspec.Struct, frozen=True, kw_only=True):
     session_fee: Decimal = Decimal(0)
     vat_percent: Decimal | None = None
     reverse_charge_percent: Decimal | None = None
+    vat_rates: tuple[VatRate, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def is_by_country(self) -> bool:
+        """Whether a CDR's country says its rate."""
+        return any(each.country for each in self.vat_rates or ())
 
 
 class LineCode(StrEnum):
@@ -100,12 +120,28 @@ class SettlementLine(msgspec.Struct, frozen=True, kw_only=True):
     tax: Decimal
 
 
+class SettlementTax(msgspec.Struct, frozen=True, kw_only=True):
+    """The VAT of one rate: of so many CDRs, on their net with their fees, each rounded once.
+
+    `country` is empty where it is our legal entity's; `percent` None: nobody declared a rate.
+    `cdr_tax` is what the CDRs say of it.
+    """
+
+    country: str
+    percent: Decimal | None
+    count: int
+    net_minor: int
+    tax_minor: int
+    cdr_tax: Decimal
+
+
 class SettlementSide(msgspec.Struct, frozen=True, kw_only=True):
     """What one side delivered. The lines sum to the totals, to the last digit.
 
     `count`: CDRs of any kind; `earlier`: those of them that are of an earlier month; `untaxed`:
     those that say no tax. `digest` is of their ids, kinds, energies and nets: both sides reckon
-    the same one from the same CDRs, in whatever order they have them.
+    the same one from the same CDRs, in whatever order they have them. `taxes`: by rate, where the
+    terms have several; they sum to the totals.
     """
 
     lines: tuple[SettlementLine, ...]
@@ -117,6 +153,19 @@ class SettlementSide(msgspec.Struct, frozen=True, kw_only=True):
     tax_minor: int
     gross_minor: int
     digest: str
+    taxes: tuple[SettlementTax, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def untaxable(self) -> dict[str, int]:
+        """How many CDRs are from a country of which no rate is declared; "?": nobody knows it."""
+        return {each.country: each.count for each in self.taxes or () if each.percent is None}
+
+    def is_otherwise_taxed(self, currency: str) -> bool:
+        """Whether the CDRs' taxes differ by more than rounding: of other rates, it may be."""
+        unit = Decimal(1).scaleb(-currency_exponent(currency), EXACT)
+        differences = [each.tax for each in self.lines if each.code is LineCode.TAX_DIFFERENCE]
+        taxed = self.count - self.untaxed
+        return any(taxed and abs(each) > (taxed + 1) * unit for each in differences)
 
 
 class ExcludedCdr(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
@@ -16,19 +16,26 @@ from projections.journal.entries import COLUMNS, BookedEntry, as_booked
 _OF: LiteralString = "FROM journal_entry WHERE legal_entity = %(legal_entity)s"
 _PERIOD: LiteralString = " AND period = %(period)s"
 _ACCOUNT: LiteralString = " AND %(account)s = ANY (accounts)"
+_UNTIL: LiteralString = """
+ AND booked_at <= %(last_at)s AND (booked_at, entry_id COLLATE "C") <= (%(last_at)s, %(last)s)
+"""
 _BEGIN: LiteralString = " AND booked_at >= %(begin)s"
 _END: LiteralString = " AND booked_at < %(end)s"
 _AFTER: LiteralString = """
  AND booked_at >= %(at)s AND (booked_at, entry_id COLLATE "C") > (%(at)s, %(after)s)
 """
-_ORDER: LiteralString = ' ORDER BY booked_at, entry_id COLLATE "C" LIMIT %(limit)s'
+_IN_ORDER: LiteralString = ' ORDER BY booked_at, entry_id COLLATE "C"'
+_ORDER: LiteralString = _IN_ORDER + " LIMIT %(limit)s"
+_LAST: LiteralString = _IN_ORDER + " OFFSET %(looked)s - 1 LIMIT 1"
+LOOKED_MAX: Final = 20_000
+"""So many entries at most are looked through for those of an account: no index has these."""
 
 
 class EntryWish(NamedTuple):
     """Which entries of a legal entity: booked from a day on and before another, in its calendar.
 
     `period`: only what stands in that month's books ("2026-03"), whenever it was booked; `account`:
-    only what has a posting on it, which all entries of that time are looked through for.
+    only what has a posting on it, for which `LOOKED_MAX` entries are looked through at a time.
     """
 
     legal_entity: str
@@ -45,6 +52,13 @@ class BehindEntry(NamedTuple):
     entry: str
 
 
+class FoundEntries(NamedTuple):
+    """Entries of a page; `looked_until`: behind which entry nobody has looked yet."""
+
+    entries: Sequence[BookedEntry]
+    looked_until: BehindEntry | None = None
+
+
 def find_entries(
     connection: Connection[Any],
     declarations: Declarations,
@@ -52,7 +66,7 @@ def find_entries(
     *,
     limit: int,
     behind: BehindEntry | None = None,
-) -> Sequence[BookedEntry]:
+) -> FoundEntries:
     """Return entries of *wish* by when they were booked; those *behind* one, if it is given.
 
     Raises:
@@ -64,17 +78,16 @@ def find_entries(
         for day in (wish.first, wish.after)
     )
     at, after = behind or (None, None)
-    query: LiteralString = COLUMNS + _OF
+    query: LiteralString = _OF
     for value, clause in (
         (wish.period, _PERIOD),
-        (wish.account, _ACCOUNT),
         (begin, _BEGIN),
         (end, _END),
         (at, _AFTER),
     ):
         if value is not None:
             query += clause
-    asked = {
+    asked: dict[str, object] = {
         "legal_entity": wish.legal_entity,
         "period": wish.period,
         "account": wish.account,
@@ -84,6 +97,22 @@ def find_entries(
         "after": after,
         "limit": limit,
     }
-    rows = connection.execute(query + _ORDER, asked).fetchall()
+    last = None
+    if wish.account is not None:
+        last = _last_looked_at(connection, query, asked)
+        query += _ACCOUNT
+    if last is not None:
+        query += _UNTIL
+        asked |= {"last_at": last.booked_at, "last": last.entry}
+    rows = connection.execute(COLUMNS + query + _ORDER, asked).fetchall()
     days = BookDays(wish.first, wish.after, wish.legal_entity, {wish.legal_entity: zone})
-    return as_booked(connection, rows, days)
+    return FoundEntries(as_booked(connection, rows, days), last)
+
+
+def _last_looked_at(
+    connection: Connection[Any], query: LiteralString, asked: Mapping[str, object]
+) -> BehindEntry | None:
+    """Return the last entry that is looked at; None: all of them are."""
+    text: LiteralString = "SELECT booked_at, entry_id " + query + _LAST
+    row = connection.execute(text, {**asked, "looked": LOOKED_MAX}).fetchone()
+    return None if row is None else BehindEntry(*row)

@@ -1,16 +1,15 @@
 """Lines of the log by what a page shows of them: a hash, or the id that a message bears.
 
 The log has no index of what stands in its lines, so the newest of them are looked through: as many
-as a page has time for. Whatever is older is found by its position, or through its session.
+as a page has time for; the next page goes on with older ones.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
-from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
@@ -30,24 +29,42 @@ _MESSAGE_ID: Final = re.compile(r"(?=.*\d)[!-~]{4,36}")
 _ID_OF: Final = re.compile(r'\s*\[\s*\d\s*,\s*"([^"\\]*)"')
 
 
+class FoundFrames(NamedTuple):
+    """Lines that were found; `ends`: before which position of each partition nobody looked yet.
+
+    None: nothing is left.
+    """
+
+    lines: Sequence[LoggedLine]
+    ends: Sequence[int] | None
+
+
 def may_name_frames(text: str) -> bool:
     """Say whether *text* looks like a hash, its beginning, or the id of a message."""
     return bool(_HASH.fullmatch(text.casefold()) or _MESSAGE_ID.fullmatch(text))
 
 
 def find_frames(
-    connection: Connection[Any], log: EventLog, text: str, *, looked_at: int = LINES_LOOKED_AT
-) -> list[LoggedLine]:
+    connection: Connection[Any],
+    log: EventLog,
+    text: str,
+    *,
+    before: Sequence[int] | None = None,
+) -> FoundFrames:
     """Return lines that bear *text*, as they are stored: at most `FOUND_MAX` of each partition.
 
     Its hashes are that of the text as it came (SHA-256), that of the line as it is stored, and the
-    keyed one that stands in it. Of the newest *looked_at* lines.
+    keyed one that stands in it. Of the newest `LINES_LOOKED_AT` lines *before* a position of each
+    partition, None: the newest of all; a record is looked at whole.
     """
     hash_begins = text.casefold() if _HASH.fullmatch(text.casefold()) else ""
-    each_of = max(1, looked_at // log.partitions)
+    each_of = max(1, LINES_LOOKED_AT // log.partitions)
     found: list[LoggedLine] = []
-    for partition, end in enumerate(log.ends()):
-        lines = list(islice(_newest(log, partition, end), each_of))
+    left: list[int] = []
+    ends = log.ends()
+    for partition, end in enumerate(map(min, ends, before or ends)):
+        lines, older = _newest(log, partition, end, each_of)
+        left.append(older)
         fit = [each for each in lines if _bears(each, text, hash_begins)]
         if hash_begins:
             # What it was before somebody was cut out of it, as far as nobody was erased.
@@ -58,7 +75,7 @@ def find_frames(
                 if isinstance(each.line, Frame) and _sha256(each.line.frame).startswith(hash_begins)
             ]
         found += {each.at: each for each in fit[:FOUND_MAX]}.values()
-    return found
+    return FoundFrames(found, left if any(left) else None)
 
 
 def _opened(connection: Connection[Any], sealed: Sequence[LoggedLine]) -> Sequence[LoggedLine]:
@@ -76,8 +93,12 @@ def _opened_alone(connection: Connection[Any], each: LoggedLine) -> Sequence[Log
         return [each]
 
 
-def _newest(log: EventLog, partition: int, end: int) -> Iterator[LoggedLine]:
-    """Yield the lines of a partition that can be read, from its end on."""
+def _newest(
+    log: EventLog, partition: int, end: int, lines_max: int
+) -> tuple[list[LoggedLine], int]:
+    """Return the lines before *end* that can be read, the newest first, and where they began."""
+    found: list[LoggedLine] = []
+    looked = 0
     while end > 0:
         begin = max(0, end - _AT_ONCE)
         for record in reversed(log.read(partition, begin, records=end - begin)):
@@ -85,11 +106,16 @@ def _newest(log: EventLog, partition: int, end: int) -> Iterator[LoggedLine]:
                 continue
             texts = record.payload.split(b"\n")
             known = [*numbered_lines(record.payload)]
+            # One that cannot be read took its time, too.
+            looked += max(1, len(known))
             for index, line in reversed(known):
                 if line is not None:
                     at = Position(partition, record.position, index)
-                    yield LoggedLine(at, line, texts[index].decode(errors="replace"))
+                    found.append(LoggedLine(at, line, texts[index].decode(errors="replace")))
+            if looked >= lines_max:
+                return found, record.position
         end = begin
+    return found, 0
 
 
 def _bears(logged: LoggedLine, text: str, hash_begins: str) -> bool:

@@ -33,7 +33,7 @@ STATEMENT_COLUMNS: Final = (
 
 
 def statement_csv(settlement: Settlement, cdrs: Iterable[SettledCdr]) -> Iterator[str]:
-    """Yield the lines of *settlement* over *cdrs*: cdr, excluded, line, side, due."""
+    """Yield the lines of *settlement* over *cdrs*: cdr, excluded, line, vat, total, due."""
     currency = settlement.terms.currency
     yield _line(STATEMENT_COLUMNS)
     left_out = {(each.side, each.cdr_id) for each in settlement.excluded}
@@ -57,6 +57,15 @@ def statement_csv(settlement: Settlement, cdrs: Iterable[SettledCdr]) -> Iterato
                     *("line", side.value, each.code.value, "", "", "", "", str(each.count)),
                     *(_kwh(each.energy_wh), _text(each.net), _text(each.tax), _text(gross)),
                     currency,
+                )
+            )
+        for tax in total.taxes or ():
+            rate = "none" if tax.percent is None else _text(tax.percent)
+            minors = (tax.net_minor, tax.tax_minor, tax.net_minor + tax.tax_minor)
+            yield _line(
+                (
+                    *("vat", side.value, f"{tax.country}:{rate}", "", "", "", "", str(tax.count)),
+                    *("", *(minor_text(each, exponent) for each in minors), currency),
                 )
             )
         sums = (total.net_minor, total.tax_minor, total.gross_minor)

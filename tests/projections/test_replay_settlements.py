@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from ledger.database import connect
@@ -35,6 +37,21 @@ def test_an_agreed_settlement_comes_out_again(settled_books: str) -> None:
     assert report.is_identical, report.shown
     assert report.compared_by_kind["settlement with a partner"] == 1
     assert report.compared_by_kind["settlement posting"] == 3
+
+
+def test_a_settlement_by_country_comes_out_again(database: str) -> None:
+    books_of_a_day(database)
+    vat = {"vat_percent": None, "vat_by_country": {"DE": Decimal(19), "FR": Decimal(20)}}
+    declared = declare_partner(database, **vat)
+    with connect(database) as connection, settlement_desk(connection, declared) as desk:
+        sent_cdr(connection, "A", 1000, country="DEU")
+        received_cdr(connection, "B", "3.00", country="FRA")
+        [scope] = desk.scopes(PARTNER, MARCH)
+        desk.agree(scope, by="anna", at=IN_APRIL)
+
+    report = replayed(database)
+
+    assert report.is_identical, report.shown
 
 
 @pytest.mark.parametrize(

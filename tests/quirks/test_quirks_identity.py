@@ -11,7 +11,16 @@ from ledger.facts.flags import Flag
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.station_fold import fold_station
 from ledger.sessions.told import told
-from tests.station_story import Story16, Story201, at, issue_frames, minutes_to, stamp, wh
+from tests.station_story import (
+    Story16,
+    Story201,
+    at,
+    in_any_order,
+    issue_frames,
+    minutes_to,
+    stamp,
+    wh,
+)
 
 BOTH = pytest.mark.parametrize("version", [Story16, Story201], ids=["1.6", "2.0.1"])
 Version = type[Story16] | type[Story201]
@@ -171,6 +180,19 @@ def test_quirk_04_a_foreign_id_that_closes_by_context_is_held() -> None:
     story.stop(60, 6000, tx=999)
 
     assert story.session().blockers == (Flag.FOREIGN_STOP_ATTACHED,)
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+def test_quirk_04_events_without_an_id_are_sessions_all_the_same(nothing: str | None) -> None:
+    story = Story201()
+    for number, token in enumerate(("TAG-1", "TAG-2")):
+        begins, info = 100 * number, {"transactionId": nothing}
+        story.start(begins, 1000 + 5000 * number, token=token, info=info, tx=number)
+        story.stop(begins + 60, 6000 + 5000 * number, info=info, tx=number, place=1)
+
+    found = [(each.token_uid, each.energy_wh, each.blockers) for each in in_any_order(story)]
+
+    assert found == [("tag-1", Decimal(5000), ()), ("tag-2", Decimal(5000), ())]
 
 
 def test_quirk_04_a_stop_of_another_token_or_below_the_start_closes_nothing() -> None:

@@ -19,6 +19,8 @@ from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from psycopg import Connection
 
     from ledger.declared.declarations import Declarations
@@ -31,6 +33,14 @@ _LINES: Final = {
     "what": "left",
     "count": "right",
     "energy": "right",
+    "net": "right",
+    "tax": "right",
+}
+_TAXES: Final = {
+    "whose": "left",
+    "country": "left",
+    "rate": "right",
+    "count": "right",
     "net": "right",
     "tax": "right",
 }
@@ -277,6 +287,10 @@ def _for_machines(scope: SettlementScope, standing: SettlementStanding) -> dict[
         "is_as_proposed": standing.is_current,
         "digest": standing.digest,
         "due_minor": standing.settlement.due_minor,
+        "is_otherwise_taxed": {
+            "ours": standing.settlement.sent.is_otherwise_taxed(scope.currency),
+            "theirs": standing.settlement.received.is_otherwise_taxed(scope.currency),
+        },
         "settlement": standing.settlement,
         "moves": [
             {"act": act, "by": by, "at": at, "reason": reason}
@@ -297,6 +311,7 @@ def _print(scope: SettlementScope, standing: SettlementStanding) -> None:
         say("What there is now is not what was proposed: --propose it again")
     rows = [*_rows("ours", settlement.sent, scope), *_rows("theirs", settlement.received, scope)]
     print_rows("Lines", _LINES, rows)
+    _print_taxes(settlement, scope.currency)
     _print_excluded(settlement)
     due = settlement.due_minor
     said = amount(abs(due), scope.currency)
@@ -326,6 +341,27 @@ def _rows(whose: str, side: SettlementSide, scope: SettlementScope) -> Iterator[
     if side.count:
         sums = (amount(minor, scope.currency) for minor in (side.net_minor, side.tax_minor))
         yield (whose, "total", str(side.count), f"{side.energy_wh / 1000:f} kWh", *sums)
+
+
+def _print_taxes(settlement: Settlement, currency: str) -> None:
+    """Print the VAT by rate, and where one rate may be too few."""
+    from projections.invoice_list import amount
+
+    rows = [
+        (whose, each.country or "-", _percent(each.percent), str(each.count), *sums)
+        for whose, side in (("ours", settlement.sent), ("theirs", settlement.received))
+        for each in side.taxes or ()
+        for sums in [[amount(minor, currency) for minor in (each.net_minor, each.tax_minor)]]
+    ]
+    if rows:
+        print_rows("VAT by country and rate", _TAXES, rows)
+    for whose, side in (("our", settlement.sent), ("their", settlement.received)):
+        if settlement.terms.vat_percent is not None and side.is_otherwise_taxed(currency):
+            say(f"The taxes of {whose} CDRs are of other rates, or countries (vat_by_country)")
+
+
+def _percent(percent: Decimal | None) -> str:
+    return "none declared" if percent is None else f"{percent:f} %"
 
 
 def _print_excluded(settlement: Settlement) -> None:

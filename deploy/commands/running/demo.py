@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,6 +49,9 @@ def demo(
     settings = demo_settings(data)
     say(f"A fleet of {stations} stations charges for a month; the data goes to {settings.data}")
     with ExitStack() as exits:
+        # As Ctrl-C: it ends what it has started, the database among it.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        exits.callback(signal.signal, signal.SIGTERM, before)
         if log == "kafka":
             from deploy.demo.kafka_log import log_in_kafka
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -53,12 +54,14 @@ def lint(
         return int(failed)
     for finding in findings:
         say(str(finding))
-    counts = [
-        f"{sum(finding.severity is severity for finding in findings)} {severity}s"
-        for severity in Severity
-    ]
-    say(f"{len(paths)} {'file' if len(paths) == 1 else 'files'}: {', '.join(counts)}.")
+    found = Counter(finding.severity for finding in findings)
+    counts = [_counted(found[severity], severity) for severity in Severity]
+    say(f"{_counted(len(paths), 'file')}: {', '.join(counts)}.")
     return int(failed)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def diff(

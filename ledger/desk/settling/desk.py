@@ -27,12 +27,14 @@ from ledger.books.periods import (
 from ledger.database import dsn_of
 from ledger.declared.declarations import Declarations, Kind
 from ledger.desk.closing.legal_entity import calendar_of
+from ledger.desk.settling.rates import vat_rates_of
 from ledger.desk.settling.refusals import (
     ImplausibleSettlementError,
     MonthNotOverError,
     NothingToSettleError,
     ReasonlessDisputeError,
     UndeclaredPartnerError,
+    UntaxedCountryError,
 )
 from ledger.master_data.partners import OldCorrections, Partner
 from ledger.partners.party import BadPartyError, check_party
@@ -133,6 +135,7 @@ class SettlementDesk:
                 contract=partner.legal_entity,
                 by_statement=partner.old_corrections is OldCorrections.STATEMENT
                 and self._connection.execute(_VERSION, (party,)).fetchone() == (_OLDEST,),
+                by_country=bool(partner.vat_by_country),
             )
         )
         # What a partner tells in a currency that there is none of is disputed, and stops no other.
@@ -201,6 +204,7 @@ class SettlementDesk:
             ChangedSettlementError: If there is something else to settle than what was proposed.
             NothingToSettleError: If there is nothing to settle.
             ImplausibleSettlementError: If it comes to more than anybody owes.
+            UntaxedCountryError: If nobody declared the VAT of where a CDR charged.
         """
         _check_over(scope, at)
         with self._connection.transaction():
@@ -229,6 +233,7 @@ class SettlementDesk:
             session_fee=partner.session_fee,
             vat_percent=partner.vat_percent,
             reverse_charge_percent=partner.reverse_charge_percent,
+            vat_rates=vat_rates_of(self._declared, scope.party, partner, scope.ends_at),
         )
         with self._connection.transaction():
             sent = candidates(self._connection, scope, CdrSide.SENT)
@@ -369,3 +374,5 @@ def _check_plausible(key: SettlementKey, settlement: Settlement) -> None:
     for side in (settlement.sent, settlement.received):
         if max(abs(side.net_minor), abs(side.gross_minor)) > _MINOR_MAX:
             raise ImplausibleSettlementError(key)
+        if side.untaxable:
+            raise UntaxedCountryError(key, side.untaxable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from ledger.errors import LedgerError
@@ -46,6 +47,18 @@ class ImplausibleSettlementError(LedgerError):
             "disputed (`wattledger cdr list`)"
         )
         self.key = key
+
+
+class UntaxedCountryError(LedgerError):
+    """Nobody declared the VAT of where CDRs were charged."""
+
+    def __init__(self, key: SettlementKey, untaxable: Mapping[str, int]) -> None:
+        told = ", ".join(f"{country} ({count} CDRs)" for country, count in untaxable.items())
+        super().__init__(
+            f"the settlement of {key} has no VAT for {told}: declare it with the partner "
+            "(vat_by_country), or dispute CDRs that do not say where they are from (?)"
+        )
+        self.key, self.untaxable = key, untaxable
 
 
 class ReasonlessDisputeError(LedgerError):

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,13 @@ from projections.console.invoices.finding import UnreadableFilterError
 from projections.console.links import invoice_link, session_link
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
-from projections.finding.entries import BehindEntry, EntryWish, find_entries
+from projections.finding.entries import (
+    LOOKED_MAX,
+    BehindEntry,
+    EntryWish,
+    FoundEntries,
+    find_entries,
+)
 from projections.journal.beancount_text import beancount_lines
 from projections.journal.chart import declared_chart
 from projections.journal.csv_lines import csv_lines
@@ -59,7 +66,7 @@ class JournalEntriesPage(Controller):
         kind = page.address.of(FORMAT)
         if kind:
             return _exported(page, kind)
-        trouble, entries = "", list[BookedEntry]()
+        trouble, found = "", FoundEntries(())
         with page.console.reading() as connection:
             declared = page.console.newest.of(connection)
             entities = entities_within(page, declared)
@@ -67,14 +74,13 @@ class JournalEntriesPage(Controller):
                 wish = wish_of(page, entities)
                 behind = _behind(page)
                 found = find_entries(connection, declared, wish, limit=ENTRIES + 1, behind=behind)
-                entries = list(found)
             except UnreadableFilterError as error:
                 trouble = page.told(error)
         return page.show(
             "invoices/journal.html.j2",
             status=400 if trouble else 200,
             trouble=trouble,
-            listing=_listing(page, entries),
+            listing=_listing(page, found),
             entities=[(each, each) for each in entities],
         )
 
@@ -183,16 +189,23 @@ def _behind(page: ConsolePage) -> BehindEntry | None:
         raise UnreadableFilterError(message) from None
 
 
-def _listing(page: ConsolePage, entries: Sequence[BookedEntry]) -> Listing:
-    shown = entries[:ENTRIES]
-    last = shown[-1] if len(entries) > ENTRIES else None
+def _listing(page: ConsolePage, found: FoundEntries) -> Listing:
+    shown, goes_on, total = found.entries[:ENTRIES], found.looked_until, ""
+    if len(found.entries) > ENTRIES:
+        goes_on = BehindEntry(shown[-1].booked_at, shown[-1].entry)
+    elif goes_on is not None:
+        count = page.words.language.number(Decimal(LOOKED_MAX))
+        total = page.text(
+            "{count} entries were looked through: the next page goes on from there", count=count
+        )
     return Listing(
         caption=page.text("Journal entries in the order in which they were booked"),
         columns=COLUMNS,
         rows=[row for each in shown for row in _rows(page, each)],
         address=page.address,
-        empty=page.text("Nothing was booked then: choose other days."),
-        next_after="" if last is None else f"{last.booked_at.isoformat()}{_BETWEEN}{last.entry}",
+        empty=total or page.text("Nothing was booked then: choose other days."),
+        next_after=f"{goes_on.booked_at.isoformat()}{_BETWEEN}{goes_on.entry}" if goes_on else "",
+        total=total,
     )
 
 

@@ -9,9 +9,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from litestar import Controller, Response, get
+from litestar.exceptions import ValidationException
 
 from ledger.declared.declarations import Declarations
 from ledger.users.roles import Permission
+from projections.console.addresses import AFTER
 from projections.console.entry import ANY_USER
 from projections.console.links import (
     bank_line_link,
@@ -33,6 +35,8 @@ from projections.stations.within import stations_within
 
 SHOWN_MAX: Final = 200
 """Characters of what is searched for."""
+_BETWEEN: Final = "."
+_ENDS: Final = re.compile(r"\d{1,18}(\.\d{1,18}){0,999}", re.ASCII)
 _POSITION: Final = re.compile(r"\d{1,9}/\d{1,18}(/\d{1,9})?")
 KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -81,15 +85,20 @@ class SearchController(Controller):
         text = page.address.of("q")[:SHOWN_MAX]
         with page.console.reading() as connection:
             sight = _sight(page, page.console.newest.of(connection))
-            found = find_anything(connection, text, sight)
-        found += _frames(page, text, sight) or ([] if found else _bearing(page, text, sight))
+            before = page.address.of(AFTER)
+            found = [] if before else find_anything(connection, text, sight)
+        found += [] if before else _frames(page, text, sight)
+        older = ""
+        if not found:
+            found, older = _bearing(page, text, sight)
         whole = [each for each in found if each.is_exact]
         if len(whole) == 1:
             return page.go(_ADDRESSES[whole[0].kind](whole[0].key))
         return page.show(
             "searching/found.html.j2",
             text=text,
-            listing=_listing(page, text, found),
+            listing=_listing(page, text, found)._replace(next_after=older),
+            lines=page.words.language.number(Decimal(LINES_LOOKED_AT)),
             looked_for=_looked_for(page, sight) if text and not found else (),
             names=NAMES_LOOKED_AT,
         )
@@ -122,12 +131,34 @@ def _frames(page: ConsolePage, text: str, sight: Sight) -> list[Hit]:
     return _hits(found, sight)[:1]
 
 
-def _bearing(page: ConsolePage, text: str, sight: Sight) -> list[Hit]:
-    """Return lines of the log by a hash that pages show of them, or by a message's id."""
+def _bearing(page: ConsolePage, text: str, sight: Sight) -> tuple[list[Hit], str]:
+    """Return lines of the log by a hash that pages show of them, or by a message's id.
+
+    And where the next page goes on with older ones; "": nowhere, or it need not.
+    """
     if not sight.sees_books or not may_name_frames(text):
-        return []
+        return [], ""
     with page.console.reading() as connection, page.console.desk.reading_log() as log:
-        return _hits(find_frames(connection, log, text), sight)[:HITS_MAX]
+        before = _ends_in(page, log.partitions)
+        found = find_frames(connection, log, text, before=before)
+    hits = _hits(found.lines, sight)[:HITS_MAX]
+    goes_on = found.ends is not None and not hits
+    return hits, _BETWEEN.join(map(str, found.ends or ())) if goes_on else ""
+
+
+def _ends_in(page: ConsolePage, partitions: int) -> Sequence[int] | None:
+    """Return before which position of each partition is looked; None: from the newest on.
+
+    Raises:
+        ValidationException: If the address says it otherwise than such a page does.
+    """
+    said = page.address.of(AFTER)
+    if not said:
+        return None
+    if not _ENDS.fullmatch(said) or said.count(_BETWEEN) + 1 != partitions:
+        message = page.text("{value} is no place in this list: begin at its first page", value=said)
+        raise ValidationException(message)
+    return [int(each) for each in said.split(_BETWEEN)]
 
 
 def _hits(lines: Iterable[LoggedLine], sight: Sight) -> list[Hit]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from ledger.invoices.document import Party, SellerDetails
 from ledger.settlements.netting import side_of
-from ledger.settlements.statement import CdrSide, LineCode, Settlement, SettlementLine
+from ledger.settlements.statement import (
+    CdrSide,
+    LineCode,
+    Settlement,
+    SettlementLine,
+    SettlementTax,
+)
 from projections.documents.content.letterhead import addressee, letterhead
 from projections.documents.content.sheet import Grid, Head, Item, PrintedSheet
 from projections.documents.content.teller import DASH, Teller
@@ -103,8 +109,33 @@ def _tables(teller: Teller, settlement: Settlement) -> Iterator[Grid]:
                     teller.money(total.tax_minor),
                 ),
             )
+        if total.taxes:
+            yield _taxes(teller, total.taxes)
     if settlement.excluded:
         yield _excluded(teller, settlement)
+
+
+def _taxes(teller: Teller, taxes: Iterable[SettlementTax]) -> Grid:
+    """Return the taxes by country and rate; what the lines above add up to."""
+    text = teller.language.text
+    return Grid(
+        title=text("Tax"),
+        heads=(
+            Head(text("Description")),
+            Head(text("Quantity"), is_figure=True),
+            Head(text("Net"), is_figure=True),
+            Head(text("Tax"), is_figure=True),
+        ),
+        rows=tuple(
+            (
+                " ".join(filter(None, (each.country, teller.percent(each.percent)))),
+                str(each.count),
+                teller.money(each.net_minor),
+                teller.money(each.tax_minor),
+            )
+            for each in taxes
+        ),
+    )
 
 
 def _row(teller: Teller, line: SettlementLine) -> tuple[str, ...]:

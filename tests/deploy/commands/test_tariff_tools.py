@@ -31,13 +31,17 @@ def test_lint_reads_folders_and_counts(capsys: pytest.CaptureFixture[str]) -> No
     assert "time-of-use.yaml:" in out
     assert "[not-in-ocpi]" in out
     assert out.splitlines()[-1].startswith("6 files: 0 errors, ")
+    assert run(["tariff", "lint", str(EXAMPLES / "energy-only.yaml")]) == 0
+    assert capsys.readouterr().out.endswith("1 file: 0 errors, 0 warnings, 1 note.\n")
 
 
 def test_lint_fails_on_errors_and_when_strict_on_warnings(
     broken: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["tariff", "lint", str(broken)]) == 1
-    assert f"{broken}:4:5: error:" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"{broken}:4:5: error:" in out
+    assert out.endswith("1 file: 2 errors, 0 warnings, 0 notes.\n")
     assert run(["tariff", "lint", TIME_OF_USE, "--strict"]) == 1
 
 

@@ -167,3 +167,15 @@ def test_a_reading_says_no_more_than_its_frame_holds() -> None:
     assert isinstance(fact, SessionUpdated)
     assert fact.readings[0].occurred_at is None
     assert Flag.TIME_UNREADABLE in fact.oddities
+
+
+@pytest.mark.parametrize(
+    ("version", "action"), [("ocpp1.6", "StartTransaction"), ("ocpp2.0.1", "TransactionEvent")]
+)
+def test_a_session_at_a_place_below_nought_waits_for_a_person(version: str, action: str) -> None:
+    payload = {"connectorId": -1} if version == "ocpp1.6" else _event() | {"evse": {"id": -1}}
+
+    fact: Any = _fact(action, payload, version)
+
+    assert fact.evse_id is None
+    assert Flag.PLACE_UNREADABLE in fact.oddities

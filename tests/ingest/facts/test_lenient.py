@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -86,6 +86,12 @@ def test_an_energy_is_what_can_be_added_without_rounding(value: str, energy: str
         ("2026-03-02T12:00:00.1234567890Z", NOON.replace(microsecond=123456)),
         ("2026-03-02T12:00:00,5Z", NOON.replace(microsecond=500000)),
         ("2026-03-02T12:00:00", NOON.replace(tzinfo=None)),
+        ("2026-03-02T11:59:60Z", NOON),
+        ("2026-03-02t22:59:60.5+11:00", NOON.replace(microsecond=500000)),
+        ("20260302T115960Z", NOON),
+        ("2026-03-02T24:00:00Z", NOON + timedelta(hours=12)),
+        ("2026-03-01 24:00:00.000-12:00", NOON),
+        ("2026-03-02T24:00Z", NOON + timedelta(hours=12)),
     ],
 )
 def test_read_time(raw: str, moment: datetime) -> None:
@@ -95,7 +101,14 @@ def test_read_time(raw: str, moment: datetime) -> None:
     assert oddities == set()
 
 
-@pytest.mark.parametrize("raw", ["", "yesterday", "2026-03-02", "0001-01-01T00:00:00+10:00", 7, []])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "", "yesterday", "2026-03-02", "0001-01-01T00:00:00+10:00", 7, [],
+        "2026-03-02T11:59:61Z", "2026-03-02T11:60:00Z", "2026-03-02T24:00:01Z",
+        "2026-03-02T24:00:00.1Z", "2026-03-02T25:00:00Z", "9999-12-31T24:00:00Z",
+    ],
+)  # fmt: skip
 def test_a_time_that_cannot_be_read_is_flagged(raw: Any) -> None:  # noqa: ANN401 - that is the point
     oddities: set[str] = set()
 

@@ -194,6 +194,23 @@ def test_an_event_of_an_unknown_kind_is_an_update_and_one_without_transaction_is
     assert lost.reason == "no_transaction"
 
 
+@pytest.mark.parametrize("info", ["{}", '{"transactionId":null}', '{"transactionId":[7]}', "null"])
+@pytest.mark.parametrize(
+    "of_a_session",
+    ['"evse":{"id":1}', '"idToken":{"idToken":"A","type":"Central"}', '"meterValue":[{}]'],
+)
+def test_an_event_without_an_id_is_as_good_as_one_with_an_empty_one(
+    info: str, of_a_session: str
+) -> None:
+    event = f'{{"eventType":"Ended","seqNo":1,"transactionInfo":{info},{of_a_session}}}'
+
+    (fact,) = _facts(f'[2,"1","TransactionEvent",{event}]')
+
+    assert isinstance(fact, SessionEnded)
+    assert fact.transaction_ref == ""
+    assert "malformed_frame" in fact.oddities
+
+
 def test_what_bills_nothing_gives_no_fact() -> None:
     assert _facts('[2,"1","NotifyEvent",{"generatedAt":"x","seqNo":0,"eventData":[]}]') == []
     assert _facts('[2,"1","Heartbeat",{}]') == []

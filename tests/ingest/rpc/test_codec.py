@@ -113,6 +113,16 @@ def test_many_shallow_objects_are_no_deep_frame() -> None:
     assert isinstance(message, Call)
 
 
+def test_a_byte_order_mark_loses_no_reading() -> None:
+    message = codec.parse('\ufeff[2,"1","MeterValues",{"a":7}]'.encode())
+
+    assert isinstance(message, codec.Call)
+    assert message.action == "MeterValues"
+    with pytest.raises(codec.FrameError) as refused:
+        codec.parse('\ufeff[2,"1","MeterValues"'.encode())
+    assert refused.value.message_id == b'"1"'
+
+
 def test_bare_nan_and_a_trailing_nul_lose_no_reading() -> None:
     message = codec.parse(b'[2,"1","MeterValues",{"a":NaN,"b":-Infinity,"c":"NaN","d":7}]\0\n')
 

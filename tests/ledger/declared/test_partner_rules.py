@@ -73,6 +73,13 @@ def problems(told: Told) -> list[str]:
             Told({"vat_percent": Decimal(19), "reverse_charge_percent": Decimal(19)}),
             "either the seller owes the VAT, or the buyer",
         ),
+        (Told({"vat_by_country": {"FR": Decimal(20), "DE": Decimal(0)}}), None),
+        (Told({"vat_by_country": {"FRA": Decimal(20)}}), "vat_by_country: 'FRA' is no country"),
+        (Told({"vat_by_country": {"FR": Decimal(101)}}), "vat_by_country: FR must be from 0"),
+        (
+            Told({"vat_by_country": {"FR": Decimal(20)}, "vat_percent": Decimal(0)}),
+            "vat_by_country stands alone",
+        ),
         (Told({"payment_days": 366}), "payment_days must be from 0 to 365"),
         (Told({"real_time": RealTime(timeout_ms=99)}), "timeout_ms must be from 100 to 20000"),
         (Told({"real_time": RealTime(timeout_ms=100)}), None),

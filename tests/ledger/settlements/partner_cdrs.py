@@ -25,7 +25,12 @@ US = LegalEntity(
 )
 
 
-def declare_partner(dsn: str, **given: Any) -> Declarations:  # noqa: ANN401
+def declare_partner(
+    dsn: str,
+    *,
+    valid_from: datetime | None = None,
+    **given: Any,  # noqa: ANN401
+) -> Declarations:
     """Declare a partner, with what is *given* of its terms, and us unless that was done."""
     terms = {"vat_percent": Decimal(19), "vat_id": "NL123456782B90", **given}
     partner = Partner(
@@ -39,7 +44,7 @@ def declare_partner(dsn: str, **given: Any) -> Declarations:  # noqa: ANN401
         us = msgspec.structs.replace(seller, party=OUR_PARTY)
         changes = [
             Change(kind=Kind.LEGAL_ENTITY, key=ENTITY, entity=us),
-            Change(kind=Kind.PARTNER, key=PARTNER, entity=partner),
+            Change(kind=Kind.PARTNER, key=PARTNER, entity=partner, valid_from=valid_from),
         ]
         at = datetime(2026, 1, 1, tzinfo=UTC) if seller is US else IN_MARCH
         declare(connection, changes, by="test", at=at)
@@ -81,6 +86,8 @@ def sent_cdr(connection: Connection[Any], cdr_id: str, net_minor: int, **given: 
         "sha256": b"",
         **given,
     }
+    if "country" in row:
+        row["body"] = msgspec.json.encode({"place": {"country": row.pop("country")}})
     [(number,)] = connection.execute(
         "SELECT coalesce(max(number), 0) + 1 FROM roaming_cdr WHERE party = %s", (row["party"],)
     ).fetchall()
@@ -114,7 +121,13 @@ def received_cdr(connection: Connection[Any], cdr_id: str, net: str | None, **gi
         "sha256": b"",
         **given,
     }
+    country = row.pop("country", None)
     _insert(connection, "partner_cdr", row)
+    if country is not None:
+        told = {name: row[name] for name in ("party", "cdr_key", "received_at")}
+        place = {"partition": 0, "position": 1, "line": 1, "digest": b"", "address": cdr_id}
+        body = f'{{"cdr_location": {{"country": "{country}"}}}}'
+        _insert(connection, "received_cdr", {**told, **place, "body": body, "sealed": "[]"})
 
 
 def _insert(connection: Connection[Any], table: str, row: dict[str, Any]) -> None:

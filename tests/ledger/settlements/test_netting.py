@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -19,6 +19,7 @@ from ledger.settlements.statement import (
     Settlement,
     SettlementSide,
     SettlementTerms,
+    VatRate,
 )
 from tariffs.currencies import currency_exponent
 
@@ -251,3 +252,99 @@ def _net_of(side: SettlementSide, *codes: LineCode) -> Decimal:
 def _turned(found: Sequence[SettledCdr]) -> list[SettledCdr]:
     other = {CdrSide.SENT: CdrSide.RECEIVED, CdrSide.RECEIVED: CdrSide.SENT}
     return [each._replace(side=other[each.side]) for each in found]
+
+
+RATES = (
+    VatRate(country="DE", percent=Decimal(19)),
+    VatRate(country="FR", percent=Decimal(20)),
+    VatRate(country="FR", percent=Decimal(10), since=AT + timedelta(days=1)),
+)
+OLD, NEW = AT, AT + timedelta(days=1)
+
+
+def rates(side: SettlementSide) -> list[tuple[str, Decimal | None, int, int, int]]:
+    return [
+        (each.country, each.percent, each.count, each.net_minor, each.tax_minor)
+        for each in side.taxes or ()
+    ]
+
+
+def test_each_country_and_rate_is_taxed_by_itself_and_all_add_up() -> None:
+    sent = [
+        cdr("A", "10.004", "1.90", country="DE"),
+        cdr("B", "10.00", "2.00", country="FR"),
+        cdr("C", "10.00", "1.00", country="FR")._replace(ended_at=NEW),
+        cdr("D", "9.00", "0.90", country="FR")._replace(ended_at=NEW),
+        credit("B-", "-10.00", "B", country="FR", tax="-2.00"),
+        cdr("E", "10.00", "2.00", country="FR")._replace(ended_at=NEW - timedelta(microseconds=1)),
+    ]
+
+    side = settlement_of(sent, [], terms(vat_percent=None, vat_rates=RATES)).sent
+
+    assert rates(side) == [
+        ("DE", Decimal(19), 1, 1000, 190),
+        ("FR", Decimal(10), 2, 1900, 190),
+        ("FR", Decimal(20), 3, 1000, 200),
+    ]
+    assert (side.net_minor, side.tax_minor) == (3900, 580)
+    assert lines(side)[LineCode.ROUNDING] == (0, Decimal("-0.004"), Decimal(0))
+    assert LineCode.TAX_DIFFERENCE not in lines(side)
+
+
+def test_what_no_rate_is_declared_for_is_named() -> None:
+    received = [cdr("A", "1.00", country="NL"), cdr("B", "2.00"), cdr("C", "3.00", country="DE")]
+
+    side = settlement_of([], received, terms(vat_percent=None, vat_rates=RATES)).received
+
+    assert side.untaxable == {"?": 1, "NL": 1}
+    assert side.tax_minor == 57
+
+
+def test_a_rate_that_changed_taxes_each_cdr_as_it_was_when_it_ended() -> None:
+    changed = (
+        VatRate(country="", percent=Decimal(19), since=OLD - timedelta(days=9)),
+        VatRate(country="", percent=Decimal(16), since=NEW),
+    )
+    sent = [cdr("A", "10.00"), cdr("B", "10.00", country="FR")._replace(ended_at=NEW)]
+    before = cdr("C", "10.00")._replace(ended_at=OLD - timedelta(days=90))
+
+    given_ = terms(vat_percent=Decimal(16), vat_rates=changed, session_fee=Decimal("0.50"))
+    side = settlement_of([*sent, before], [], given_).sent
+
+    assert rates(side) == [("", Decimal(16), 1, 1050, 168), ("", Decimal(19), 2, 2100, 399)]
+    assert lines(side)[LineCode.FEES] == (3, Decimal("1.50"), Decimal("0.27"))
+
+
+@given(
+    st.lists(
+        st.tuples(st.decimals("-99", "99", places=4), st.sampled_from(["DE", "FR"]), st.booleans()),
+        max_size=9,
+    ),
+    st.decimals("0", "1", places=3),
+)
+def test_by_country_too_lines_and_rates_add_up_to_the_totals(
+    nets: list[tuple[Decimal, str, bool]], fee: Decimal
+) -> None:
+    sent = [
+        cdr(f"C{n}", f"{net:f}", country=country)._replace(ended_at=NEW if is_new else OLD)
+        for n, (net, country, is_new) in enumerate(nets)
+    ]
+
+    side = settlement_of(sent, [], terms(vat_percent=None, vat_rates=RATES, session_fee=fee)).sent
+
+    assert sum(each.net for each in side.lines) * 100 == side.net_minor
+    assert sum(each.tax for each in side.lines) * 100 == side.tax_minor
+    assert sum(each[3] for each in rates(side)) == side.net_minor
+    assert sum(each[4] for each in rates(side)) == side.tax_minor
+    for _, percent, _, net, tax in rates(side):
+        assert abs(2 * (net * (percent or 0) - tax * 100)) <= 100
+
+
+def test_one_rate_over_cdrs_of_others_is_told() -> None:
+    right = [cdr(f"A{n}", "10.004", "1.90") for n in range(9)]
+    other = [*right, cdr("B", "10.00", "2.00"), cdr("C", "10.00", "2.00"), cdr("D", "10", "2.00")]
+
+    assert not settlement_of(right, [], terms()).sent.is_otherwise_taxed("EUR")
+    assert settlement_of(other, [], terms()).sent.is_otherwise_taxed("EUR")
+    untaxed = [cdr("A", "10.00"), cdr("B", "10.00")]
+    assert not settlement_of(untaxed, [], terms()).sent.is_otherwise_taxed("EUR")

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from hashlib import sha256
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ledger.log.postgres import PostgresEventLog
 from ledger.users.roles import Grant, Role
 from projections.console.console_words import words_of
 from projections.console.searching.routes import KIND_WORDS
+from projections.finding import frames as finding_frames
 from projections.log_reading import as_they_came, read_partition
 from tests.projections.console.browser import tab
 from tests.projections.console.demo_month import demo_now
@@ -147,6 +149,36 @@ def test_a_frame_is_found_by_its_hashes_and_by_its_message_id(console: ServedCon
             for hidden in (other, pricing):
                 answer = hidden.get("/console/search", params={"q": text})
                 assert where not in answer.text + answer.headers.get("location", ""), station
+
+
+def test_the_search_for_a_hash_goes_on_with_older_lines_until_none_are_left(
+    console: ServedConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding_frames, "LINES_LOOKED_AT", 2_000)
+    with PostgresEventLog(console.dsn) as log:
+        lines = [each for each in read_partition(log, 0) if isinstance(each.line, Frame)]
+        partitions = log.partitions
+    oldest = sha256(lines[0].text.encode()).hexdigest()
+    pages, came = dict[str, int](), dict[str, str]()
+    with console.client("fred", Role.FINANCE) as client:
+        for text in (oldest, "0" * 64):
+            address, pages[text] = f"/console/search?q={text}", 0
+            while address:
+                answer = client.get(address)
+                pages[text] += 1
+                following = re.search(r'href="([^"]+)" rel="next"', answer.text)
+                assert bool(following) is ("goes on with older ones" in answer.text)
+                address = unescape(following[1]) if following else ""
+            came[text] = answer.headers.get("location", answer.text)
+        odd = [
+            client.get("/console/search", params={"q": oldest, "after": after}).status_code
+            for after in ("1", "1.x", ".".join(["9" * 18] * partitions), "." * (partitions - 1))
+        ]
+
+    assert came[oldest] == f"/console/frames/{lines[0].at}"
+    assert NOTHING in came["0" * 64]
+    assert pages["0" * 64] >= pages[oldest] > 2
+    assert odd == [400, 400, 200, 400]
 
 
 def test_what_is_not_found_says_as_what_it_was_looked_for(console: ServedConsole) -> None:
