@@ -16,6 +16,7 @@ from litestar import Controller, Litestar
 from litestar.middleware import DefineMiddleware
 from psycopg_pool import ConnectionPool
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from deploy.api.conventions.entity_tags import EntityTags
 from deploy.api.conventions.once import OnceMiddleware
@@ -136,6 +137,14 @@ async def serve_interface(
     await serve_app(served(app), listener, stopping=stopping, ready=ready)
 
 
+class _Connections(ServerState):
+    """Those of a server; `waiting` are those without a whole request, the longest first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: dict[BoundedProtocol, None] = {}
+
+
 class BoundedProtocol(H11Protocol):
     """A connection that ends where nobody says anything, and that its request can end at once."""
 
@@ -148,16 +157,24 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin; where there are too many, who has waited longest for nothing goes."""
         super().connection_made(transport)
+        self._waiting[self] = None
         self._wait(HEAD_SECONDS)
         if len(self.connections) > OPEN_MAX:
-            among = [each for each in self.connections if isinstance(each, BoundedProtocol)]
-            there = [each for each in among if not each.is_gone]
-            if len(there) > OPEN_MAX:
-                min(there, key=BoundedProtocol.claim).abort()
+            longest = next(iter(self._waiting))
+            del self._waiting[longest]
+            longest.abort()
+
+    def handle_events(self) -> None:
+        """Take what came; whose request came to its end keeps its place."""
+        super().handle_events()
+        if self._has_request() and not self.cycle.more_body:
+            self._waiting.pop(self, None)
 
     def on_response_complete(self) -> None:
         """Wait for the next request, for as long as for the first one."""
         super().on_response_complete()
+        if not self.is_gone and not self._has_request():
+            self._waiting[self] = None
         self._untaken = self.transport.get_write_buffer_size()
         self._wait(STALLED_SECONDS if self._untaken else HEAD_SECONDS)
 
@@ -165,6 +182,7 @@ class BoundedProtocol(H11Protocol):
         """End."""
         if self._patience is not None:
             self._patience.cancel()
+        self._waiting.pop(self, None)
         super().connection_lost(exc)
 
     @property
@@ -176,10 +194,10 @@ class BoundedProtocol(H11Protocol):
         """Close it now, whatever is still to be sent."""
         self.transport.abort()
 
-    def claim(self) -> tuple[bool, float]:
-        """Return what keeps its place: a request that is being answered, else the newest wait."""
-        until = self._patience.when() if self._patience is not None else 0.0
-        return self._has_request() and not self.cycle.more_body, until
+    @property
+    def _waiting(self) -> dict[BoundedProtocol, None]:
+        assert isinstance(self.server_state, _Connections)
+        return self.server_state.waiting
 
     def _has_request(self) -> bool:
         cycle = cast("RequestResponseCycle | None", self.cycle)  # none until the first request
@@ -275,6 +293,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self.server_state = _Connections()
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
