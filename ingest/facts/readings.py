@@ -14,14 +14,17 @@ from ledger.facts.station_facts import Measurand, Reading, ReadingContext, Signe
 
 
 class Billed(NamedTuple):
-    """A measurand that billing needs, and the power of ten of each of its units (lower case)."""
+    """A measurand that billing needs, and the power of ten of each of its units.
+
+    As the standard writes them, and in lower case: stations write them in any.
+    """
 
     measurand: Measurand
     powers: Mapping[str, int]
     is_total_only: bool = False
 
 
-_ENERGY: Final = {"wh": 0, "kwh": 3, "mwh": 6}
+_ENERGY: Final = {"Wh": 0, "kWh": 3, "wh": 0, "kwh": 3, "mwh": 6}
 _REGISTER: Final = Billed(Measurand.ENERGY_REGISTER_WH, _ENERGY)
 _BILLED: Final[Mapping[str | None, Billed]] = {
     None: _REGISTER,  # what a sampled value measures that names nothing (1.6 and 2.0.1 alike)
@@ -29,9 +32,9 @@ _BILLED: Final[Mapping[str | None, Billed]] = {
     "Energy.Active.Import.Interval": Billed(Measurand.ENERGY_INTERVAL_WH, _ENERGY),
     # Not billed, but a session that measured nothing else must say so.
     "Energy.Active.Export.Register": Billed(Measurand.ENERGY_EXPORT_WH, _ENERGY),
-    "Power.Active.Import": Billed(Measurand.POWER_W, {"w": 0, "kw": 3, "mw": 6}),
-    "Current.Import": Billed(Measurand.CURRENT_A, {"a": 0}, is_total_only=True),
-    "Current.Offered": Billed(Measurand.CURRENT_OFFERED_A, {"a": 0}, is_total_only=True),
+    "Power.Active.Import": Billed(Measurand.POWER_W, {"W": 0, "kW": 3, "w": 0, "kw": 3, "mw": 6}),
+    "Current.Import": Billed(Measurand.CURRENT_A, {"A": 0, "a": 0}, is_total_only=True),
+    "Current.Offered": Billed(Measurand.CURRENT_OFFERED_A, {"A": 0, "a": 0}, is_total_only=True),
 }
 _OTHER: Final = frozenset(
     {
@@ -56,6 +59,9 @@ _OTHER: Final = frozenset(
         "Power.Import.Offered", "Voltage.Maximum", "Voltage.Minimum",
     }
 )  # fmt: skip
+_UNKNOWN: Final = Billed(Measurand.ENERGY_REGISTER_WH, {})
+_MEASURED: Final[Mapping[str | None, Billed | None]] = {**dict.fromkeys(_OTHER), **_BILLED}
+"""What billing has no use for is None."""
 _CONTEXTS: Final[Mapping[str | None, ReadingContext]] = {
     None: ReadingContext.PERIODIC,
     "Sample.Periodic": ReadingContext.PERIODIC,
@@ -92,12 +98,11 @@ def read_meter_values(meter_values: Iterable[MeterValue[Any]], oddities: Odditie
         elsewhere: list[Reading] = []
         has_register = False
         for sample in meter_value.sampled_value:
-            billed = _BILLED.get(sample.measurand)
-            if billed is None:
-                if sample.measurand not in _OTHER:
-                    oddities.add(Flag.ENUM_UNKNOWN)
+            billed = _MEASURED.get(sample.measurand, _UNKNOWN)
+            if billed is None or (billed.is_total_only and sample.phase is not None):
                 continue
-            if billed.is_total_only and sample.phase is not None:
+            if billed is _UNKNOWN:
+                oddities.add(Flag.ENUM_UNKNOWN)
                 continue
             reading = _read_sample(sample, billed, at, signed, oddities)
             if reading is None:
@@ -149,7 +154,9 @@ def _in_base_unit(
     if unit is None:
         oddities.add(Flag.UNIT_MISSING)
     else:
-        known = billed.powers.get(unit.strip().lower())
+        known = billed.powers.get(unit)
+        if known is None:
+            known = billed.powers.get(unit.strip().lower())
         if known is None:
             oddities.add(Flag.UNIT_UNKNOWN)
             return None

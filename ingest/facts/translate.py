@@ -43,8 +43,9 @@ class OcppVersion:
             table = self._priced
         else:
             # Most frames: one typed decode, and the lenient way for what breaks the schema.
+            head = text[:_PEEK]
             for quoted, action, strict in self._strict:
-                if quoted in text[:_PEEK]:
+                if quoted in head:
                     try:
                         kind, _, found, payload = strict.decoder.decode(text)
                     except (msgspec.DecodeError, RecursionError, ValueError):

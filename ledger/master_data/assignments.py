@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -72,21 +72,17 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             ("station", self.station),
             ("site", self.site),
         )
-        return _key((name, value) for name, value in sides if value is not None)
+        return ",".join(f"{name}={value}" for name, value in sides if value is not None)
 
 
 def keys_for(
     *, token: str | None, token_group: str | None, partner: str | None, station: str, site: str
 ) -> Iterator[str]:
     """Yield the keys of every assignment that may fit a session, the most specific first."""
+    at_station, at_site = f"station={station}", f"site={site}"
     group = token_group and token_group.casefold()
-    drivers = [("token", token), ("token_group", group), ("partner", partner)]
-    given = [[(name, value)] for name, value in drivers if value is not None]
-    for driver in [*given, []]:
-        for place in ([("station", station)], [("site", site)], []):
-            if driver or place:
-                yield _key([*driver, *place])
-
-
-def _key(sides: Iterable[tuple[str, str]]) -> str:
-    return ",".join(f"{name}={value}" for name, value in sides)
+    for name, value in (("token", token), ("token_group", group), ("partner", partner)):
+        if value is not None:
+            driver = f"{name}={value}"
+            yield from (f"{driver},{at_station}", f"{driver},{at_site}", driver)
+    yield from (at_station, at_site)

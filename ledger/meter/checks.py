@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
-from operator import attrgetter
+from operator import add, attrgetter, sub
 from typing import Final
 
 from msgspec.structs import replace
@@ -41,6 +41,10 @@ def is_coarse(evidence: MeterEvidence) -> bool:
     That is when all values are, or all of several samples: start and stop may be told finer.
     """
     samples = [reading.value_wh for reading in evidence.samples]
+    if any(value % _THOUSAND for value in samples):  # nearly always, and seen at the first
+        return False
+    if len(samples) >= _PAIR:
+        return True
     anchors = [
         reading.value_wh
         for series in (
@@ -51,10 +55,8 @@ def is_coarse(evidence: MeterEvidence) -> bool:
         )
         for reading in series
     ]
-    return any(
-        len(told) > 1 and all(value % _THOUSAND == 0 for value in told)
-        for told in ([*anchors, *samples], samples)
-    )
+    is_several = len(anchors) + len(samples) >= _PAIR
+    return is_several and not any(value % _THOUSAND for value in anchors)
 
 
 def physics_flags(
@@ -69,7 +71,7 @@ def physics_flags(
     inside = powers[bisect_left(powers, first, key=_AT) : bisect_right(powers, last, key=_AT)]
     if len(inside) < _PAIR:  # an integral needs two readings
         return flags
-    flowed = _integral(inside, lambda one, other: (one + other) / 2)
+    flowed = _integral(inside, add) / 2
     measured = _over_all(flowed, inside, first, last)
     if measured is None:
         return flags
@@ -141,9 +143,11 @@ def _integral(
 ) -> Decimal:
     """Return the energy in Wh when the power between two readings is as *between* says."""
     watt_seconds = _ZERO
-    for one, other in pairwise(powers):
-        gap = other.at - one.at
-        watt_seconds += between(one.power_w, other.power_w) * (gap.days * 86_400 + gap.seconds)
+    at, power_w = powers[0].at, powers[0].power_w
+    for each in powers[1:]:
+        gap = each.at - at
+        watt_seconds += between(power_w, each.power_w) * (gap.days * 86_400 + gap.seconds)
+        at, power_w = each.at, each.power_w
     return watt_seconds / _HOUR_S
 
 
@@ -186,11 +190,12 @@ def _is_beyond_steady(
     if len(powers) < _STEADY_MIN or _lowest(powers) * _STEADY <= most:
         return False
     steady = PowerLimit(most * _TIMES, coarse=limit.coarse)
-    if counted[-1].energy_wh <= steady.slack_wh:
-        return False  # all of it together is not more than that
+    energies = [each.energy_wh for each in counted]
+    if max(map(sub, energies[1:], energies), default=_ZERO) <= steady.slack_wh:
+        return False
     return any(
-        (rise := later.energy_wh - earlier.energy_wh) > steady.slack_wh
-        and rise > steady.energy_max_wh(earlier.reading.at, later.reading.at)
+        later.energy_wh - earlier.energy_wh
+        > steady.energy_max_wh(earlier.reading.at, later.reading.at)
         for earlier, later in pairwise(counted)
     )
 

@@ -14,11 +14,11 @@ from ledger.facts.flags import Flag
 from ledger.facts.station_clock import SessionClock
 from ledger.facts.station_facts import (
     Measurand,
-    Reading,
     ReadingContext,
     SessionEnded,
     SessionFact,
     SessionStarted,
+    SessionUpdated,
     StopAttested,
     happened_at,
 )
@@ -116,9 +116,19 @@ def gather_evidence(
         clock: Gives effective times.
         factor: What register values are multiplied with, where the station's unit is known wrong.
     """
+    return evidence_of(((happened_at(fact, clock), fact) for fact in facts), clock, factor=factor)
+
+
+def evidence_of(
+    timed: Iterable[tuple[datetime, SessionFact]],
+    clock: SessionClock,
+    *,
+    factor: Decimal | None = None,
+) -> MeterEvidence:
+    """Return what `gather_evidence` does, of facts that stand behind their effective times."""
     gathering = _Gathering(clock, factor)
-    for fact in facts:
-        gathering.add(fact)
+    for at, fact in timed:
+        gathering.add(fact, at)
     return gathering.evidence()
 
 
@@ -137,9 +147,38 @@ class _Gathering:
         self._exported_in_all: list[Decimal] = []
         self._flags: set[str] = set()
 
-    def add(self, fact: SessionFact) -> None:
-        """Add what *fact* says."""
-        told_at, at = fact.occurred_at, happened_at(fact, self._clock)
+    def add(self, fact: SessionFact, at: datetime) -> None:
+        """Add what *fact*, which happened *at* a moment, says."""
+        told_at = fact.occurred_at
+        if type(fact) is not SessionUpdated:
+            self._add_own(fact, at)
+        for reading in fact.readings:
+            taken_at = reading.occurred_at or fact.occurred_at
+            if taken_at is not told_at and taken_at != told_at:
+                told_at, at = taken_at, self._clock.effective(taken_at, fact.received_at)
+            measurand, value = reading.measurand, reading.value
+            if measurand is _REGISTER or measurand is _INTERVAL:
+                if value < _ZERO:
+                    self._flags.add(Flag.READING_NEGATIVE)
+                    continue
+                # Why else a reading was taken (clock, trigger) makes it no better and no worse.
+                roles = self._registers if measurand is _REGISTER else self._intervals
+                context = reading.context
+                series = roles.begins if context is _BEGIN else roles.others
+                series = roles.ends if context is _END else series
+                series.append((at, reading.phase, value, fact))
+            elif measurand is _POWER:
+                if reading.phase is None:
+                    self._powers[at] = value
+                else:
+                    self._powers_by_phase.setdefault(at, {})[reading.phase] = value
+            elif measurand is _EXPORT:
+                self._exported.append(value)
+                if reading.phase is None:
+                    self._exported_in_all.append(value)
+
+    def _add_own(self, fact: SessionFact, at: datetime) -> None:
+        """Add the register that a start or a stop carries as its own."""
         if isinstance(fact, SessionStarted) and fact.meter_start_wh is not None:
             self._starts.append(self._register(at, fact.meter_start_wh, fact))
         elif isinstance(fact, SessionEnded) and fact.meter_stop_wh is not None:
@@ -148,36 +187,6 @@ class _Gathering:
                 self._stops.append(RegisterReading(at, value, fact.position, fact.line))
             else:
                 self._stops.append(self._register(at, fact.meter_stop_wh, fact))
-        for reading in fact.readings:
-            taken_at = reading.occurred_at or fact.occurred_at
-            if taken_at is not told_at and taken_at != told_at:
-                told_at, at = taken_at, self._clock.effective(taken_at, fact.received_at)
-            self._add_reading(reading, at, fact)
-
-    def _add_reading(self, reading: Reading, at: datetime, fact: SessionFact) -> None:
-        measurand, value = reading.measurand, reading.value
-        if measurand is _POWER:
-            if reading.phase is None:
-                self._powers[at] = value
-            else:
-                self._powers_by_phase.setdefault(at, {})[reading.phase] = value
-            return
-        if measurand is _EXPORT:
-            self._exported.append(value)
-            if reading.phase is None:
-                self._exported_in_all.append(value)
-            return
-        if measurand is not _REGISTER and measurand is not _INTERVAL:
-            return
-        if value < _ZERO:
-            self._flags.add(Flag.READING_NEGATIVE)
-            return
-        # Why else a reading was taken (clock, trigger) makes it no better and no worse.
-        roles = self._registers if measurand is _REGISTER else self._intervals
-        context = reading.context
-        series = roles.begins if context is _BEGIN else roles.others
-        series = roles.ends if context is _END else series
-        series.append((at, reading.phase, value, fact))
 
     def _register(self, at: datetime, value: Decimal, fact: SessionFact) -> RegisterReading:
         factored = value if self._factor is None else value * self._factor
@@ -201,7 +210,7 @@ class _Gathering:
             ends=_ordered(ends, self._flags),
             samples=_ordered(samples, self._flags),
             intervals=_ordered([*chain(*self._totals(self._intervals))], self._flags),
-            powers=tuple(PowerReading(at, powers[at]) for at in sorted(powers)),
+            powers=tuple([PowerReading(at, powers[at]) for at in sorted(powers)]),
             spread_wh=self._spread_wh * (1 if self._factor is None else self._factor),
             exported=tuple(sorted(set(self._exported))),
             exported_wh=exported_wh,

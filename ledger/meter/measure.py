@@ -43,7 +43,7 @@ tests/ledger/meter/test_measure.py).
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -176,7 +176,9 @@ class _Measurement:
         """Return the register at the start; a start that later readings refute is passed over."""
         told = [*self._evidence.declared_start, *self._evidence.begins]
         ends = [*self._evidence.declared_stop, *self._evidence.ends]
-        later = sorted([*self._samples, *ends])
+        later = [*self._samples]  # by time, as the evidence is
+        for each in ends:
+            insort(later, each)
         chosen = choose_start(told, later, self._started_at, self._limit)
         self._flags |= chosen.flags
         if chosen.reading is not None:
@@ -296,9 +298,10 @@ class _Measurement:
         self, start: RegisterReading, samples: Sequence[RegisterReading], stop: RegisterReading
     ) -> bool:
         """Return True when the stop says the start again while readings rose above it."""
-        rise = stop.value_wh - start.value_wh
+        if not 0 <= stop.value_wh - start.value_wh <= _NOISE_WH:
+            return False
         highest = max((r.value_wh for r in samples), default=stop.value_wh)
-        return 0 <= rise <= _NOISE_WH < highest - stop.value_wh
+        return highest - stop.value_wh > _NOISE_WH
 
     def _refuse_stop(self) -> None:
         self._refused_stops |= {*self._evidence.declared_stop, *self._evidence.ends}
@@ -315,12 +318,15 @@ class _Measurement:
         self, start: RegisterReading, samples: list[RegisterReading], stop: RegisterReading
     ) -> tuple[Counted, ...]:
         """Return the series between two trusted readings: the energy is their difference."""
-        series, above = [start], []
+        most = stop.value_wh
+        above = [reading for reading in samples if reading.value_wh > most]
+        if not above:  # nearly always
+            return self._accumulate([start, *samples, stop], bounded=True)
+        series = [start]
         for reading in samples:
-            if reading.value_wh <= stop.value_wh:
+            if reading.value_wh <= most:
                 series.append(reading)
                 continue
-            above.append(reading)
             if reading.value_wh - stop.value_wh > _NOISE_WH:
                 is_spike = not self._limit.allows(series[-1], reading)
                 self._flags.add(

@@ -9,7 +9,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Final
 
-from ledger.facts.station_clock import FARTHEST, in_utc
+from ledger.facts.station_clock import FARTHEST, Pair, in_utc
 from ledger.facts.station_facts import (
     NO_ID,
     ConnectorStatusChanged,
@@ -67,10 +67,10 @@ class Segment:
     def add(self, fact: SessionFact | QueueReported) -> None:
         """Add *fact*."""
         match fact:
+            case SessionUpdated():  # as most are
+                self.updates.append(fact)
             case SessionStarted():
                 self.starts.append(fact)
-            case SessionUpdated():
-                self.updates.append(fact)
             case SessionEnded():
                 self.ends.append(fact)
             case QueueReported():
@@ -132,6 +132,20 @@ def moments_of(fact: SessionFact) -> list[datetime | None]:
     """Return the times that *fact* and its readings name; nearly always it is one."""
     at = fact.occurred_at
     return [at, *[each.occurred_at for each in fact.readings if each.occurred_at is not at]]
+
+
+def naive_moments(facts: Iterable[SessionFact]) -> list[Pair]:
+    """Return the times without a zone that *facts* and their readings name, with their receipt."""
+    found: list[Pair] = []
+    for fact in facts:
+        at = fact.occurred_at
+        if at is not None and at.tzinfo is None:
+            found.append((at, fact.received_at))
+        for reading in fact.readings:
+            told = reading.occurred_at
+            if told is not at and told is not None and told.tzinfo is None:
+                found.append((told, fact.received_at))
+    return found
 
 
 def register_of(fact: SessionFact) -> Decimal | None:

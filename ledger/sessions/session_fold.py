@@ -57,11 +57,18 @@ from ledger.facts.station_facts import (
 from ledger.facts.station_quote import StationQuote, flags_of_quote, joined_quote
 from ledger.log.authorization import Authorization
 from ledger.meter.checks import is_coarse
-from ledger.meter.evidence import MeterEvidence, gather_evidence
+from ledger.meter.evidence import MeterEvidence, evidence_of
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered, PowerLimit
 from ledger.sessions.reuse.starts import earliest_start, start_flags
-from ledger.sessions.segments import Segment, Source, is_without_id, moments_of, place_of, source_of
+from ledger.sessions.segments import (
+    Segment,
+    Source,
+    is_without_id,
+    naive_moments,
+    place_of,
+    source_of,
+)
 from ledger.sessions.sequence import check_sequence, queue_told
 from ledger.sessions.session import ChargingSession, SessionSpan, points_of, session_id_of
 from ledger.sessions.session_end import choose_end, is_dated_outside
@@ -87,11 +94,11 @@ class _Fold:
         heard = [fact for fact in self._facts if type(fact) is not StopAttested]
         received = [fact.received_at for fact in heard or self._facts]
         self._received = min(received), max(received)
-        self._last_at = max(fact.received_at for fact in self._facts)
+        self._last_at = max([fact.received_at for fact in self._facts])
         self._queue = queue_told(segment.queue, around.queue_empty_at)
         self._pairs = first_told((*heard, *around.states.received(*self._received)))
         self._clock = self._learn_clock()
-        self._ats = list(map(self._at, self._facts))
+        self._ats = [happened_at(fact, self._clock) for fact in self._facts]
         self._start = self._choose_start()
 
     def session(self) -> ChargingSession:
@@ -181,13 +188,7 @@ class _Fold:
     def _learn_clock(self) -> SessionClock:
         clock = learn_clock(self._pairs, self._traits)
         self._flags |= set(clock.flags)
-        naive = [
-            (told, fact.received_at)
-            for fact in self._facts
-            for told in moments_of(fact)
-            if told is not None and told.tzinfo is None
-        ]
-        if any(clock.is_ambiguous(*pair) for pair in naive):
+        if any(clock.is_ambiguous(*pair) for pair in naive_moments(self._facts)):
             self._flags.add(Flag.HOUR_AMBIGUOUS)
         return clock
 
@@ -210,8 +211,8 @@ class _Fold:
         Such a stop gives no reading either, or the balance would meter it too.
         """
         unused = {source_of(other) for other in self._segment.ends if other is not end}
-        used = [fact for fact in self._facts if not unused or source_of(fact) not in unused]
-        evidence = gather_evidence(used, self._clock, factor=self._traits.register_factor)
+        used = [each for each in self._timed() if not unused or source_of(each[1]) not in unused]
+        evidence = evidence_of(used, self._clock, factor=self._traits.register_factor)
         self._limit = PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence))
         return unused, evidence
 

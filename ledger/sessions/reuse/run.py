@@ -28,7 +28,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
-from operator import itemgetter
+from operator import itemgetter, lt
 from typing import Final
 
 from ledger.facts.station_facts import (
@@ -69,8 +69,11 @@ def split_segments(
     Without a start all is one session.
     *is_tail*: earlier sessions of the reference are not among these, which begin with a start.
     """
-    distinct = {(fact.position, fact.line, type(fact).__name__): fact for fact in facts}
-    ordered = [distinct[key] for key in sorted(distinct)]
+    ordered = [*facts]
+    sources = [*map(source_of, ordered)]
+    if not all(map(lt, sources, sources[1:])):  # nearly always they stand as in the log
+        distinct = {(fact.position, fact.line, type(fact).__name__): fact for fact in ordered}
+        ordered = [distinct[key] for key in sorted(distinct)]
     alone = _alone(transaction_ref, ordered, traits)
     if alone is not None:
         if is_tail:
