@@ -122,6 +122,21 @@ def test_a_revision_is_decided_for_good_only_once(connection: psycopg.Connection
     assert column(connection, "SELECT revision FROM final_decision") == [3]
 
 
+def test_a_revision_is_held_by_as_many_records_as_say_so_once_by_each(
+    connection: psycopg.Connection[Any],
+) -> None:
+    charging = session(blockers=["seq_gap"])
+    held = decide(charging, declared(), moment=moment_of(charging, hours=2))
+    assert isinstance(held, SessionHeld)
+    keep_decisions(connection, [moved(held, 48)])
+    keep_decisions(connection, [moved(held, 49)])
+
+    with pytest.raises(psycopg.errors.UniqueViolation, match="session_decision_final"):
+        keep_decisions(connection, [moved(held, 49)])
+
+    assert column(connection, "SELECT position FROM session_decision ORDER BY 1") == [48, 49]
+
+
 def test_a_correction_that_gives_a_session_up_leaves_nothing_to_invoice(
     connection: psycopg.Connection[Any],
 ) -> None:
