@@ -6,7 +6,10 @@ DROP INDEX session_newest;
 CREATE INDEX session_newest ON session ((coalesce(started_at, first_fact_at)) DESC);
 
 -- One index for two: a revision is held as often as records say so, and decided for good once.
-ALTER TABLE session_decision DROP CONSTRAINT session_decision_pkey;
+ALTER TABLE session_decision
+DROP CONSTRAINT session_decision_pkey,
+DROP CONSTRAINT session_decision_partition_number_key,
+ADD CONSTRAINT session_decision_pkey PRIMARY KEY (partition, number);
 DROP INDEX session_decision_final;
 CREATE UNIQUE INDEX session_decision_final
 ON session_decision (session_id, revision, (CASE kind WHEN 'held' THEN position ELSE -1 END));

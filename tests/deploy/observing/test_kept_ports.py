@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from tests.tree import ROOT
 # What publishes needs a log in Kafka, what asks a payment provider a key; the console is within
 # the interface.
 ELSEWHERE = {"publishing", "payments", "console"}
+LINES_MAX = 40
 OFFSETS = {part: at for at, part in enumerate(ALL_PARTS) if part not in ELSEWHERE}
 
 
@@ -32,6 +34,11 @@ def status(port: int, path: str = "/readyz") -> int:
         return error.code
     except OSError:
         return 0
+
+
+def told_port(line: str) -> tuple[str, str] | None:
+    found = re.search(r"(\w+) +http://127\.0\.0\.1:(\d+)", line)
+    return (found[1], found[2]) if found else None
 
 
 def until_ready(port: int) -> None:
@@ -52,12 +59,12 @@ def test_a_system_that_was_killed_has_its_ports_again_at_once(tmp_path: Path) ->
         process.wait()
         with wattledger.up() as (again, _):
             assert again.stdout is not None
-            printed = "".join(again.stdout.readline() for _ in range(10))
+            lines = itertools.islice(again.stdout, LINES_MAX)
+            found = dict(itertools.islice(filter(None, map(told_port, lines)), len(OFFSETS)))
             for offset in OFFSETS.values():
                 until_ready(base + offset)
 
-    found = re.findall(r"(\w+) +http://127\.0\.0\.1:(\d+)", printed)
-    assert dict(found) == {part: str(base + offset) for part, offset in OFFSETS.items()}
+    assert found == {part: str(base + offset) for part, offset in OFFSETS.items()}
 
 
 @pytest.mark.timeout(120)

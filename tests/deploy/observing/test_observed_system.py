@@ -34,6 +34,7 @@ from ledger.asides.aside import AsideStep
 from ledger.database import connect as connect_database
 from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
+from ledger.partners.bounds import Bound
 from ledger.payments.stripe.calls import ProviderOutcome
 from ledger.payments.visits.visit import VisitState
 from ledger.sessions.states import SessionState
@@ -160,7 +161,7 @@ def test_what_a_station_does_is_counted_and_its_words_are_no_labels(system: Syst
 
     closed = {"in", "out", *PARTS, *DIALECTS, *Reason, *SessionState, *AsideStep, *HowTold, "0.1.0"}
     closed |= {*DeliveryState, *LinkState, *CdrVerdict, *ModuleId, *CallOutcome, OTHERS, ""}
-    closed |= {*ProviderOutcome, *WAITING, *FOR_PEOPLE, *VisitState}
+    closed |= {*ProviderOutcome, *WAITING, *FOR_PEOPLE, *VisitState, *Bound}
     closed |= {str(partition) for partition in range(PARTITIONS)}
     labels = {
         label

@@ -94,7 +94,7 @@ from ledger.log.kafka import line_writer
 line_writer.token_hex = lambda count: "the same again"
 """
 _DECIDES_TWICE: Final = (
-    "ALTER TABLE session_decision DROP CONSTRAINT session_decision_partition_number_key",
+    "ALTER TABLE session_decision DROP CONSTRAINT session_decision_pkey",
     "DROP INDEX session_decision_final",
     "ALTER TABLE rated_line DROP CONSTRAINT rated_line_pkey",
     "ALTER TABLE uninvoiced_session DROP CONSTRAINT uninvoiced_session_pkey",

@@ -130,7 +130,7 @@ def test_the_feed_is_read_by_its_numbers_however_long_it_is(
 
     plan = "\n".join(row for (row,) in connection.execute(f"EXPLAIN {query}".encode()))
 
-    assert "session_decision_partition_number_key" in plan
+    assert "session_decision_pkey" in plan
     assert "Merge Append" in plan
     assert "->  Sort" not in plan
 
