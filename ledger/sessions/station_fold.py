@@ -271,9 +271,13 @@ def _laid(
     come: list[Window] = []
     for reference in altered:
         was, now = known.get(reference), spoken.get(reference)
-        if was is None or now is None or was.windows != now.windows:
-            gone += was.windows if was else ()
-            come += now.windows if now else ()
+        if was is not None and now is not None and was.windows is now.windows:
+            continue
+        # An id that is started again and again has many, and most stay where they are.
+        lay = {window.starts_at: window for window in was.windows} if was else {}
+        lie = {window.starts_at: window for window in now.windows} if now else {}
+        gone += [window for at, window in lay.items() if lie.get(at) != window]
+        come += [window for at, window in lie.items() if lay.get(at) != window]
     return before.relaid(gone, come) if gone or come else (before, set())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -53,9 +52,6 @@ from ledger.worker.stored.session_store import (
 )
 from ledger.worker.stored.station_states import StationStates
 
-logger = logging.getLogger(__name__)
-
-
 # These move borders or close gaps. A reading in an open session decides nothing.
 ALWAYS_JUDGED: Final = frozenset({SessionStarted, SessionEnded, QueueReported})
 ROWS_IN_MIND_MAX: Final = 10_000
@@ -97,6 +93,7 @@ class PartitionWorker:
         self._memories: dict[str, StationMemory] = {}
         self._watched: dict[str, WaitsSince] = {}
         self._heard: set[str] = set()
+        self._is_crowded = False
         # Their time-outs come with a tick, without a frame that would bring them to mind.
         if not is_trial:
             self._watched = load_watched(connection, partition)
@@ -115,7 +112,7 @@ class PartitionWorker:
     def take(self, records: Sequence[Record], has_time: Callable[[], bool]) -> None:
         """Work through *records*, which continue where the last ones ended.
 
-        At least one is taken; the others while *has_time* says so.
+        At least one is taken; the others while *has_time* says so, and no station is crowded.
         """
         entries: list[Entry] = []
         for record in records:
@@ -136,7 +133,7 @@ class PartitionWorker:
             else:
                 self._set_aside["", "repeated"] += entry.lines
             self.next_position = entry.position + 1
-            if not has_time():
+            if self._is_crowded or not has_time():
                 break
 
     def store(self) -> None:
@@ -169,6 +166,7 @@ class PartitionWorker:
             # A clock that was ahead for once must not make every record after it look back.
             memory.let_go(min(memory.heard_at, self._last_at or memory.heard_at) - RECENT)
         self._heard.clear()
+        self._is_crowded = False
         self._lighten()
 
     def _prepare(self, entries: Iterable[Entry]) -> None:
@@ -321,6 +319,8 @@ class PartitionWorker:
         # At once, for the stop may stand in the same record.
         if kind is SessionStarted:
             memory.owned.add(transaction)
+            memory.begun += 1
+            self._is_crowded |= memory.is_crowded
         # A numbered event carries the station's own id, which needs no start of ours.
         is_owned = transaction in memory.owned or getattr(fact, "seq_no", None) is not None
         if isinstance(fact, PaymentReported):

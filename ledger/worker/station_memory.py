@@ -30,6 +30,8 @@ from ledger.worker.session_rows import (
 )
 
 _FEW: Final = 8
+CROWD: Final = 128
+"""So many starts of one station end a group of records, which then lets go of what is over."""
 
 
 class StationMemory:
@@ -40,11 +42,13 @@ class StationMemory:
     is decided: a window alone. `owned` are the transactions whose frames carry an id that the
     station may use. `waiting_since` is the last fact of the session that has waited longest, None
     where none waits. `covered` says from when on all sessions of a transaction are in mind
-    (BEGINNING: all), `since` from when on everything heard of is.
+    (BEGINNING: all), `since` from when on everything heard of is. `begun` is how many starts came
+    since it last let go of what is over.
     `unfinished` are the rows that no decision was taken about, as of the last `settle`.
     """
 
     __slots__ = (
+        "begun",
         "covered",
         "final",
         "heard_at",
@@ -67,7 +71,7 @@ class StationMemory:
         self.covered: dict[str, datetime] = {}
         self.waiting_since: datetime | None = None
         self.unfinished: list[SessionRow] = []
-        self.heard_at, self.since, self.kept = BEGINNING, NEVER, 0
+        self.heard_at, self.since, self.kept, self.begun = BEGINNING, NEVER, 0, 0
 
     def settle(self, touched: Collection[str] | None = None) -> None:
         """Work out again what the rows mean for the frames to come.
@@ -140,9 +144,9 @@ class StationMemory:
             in_mind = [
                 row
                 for row in rows
-                if row.is_unfinished
-                or row.last_fact_at >= since
-                or any(is_neighbour(row, other) for other in unfinished)
+                if row.last_fact_at >= since
+                or row.is_unfinished
+                or (row.last_fact_at >= cut and any(is_neighbour(row, each) for each in unfinished))
             ]
             begins = [row.begins for row in in_mind]
             if transaction in named:
@@ -248,6 +252,11 @@ class StationMemory:
         )
 
     @property
+    def is_crowded(self) -> bool:
+        """Whether so many sessions began that each further look at them all costs too much."""
+        return self.begun >= CROWD
+
+    @property
     def is_waiting(self) -> bool:
         """True while an ended session waits for what is missing."""
         return self.waiting_since is not None
@@ -276,6 +285,7 @@ class StationMemory:
 
         What came after one that stays stays too. Only where enough came to be worth it.
         """
+        self.begun = 0
         if len(self.rows) < self.kept + _FEW:
             return
         since = min([before, *(row.first_fact_at for row in self.unfinished)])

@@ -9,9 +9,21 @@ import psycopg
 from ledger.declared.changes import Change
 from ledger.declared.declarations import POLICY_KEY, Kind
 from ledger.declared.store import declare
+from ledger.log.event_log import partition_of
 from ledger.master_data.policies import Policy
-from tests.charging_day import Timed, at, declare_fleet, event201, everywhere, tick, write_log
+from ledger.worker.station_memory import CROWD
+from tests.charging_day import (
+    PARTITIONS,
+    Timed,
+    at,
+    declare_fleet,
+    event201,
+    everywhere,
+    tick,
+    write_log,
+)
 from tests.ledger.worker.test_late_facts import decided, rows, work
+from tests.ledger.worker.test_worker import new_worker
 
 
 def charge(begins: float, wh: float) -> list[Timed]:
@@ -93,3 +105,16 @@ def test_a_reading_is_of_the_session_that_began_last_before_it(database: str) ->
 
     heard = rows(database, "SELECT last_fact_at FROM session ORDER BY session_id")
     assert [moment.replace(second=0) for (moment,) in heard] == [at(10), at(120)]
+
+
+def test_a_group_ends_with_the_start_that_crowds_a_station(database: str) -> None:
+    version = declare_fleet(database)
+    sessions = [each for n in range(CROWD + 1) for each in charge(60 * n, 1000 + 2000 * n)]
+    write_log(database, [*everywhere(version, -1), *sessions], lines_a_record=1)
+    partition = partition_of("CS-NEW-1", partitions=PARTITIONS)
+    with new_worker(database, partitions=[partition], group_seconds=600.0) as worker:
+        done = [worker.run_once() for _ in range(3)]
+
+    # The marker, the sessions before and the start itself; then its stop and the last session.
+    assert done == [2 * CROWD, 3, 0]
+    assert decided(database) == ["rated"] * (CROWD + 1)
