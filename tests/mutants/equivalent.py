@@ -24,8 +24,8 @@ _CHECKS: Final = {
     "_is_against: high * _TIMES -> high / _TIMES": _IS_SETTLED,
     "_is_against: high * _TIMES >= flowed_wh -> high * _TIMES > flowed_wh": _IS_SETTLED,
     "_is_against: _ZERO -> _ZERO + 1 (2)": _IS_SETTLED,
-    "_is_beyond_steady: (rise := (later.energy_wh - earlier.energy_wh)) > steady.slack_wh -> "
-    "(rise := (later.energy_wh - earlier.energy_wh)) >= steady.slack_wh": _IS_SETTLED,
+    "_is_beyond_steady: max(map(sub, energies[1:], energies), default=_ZERO) <= steady.slack_wh -> "
+    "max(map(sub, energies[1:], energies), default=_ZERO) < steady.slack_wh": _IS_SETTLED,
     "_is_against: _lowest(powers) >= _ZERO -> _lowest(powers) > _ZERO": _IS_SETTLED,
     "_is_against: _ZERO -> _ZERO + 1": (
         "Less the tolerance, which is 10 Wh or more, one Wh is as far below any power as none."

@@ -25,11 +25,16 @@ def number_in(file: Path, *, seconds: float = 60) -> int:
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 def test_who_ends_the_demo_ends_its_database(tmp_path: Path, told: signal.Signals) -> None:
     data = tmp_path / "data"
-    demo = subprocess.Popen(
-        [*PROGRAM, "demo", "--stations", "9", "--days", "2", "--data", str(data)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    # Who runs the tests in the background has this ignored, and then a child has it, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        demo = subprocess.Popen(
+            [*PROGRAM, "demo", "--stations", "9", "--days", "2", "--data", str(data)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     database = number_in(data / "postgresql" / "postmaster.pid")
 
     demo.send_signal(told)

@@ -111,7 +111,8 @@ def test_who_leaves_before_the_end_of_a_form_fills_no_log(
     with console.client("anna") as client:
         assert client.get("/console/me").status_code == 200
 
-    assert caplog.messages == []
+    # What the test's own client says of itself is none of it.
+    assert [e.getMessage() for e in caplog.records if not e.name.startswith("http")] == []
 
 
 def test_a_form_of_another_page_changes_nothing(console: ServedConsole) -> None:
