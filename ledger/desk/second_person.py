@@ -23,7 +23,7 @@ from psycopg.rows import dict_row
 from ledger.declared.store import policy_in_force
 from ledger.desk.choices import Chosen, choose
 from ledger.desk.recording import NotTakenYetError, WorkOff
-from ledger.desk.withdrawing.withdrawn import replace_choice
+from ledger.desk.withdrawing.withdrawn import About, Withdrawal, replace_proposed
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Attested, Choice, ChoiceKind
@@ -189,7 +189,8 @@ def _propose(connection: Connection[Any], choice: Choice, moved: Moved) -> Propo
     )
     said = None if choice.attested is None else msgspec.json.encode(choice.attested).decode()
     with connection.transaction():
-        replace_choice(connection, choice.session_id, proposed.proposed_by, proposed.proposed_at)
+        how = Withdrawal(proposed.proposed_by, "", proposed.proposed_at)
+        replace_proposed(connection, About.SESSION, choice.session_id, how)
         connection.execute(_PROPOSE, proposed._asdict() | {"attested": said})
     return proposed
 

@@ -24,7 +24,7 @@ from ledger.desk.corrections import correct_all
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
 from ledger.desk.recording import NotTakenYetError, WorkOff
 from ledger.desk.second_person import Moved, takes_two
-from ledger.desk.withdrawing.withdrawn import replace_credit
+from ledger.desk.withdrawing.withdrawn import About, Withdrawal, replace_proposed
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Choice
@@ -180,7 +180,8 @@ def _propose(
         proposed_at=said.received_at,
     )
     with connection.transaction():
-        replace_credit(connection, invoice, proposed.proposed_by, proposed.proposed_at)
+        how = Withdrawal(proposed.proposed_by, "", proposed.proposed_at)
+        replace_proposed(connection, About.INVOICE, invoice, how)
         connection.execute(_PROPOSE, proposed._asdict())
     return proposed
 

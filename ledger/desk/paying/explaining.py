@@ -22,11 +22,12 @@ from ledger.declared.store import load_declarations
 from ledger.desk.customers.prepaying import minor_of
 from ledger.desk.paying.agreed import check_agreed, digest_of
 from ledger.desk.withdrawing.withdrawn import (
+    About,
     MoneyMeant,
     NotProposedError,
     Withdrawal,
-    replace_money,
-    withdraw_money,
+    replace_proposed,
+    withdraw,
 )
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
@@ -161,7 +162,8 @@ def explain_money(
                 earlier = proposed_money(connection, money.number)
                 if earlier is not None:
                     meant = MoneyMeant(money.currency, earlier.allotment.minor)
-                    replace_money(connection, money.number, meant, by, at)
+                    how = Withdrawal(by, "", at)
+                    replace_proposed(connection, About.MOVEMENT, money.number, how, meant)
                 body = canonical_json(list(allotment))
                 connection.execute(_PROPOSE, (money.number, body, by, at))
                 told = money.currency, allotment, money.left_minor
@@ -191,7 +193,7 @@ def withdraw_proposed_money(
         if proposed is None:
             raise NotProposedError(str(number))
         meant = MoneyMeant(currency, proposed.allotment.minor)
-        withdraw_money(connection, number, meant, how)
+        withdraw(connection, About.MOVEMENT, number, how, meant)
 
 
 def plan_money(

@@ -20,11 +20,12 @@ from ledger.declared.store import load_declarations
 from ledger.desk.paying.agreed import check_agreed
 from ledger.desk.paying.match_plans import MatchWish, PlannedMatch, plan_match, proposed_match
 from ledger.desk.withdrawing.withdrawn import (
+    About,
     MoneyMeant,
     NotProposedError,
     Withdrawal,
-    replace_match,
-    withdraw_match,
+    replace_proposed,
+    withdraw,
 )
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
@@ -112,7 +113,7 @@ def withdraw_proposed_match(connection: Connection[Any], line: BankLine, how: Wi
         meant = _meant(connection, line)
         if meant is None:
             raise NotProposedError(line.line)
-        withdraw_match(connection, line.line, meant, how)
+        withdraw(connection, About.LINE, line.line, how, meant)
 
 
 def _meant(connection: Connection[Any], line: BankLine) -> MoneyMeant | None:
@@ -135,7 +136,8 @@ def _decide(
         if first is None:
             meant = _meant(connection, line)
             if meant is not None:
-                replace_match(connection, line.line, meant, by, at)
+                how = Withdrawal(by, "", at)
+                replace_proposed(connection, About.LINE, line.line, how, meant)
             connection.execute(_PROPOSE, (line.line, planned.body, by, at))
             told = line.currency, planned.match, line.left_minor
             return DecidedMatch(line.line, *told, waits=True)

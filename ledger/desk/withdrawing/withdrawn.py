@@ -5,8 +5,9 @@ So it does of one in whose place another one is put.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
@@ -45,10 +46,33 @@ _COLUMNS: LiteralString = """
 SELECT choice, currency, moved_minor, reason, proposed_by, proposed_at, withdrawn_by, withdrawn_at,
     withdrawn_because FROM withdrawn_proposal
 """
-_OF_SESSION: LiteralString = _COLUMNS + "WHERE session_id = %s ORDER BY number DESC LIMIT %s"
-_OF_INVOICE: LiteralString = _COLUMNS + "WHERE invoice = %s ORDER BY number DESC LIMIT %s"
-_OF_LINE: LiteralString = _COLUMNS + "WHERE line = %s ORDER BY number DESC LIMIT %s"
-_OF_MOVEMENT: LiteralString = _COLUMNS + "WHERE movement = %s ORDER BY number DESC LIMIT %s"
+
+
+class About(Enum):
+    """What a proposal is about."""
+
+    SESSION = "session"
+    """A choice about it waits."""
+    INVOICE = "invoice"
+    """A credit on it."""
+    LINE = "line"
+    """What a bank's line is for."""
+    MOVEMENT = "movement"
+    """What money at a provider is for."""
+
+
+_TAKE: Final[Mapping[About, LiteralString]] = {
+    About.SESSION: _CHOICE,
+    About.INVOICE: _CREDIT,
+    About.LINE: _MATCH,
+    About.MOVEMENT: _MONEY,
+}
+_OF: Final[Mapping[About, LiteralString]] = {
+    About.SESSION: _COLUMNS + "WHERE session_id = %s ORDER BY number DESC LIMIT %s",
+    About.INVOICE: _COLUMNS + "WHERE invoice = %s ORDER BY number DESC LIMIT %s",
+    About.LINE: _COLUMNS + "WHERE line = %s ORDER BY number DESC LIMIT %s",
+    About.MOVEMENT: _COLUMNS + "WHERE movement = %s ORDER BY number DESC LIMIT %s",
+}
 
 
 class Withdrawal(NamedTuple):
@@ -98,119 +122,58 @@ class NoReasonError(LedgerError):
         super().__init__(f"say why it is withdrawn, in at most {REASON_MAX} characters")
 
 
-def withdraw_choice(connection: Connection[Any], session_id: str, how: Withdrawal) -> None:
-    """Take back what was proposed about a session; whoever may decide may withdraw it.
-
-    Raises:
-        NotProposedError: If nothing was.
-        NoReasonError: If *how* does not say why.
-    """
-    _withdraw(connection, _CHOICE, session_id, how)
-
-
-def withdraw_credit(connection: Connection[Any], invoice: str, how: Withdrawal) -> None:
-    """Take back what was proposed about an invoice; whoever may credit may withdraw it.
-
-    Raises:
-        NotProposedError: If nothing was.
-        NoReasonError: If *how* does not say why.
-    """
-    _withdraw(connection, _CREDIT, invoice, how)
-
-
-def withdraw_match(
-    connection: Connection[Any], line: str, meant: MoneyMeant, how: Withdrawal
-) -> None:
-    """Take back what was proposed about a bank's line, in the caller's transaction.
-
-    Raises:
-        NotProposedError: If nothing was.
-        NoReasonError: If *how* does not say why.
-    """
-    _withdraw(connection, _MATCH, line, how, meant)
-
-
-def withdraw_money(
-    connection: Connection[Any], movement: int, meant: MoneyMeant, how: Withdrawal
-) -> None:
-    """Take back what was proposed about a movement, in the caller's transaction.
-
-    Raises:
-        NotProposedError: If nothing was.
-        NoReasonError: If *how* does not say why.
-    """
-    _withdraw(connection, _MONEY, movement, how, meant)
-
-
-def replace_match(
-    connection: Connection[Any], line: str, meant: MoneyMeant, by: str, at: datetime
-) -> None:
-    """Keep what was proposed about a bank's line as *by* proposes something else."""
-    how = Withdrawal(by, "", at)
-    connection.execute(_MATCH, {"about": line, **how._asdict(), **meant._asdict()})
-
-
-def replace_money(
-    connection: Connection[Any], movement: int, meant: MoneyMeant, by: str, at: datetime
-) -> None:
-    """Keep what was proposed about a movement as *by* proposes something else."""
-    how = Withdrawal(by, "", at)
-    connection.execute(_MONEY, {"about": movement, **how._asdict(), **meant._asdict()})
-
-
-def replace_choice(connection: Connection[Any], session_id: str, by: str, at: datetime) -> None:
-    """Keep what was proposed about a session, if anything was, as *by* proposes something else."""
-    how = Withdrawal(by, "", at)
-    connection.execute(_CHOICE, {"about": session_id, **how._asdict()})
-
-
-def replace_credit(connection: Connection[Any], invoice: str, by: str, at: datetime) -> None:
-    """Keep what was proposed about an invoice, if anything was, as *by* proposes something else."""
-    how = Withdrawal(by, "", at)
-    connection.execute(_CREDIT, {"about": invoice, **how._asdict()})
-
-
-def withdrawn_of_session(
-    connection: Connection[Any], session_id: str
-) -> Sequence[WithdrawnProposal]:
-    """Return what was proposed about a session and taken back, the last first."""
-    return _found(connection, _OF_SESSION, session_id)
-
-
-def withdrawn_of_invoice(connection: Connection[Any], invoice: str) -> Sequence[WithdrawnProposal]:
-    """Return what was proposed about an invoice and taken back, the last first."""
-    return _found(connection, _OF_INVOICE, invoice)
-
-
-def withdrawn_of_line(connection: Connection[Any], line: str) -> Sequence[WithdrawnProposal]:
-    """Return what was proposed about a bank's line and taken back, the last first."""
-    return _found(connection, _OF_LINE, line)
-
-
-def withdrawn_of_movement(
-    connection: Connection[Any], movement: int
-) -> Sequence[WithdrawnProposal]:
-    """Return what was proposed about a movement and taken back, the last first."""
-    return _found(connection, _OF_MOVEMENT, movement)
-
-
-def _withdraw(
+def withdraw(
     connection: Connection[Any],
-    statement: LiteralString,
-    about: str | int,
+    about: About,
+    key: str | int,
     how: Withdrawal,
     meant: MoneyMeant | None = None,
 ) -> None:
+    """Take back what was proposed *about* something; whoever may propose may withdraw it.
+
+    Args:
+        connection: The caller's transaction is around it.
+        about: What *key* is the id of.
+        key: A session's id, an invoice's number, the name of a line, a movement's number.
+        how: Who takes it back, why and when.
+        meant: What it comes to; of a session or an invoice the proposal itself says so.
+
+    Raises:
+        NotProposedError: If nothing was.
+        NoReasonError: If *how* does not say why.
+    """
     if not how.because or len(how.because) > REASON_MAX:
         raise NoReasonError
-    # One statement: it goes and is kept, or neither.
-    said = {"about": about, **how._asdict(), **(meant._asdict() if meant else {})}
-    if not connection.execute(statement, said).rowcount:
-        raise NotProposedError(str(about))
+    if not _take(connection, about, key, how, meant):
+        raise NotProposedError(str(key))
 
 
-def _found(
-    connection: Connection[Any], query: LiteralString, about: str | int
+def replace_proposed(
+    connection: Connection[Any],
+    about: About,
+    key: str | int,
+    how: Withdrawal,
+    meant: MoneyMeant | None = None,
+) -> None:
+    """Keep what was proposed *about* something, if anything was, as something else is."""
+    _take(connection, about, key, how, meant)
+
+
+def withdrawn_of(
+    connection: Connection[Any], about: About, key: str | int
 ) -> Sequence[WithdrawnProposal]:
+    """Return what was proposed *about* something and taken back, the last first."""
     with connection.cursor(row_factory=class_row(WithdrawnProposal)) as cursor:
-        return cursor.execute(query, (about, WITHDRAWN_MAX)).fetchall()
+        return cursor.execute(_OF[about], (key, WITHDRAWN_MAX)).fetchall()
+
+
+def _take(
+    connection: Connection[Any],
+    about: About,
+    key: str | int,
+    how: Withdrawal,
+    meant: MoneyMeant | None,
+) -> bool:
+    """Let it go and keep it, in one statement: both or neither. Return whether there was one."""
+    said = {"about": key, **how._asdict(), **(meant._asdict() if meant else {})}
+    return connection.execute(_TAKE[about], said).rowcount > 0

@@ -21,7 +21,7 @@ from ledger.desk.crediting.agreeing import (
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
 from ledger.desk.recording import NotTakenYetError
 from ledger.desk.withdrawing.withdrawn import REASON_MAX as WITHDRAWN_REASON_MAX
-from ledger.desk.withdrawing.withdrawn import Withdrawal, withdraw_credit
+from ledger.desk.withdrawing.withdrawn import About, Withdrawal, withdraw
 from ledger.errors import LedgerError
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
 from ledger.persons.store import names_in
@@ -172,7 +172,8 @@ class CreditPage(Controller):
         # One act at a time: nobody agrees to what is being withdrawn.
         with page.console.desk.opened() as (connection, _):
             document_within(connection, page, number, Permission.CREDIT)
-            withdraw_credit(connection, number, Withdrawal(page.user.name, because, page.now))
+            how = Withdrawal(page.user.name, because, page.now)
+            withdraw(connection, About.INVOICE, number, how)
         return page.go(invoice_link(number), page.text("The proposal is withdrawn."))
 
     @get("/note", opt=needs(Permission.SEE_BOOKS), sync_to_thread=True)

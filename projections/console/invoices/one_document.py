@@ -11,7 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from psycopg import Connection
 
-from ledger.desk.withdrawing.withdrawn import withdrawn_of_invoice
+from ledger.desk.withdrawing.withdrawn import About, withdrawn_of
 from ledger.invoices.shown import ShownInvoice
 from ledger.persons.store import names_in
 from ledger.users.roles import Permission
@@ -150,7 +150,10 @@ def content_of(
         "proposal": proposal,
         "proposed": proposal and amount_of(page, proposal[2], row.currency),
         "withdrawn": withdrawn_listing(
-            page, withdrawn_of_invoice(connection, number), UTC, lambda _: page.text("Credit")
+            page,
+            withdrawn_of(connection, About.INVOICE, number),
+            UTC,
+            lambda _: page.text("Credit"),
         ),
         "zone": UTC,
         "awaited": awaited,

@@ -18,7 +18,7 @@ from ledger.desk.paying.match_plans import (
     wish_of,
 )
 from ledger.desk.paying.matching import match_line, withdraw_proposed_match
-from ledger.desk.withdrawing.withdrawn import withdrawn_of_line
+from ledger.desk.withdrawing.withdrawn import About, withdrawn_of
 from ledger.errors import LedgerError
 from ledger.payments.bank.lines import BankLine, find_line
 from ledger.payments.bank.matched import undoing
@@ -105,7 +105,7 @@ class BankLinePage(Controller):
                 proposal=proposal,
                 withdrawn=withdrawn_matches(
                     page,
-                    withdrawn_of_line(connection, line.line),
+                    withdrawn_of(connection, About.LINE, line.line),
                     within(page, connection).calendar(line.legal_entity),
                 ),
             )

@@ -21,7 +21,7 @@ from ledger.desk.paying.explaining import (
     withdraw_proposed_money,
 )
 from ledger.desk.paying.match_plans import DocumentThen
-from ledger.desk.withdrawing.withdrawn import withdrawn_of_movement
+from ledger.desk.withdrawing.withdrawn import About, withdrawn_of
 from ledger.errors import LedgerError
 from ledger.payments.payouts.unmatched import unmatched_money
 from ledger.users.roles import Permission
@@ -152,7 +152,7 @@ class OneMovementPage(Controller):
                 proposal=proposal,
                 withdrawn=withdrawn_matches(
                     page,
-                    withdrawn_of_movement(connection, number),
+                    withdrawn_of(connection, About.MOVEMENT, number),
                     within(page, connection).calendar(entity),
                 ),
                 **_lists(page, connection, detail),

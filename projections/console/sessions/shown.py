@@ -11,7 +11,7 @@ from litestar import Response
 from psycopg import Connection
 
 from ledger.desk.second_person import ProposedChoice, proposed_choices
-from ledger.desk.withdrawing.withdrawn import withdrawn_of_session
+from ledger.desk.withdrawing.withdrawn import About, withdrawn_of
 from ledger.facts.flags import blockers_of
 from ledger.four_eyes import is_same_person
 from ledger.persons.store import names_in, names_of
@@ -104,7 +104,7 @@ def shown_session(page: ConsolePage, session_id: str) -> Response[str]:
             "proposed": _proposed(page, proposal, zone),
             "withdrawn": withdrawn_listing(
                 page,
-                withdrawn_of_session(connection, session_id),
+                withdrawn_of(connection, About.SESSION, session_id),
                 zone,
                 partial(choice_text, page),
             ),

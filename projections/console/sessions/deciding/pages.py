@@ -21,7 +21,7 @@ from ledger.desk.second_person import (
     takes_two,
 )
 from ledger.desk.validations import validate
-from ledger.desk.withdrawing.withdrawn import REASON_MAX, Withdrawal, withdraw_choice
+from ledger.desk.withdrawing.withdrawn import REASON_MAX, About, Withdrawal, withdraw
 from ledger.log.envelope import ChoiceKind
 from ledger.log.event_log import EventLog
 from ledger.sessions.states import SessionState
@@ -118,7 +118,8 @@ class DecidingPages(Controller):
             raise ValidationException(message)
         with page.console.desk.opened() as (connection, _):
             find_session(page, connection, session_id, Permission.DECIDE_SESSIONS)
-            withdraw_choice(connection, session_id, Withdrawal(page.user.name, because, page.now))
+            how = Withdrawal(page.user.name, because, page.now)
+            withdraw(connection, About.SESSION, session_id, how)
         return page.go(session_link(session_id), page.text("It waits for nobody any more."))
 
     @post("/code", opt=needs(Permission.DECIDE_SESSIONS), sync_to_thread=True)

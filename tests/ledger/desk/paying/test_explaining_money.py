@@ -18,9 +18,10 @@ from ledger.desk.paying.explaining import (
     withdraw_proposed_money,
 )
 from ledger.desk.withdrawing.withdrawn import (
+    About,
     NotProposedError,
     Withdrawal,
-    withdrawn_of_movement,
+    withdrawn_of,
 )
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
@@ -108,7 +109,7 @@ def test_above_the_policys_amount_another_person_says_the_same(books: PayoutDesk
     assert explain(books, "bob", other) == (0, False)
     assert [
         (each.proposed_by, each.moved_minor, each.withdrawn_by, each.withdrawn_because)
-        for each in withdrawn_of_movement(connection, number)
+        for each in withdrawn_of(connection, About.MOVEMENT, number)
     ] == [("bob", 100_001, "ann", "it is a loan"), ("ann", 100_001, "bob", "")]
     with pytest.raises(UnexplainableError, match="payouts unmatched"):
         explain(books, "ann", other)

@@ -22,10 +22,11 @@ from ledger.desk.paying.match_plans import (
 )
 from ledger.desk.paying.matching import match_line, withdraw_proposed_match
 from ledger.desk.withdrawing.withdrawn import (
+    About,
     NoReasonError,
     NotProposedError,
     Withdrawal,
-    withdrawn_of_line,
+    withdrawn_of,
 )
 from ledger.master_data.policies import Policy
 from ledger.payments.bank.lines import find_line, waiting_lines
@@ -153,7 +154,7 @@ def test_what_was_proposed_is_withdrawn_and_kept_and_nobody_agrees_with_it(books
     assert match_line(books, one, by="bert", at=NOW).waits
     assert [
         (each.proposed_by, each.moved_minor, each.withdrawn_by, each.withdrawn_because)
-        for each in withdrawn_of_line(books, name)
+        for each in withdrawn_of(books, About.LINE, name)
     ] == [("cleo", 150, "bert", "it is of another customer"), ("ada", 2000, "cleo", "")]
     assert len(movements(books)) == 1
 
