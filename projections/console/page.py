@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from litestar import Request, Response
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
+from litestar.exceptions import ValidationException
 from litestar.response import Redirect
 from markupsafe import Markup
 
@@ -95,6 +96,18 @@ class ConsolePage(NamedTuple):
     def moment(self, at: datetime, zone: tzinfo, *, seconds: bool = False) -> str:
         """Return a moment by the clock on the wall of a place."""
         return self.words.language.moment(at.astimezone(zone), seconds=seconds)
+
+    def is_sorted_down(self, column: str) -> bool:
+        """Say whether the address lists what only *column* sorts from its last one on.
+
+        Raises:
+            ValidationException: If it wants it sorted by anything else.
+        """
+        key, is_down = self.address.sort
+        if key not in {"", column}:
+            message = self.text("{value} is no column that sorts", value=key[:100])
+            raise ValidationException(message)
+        return is_down
 
     def show(self, template: str, *, status: int = 200, **content: object) -> Response[str]:
         """Return the page that *template* ("room/name.html.j2") makes of *content*.

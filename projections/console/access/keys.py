@@ -15,7 +15,7 @@ from psycopg import Connection
 from ledger.errors import LedgerError
 from ledger.users.access_tokens import AccessToken, find_tokens, make_token, revoke_token
 from ledger.users.roles import Permission
-from projections.console.access.people_view import ACCESS, is_sorted_down, person_address
+from projections.console.access.people_view import ACCESS, person_address
 from projections.console.access.typed import AnyRequest, typed, typed_all
 from projections.console.access.words_of_errors import in_words
 from projections.console.addresses import AFTER, FORMAT
@@ -88,7 +88,7 @@ def _found(page: ConsolePage, connection: Connection[Any]) -> Sequence[AccessTok
         connection,
         begins=page.address.of("q"),
         after=page.address.of(AFTER),
-        is_down=is_sorted_down(page),
+        is_down=page.is_sorted_down("name"),
         limit=SHOWN + 1,
     )
 

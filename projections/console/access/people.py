@@ -38,7 +38,6 @@ from projections.console.access.people_view import (
     CHANGES_SHOWN,
     PEOPLE_SHOWN,
     changes_listing,
-    is_sorted_down,
     people_listing,
     person_address,
     roles_text,
@@ -115,7 +114,7 @@ def _people(page: ConsolePage, connection: Connection[Any]) -> Listing:
         own=page.user.name,
         begins=page.address.of("q"),
         after=page.address.of(AFTER),
-        is_down=is_sorted_down(page),
+        is_down=page.is_sorted_down("name"),
         limit=PEOPLE_SHOWN + 1,
     )
     address = page.address._replace(path=ACCESS)

@@ -7,7 +7,6 @@ from datetime import UTC
 from typing import Final
 
 import msgspec
-from litestar.exceptions import ValidationException
 
 from ledger.users.giving import grant_text
 from ledger.users.roles import Grant
@@ -121,19 +120,6 @@ def ways_cell(page: ConsolePage, standing: UserStanding) -> Cell:
     waits = standing.factor_required and not standing.has_factor
     note = page.text("A second factor is asked for") if waits else ""
     return Cell(", ".join(ways) or page.text("Did not sign in yet"), note=note)
-
-
-def is_sorted_down(page: ConsolePage) -> bool:
-    """Say whether an address lists people, or tokens, from the last name on.
-
-    Raises:
-        ValidationException: If it wants them sorted by anything but their names.
-    """
-    key, is_down = page.address.sort
-    if key not in {"", "name"}:
-        message = page.text("{value} is no column that sorts", value=key[:100])
-        raise ValidationException(message)
-    return is_down
 
 
 def people_listing(page: ConsolePage, found: Sequence[UserStanding]) -> Listing:

@@ -13,7 +13,7 @@ from psycopg import Connection
 from ledger.persons.store import names_in, readable
 from projections.console.exports.exporting import Cells, csv_file, xlsx_file
 from projections.console.page import ConsolePage
-from projections.console.tariffs.filters import AssignmentFilter, TariffFilter, is_sorted_down
+from projections.console.tariffs.filters import AssignmentFilter, TariffFilter
 from projections.terms.held_assignments import HeldAssignment, held_assignments
 from projections.terms.held_tariffs import HeldTariff, held_tariffs
 
@@ -46,7 +46,7 @@ Rows = Callable[[], Iterator[Cells]]
 
 def tariffs_file(page: ConsolePage, kind: str, wanted: TariffFilter) -> Response[Any]:
     """Return the tariffs of a filter."""
-    is_down = is_sorted_down(page)
+    is_down = page.is_sorted_down("tariff")
 
     def rows() -> Iterator[Cells]:
         with page.console.exporting() as connection:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from litestar.exceptions import ValidationException
 from psycopg import Connection
 
 from ledger.facts.token_uid import canonical_token
@@ -55,16 +54,3 @@ def assignment_filter(
         subjects = find(connection, [holder])
         said["token"] = next((each.id for each in subjects.values()), str(token))
     return AssignmentFilter(as_of(page, zone_name), of, page.address.of("tariff"), said)
-
-
-def is_sorted_down(page: ConsolePage) -> bool:
-    """Say whether an address lists tariffs from the last id on.
-
-    Raises:
-        ValidationException: If it wants them sorted by anything but their ids.
-    """
-    key, is_down = page.address.sort
-    if key not in {"", "tariff"}:
-        message = page.text("{value} is no column that sorts", value=key[:100])
-        raise ValidationException(message)
-    return is_down

@@ -18,7 +18,7 @@ from projections.console.exports.listing_file import asked_file
 from projections.console.listing import Cell, Column, Listing
 from projections.console.page import ConsolePage, ThisPage
 from projections.console.tariffs.exported import assignments_file, tariffs_file
-from projections.console.tariffs.filters import assignment_filter, is_sorted_down, tariff_filter
+from projections.console.tariffs.filters import assignment_filter, tariff_filter
 from projections.console.tariffs.terms import (
     AS_OF,
     HASH_SHOWN,
@@ -74,7 +74,7 @@ class TariffListController(Controller):
         with page.console.reading() as connection:
             terms = terms_of(page, connection)
             zone_name = chosen_zone(page, zone_names_of(terms.known))
-            wanted, is_down = tariff_filter(page, terms, zone_name), is_sorted_down(page)
+            wanted, is_down = tariff_filter(page, terms, zone_name), page.is_sorted_down("tariff")
             if kind := page.address.of(FORMAT):
                 return tariffs_file(page, kind, wanted)
             found = held_tariffs(
