@@ -551,6 +551,7 @@ class MonthReport(Struct, frozen=True, kw_only=True):
     unbilled: list[UnbilledInMonth]
     held_sessions: int
     held_wh: str
+    uncharged: list[UnchargedInMonth]
     entries_of_earlier: int
     energy: list[EnergyInMonth]
 
@@ -1233,6 +1234,15 @@ class UnbilledInMonth(Struct, frozen=True, kw_only=True):
     currency: str
     sessions: int
     gross: str
+
+
+class UnchargedInMonth(Struct, frozen=True, kw_only=True):
+    """`UnchargedInMonth`, as the interface has it."""
+
+    currency: str
+    cdrs: int
+    energy_wh: str
+    net: str
 
 
 class UnmatchedRow(Struct, frozen=True, kw_only=True):

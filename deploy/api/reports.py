@@ -95,6 +95,15 @@ class UnbilledInMonth(msgspec.Struct, frozen=True, kw_only=True):
     gross: str
 
 
+class UnchargedInMonth(msgspec.Struct, frozen=True, kw_only=True):
+    """Partners' CDRs that wait for a person, and what we are billed for them before taxes."""
+
+    currency: str
+    cdrs: int
+    energy_wh: Decimal
+    net: Decimal
+
+
 class EnergyInMonth(msgspec.Struct, frozen=True, kw_only=True):
     """A day of all stations of the legal entity, in Wh."""
 
@@ -124,6 +133,7 @@ class MonthReport(msgspec.Struct, frozen=True, kw_only=True):
     unbilled: list[UnbilledInMonth]
     held_sessions: int
     held_wh: Decimal
+    uncharged: list[UnchargedInMonth]
     entries_of_earlier: int
     energy: list[EnergyInMonth]
 
@@ -286,6 +296,12 @@ def _month(reports: MonthReports, period: AccountingPeriod) -> MonthReport:
         ],
         held_sessions=reports.held.sessions,
         held_wh=reports.held.energy_wh,
+        uncharged=[
+            UnchargedInMonth(
+                currency=each.currency, cdrs=each.cdrs, energy_wh=each.energy_wh, net=each.net
+            )
+            for each in reports.uncharged
+        ],
         entries_of_earlier=reports.entries_of_earlier,
         energy=[EnergyInMonth(day=each.day, **_energies(each)) for each in reports.energy],
     )

@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from projections.balances.energy import EnergyDay
 from projections.closing.period_scope import PeriodScope
+from projections.closing.uncharged import UnchargedSum, uncharged_sums
 from projections.energy.keeper import EnergyKeeper
 from projections.energy.kept_balance import kept_balance
 from tariffs.quantities import EXACT
@@ -83,7 +84,8 @@ class MonthReports(msgspec.Struct, frozen=True, kw_only=True):
     """The reports of one month of a legal entity, as they are kept when it is closed.
 
     `revenue` is by class, `taxes` by country and rate; `entries_of_earlier` counts entries about
-    months that were closed before. `unbilled` and `held` are as they were at the close.
+    months that were closed before. `unbilled`, `held`, `uncharged` are as they were at the close:
+    `held` is of stations of ours, `uncharged` of partners' CDRs that nobody is charged for.
     """
 
     schema: int
@@ -95,6 +97,7 @@ class MonthReports(msgspec.Struct, frozen=True, kw_only=True):
     unbilled: tuple[UnbilledSum, ...]
     held: HeldSum
     energy: tuple[EnergySum, ...]
+    uncharged: tuple[UnchargedSum, ...] = ()
 
 
 def energy_days(connection: Connection[Any], scope: PeriodScope) -> list[EnergyDay]:
@@ -134,6 +137,7 @@ def month_reports(
         ),
         held=_held(connection, scope),
         energy=tuple(_by_day(energy)),
+        uncharged=uncharged_sums(connection, scope),
     )
 
 

@@ -265,6 +265,11 @@ def _print_close(close: PeriodClose) -> None:
         f"{held.sessions} held with {held.energy_wh} Wh; "
         f"{sum((each.metered_wh for each in energy), start=held.energy_wh * 0)} Wh were metered"
     )
+    for each in reports.uncharged:
+        say(
+            f"{each.cdrs} CDRs of partners waited for a person, charged to nobody: "
+            f"{each.energy_wh:f} Wh, {each.net:f} {each.currency} before taxes"
+        )
 
 
 def _sum(each: AccountSum) -> tuple[str, str]:

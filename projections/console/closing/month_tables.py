@@ -99,11 +99,25 @@ def kept_close(page: ConsolePage, close: PeriodClose, number: int) -> KeptClose:
                 _energy_days(page, reports),
             )
         ),
-        summary=page.text(
-            "{unbilled} sessions were unbilled, {held} held with {energy} kWh.",
-            unbilled=sum(each.sessions for each in reports.unbilled),
-            held=reports.held.sessions,
-            energy=page.words.language.number(kept_wh.scaleb(-3)),
+        summary=" ".join(
+            [
+                page.text(
+                    "{unbilled} sessions were unbilled, {held} held with {energy} kWh.",
+                    unbilled=sum(each.sessions for each in reports.unbilled),
+                    held=reports.held.sessions,
+                    energy=page.words.language.number(kept_wh.scaleb(-3)),
+                ),
+                *(
+                    page.text(
+                        "{cdrs} CDRs of partners waited, with {energy} kWh and {net} {currency}.",
+                        cdrs=each.cdrs,
+                        energy=page.words.language.number(each.energy_wh.scaleb(-3)),
+                        net=f"{each.net:f}",
+                        currency=each.currency,
+                    )
+                    for each in reports.uncharged
+                ),
+            ]
         ),
     )
 
