@@ -44,6 +44,9 @@ ONE_WORD_ONE_MEANING = {
 }
 """Words that had a second meaning; docs/words.md has what to say."""
 KNOWS_OCPP = re.compile("ocpp(?!21)", re.IGNORECASE)
+REPEATED_GROUP = re.compile(r"(?<!\(\?:\\\\\.\[\^\"\\\\\]\*\+)\)(?:[*+?]|\{[0-9,]+\})\+")
+"""A possessive repeat of a group. Python before 3.11.5 does not go back to where a repeat began
+that came to nothing; one that can only fail at the end of the text is allowed."""
 NEAR_MONEY = {r"\bfloat\(": "money and energy are exact: Decimal or scaled integers"}
 
 
@@ -186,3 +189,11 @@ def test_a_word_has_one_meaning() -> None:
         return [why for word, why in words.items() if word.search(text)]
 
     assert _broken(SOURCES, second) == {}
+
+
+def test_no_pattern_repeats_a_group_possessively() -> None:
+    assert REPEATED_GROUP.search(r"(?:ab)*" + "+")
+    assert REPEATED_GROUP.search(r"(?:ab){0,9}" + "+")
+    assert not REPEATED_GROUP.search(r"(?>(?:ab)*)[cd]*+")
+
+    assert _broken(SOURCES, lambda path: REPEATED_GROUP.findall(_text(path))) == {}

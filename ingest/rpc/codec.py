@@ -116,7 +116,7 @@ _NUMBER_TOO_LONG: Final = b"0" * (NUMBER_MAX + 1)
 # Possessive (`*+`) throughout: what was taken is never given back. A string that does not end goes
 # on to the end of the frame, or each of its quotes would be tried as another beginning.
 _HEAD = re.compile(
-    rb'\s*+\[\s*+\d++\s*+,\s*+("(?:[^"\\]|\\.){0,255}+"|-?\d{1,64}+)\s*+[,\]]', re.DOTALL
+    rb'\s*+\[\s*+\d++\s*+,\s*+("(?:[^"\\]|\\.){0,255}"|-?\d{1,64}+)\s*+[,\]]', re.DOTALL
 )
 _UNANSWERED = re.compile(rb'\s*+\[\s*+"?[56]"?\s*+,')
 _ANSWER = re.compile(rb'\s*+\[\s*+"?[34]"?\s*+,')

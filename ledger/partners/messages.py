@@ -50,13 +50,13 @@ def _plain(depth: int) -> str:
     name = rf'"(?!(?:{"|".join(sorted(_PERSONAL))})")[^"\\]*+"\s*+:\s*+'
     value = scalar = r'(?:"[^"\\]*+"|[^\s\[\]{},:"]++)'
     for _ in range(depth):
-        value = rf"(?:{scalar}|[\[{{]\s*+(?:(?:{name})?+{value}\s*+,?+\s*+)*+[\]}}])"
+        value = rf"(?:{scalar}|[\[{{]\s*+(?>(?:(?>(?:{name})?){value}\s*+,?+\s*+)*)[\]}}])"
     return rf"{name}{value}\s*+,?+\s*+"
 
 
 # What tells nobody is passed over, and that is most: the text is known to be JSON.
 _LEXEME: Final = re.compile(
-    rf"\s*+(?:{_plain(_DEPTH)})*+"
+    rf"\s*+(?>(?:{_plain(_DEPTH)})*)"
     r'("[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[^\s\[\]{},:"]++)',
     re.DOTALL,
 )

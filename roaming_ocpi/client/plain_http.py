@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _REQUEST: Final = re.compile(
-    rf"{_NAME} [!-~]++ HTTP/1\.1\r\n(?:{_NAME}: [!-~]++(?: [!-~]++)*+\r\n)++\r\n"
+    rf"{_NAME} [!-~]++ HTTP/1\.1\r\n(?:{_NAME}: [!-~]++(?: [!-~]++)*\r\n)+\r\n"
 )
 # Without white space around values, no value is empty; nothing is folded.
-_FIELD: Final = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++): ([!-~]++(?: [!-~]++)*+)\r\n"
-_HEAD: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*+\r\n(?:%b)++\r\n" % _FIELD)
+_FIELD: Final = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++): ([!-~]++(?: [!-~]++)*)\r\n"
+_HEAD: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*+\r\n(?:%b)+\r\n" % _FIELD)
 _FIELDS: Final = re.compile(_FIELD)
 _SIZE: Final = re.compile(rb"[0-9]{1,9}")
 _FRAMING: Final = frozenset({b"transfer-encoding", b"upgrade", b"trailer"})
