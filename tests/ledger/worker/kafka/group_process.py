@@ -73,7 +73,7 @@ async def main(dsn: str, bootstrap: str, topic: str, folder: str, session: str, 
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if (Path(folder) / "hang").exists():
-        faust.App.stop = hanging  # type: ignore[method-assign]
+        faust.App.stop = hanging  # type: ignore[method-assign, assignment]
     group = WorkerGroup(
         dsn,
         cluster=KafkaCluster(bootstrap=bootstrap, topic=topic),
