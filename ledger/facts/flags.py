@@ -15,6 +15,7 @@ class Flag(StrEnum):
 
     # Frames and their content (raised by the translators)
     MALFORMED_FRAME = "malformed_frame"
+    SAID_TWICE = "said_twice"
     VALUE_UNREADABLE = "value_unreadable"
     VALUE_ODD = "value_odd"
     DECIMAL_COMMA = "decimal_comma"
@@ -25,6 +26,7 @@ class Flag(StrEnum):
     TIME_UNREADABLE = "time_unreadable"
     CONNECTOR_ZERO = "connector_zero"
     PLACE_UNREADABLE = "place_unreadable"
+    PLACE_ZERO = "place_zero"
     TRANSACTION_ID_UNKNOWN = "transaction_id_unknown"
     TOKEN_ODD = "token_odd"  # noqa: S105 - the name of a flag, no secret
     TEXT_ODD = "text_odd"
@@ -130,6 +132,9 @@ class FlagRule(NamedTuple):
 _F = Flag
 RULES: Final[dict[Flag, FlagRule]] = {
     _F.MALFORMED_FRAME: FlagRule("A frame broke its schema; what could be read was used."),
+    _F.SAID_TWICE: FlagRule(
+        "A frame says one thing twice, with two values; the last one was read.", True
+    ),
     _F.VALUE_UNREADABLE: FlagRule("A value was no finite number and was not used."),
     _F.VALUE_ODD: FlagRule(
         "A value came padded, or as text for a number or the other way; read exactly."
@@ -143,6 +148,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.CONNECTOR_ZERO: FlagRule("Readings of connector 0 (the whole station) were not used."),
     _F.PLACE_UNREADABLE: FlagRule(
         "A frame named an EVSE or connector by a number that none has; it was not used.", True
+    ),
+    _F.PLACE_ZERO: FlagRule(
+        "The session is told of EVSE or connector 0, the whole station; its register may be too.",
+        True,
     ),
     _F.TRANSACTION_ID_UNKNOWN: FlagRule("No transaction id of ours is known for this start."),
     _F.TOKEN_ODD: FlagRule("The token came with blanks or longer than the standard allows."),

@@ -294,6 +294,19 @@ def test_quirk_19_connector_zero_is_never_billed() -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("place", [0, 1])
+def test_quirk_19_a_session_of_the_whole_station_is_held(version: Version, place: int) -> None:
+    story = version()
+    story.start(0, 1000, place=place)
+    story.stop(60, 6000)
+
+    session = story.session()
+
+    assert session.blockers == ((Flag.PLACE_ZERO,) if place == 0 else ())
+    assert (session.energy_wh, session.evse_id) == (Decimal(5000), place)
+
+
+@BOTH
 def test_quirk_25_an_end_before_its_start_is_one_session(version: Version) -> None:
     story = version()
     story.start(0, 1000)
