@@ -101,6 +101,7 @@ class Flag(StrEnum):
     ENERGY_AGAINST_POWER = "energy_against_power"
     ENERGY_AGAINST_READINGS = "energy_against_readings"
     REGISTER_SHARED = "register_shared"
+    REGISTERS_OF_TWO_PLACES = "registers_of_two_places"
     EXPORT_ONLY = "export_only"
     ENERGY_EXPORTED = "energy_exported"
     PHASES_SUMMED = "phases_summed"
@@ -281,6 +282,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     ),
     _F.REGISTER_SHARED: FlagRule(
         "Another session at this place has a part of the same register.", True
+    ),
+    _F.REGISTERS_OF_TWO_PLACES: FlagRule(
+        "The start's register and the stop's were measured at two places: outlet and elsewhere.",
+        True,
     ),
     _F.EXPORT_ONLY: FlagRule(
         "Only energy that the vehicle gave back was measured; none is billed.", True
