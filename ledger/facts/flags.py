@@ -39,6 +39,7 @@ class Flag(StrEnum):
     FOREIGN_STOP_ATTACHED = "foreign_stop_attached"
     FOREIGN_CONNECTOR = "foreign_connector"
     DUPLICATE_START = "duplicate_start"
+    START_TOLD_AGAIN = "start_told_again"
     DUPLICATE_STOP = "duplicate_stop"
     CONFLICTING_STOP = "conflicting_stop"
     STOP_ATTESTED = "stop_attested"
@@ -176,6 +177,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.FOREIGN_CONNECTOR: FlagRule("A frame named this session but another connector; not used."),
     _F.DUPLICATE_START: FlagRule(
         "The start came more than once with the same content, dated at most a minute apart."
+    ),
+    _F.START_TOLD_AGAIN: FlagRule(
+        "It has no stop, and the session beside it began with the same token at the same register:"
+        " it may be the same start, told again with another time."
     ),
     _F.DUPLICATE_STOP: FlagRule(
         "The stop came more than once: no other register, dated at most a minute apart."
