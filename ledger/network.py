@@ -2,7 +2,8 @@
 
 Whoever sets an address, or answers for its name, must not reach what only this machine can: so
 every address that the name has is looked at, and the connection goes to one of those and to no
-other. IPv4 in the clothes of IPv6 (NAT64, 6to4, compatible) is refused: Python calls it global.
+other. Of IPv6 only what is given out to the world is public: IPv4 in its clothes (NAT64, 6to4,
+compatible, translated), site-local and whatever else Python calls global is refused.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ from ledger.errors import LedgerError
 Network = IPv4Network | IPv6Network
 ANY_NETWORK: Final[tuple[Network, ...]] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 """Whatever the address: for networks of tests alone."""
-_DISGUISES: Final = tuple(
-    ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::/96")
+_GIVEN_OUT: Final = IPv6Network("2000::/3")
+"""Of IPv6, all that anybody was given (IANA, "IPv6 Global Unicast Address Assignments")."""
+_NOT_OURS: Final = tuple(
+    ip_network(each)
+    for each in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "2002::/16", "3fff::/20")
 )
-"""RFC 6052, RFC 8215, RFC 3056, RFC 4291 (2.5.5.1)."""
+"""RFC 6890 (at 192.0.0.192 a cloud tells its machines their secrets, at 168.63.129.16 another one),
+RFC 7526, RFC 3056, RFC 9637."""
 
 
 class NoAddressError(LedgerError):
@@ -83,6 +88,8 @@ def _is_allowed(address: IPv4Address | IPv6Address, networks: Sequence[Network])
         return _is_allowed(address.ipv4_mapped, networks)
     if any(address in network for network in networks):
         return True
-    if address.is_multicast or any(address in network for network in _DISGUISES):
+    if isinstance(address, IPv6Address) and address not in _GIVEN_OUT:
+        return False
+    if address.is_multicast or any(address in network for network in _NOT_OURS):
         return False
     return address.is_global

@@ -10,7 +10,14 @@ from psycopg import Connection
 from ledger.errors import LedgerError
 from ledger.users.browser_sessions import end_other_sessions
 from ledger.users.giving import check_names, put_out
-from ledger.users.proving.links import FIRST_LASTS, DeadLinkError, linked_name, make_link, use_link
+from ledger.users.proving.links import (
+    FIRST_LASTS,
+    DeadLinkError,
+    end_links,
+    linked_name,
+    make_link,
+    use_link,
+)
 from ledger.users.proving.passwords import hash_password, is_password
 from ledger.users.proving.refusals import Comer, clear_attempts, count_attempt
 from ledger.users.proving.second_factor import offer_factor, remove_factor, set_factor
@@ -128,6 +135,8 @@ def change_password(
 ) -> None:
     """Set another password, given the present one; browsers but that of *cookie* are out by that.
 
+    So is who came half-way in by the password that was, or has a link to choose one.
+
     Raises:
         TooManyGuessesError: If the present one was guessed at too often.
         NotYourPasswordError: If the present one is another.
@@ -139,6 +148,7 @@ def change_password(
     with connection.transaction():
         connection.execute(_SET, (kept, name))
         end_other_sessions(connection, name, cookie)
+        end_links(connection, name, now)
         note_change(connection, name, "password_changed", {}, by=name, at=now)
 
 
@@ -155,11 +165,17 @@ def begin_factor(
     offer_factor(connection, name)
 
 
-def confirm_factor(connection: Connection[Any], name: str, code: str, now: datetime) -> bool:
-    """Set the second factor that is offered, if *code* is one of it; say whether."""
+def confirm_factor(
+    connection: Connection[Any], name: str, code: str, now: datetime, *, cookie: str = ""
+) -> bool:
+    """Set the second factor that is offered, if *code* is one of it; say whether.
+
+    Browsers but that of *cookie* are out by that: they came in without it.
+    """
     with connection.transaction():
         is_set = set_factor(connection, name, code, now)
         if is_set:
+            end_other_sessions(connection, name, cookie)
             note_change(connection, name, "factor_set", {}, by=name, at=now)
     return is_set
 

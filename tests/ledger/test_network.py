@@ -29,6 +29,17 @@ from ledger.network import ForbiddenNetworkError, NoAddressError, allowed_addres
         "::127.0.0.1",
         "2001:0:7f00:1::",
         "ff02::1",
+        "192.0.0.0",
+        "192.0.0.192",
+        "192.0.0.255",
+        "192.88.99.1",
+        "168.63.129.16",
+        "fec0::1",
+        "::ffff:0:7f00:1",
+        "1fff::1",
+        "3fff::1",
+        "4000::1",
+        "5f00::1",
     ],
 )
 def test_only_the_public_internet_is_reached_unless_a_network_is_named(address: str) -> None:
@@ -41,7 +52,8 @@ def test_only_the_public_internet_is_reached_unless_a_network_is_named(address: 
 def test_a_public_address_is_reached_and_a_name_only_if_all_of_its_addresses_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert allowed_address("1.1.1.1", 443) == "1.1.1.1"
+    for address in ("1.1.1.1", "192.0.1.0", "168.63.129.17", "2606:4700::1111", "3ffe::1"):
+        assert allowed_address(address, 443) == address
 
     def answers(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
         return [

@@ -8,13 +8,15 @@
 | an invoice of nobody's | more | matched; the rest waits |
 | several invoices | less | waits: nothing says which |
 | invoices, money that goes | what is to be given back of them | matched |
-| one invoice, a reversal | an amount that came for it by bank | matched: it is open again |
+| one invoice, a reversal that goes | an amount that came by bank | matched: it is open again |
+| one invoice, a reversal that comes | what went by bank | matched: to be given back again |
 | a settlement with a partner | what is open of it | matched |
 | a payout's id | what is under way of it | matched |
 | the provider's name, three days or less | that of one payout alone | matched |
 | a line's own name, money that goes | what was to be returned of it | matched |
 
-Everything else waits in `cash:unmatched`. A name or an amount alone is no evidence.
+Everything else waits in `cash:unmatched`. A name or an amount alone is no evidence. What a bank
+takes back of what we had sent pays nothing, whatever it names.
 """
 
 from __future__ import annotations
@@ -50,6 +52,8 @@ class WaitReason(StrEnum):
     """More than is open, and there is no balance that the rest could go to."""
     NOTHING_TO_GIVE_BACK = "nothing_to_give_back"
     """Money that went, and not what the documents that it names are to get back."""
+    TAKEN_BACK = "taken_back"
+    """Money that the bank takes back, and that never went for the document that it names."""
     TWO_CANDIDATES = "two_candidates"
     UNDONE = "undone"
     """A person took back what it was matched with: nothing matches it again by itself."""
@@ -114,7 +118,8 @@ def match(line: LineFacts, documents: Sequence[str], standing: MatchStanding) ->
         return _waits(line, found)
     for document in owed:
         document.take(
-            sum(each.minor for each in found.allotments if each.document == document.document)
+            sum(each.minor for each in found.allotments if each.document == document.document),
+            is_reversal=line.is_reversal,
         )
     return found
 
@@ -165,6 +170,10 @@ def _unfit(
 
 
 def _comes(line: LineFacts, owed: Sequence[MatchableDocument]) -> Matching | WaitReason:
+    if line.is_reversal:
+        if len(owed) == 1 and line.amount_minor in owed[0].returned_by_bank:
+            return Matching((_of(owed[0], line.amount_minor),))
+        return WaitReason.TAKEN_BACK
     amount, due = line.amount_minor, [max(document.open_minor, 0) for document in owed]
     if amount < sum(due) and (len(owed) > 1 or not owed[0].is_invoice):
         return WaitReason.TOO_LITTLE

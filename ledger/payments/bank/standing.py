@@ -31,6 +31,15 @@ SELECT document, abs(minor), sum(sign(minor))::integer FROM allotment JOIN movem
 WHERE document = ANY (%s) AND document <> '' AND kind IN ('banked', 'matched')
 GROUP BY document, abs(minor) HAVING sum(sign(minor)) > 0
 """
+# What went, less what came back of it; a person's unmatching has the line's own way, turned round.
+_WENT: LiteralString = """
+SELECT document, abs(minor), -sum(sign(minor))::integer
+FROM allotment JOIN movement USING (number)
+    JOIN bank_line ON line = CASE kind WHEN 'banked' THEN reference ELSE about END
+WHERE document = ANY (%s) AND document <> '' AND kind IN ('banked', 'matched')
+    AND (bank_line.amount_minor < 0) <> is_reversal
+GROUP BY document, abs(minor) HAVING sum(sign(minor)) < 0
+"""
 _RETURNING: LiteralString = """
 SELECT document, party, legal_entity, currency, sum(minor)::bigint
 FROM allotment JOIN movement USING (number)
@@ -44,7 +53,7 @@ class MatchableDocument:
     """What is open of a document; below 0: what is to be given back. It sinks as lines take it.
 
     `customer` None: a bearer's, or a partner's. `paid_by_bank`: amounts that came for it, and were
-    not taken back.
+    not taken back; `returned_by_bank`: those that went, likewise.
     """
 
     document: str
@@ -56,14 +65,20 @@ class MatchableDocument:
     customer: str | None = None
     is_invoice: bool = True
     paid_by_bank: list[int] = field(default_factory=list)
+    returned_by_bank: list[int] = field(default_factory=list)
 
-    def take(self, minor: int) -> None:
+    def take(self, minor: int, *, is_reversal: bool) -> None:
         """Take note that a line is for it; below 0: that it went back."""
         self.open_minor -= minor
-        if minor > 0:
+        if minor > 0 and is_reversal:
+            self.returned_by_bank.remove(minor)
+        elif minor > 0:
             self.paid_by_bank.append(minor)
-        elif -minor in self.paid_by_bank:
-            self.paid_by_bank.remove(-minor)
+        elif minor < 0:
+            if -minor in self.paid_by_bank:
+                self.paid_by_bank.remove(-minor)
+            if not is_reversal:
+                self.returned_by_bank.append(-minor)
 
 
 @dataclass(slots=True)
@@ -130,6 +145,9 @@ def standing_of(
     for document, minor, times in connection.execute(_BY_BANK, (invoices,)):
         if document in owed:
             owed[document].paid_by_bank += [minor] * times
+    for document, minor, times in connection.execute(_WENT, (invoices,)):
+        if document in owed:
+            owed[document].returned_by_bank += [minor] * times
     payouts = defaultdict[tuple[str, int], list[AwaitedPayout]](list)
     for payout in awaited_payouts(connection, legal_entity):
         payouts[payout.currency, payout.under_way_minor].append(payout)

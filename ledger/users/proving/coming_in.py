@@ -16,6 +16,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 
 from ledger.errors import LedgerError
+from ledger.users.browser_sessions import end_other_sessions
 from ledger.users.proving.links import STEP_LASTS, LinkPurpose, linked_name, make_link, use_link
 from ledger.users.proving.passwords import is_password
 from ledger.users.proving.refusals import Comer, clear_attempts, count_attempt
@@ -112,6 +113,7 @@ def try_code(
         if halfway.is_new:
             is_right = set_factor(connection, name, code, now)
             if is_right:
+                end_other_sessions(connection, name)
                 note_change(connection, name, "factor_set", {}, by=name, at=now)
         else:
             is_right = take_code(connection, name, code, now)

@@ -74,7 +74,7 @@ class MeController(Controller):
     @post("/factor/code", opt=ANY_USER, status_code=HTTPStatus.OK)
     async def confirm(self, page: ThisPage, request: AnyRequest) -> Response[Any]:
         """Set the second factor by a code of it."""
-        return await asyncio.to_thread(_confirm, page, await typed(request))
+        return await asyncio.to_thread(_confirm, page, request, await typed(request))
 
     @post("/factor/drop", opt=ANY_USER, status_code=HTTPStatus.OK)
     async def drop(self, page: ThisPage, request: AnyRequest) -> Response[Any]:
@@ -138,11 +138,12 @@ def _show_factor(page: ConsolePage, trouble: str) -> Response[Any]:
     )
 
 
-def _confirm(page: ConsolePage, fields: Fields) -> Response[Any]:
+def _confirm(page: ConsolePage, request: AnyRequest, fields: Fields) -> Response[Any]:
+    code, cookie = fields.get("code", ""), request.cookies.get(COOKIE, "")
     with page.console.pool.connection() as connection:
-        is_set = confirm_factor(connection, page.user.name, fields.get("code", ""), page.now)
+        is_set = confirm_factor(connection, page.user.name, code, page.now, cookie=cookie)
     if is_set:
-        return page.go(ME, page.text("The second factor is set."))
+        return page.go(ME, page.text("The second factor is set; other browsers are signed out."))
     return _show_factor(page, page.text("This is not a code of this key at this moment."))
 
 

@@ -15,6 +15,7 @@ WAIT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "too_little": "It is less than what is open.",
         "too_much": "It is more than what is open.",
         "nothing_to_give_back": "Money went, and nothing says to whom.",
+        "taken_back": "The bank took it back, and it never went for what it names.",
         "two_candidates": "It may be for several documents.",
         "undone": "Somebody took back what it was matched with.",
         "part_left": "A part of it is left over.",

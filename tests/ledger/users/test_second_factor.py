@@ -20,7 +20,10 @@ from ledger.users.giving import (
 )
 from ledger.users.own_account import (
     FactorRequiredError,
+    begin_factor,
+    change_password,
     choose_password,
+    confirm_factor,
     drop_factor,
 )
 from ledger.users.proving.coming_in import (
@@ -37,7 +40,7 @@ from ledger.users.proving.refusals import (
     TooManyGuessesError,
     know_browser,
 )
-from ledger.users.proving.second_factor import code_at, key_in
+from ledger.users.proving.second_factor import code_at, key_in, offered_address
 from ledger.users.store import find_user
 from ledger.users.user import User
 from tests.ledger.users.somebody_coming import GIVER, HERE, NOW, PASSWORD, key_of
@@ -161,6 +164,37 @@ def test_who_has_to_have_a_second_factor_sets_it_before_coming_in(
     assert find_session(connection, cookie, later) is not None
     with pytest.raises(FactorRequiredError):
         drop_factor(connection, anna, PASSWORD, HERE, later)
+
+
+def test_who_came_in_without_a_second_factor_is_out_once_one_is_set(
+    connection: Connection[Any], anna: str
+) -> None:
+    mine, another = (begin_session(connection, anna, NOW) for _ in range(2))
+    begin_factor(connection, anna, PASSWORD, HERE, NOW)
+    key = key_in(offered_address(connection, anna) or "")
+    assert not confirm_factor(connection, anna, "000000", NOW, cookie=mine)
+    assert find_session(connection, another, NOW) is not None
+    assert confirm_factor(connection, anna, code_at(key, NOW), NOW, cookie=mine)
+
+    assert find_session(connection, mine, NOW) is not None
+    assert find_session(connection, another, NOW) is None
+
+
+def test_who_is_half_way_in_by_a_password_that_was_changed_comes_no_further(
+    connection: Connection[Any], anna: str
+) -> None:
+    key, later = key_of(connection), NOW + timedelta(minutes=1)
+    halfway = try_password(connection, anna, PASSWORD, HERE, later)
+    link = link_account(connection, anna, GIVER, later)
+    again = try_password(connection, anna, PASSWORD, HERE, later)
+    change_password(connection, anna, (PASSWORD, "another password"), HERE, later)
+
+    for each in (halfway, again):
+        assert isinstance(each, Halfway)
+        with pytest.raises(DeadLinkError):
+            try_code(connection, each, code_at(key, later), HERE, later)
+    with pytest.raises(DeadLinkError):
+        choose_password(connection, link, "a third password", later)
 
 
 def test_a_step_is_no_link_and_a_link_no_step(connection: Connection[Any], anna: str) -> None:

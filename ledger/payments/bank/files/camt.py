@@ -9,8 +9,10 @@ Versions 02 to 13 differ in where a few things stand: each is looked for where a
 | amount of a part | AmtDtls/TxAmt/Amt | Amt |
 
 `CdtDbtInd` says which way an entry itself goes, also of one that takes another back: RvslInd true
-with CRDT is money that comes, the reversal of a debit. Source: ISO 20022, message definition report
-"Bank-to-Customer Cash Management", ReportEntry, EntryTransaction, ReversalIndicator.
+with CRDT is money that comes, the reversal of a debit. So does one whose every detail says why it
+was returned (RtrInf): a transfer that could not be credited, a direct debit that was. Source: ISO
+20022, message definition report "Bank-to-Customer Cash Management", ReportEntry, EntryTransaction,
+ReversalIndicator, PaymentReturnReason.
 """
 
 from __future__ import annotations
@@ -202,7 +204,8 @@ def _entry(element: XmlElement, currency: str, source: str) -> StatementEntry | 
         value_on=_day(valued, spot),
         parts=_parts(element, details, amount_minor, currency, spot),
         bank_reference=reference,
-        is_reversal=element.said("RvslInd") in {"true", "1"},
+        is_reversal=element.said("RvslInd") in {"true", "1"}
+        or (bool(details) and all(each.first("RtrInf") for each in details)),
     )
 
 

@@ -62,6 +62,7 @@ def read_csv(file: BinaryIO, layout: CsvLayout, source: str) -> BankStatement:
         raise UnreadableStatementError(spot, "; ".join(problems))
     rows = _rows(decoded(content, layout, source), layout, source)
     ways = _ways(rows, layout, source)
+    _check_went(rows, layout, ways, source)
     entries = [_entry(row, layout, ways, source) for row in rows]
     kept = _in_order([each for each in entries if each.amount_minor], source)
     opening = closing = None
@@ -84,7 +85,7 @@ def read_csv(file: BinaryIO, layout: CsvLayout, source: str) -> BankStatement:
 
 def _rows(text: str, layout: CsvLayout, source: str) -> list[_Row]:
     lines = text.splitlines(keepends=True)
-    end = len(lines) - layout.last_lines
+    end = max(len(lines) - layout.last_lines, 0)
     body = lines[layout.skip_lines : end]
     if not body or not body[0].strip():
         raise UnreadableStatementError(source, "there are no titles of columns in it")
@@ -131,6 +132,16 @@ def _ways(rows: Sequence[_Row], layout: CsvLayout, source: str) -> _Ways:
     days = [columns.booked_on, columns.value_on]
     amounts = [columns.amount, columns.came, columns.went, columns.balance]
     return _Ways(_sniffed(rows, days, layout, source), _decimals(rows, amounts, layout, source))
+
+
+def _check_went(rows: Sequence[_Row], layout: CsvLayout, ways: _Ways, source: str) -> None:
+    """Refuse a file whose column of what went has both signs: one of them would be what came."""
+    texts = _values(rows, [layout.columns.went])
+    written = [plain for each in texts if (plain := plain_amount(each, ways.decimal))]
+    moved = {each.startswith("-") for each in written if each.strip("-0.")}
+    if len(moved) > 1:
+        why = f"amounts in {layout.columns.went} are above 0 and below: nothing says which went"
+        raise UnreadableStatementError(source, why)
 
 
 def _sniffed(

@@ -1,8 +1,9 @@
 """XML from outside as plain elements: no document type, no entities of its own, nothing fetched.
 
 expat does no input or output of its own. A document type is refused as it opens, so no entity is
-ever declared; depth, elements and texts are bounded, and elements of a repeated kind are handed on
-and forgotten one by one, so that a file of any length takes the memory of one of them.
+ever declared; depth, elements, names, tags and texts are bounded, and elements of a repeated kind
+are handed on and forgotten one by one, so that a file of any length takes the memory of one of
+them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ BYTES_MAX: Final = 1 << 30
 DEPTH_MAX: Final = 32
 ELEMENTS_MAX: Final = 4_000_000
 """Kept at once: of one entry, and of what stands around entries."""
+NAMES_MAX: Final = 2_000
+"""Of elements and attributes together: expat forgets none. ISO 20022 has some hundreds."""
+TAG_MAX: Final = 1 << 20
+"""Bytes of a tag, comment or instruction that does not end: expat reads it anew with each piece."""
 _CHUNK: Final = 1 << 20
 _TEXT_MAX: Final = 100_000
 _SEPARATOR: Final = " "
@@ -86,10 +91,9 @@ class _Reader:
         raise UnreadableStatementError(self.spot, why)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        local = self._names.get(name)
-        if local is None:
-            local = self._names.setdefault(name, name.rpartition(_SEPARATOR)[2])
-        element = XmlElement(local, attributes)
+        element = XmlElement(self._local(name), attributes)
+        for each in attributes:
+            self._local(each)
         if self._open:
             if len(self._open) >= DEPTH_MAX:
                 raise UnreadableStatementError(
@@ -104,6 +108,15 @@ class _Reader:
         else:
             self.root, self.namespace = element, name.rpartition(_SEPARATOR)[0]
         self._open.append(element)
+
+    def _local(self, name: str) -> str:
+        local = self._names.get(name)
+        if local is None:
+            if len(self._names) >= NAMES_MAX:
+                why = f"there are more than {NAMES_MAX} names of elements and attributes in it"
+                raise UnreadableStatementError(self.spot, why)
+            local = self._names.setdefault(name, name.rpartition(_SEPARATOR)[2])
+        return local
 
     def _end(self, _: str) -> None:
         element = self._open.pop()
@@ -149,6 +162,9 @@ def read_elements(
                 why = f"it has more than {BYTES_MAX >> 20} MiB: split it"
                 raise UnreadableStatementError(reader.spot, why)
             reader.parser.Parse(chunk, False)
+            if size - max(reader.parser.CurrentByteIndex, 0) > TAG_MAX:
+                why = f"a tag or comment has more than {TAG_MAX >> 20} MiB"
+                raise UnreadableStatementError(reader.spot, why)
         reader.parser.Parse(b"", True)
     except expat.ExpatError as error:
         why = f"no XML: {expat.ErrorString(error.code)}"

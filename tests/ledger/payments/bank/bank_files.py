@@ -27,6 +27,7 @@ class Booked(NamedTuple):
     is_reversal: bool = False
     status: str = "BOOK"
     structured: str = ""
+    why_returned: str = ""
 
 
 def camt_text(
@@ -113,8 +114,11 @@ def _detail(entry: Booked, minor: int, text: str, *, is_new: bool) -> str:
         if entry.structured
         else ""
     )
+    returned = (
+        f"<RtrInf><Rsn><Cd>{entry.why_returned}</Cd></Rsn></RtrInf>" if entry.why_returned else ""
+    )
     texts = f"<Ustrd>{escape(text)}</Ustrd>" if text else ""
     return (
         f"<TxDtls><Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs>{amount}"
-        f"<RltdPties>{party}{account}</RltdPties><RmtInf>{texts}{structured}</RmtInf></TxDtls>"
+        f"<RltdPties>{party}{account}</RltdPties><RmtInf>{texts}{structured}</RmtInf>{returned}</TxDtls>"
     )

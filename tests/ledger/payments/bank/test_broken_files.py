@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.payments.bank.files.csv_layout import CsvColumns, CsvLayout
 from ledger.payments.bank.files.csv_lines import read_csv
 from ledger.payments.bank.files.statement import BankStatement, UnreadableStatementError
+from ledger.payments.bank.files.xml_elements import NAMES_MAX, TAG_MAX
 from tests.ledger.payments.bank.bank_files import IBAN, Booked, camt_text, read
 
 CAMT = camt_text(
@@ -73,3 +76,38 @@ def test_a_csv_file_is_read_or_refused(changes: list[tuple[float, int, bytes]]) 
     except UnreadableStatementError:
         return
     assert adds_up(found)
+
+
+@pytest.mark.parametrize(
+    ("piece", "why"),
+    [
+        pytest.param(b"<Document><a x='", "a tag or comment", id="an attribute"),
+        pytest.param(b"<Document><!--", "a tag or comment", id="a comment"),
+        pytest.param(b"<Document><?a ", "a tag or comment", id="an instruction"),
+        pytest.param(b"<", "a tag or comment", id="a name"),
+        pytest.param(b"<Document><a>", "a text has more", id="a text"),
+        pytest.param(b"<Document><a><![CDATA[", "a text has more", id="a quoted text"),
+    ],
+)
+def test_what_does_not_end_is_read_no_further(piece: bytes, why: str) -> None:
+    with pytest.raises(UnreadableStatementError, match=why):
+        read(piece + b"x" * (3 * TAG_MAX))
+
+
+def test_a_long_comment_and_blanks_of_any_length_are_nothing() -> None:
+    comment = b"<!--" + b"-x" * (TAG_MAX // 2 - 4) + b"-->"
+    filled = CAMT.replace(b"</GrpHdr>", b"</GrpHdr>" + b" " * (3 * TAG_MAX) + comment)
+
+    assert read(filled) == read(CAMT)
+
+
+@pytest.mark.parametrize("name", ["<e{0}/>", "<e x{0}=''/>"], ids=["elements", "attributes"])
+def test_of_names_there_are_only_so_many(name: str) -> None:
+    def filled(count: int) -> bytes:
+        return CAMT.replace(b"</GrpHdr>", "".join(map(name.format, range(count))).encode()
+                            + b"</GrpHdr>")  # fmt: skip
+
+    own = len({*re.findall(rb"<([A-Za-z]+)", CAMT), b"its attribute"}) + ("x" in name)
+    assert read(filled(NAMES_MAX - own)) == read(CAMT)
+    with pytest.raises(UnreadableStatementError, match="more than 2000 names"):
+        read(filled(NAMES_MAX - own + 1))

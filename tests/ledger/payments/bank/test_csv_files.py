@@ -143,6 +143,45 @@ def test_what_came_and_what_went_may_have_columns_of_their_own() -> None:
     assert [each.amount_minor for each in found.entries] == [476, -100]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [("1,00", "2,00"), ("-1,00", "2,00-"), ("0,00", "-2,00"), ("-0,00", "2")]
+)
+def test_what_went_is_written_with_or_without_its_sign(first: str, second: str) -> None:
+    titles = "Tag;Betrag;Soll;Name;Konto;Zweck"
+    rows = (f"13.11.2026;;{first};;;x", f"14.11.2026;;{second};;;fee")
+
+    found = statement(text_of(*rows, titles=titles), amount=None, came="Betrag", went="Soll")
+
+    assert found.entries[-1].amount_minor == -200
+
+
+def test_where_some_of_what_went_is_below_0_nobody_guesses_which_came() -> None:
+    titles = "Tag;Betrag;Soll;Name;Konto;Zweck"
+    rows = ("13.11.2026;;1,00;;;x", "14.11.2026;;-0,01;;;fee given back")
+
+    with pytest.raises(UnreadableStatementError, match="above 0 and below"):
+        statement(text_of(*rows, titles=titles), amount=None, came="Betrag", went="Soll")
+
+
+@pytest.mark.parametrize("last_lines", [2, 3, 4, 5, 9])
+def test_a_file_that_is_shorter_than_its_last_lines_has_none_of_its_own(last_lines: int) -> None:
+    layout = with_layout(last_lines=last_lines)
+    if last_lines == len(ROWS):
+        assert statement(layout=layout).entries == ()
+        return
+    with pytest.raises(UnreadableStatementError, match="no titles"):
+        statement(layout=layout)
+
+
+def test_a_file_may_hold_what_no_table_does(books: psycopg.Connection[Any]) -> None:
+    odd = f"13.11.2026;4,76;Carla\0 \ud83d\ude97\u202e;\0DE02;{wl(1)} \0\x07".encode(
+        "utf-16", "surrogatepass"
+    ).decode("utf-16")
+    put_in(books, statement(text_of(odd)))
+
+    assert open_minor(books, wl(1)) == 0
+
+
 @pytest.fixture
 def books(database: str) -> Iterator[psycopg.Connection[Any]]:
     """An invoice to anna."""

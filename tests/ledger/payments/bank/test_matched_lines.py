@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 
 import psycopg
@@ -10,8 +11,9 @@ import pytest
 
 from ledger.books.accounts import PREPAYMENTS, RECEIVABLE
 from ledger.payments.bank.creditor_references import creditor_reference, in_groups
-from ledger.payments.movement import UNMATCHED, MoneyKind
-from ledger.payments.recording import movements
+from ledger.payments.movement import UNMATCHED, Allotment, MoneyKind
+from ledger.payments.open_items import open_items
+from ledger.payments.recording import movements, record_movement
 from projections.balances.trial import trial_balance
 from tests.ledger.payments.bank.bank_books import (
     CASH,
@@ -24,6 +26,7 @@ from tests.ledger.payments.bank.bank_books import (
     wl,
 )
 from tests.ledger.payments.bank.bank_files import Booked, camt
+from tests.ledger.payments.moved_money import moved
 
 Books = psycopg.Connection[Any]
 ANNA = ["anna-1"] * 3
@@ -121,3 +124,46 @@ def test_what_the_bank_takes_back_is_open_again(books: Books) -> None:
     assert open_minor(books, wl(1)) == 476
     assert waiting(books) == {"nothing_to_give_back": -476}
     assert balances(books)[CASH] == -476
+
+
+def test_a_return_that_its_details_tell_is_a_reversal(books: Books) -> None:
+    put_in(books, camt([Booked(476, wl(1), "R-1")]))
+    back = Booked(-476, wl(1), "R-2", day="2026-11-12", why_returned="MD06")
+    put_in(books, camt([back], name="2", opening=476))
+
+    assert open_minor(books, wl(1)) == 476
+    assert waiting(books) == {}
+
+
+def test_what_was_given_back_and_comes_again_is_to_be_given_back_again(books: Books) -> None:
+    """Paid by card and by transfer; one goes back, to an account that is closed."""
+    put_in(books, camt([Booked(476, wl(1), "R-1")]))
+    [item] = open_items(books, [wl(1)])
+    by_card = Allotment(RECEIVABLE, 476, item.party or "", wl(1))
+    record_movement(books, moved(MoneyKind.RECEIVED, 476, by_card), UTC)
+    assert open_minor(books, wl(1)) == -476
+    went = Booked(-476, wl(1), "R-2", day="2026-11-12")
+    returned = Booked(476, wl(1), "R-3", day="2026-11-13", why_returned="AC04")
+    twice = returned._replace(reference="R-4", day="2026-11-14")
+    put_in(books, camt([went], name="2", opening=476))
+    assert open_minor(books, wl(1)) == 0
+    put_in(books, camt([returned], name="3", opening=0))
+
+    assert open_minor(books, wl(1)) == -476
+    assert waiting(books) == {}
+    assert PREPAYMENTS not in balances(books)
+    put_in(books, camt([twice], name="4", opening=476))
+
+    assert open_minor(books, wl(1)) == -476
+    assert waiting(books) == {"taken_back": 476}
+    put_in(books, camt([went._replace(reference="R-5", day="2026-11-16")], name="5", opening=952))
+    assert open_minor(books, wl(1)) == 0
+
+
+@pytest.mark.parametrize("amount", [476, 475, 477])
+def test_what_a_bank_takes_back_of_what_we_sent_pays_nothing(books: Books, amount: int) -> None:
+    put_in(books, camt([Booked(amount, wl(1), "R-1", is_reversal=True)]))
+
+    assert open_minor(books, wl(1)) == 476
+    assert waiting(books) == {"taken_back": amount}
+    assert balances(books)[UNMATCHED] == -amount

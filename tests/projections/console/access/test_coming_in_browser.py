@@ -65,7 +65,7 @@ def test_from_the_first_link_to_a_second_factor_by_keyboard(
         key = key_in("secret=" + opened.text("figcaption code"))
         opened.page.locator("#code").focus()
         type_into(opened, code=code_at(key, NOON))
-        assert opened.text(".said") == "The second factor is set."
+        assert opened.text(".said") == "The second factor is set; other browsers are signed out."
         opened.page.locator("header.top form[action='/console/logout'] button").focus()
         send(opened)
         assert opened.text(".said") == "You are signed out."
