@@ -1,5 +1,10 @@
 # Two commands need nothing but Python 3.11+: `make demo` and `make test`.
-PYTHON ?= python3
+# The first that can make environments and is built with optimizations: others take twice as long.
+FIT := import ensurepip, sys, sysconfig, venv; options = str(sysconfig.get_config_var("CONFIG_ARGS")); \
+  sys.exit(sys.version_info < (3, 11) or sys.base_prefix != "/usr" and "--enable-optimizations" not in options)
+ifndef PYTHON
+PYTHON := $(shell for each in python3 /usr/bin/python3; do $$each -c '$(FIT)' 2>/dev/null && echo $$each && exit; done; echo python3)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
 FOREIGN := .venv-ocpi
@@ -15,6 +20,7 @@ help:            ## list the targets
 
 $(VENV)/.run: requirements/run.txt requirements/browser.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Wattledger needs Python 3.11 or newer (make PYTHON=python3.12 ...)"; exit 1; }
+	@test -x $(BIN)/python || echo "$(VENV) is made with $(PYTHON), $$($(PYTHON) -V); another: make PYTHON=..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/browser.txt

@@ -23,6 +23,8 @@ from tariffs.phrases.printable import printable
 
 LOG_FILE = "wattledger.log"
 ALONE_SECONDS_MAX = 15.0
+END_SECONDS_MAX = 30.0
+"""Longer than who supervises a part waits: this is for one that ends because of an error."""
 
 ProductClock = SystemClock | SteppedClock
 
@@ -134,3 +136,15 @@ def end_with_parent(endpoint: Endpoint | None = None) -> None:
     # Nobody is left to kill a part that hangs.
     threading.Event().wait(ALONE_SECONDS_MAX)
     os._exit(1)
+
+
+def end_in_a_while(seconds: float = END_SECONDS_MAX) -> None:
+    """End this process in *seconds*, whatever hangs in it then, unless it ended by itself."""
+
+    def end() -> None:
+        logging.getLogger("wattledger").error("did not end by itself within %s s", seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()

@@ -17,7 +17,7 @@ from deploy.clock import SystemClock
 from deploy.errors import DeployError
 from deploy.observing.watch import Watch
 from deploy.running.edge_secret import edge_secret
-from deploy.running.parts import PartContext
+from deploy.running.parts import PartContext, end_in_a_while
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,9 +69,8 @@ class BadCertificateError(DeployError):
 
     def __init__(self, settings: Settings, error: OSError | ValueError) -> None:
         self.certificate, self.key = settings.tls_certificate, settings.tls_key
-        super().__init__(
-            f"cannot use tls_certificate {self.certificate} with tls_key {self.key}: {error}"
-        )
+        pair = f"tls_certificate {self.certificate} with tls_key {self.key}"
+        super().__init__(f"cannot use {pair}: {error}")
 
 
 def serve_stations(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
@@ -335,6 +334,7 @@ async def _work_in_group(context: PartContext, ready: Ready, watch: Watch) -> No
         translate=translate,
         folder=context.settings.data / "faust",
         beat=watch.beat,
+        ending=end_in_a_while,
     )
     observed, now = _log_to_ask(context), context.clock.now
     watch.begin(WorkerCondition(context.dsn, observed, resting=group.resting, now=now))

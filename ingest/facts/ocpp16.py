@@ -25,12 +25,13 @@ from ingest.facts.parts import (
     at_most,
     read_number_of_place,
     read_place,
+    read_place_of_session,
     read_register,
     state_among,
 )
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
-from ingest.facts.samples import MeterValue, TextSample
+from ingest.facts.samples import MeterValue, TextSample, has_more_readings
 from ingest.facts.station_events import FIRMWARE_STATUS, LOG_STATUS, SECURITY_EVENT
 from ingest.facts.told import MeterValuesAt, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
@@ -94,6 +95,10 @@ def _tell_meter_values(values: MeterValuesRequest, oddities: Oddities) -> Told:
     return Told(SessionUpdated, parts, oddities)
 
 
+def _may_repeat(values: MeterValuesRequest, text: str) -> bool:
+    return has_more_readings(text, values.meter_value)
+
+
 def _started_reference(call: RpcCall) -> str:
     """Return the transaction id that we gave in our reply."""
     given = read_int(call.answer().get("transactionId"))
@@ -150,13 +155,13 @@ CALLS: Final[Table] = {
             "connector_id": at("connectorId", _read_connector),
         },
         meter_values=MeterValuesAt(name="meterValue", shape=TextSample),
-        strict=strictly(MeterValuesRequest, _tell_meter_values),
+        strict=strictly(MeterValuesRequest, _tell_meter_values, _may_repeat),
     ),
     "StartTransaction": Telling(
         SessionStarted,
         {
             "transaction_ref": _started_reference,
-            "connector_id": at("connectorId", read_number_of_place),
+            "connector_id": at("connectorId", read_place_of_session),
             "token_uid": at("idTag", read_text),
             "occurred_at": _moment,
             "meter_start_wh": at("meterStart", read_register),

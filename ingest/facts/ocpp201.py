@@ -24,12 +24,13 @@ from ingest.facts.parts import (
     at_most,
     read_number_of_place,
     read_place,
+    read_place_of_session,
     read_truth,
     state_among,
 )
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
-from ingest.facts.samples import MeterValue, NumberSample
+from ingest.facts.samples import MeterValue, NumberSample, has_more_readings
 from ingest.facts.station_events import FIRMWARE_STATUS, LOG_STATUS, PROBLEMS, SECURITY_EVENT
 from ingest.facts.told import Kinds, MeterValuesAt, Strict, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
@@ -103,7 +104,7 @@ def tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
     readings, signed, last_at = read_meter_values(event.meter_value, oddities)
     parts = {
         "transaction_ref": info.transaction_id,
-        "evse_id": read_number_of_place(evse.id, oddities) if evse else None,
+        "evse_id": read_place_of_session(evse.id, oddities) if evse else None,
         "connector_id": read_number_of_place(evse.connector_id, oddities) if evse else None,
         "token_uid": _token_of(token.id_token, token.type) if token else None,
         "occurred_at": _read_moment(event.timestamp, oddities) or last_at,
@@ -121,6 +122,13 @@ def tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
     if kind != "updated":
         oddities.add(Flag.ENUM_UNKNOWN)
     return Told(SessionUpdated, parts, oddities)
+
+
+def may_repeat(event: TransactionEventRequest, text: str) -> bool:
+    """Say whether a member that decides money may stand twice: of what begins or ends, always."""
+    if event.event_type not in ("Updated", "updated"):
+        return True
+    return has_more_readings(text, event.meter_value, timestamps=1)
 
 
 def _look_at_event(call: RpcCall) -> SetAside | None:
@@ -185,7 +193,7 @@ _EVENT: Final = Telling(
     SessionUpdated,
     {
         "transaction_ref": at("transactionInfo.transactionId", _read_reference),
-        "evse_id": at("evse.id", read_number_of_place),
+        "evse_id": at("evse.id", read_place_of_session),
         "connector_id": at("evse", _read_connector),
         "token_uid": at("idToken", _read_token),
         "occurred_at": at("timestamp", _read_moment),
@@ -216,7 +224,7 @@ def told_by_events(strict: Strict, **more: Part) -> Kinds:
 
 
 CALLS: Final[Table] = {
-    "TransactionEvent": told_by_events(strictly(TransactionEventRequest, tell_event)),
+    "TransactionEvent": told_by_events(strictly(TransactionEventRequest, tell_event, may_repeat)),
     "MeterValues": Telling(
         SessionUpdated,
         {

@@ -94,7 +94,9 @@ def _receipt(call: RpcCall) -> str | None:
 
 CALLS: Final[Table] = {
     **ocpp201.CALLS,
-    "TransactionEvent": ocpp201.told_by_events(strictly(_Event, _tell_event), quote=_quote),
+    "TransactionEvent": ocpp201.told_by_events(
+        strictly(_Event, _tell_event, ocpp201.may_repeat), quote=_quote
+    ),
     "NotifySettlement": Telling(
         PaymentReported,
         {

@@ -97,6 +97,14 @@ def read_number_of_place(raw: object, oddities: Oddities) -> int | None:
     return number
 
 
+def read_place_of_session(raw: object, oddities: Oddities) -> int | None:
+    """Return the number of the place of a session, which none has at the whole station."""
+    number = read_number_of_place(raw, oddities)
+    if number == 0:
+        oddities.add(Flag.PLACE_ZERO)
+    return number
+
+
 def read_register(raw: object, oddities: Oddities) -> Decimal | None:
     """Return the register that *raw* says; none at all is not odd."""
     value = None if raw is None else read_number(raw, oddities)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +38,35 @@ class SetAside(NamedTuple):
     """Why a frame gives no facts; None for what is no oddity, as an answer to a call of ours."""
 
     reason: str | None
+
+
+class _SaidTwiceError(Exception):
+    """An object has a member twice, with two values."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    last = dict(pairs)
+    if len(last) < len(pairs) and any(last[name] != value for name, value in pairs):
+        raise _SaidTwiceError
+    return last
+
+
+# Numbers as they are written: 1 and 1.0 are two.
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_int=str, parse_float=str)
+
+
+def says_twice(text: str) -> bool:
+    """Say whether an object in *text* has a member twice, with two values: readers take the last.
+
+    Never raises: what is no JSON tells nothing.
+    """
+    try:
+        _DECODER.decode(text.strip("\ufeff\0 \t\r\n"))
+    except _SaidTwiceError:
+        return True
+    except (ValueError, RecursionError):
+        pass
+    return False
 
 
 def call_of(text: str, reply: str | None) -> RpcCall | SetAside:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Generic, Self, TypeVar
 
 import msgspec
@@ -102,6 +103,20 @@ class MeterValue(msgspec.Struct, Generic[S], rename="camel", gc=False):
 
     timestamp: str
     sampled_value: list[S]
+
+
+def has_more_readings(
+    text: str, meter_values: Sequence[MeterValue[Any]], *, timestamps: int = 0
+) -> bool:
+    """Say whether *text* has more values and times than the *meter_values* read from it.
+
+    Some stands twice then, or elsewhere (*timestamps*: outside of them). To look through each frame
+    would take as long as to read it; these two are counted.
+    """
+    expected = timestamps
+    for each in meter_values:
+        expected += 1 + len(each.sampled_value)
+    return text.count('"value"') + text.count('"timestamp"') != expected or "\\" in text
 
 
 def lenient_meter_values(

@@ -63,15 +63,22 @@ class Strict(NamedTuple):
     """A faster way for an action that most frames are, where its payload fits a type.
 
     `tell` says what the parts of the table say of it, in less time; a test holds the two equal.
+    `may_repeat` says whether something may stand twice in the text of the frame, and is worth the
+    time to be looked for.
     """
 
     decoder: msgspec.json.Decoder[tuple[int, str, str, Any]]
     tell: Callable[[Any, Oddities], Told]
+    may_repeat: Callable[[Any, str], bool]
 
 
-def strictly(payload: Any, tell: Callable[[Any, Oddities], Told]) -> Strict:  # noqa: ANN401 - any type
+def strictly(
+    payload: Any,  # noqa: ANN401 - any type
+    tell: Callable[[Any, Oddities], Told],
+    may_repeat: Callable[[Any, str], bool],
+) -> Strict:
     """Return the faster way for calls whose payload fits the type *payload*."""
-    return Strict(msgspec.json.Decoder(tuple[int, str, str, payload]), tell)
+    return Strict(msgspec.json.Decoder(tuple[int, str, str, payload]), tell, may_repeat)
 
 
 class Telling:

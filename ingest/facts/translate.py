@@ -9,8 +9,10 @@ from typing import Final
 import msgspec
 
 from ingest.facts import ocpp16, ocpp21, ocpp201
-from ingest.facts.rpc_call import CALL, SetAside, call_of
+from ingest.facts.lenient import Oddities
+from ingest.facts.rpc_call import CALL, SetAside, call_of, says_twice
 from ingest.facts.told import Table, fact_of
+from ledger.facts.flags import Flag
 from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import Frame
 
@@ -51,7 +53,9 @@ class OcppVersion:
                     except (msgspec.DecodeError, RecursionError, ValueError):
                         continue
                     if kind == CALL and found == action:
-                        told = strict.tell(payload, set())
+                        is_doubtful = strict.may_repeat(payload, text)
+                        oddities = _repeats(text) if is_doubtful else set()
+                        told = strict.tell(payload, oddities)
                         return fact_of(told, frame, position=position, line=line)
         call = call_of(text, frame.reply)
         if isinstance(call, SetAside):
@@ -61,7 +65,12 @@ class OcppVersion:
         telling = table.get(call.action)
         if telling is None:  # billing has no use for most actions
             return []
+        call.oddities.update(_repeats(text))
         return fact_of(telling.tell(call), frame, position=position, line=line)
+
+
+def _repeats(text: str) -> Oddities:
+    return {Flag.SAID_TWICE} if says_twice(text) else set()
 
 
 VERSIONS: Final[Mapping[str, OcppVersion]] = MappingProxyType(

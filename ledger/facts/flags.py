@@ -15,6 +15,7 @@ class Flag(StrEnum):
 
     # Frames and their content (raised by the translators)
     MALFORMED_FRAME = "malformed_frame"
+    SAID_TWICE = "said_twice"
     VALUE_UNREADABLE = "value_unreadable"
     VALUE_ODD = "value_odd"
     DECIMAL_COMMA = "decimal_comma"
@@ -25,6 +26,7 @@ class Flag(StrEnum):
     TIME_UNREADABLE = "time_unreadable"
     CONNECTOR_ZERO = "connector_zero"
     PLACE_UNREADABLE = "place_unreadable"
+    PLACE_ZERO = "place_zero"
     TRANSACTION_ID_UNKNOWN = "transaction_id_unknown"
     TOKEN_ODD = "token_odd"  # noqa: S105 - the name of a flag, no secret
     TEXT_ODD = "text_odd"
@@ -37,6 +39,7 @@ class Flag(StrEnum):
     FOREIGN_STOP_ATTACHED = "foreign_stop_attached"
     FOREIGN_CONNECTOR = "foreign_connector"
     DUPLICATE_START = "duplicate_start"
+    START_TOLD_AGAIN = "start_told_again"
     DUPLICATE_STOP = "duplicate_stop"
     CONFLICTING_STOP = "conflicting_stop"
     STOP_ATTESTED = "stop_attested"
@@ -99,6 +102,7 @@ class Flag(StrEnum):
     ENERGY_AGAINST_POWER = "energy_against_power"
     ENERGY_AGAINST_READINGS = "energy_against_readings"
     REGISTER_SHARED = "register_shared"
+    REGISTERS_OF_TWO_PLACES = "registers_of_two_places"
     EXPORT_ONLY = "export_only"
     ENERGY_EXPORTED = "energy_exported"
     PHASES_SUMMED = "phases_summed"
@@ -130,6 +134,9 @@ class FlagRule(NamedTuple):
 _F = Flag
 RULES: Final[dict[Flag, FlagRule]] = {
     _F.MALFORMED_FRAME: FlagRule("A frame broke its schema; what could be read was used."),
+    _F.SAID_TWICE: FlagRule(
+        "A frame says one thing twice, with two values; the last one was read.", True
+    ),
     _F.VALUE_UNREADABLE: FlagRule("A value was no finite number and was not used."),
     _F.VALUE_ODD: FlagRule(
         "A value came padded, or as text for a number or the other way; read exactly."
@@ -143,6 +150,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.CONNECTOR_ZERO: FlagRule("Readings of connector 0 (the whole station) were not used."),
     _F.PLACE_UNREADABLE: FlagRule(
         "A frame named an EVSE or connector by a number that none has; it was not used.", True
+    ),
+    _F.PLACE_ZERO: FlagRule(
+        "The session is told of EVSE or connector 0, the whole station; its register may be too.",
+        True,
     ),
     _F.TRANSACTION_ID_UNKNOWN: FlagRule("No transaction id of ours is known for this start."),
     _F.TOKEN_ODD: FlagRule("The token came with blanks or longer than the standard allows."),
@@ -166,6 +177,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.FOREIGN_CONNECTOR: FlagRule("A frame named this session but another connector; not used."),
     _F.DUPLICATE_START: FlagRule(
         "The start came more than once with the same content, dated at most a minute apart."
+    ),
+    _F.START_TOLD_AGAIN: FlagRule(
+        "It has no stop, and the session beside it began with the same token at the same register:"
+        " it may be the same start, told again with another time."
     ),
     _F.DUPLICATE_STOP: FlagRule(
         "The stop came more than once: no other register, dated at most a minute apart."
@@ -272,6 +287,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     ),
     _F.REGISTER_SHARED: FlagRule(
         "Another session at this place has a part of the same register.", True
+    ),
+    _F.REGISTERS_OF_TWO_PLACES: FlagRule(
+        "The start's register and the stop's were measured at two places: outlet and elsewhere.",
+        True,
     ),
     _F.EXPORT_ONLY: FlagRule(
         "Only energy that the vehicle gave back was measured; none is billed.", True

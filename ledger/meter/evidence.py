@@ -146,6 +146,7 @@ class _Gathering:
         self._exported: list[Decimal] = []
         self._exported_in_all: list[Decimal] = []
         self._flags: set[str] = set()
+        self._is_elsewhere: set[bool] = set()
 
     def add(self, fact: SessionFact, at: datetime) -> None:
         """Add what *fact*, which happened *at* a moment, says."""
@@ -178,7 +179,9 @@ class _Gathering:
                     self._exported_in_all.append(value)
 
     def _add_own(self, fact: SessionFact, at: datetime) -> None:
-        """Add the register that a start or a stop carries as its own."""
+        """Add the register that a start or a stop carries as its own, and where it was read."""
+        if any(reading.measurand is _REGISTER for reading in fact.readings):
+            self._is_elsewhere.add(Flag.LOCATION_NOT_OUTLET in fact.oddities)
         if isinstance(fact, SessionStarted) and fact.meter_start_wh is not None:
             self._starts.append(self._register(at, fact.meter_start_wh, fact))
         elif isinstance(fact, SessionEnded) and fact.meter_stop_wh is not None:
@@ -198,6 +201,9 @@ class _Gathering:
         told = (self._starts, self._stops, begins, ends, samples)
         if self._factor is not None and any(told):
             self._flags.add(Flag.UNIT_OVERRIDDEN)
+        # Two places have two registers, whose difference is no energy.
+        if len(self._is_elsewhere) > 1 and not (self._starts and self._stops):
+            self._flags.add(Flag.REGISTERS_OF_TWO_PLACES)
         total = self._exported_in_all
         exported_wh = max(total) - min(total) if total else None
         if exported_wh:

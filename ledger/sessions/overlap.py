@@ -1,5 +1,7 @@
 """Which sessions at one place have the same part of its register: a plug has one car at a time.
 
+And which are one start, told again under another id.
+
 A second start may come before the first session's stop, and both stops later. Each then looks
 whole by itself, and the Wh between are sold twice. Which of the two is right no register can say,
 so both are held; one that is decided by then stays. Registers in Wh:
@@ -86,3 +88,21 @@ def _part(window: Window) -> tuple[Decimal | None, Decimal | None]:
     """Return from where to where of the register it has; a stop below the start says nothing."""
     low, high = window.begin_wh, window.meter_stop_wh
     return low, None if low is None or high is None or high < low else high
+
+
+def is_told_again(row: Sequence[Window], index: int) -> bool:
+    """Whether a window without a stop is of a start that a neighbour in *row* tells again.
+
+    A station that restarts sends its queue anew, perhaps dated by a clock that was set since, and
+    is given another id by then; what follows names one of both. The same token at the same register
+    may as well have been shown twice: that is for a person to say.
+    """
+    window = row[index]
+    if window.ends_at is not None or window.begin_wh is None or window.token_uid is None:
+        return False
+    claim = window.token_uid, window.begin_wh
+    for other in row[max(index - 1, 0) : index]:
+        is_ended_within = other.ends_at is not None and other.ends_at > window.starts_at
+        if is_ended_within and (other.token_uid, other.begin_wh) == claim:
+            return True
+    return any((other.token_uid, other.begin_wh) == claim for other in row[index + 1 : index + 2])

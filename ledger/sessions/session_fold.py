@@ -320,6 +320,8 @@ class _Fold:
             flags.add(Flag.ID_AMBIGUOUS)
         if around.window is not None and around.window.is_overlapping:
             flags.add(Flag.REGISTER_SHARED)
+        if around.is_told_again:
+            flags.add(Flag.START_TOLD_AGAIN)
         if any(fact.offline for fact in self._facts):
             flags.add(Flag.OFFLINE)
         # A boot carries no time of the station: ours stands in.

@@ -34,7 +34,7 @@ from ledger.sessions.loose_frames import (
     loose_frame_of,
     windows_of,
 )
-from ledger.sessions.overlap import REACH, overlapping
+from ledger.sessions.overlap import REACH, is_told_again, overlapping
 from ledger.sessions.reuse.run import split_segments
 from ledger.sessions.segments import (
     Source,
@@ -194,11 +194,13 @@ def _same_borders(last: Spoken, told: TransactionTold, settled: Settled | None) 
 class Windows(msgspec.Struct, frozen=True):
     """The second stage: every window with the start of the next one at its place, and the rows.
 
-    A row has the windows of one place in their order.
+    A row has the windows of one place in their order; `again` are those whose start looks as one
+    that is told again beside it.
     """
 
     by_key: Mapping[WindowKey, Window]
     rows: Mapping[int, Sequence[Spot]]
+    again: frozenset[WindowKey] = frozenset()
 
     def relaid(self, gone: Iterable[Window], come: Iterable[Window]) -> tuple[Windows, set[str]]:
         """Return them with *come* in place of *gone*, and the transactions of those that moved."""
@@ -220,6 +222,7 @@ class Windows(msgspec.Struct, frozen=True):
                 rows[place][index : index + (not is_here)] = (spot,) if is_here else ()
                 touched[place].append(spot)
         moved: set[str] = set()
+        again = self.again - {key for key in self.again if key not in by_key}
         for place, spots in touched.items():
             row = rows[place]
             for spot in spots:
@@ -230,10 +233,26 @@ class Windows(msgspec.Struct, frozen=True):
                     if by_key[key].next_start_at != next_start_at:
                         by_key[key] = replace(by_key[key], next_start_at=next_start_at)
                         moved.add(key[0])
+                told, untold = told_again_near(row, index, by_key)
+                moved.update(key[0] for key in (told - again) | (untold & again))
+                again = again - untold | told if told - again or untold & again else again
             found = overlaps_near(row, min(spots), max(spots), by_key)
             by_key.update(found)
             moved.update(key[0] for key in found)
-        return Windows(by_key, {**self.rows, **rows}), moved
+        return Windows(by_key, {**self.rows, **rows}, again), moved
+
+
+def told_again_near(
+    row: Sequence[Spot], index: int, windows: Mapping[WindowKey, Window]
+) -> tuple[set[WindowKey], set[WindowKey]]:
+    """Return which of the windows beside a change at *index* are told again, and which not."""
+    low = max(index - 2, 0)
+    near = [windows[key] for _, key in row[low : index + 3]]
+    told: set[WindowKey] = set()
+    untold: set[WindowKey] = set()
+    for at in range(max(index - 1, 0), min(index + 2, len(row))):
+        (told if is_told_again(near, at - low) else untold).add(row[at][1])
+    return told, untold
 
 
 def overlaps_near(

@@ -223,6 +223,7 @@ class StationFold:
                 source_of(frame) for frame in taken if not is_without_id(frame.transaction_ref)
             ),
             has_foreign_connector=key in self.matched.foreign,
+            is_told_again=key in self.windows.again,
         )
 
 

@@ -40,7 +40,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     `states` are its place's, `boots` when the station was heard to boot, in order, `queue_empty_at`
     when it last said that its queue is empty, `window` where the session lies and when the next one
     starts there; `attached` are the frames that came without a valid id and were given to this
-    session, `foreign_ids` those of them that name a transaction which is none of ours.
+    session, `foreign_ids` those of them that name a transaction which is none of ours;
+    `is_told_again` says that its start looks as one that is told again beside it.
     """
 
     station_id: str
@@ -52,6 +53,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     attached: frozenset[Source] = frozenset()
     foreign_ids: frozenset[Source] = frozenset()
     has_foreign_connector: bool = False
+    is_told_again: bool = False
 
     @property
     def next_start_at(self) -> datetime | None:

@@ -26,11 +26,19 @@ class PartnerDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     in_folder: bool = False
 
 
+class UnusableFileError(RoamingError):
+    """A file that is not there, cannot be read or is too large; `why` does not name it."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.why = why
+
+
 def documents_in(path: Path) -> Iterator[PartnerDocument]:
     """Yield the documents of a file, or of every file of a folder, without holding them all.
 
     Raises:
-        RoamingError: If there is no such file, or it cannot be read.
+        UnusableFileError: If there is no such file, or it cannot be read.
     """
     if path.is_dir():
         known = YAML | LINES | JSON
@@ -48,12 +56,12 @@ def _of_file(path: Path, *, in_folder: bool) -> Iterator[PartnerDocument]:
             yield from _lines(path, in_folder=in_folder)
             return
         if path.stat().st_size > SIZE_MAX:
-            message = f"{path} is larger than {SIZE_MAX:,} bytes; write it as JSON Lines (.jsonl)"
-            raise RoamingError(message)
+            why = f"is larger than {SIZE_MAX:,} bytes; write it as JSON Lines (.jsonl)"
+            raise UnusableFileError(path, why)
         data = path.read_bytes()
     except OSError as error:
-        message = f"cannot read {path}: {error.strerror or error}"
-        raise RoamingError(message) from error
+        why = f"cannot be read: {error.strerror or error}"
+        raise UnusableFileError(path, why) from error
     yield PartnerDocument(
         source=str(path), path=path, data=data, is_yaml=suffix in YAML, in_folder=in_folder
     )

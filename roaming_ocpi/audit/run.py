@@ -13,9 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from roaming_ocpi.audit.documents import PartnerDocument, documents_in
+from roaming_ocpi.audit.documents import PartnerDocument, UnusableFileError, documents_in
 from roaming_ocpi.audit.tariffs import GivenTariff, Refusal, refusal_of
-from roaming_ocpi.errors import RoamingError
 from tariffs.cdr.cdr import Cdr
 from tariffs.cdr.differences import Difference, differences_of
 from tariffs.cdr.pricing import CurrencyDiffersError, price_cdr
@@ -99,8 +98,8 @@ class PricingRun:
                     for found in self._document(document):
                         yield found, size
                         size = 0
-            except RoamingError as error:
-                yield Refusal(source=str(path), spot="", why=str(error)), 0
+            except UnusableFileError as error:
+                yield Refusal(source=str(path), spot="", why=error.why), 0
 
     def _document(self, document: PartnerDocument) -> Iterator[_Case | Outcome | Refusal]:
         if document.is_yaml:

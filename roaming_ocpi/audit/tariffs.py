@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from roaming_ocpi.audit.documents import PartnerDocument, documents_in
-from roaming_ocpi.errors import RoamingError
+from roaming_ocpi.audit.documents import PartnerDocument, UnusableFileError, documents_in
 from tariffs.errors import TariffError
 from tariffs.files.tariff_file import read_tariff_file
 from tariffs.kernel.compiled import CompiledTariff
@@ -58,8 +57,8 @@ def load_tariffs(
             for document in documents_in(path):
                 for found in _tariffs(document, currency, version):
                     (refused if isinstance(found, Refusal) else given).append(found)  # type: ignore[arg-type]  # one list each
-        except RoamingError as error:
-            refused.append(Refusal(source=str(path), spot="", why=str(error)))
+        except UnusableFileError as error:
+            refused.append(Refusal(source=str(path), spot="", why=error.why))
     return given, refused
 
 

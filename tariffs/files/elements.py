@@ -17,7 +17,6 @@ from tariffs.files.yaml.fields import (
     read_scalar,
     signed_of,
     time_of,
-    whole_of,
 )
 from tariffs.files.yaml.reader import Node, Scalar
 from tariffs.model.tariff import (
@@ -36,6 +35,8 @@ _PRICE: Final = re.compile(
     r"(?P<amount>\S+?)(?:\s*(?:/|\bper\b)\s*(?P<unit>\w+)|\s+(?P<once>once))?$"
 )
 _DURATION: Final = re.compile(r"(?P<amount>[\d.]+)\s*(?P<unit>s|min|h)?$")
+_ENERGY_STEP: Final = re.compile(r"(?P<amount>[-+.\d]\S*?)\s*(?P<unit>k?Wh)?$")
+_WATT_HOURS: Final = {None: Decimal(1), "Wh": Decimal(1), "kWh": Decimal(1000)}
 _SECONDS: Final = {None: 1, "s": 1, "min": 60, "h": 3600}
 _PER_KWH: Final = {"kWh": Decimal(1)}
 _PER_HOUR: Final = {"h": Decimal(1), "hour": Decimal(1), "min": Decimal(60), "minute": Decimal(60)}
@@ -168,9 +169,15 @@ def seconds_of(text: str) -> int:
 
 
 def _step_of(text: str, dimension: Dimension) -> int:
-    if dimension is Dimension.ENERGY:
-        return whole_of(text.strip().removesuffix("Wh"))
-    return seconds_of(text)
+    if dimension is not Dimension.ENERGY:
+        return seconds_of(text)
+    match = _ENERGY_STEP.match(text.strip())
+    if match is not None:
+        energy_wh = EXACT.multiply(amount_of(match["amount"]), _WATT_HOURS[match["unit"]])
+        if energy_wh == energy_wh.to_integral_value():
+            return int(energy_wh)
+    message = f"{text!r} is no whole number of watt-hours; write it as 100 Wh or 0.5 kWh"
+    raise ValueError(message)
 
 
 def _restrictions(

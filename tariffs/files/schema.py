@@ -26,6 +26,7 @@ SIGNED: Final[Schema] = {"type": ["number", "string"]}
 WHOLE: Final[Schema] = {"type": ["integer", "string"], "minimum": 0}
 PERCENT: Final[Schema] = {"type": ["number", "string"], "minimum": 0, "examples": ["19 %"]}
 DURATION: Final[Schema] = {"type": ["integer", "string"], "examples": ["15 min", "2 h", "90 s"]}
+STEP: Final[Schema] = {"type": ["integer", "string"], "examples": ["15 min", "100 Wh", "0.5 kWh"]}
 SIZE: Final[Schema] = {"type": "string", "examples": ["5 kWh", "30 min"]}
 CLOCK: Final[Schema] = {"type": "string", "pattern": r"^\d\d:\d\d(:\d\d)?$", "examples": ["21:00"]}
 DATE: Final[Schema] = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
@@ -159,7 +160,7 @@ def _series() -> Schema:
 
 
 def _element() -> Schema:
-    price = {"price": SIGNED, "step_size": DURATION, "vat": PERCENT, "series": FLAG}
+    price = {"price": SIGNED, "step_size": STEP, "vat": PERCENT, "series": FLAG}
     priced = {"anyOf": [SIGNED, table(price)]}
     return table(
         {

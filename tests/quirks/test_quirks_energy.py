@@ -42,6 +42,38 @@ def test_quirk_08_two_registers_of_one_start_or_stop_that_differ_are_held(
     assert story.session().blockers == (flag,)
 
 
+@pytest.mark.parametrize(
+    ("begin", "end", "flags"),
+    [
+        ("Outlet", "Outlet", ()),
+        (None, "Cable", ()),
+        ("Inlet", "Inlet", (Flag.LOCATION_NOT_OUTLET,)),
+        ("Outlet", "Inlet", (Flag.LOCATION_NOT_OUTLET, Flag.REGISTERS_OF_TWO_PLACES)),
+        ("Body", None, (Flag.LOCATION_NOT_OUTLET, Flag.REGISTERS_OF_TWO_PLACES)),
+    ],
+)
+def test_quirk_08_a_start_and_a_stop_of_two_meters_are_held(
+    begin: str | None, end: str | None, flags: tuple[Flag, ...]
+) -> None:
+    story = Story201()
+    story.event("Started", 0, wh(1000, context="Transaction.Begin", location=begin), token="A")
+    story.event("Ended", 60, wh(6000, context="Transaction.End", location=end), place=None)
+
+    session = story.session()
+
+    assert session.flags == flags
+    assert session.blockers == flags[1:]
+
+
+def test_quirk_08_readings_of_another_meter_beside_a_declared_start_and_stop_are_no_doubt() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.sample(30, wh(3000))
+    story.stop(60, 6000, samples=[wh(6100, location="Inlet")])
+
+    assert Flag.REGISTERS_OF_TWO_PLACES not in story.session().flags
+
+
 def test_quirk_08_of_two_registers_the_readings_in_between_refute_one() -> None:
     story = Story16()
     story.start(0, 0)

@@ -162,6 +162,7 @@ class WorkerGroup:
         session_seconds: float = SESSION_SECONDS,
         turn_seconds: float = TURN_SECONDS_MAX,
         beat: Callable[[], None] = lambda: None,
+        ending: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; nothing is connected yet.
 
@@ -173,13 +174,15 @@ class WorkerGroup:
             session_seconds: After how long of silence others take our partitions.
             turn_seconds: After how long of silence within a turn the database ends it.
             beat: Called at each turn, and each second while there is none.
+            ending: Called when it begins to end. Faust's threads may then hang for ever, and keep
+                its partitions: who has a process to itself ends that in a while.
         """
         dsn = ended_when_silent(dsn, turn_seconds)
         self._cluster, self._session_seconds, self._folder = cluster, session_seconds, folder
         self._store = KafkaEventLog(cluster)
         self._handed = HandedLog(self._store)
         self._turns = _Turns(self._store, self._new_worker)
-        self._dsn, self._translate, self._beat = dsn, translate, beat
+        self._dsn, self._translate, self._beat, self._ending = dsn, translate, beat, ending
         self._failure: BaseException | None = None
         self._stopping = asyncio.Event()
         self._is_ending = False
@@ -214,10 +217,13 @@ class WorkerGroup:
                 raise WorkerGroupError(message)
         finally:
             self._is_ending = True
-            # A stop that hangs must not keep the partitions: who supervises us waits 20 s.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS_MAX):
-                    await app.stop()
+            self._ending()
+            # It may swallow that it is cancelled: it is waited for, and then left behind.
+            stopped, _ = await asyncio.wait(
+                {asyncio.ensure_future(app.stop())}, timeout=STOP_SECONDS_MAX
+            )
+            for each in stopped:
+                each.result()
             # Faust keeps it for whatever app is made at the same address, in this process, later.
             app.on_partitions_revoked.disconnect(self._revoked)
             self._turns.end()

@@ -295,9 +295,12 @@ def test_a_misuse_ends_with_two(arguments: list[str]) -> None:
 def test_a_file_that_is_not_there_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    [report] = priced(capsys, "--cdr", str(tmp_path / "none.json"), code=1)
+    missing = tmp_path / "none.json"
+    [report] = priced(capsys, "--cdr", str(missing), code=1)
+    assert run(["price", "--cdr", str(missing)]) == 1
 
-    assert "cannot read" in report["error"]["message"]
+    assert report["error"]["message"] == "cannot be read: No such file or directory"
+    assert capsys.readouterr().err == f"{missing}: cannot be read: No such file or directory\n"
 
 
 def test_an_empty_folder_has_nothing_to_price(tmp_path: Path) -> None:

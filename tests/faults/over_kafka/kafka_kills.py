@@ -40,6 +40,7 @@ ANSWERS: Final = 12
 """So many more answers show that stations are served again."""
 ANSWERED_SECONDS_MAX: Final = 90.0
 SETTLED_SECONDS_MAX: Final = 240.0
+TELLING_SECONDS: Final = 3.0
 INVOICED_SECONDS_MAX: Final = 1800.0
 """At the end of a long run on a busy machine thousands of invoices may be left to issue."""
 
@@ -181,7 +182,19 @@ def await_decided(system: ManyProcesses, ends: Sequence[int]) -> None:
         except Exception:  # noqa: BLE001 - the database may be what was killed
             return False
 
-    wait_until(is_decided, "what was logged before is decided", SETTLED_SECONDS_MAX)
+    try:
+        wait_until(is_decided, "what was logged before is decided", SETTLED_SECONDS_MAX)
+    except AssertionError as error:
+        for process in system.processes.values():
+            process.tell_whereabouts()
+        time.sleep(TELLING_SECONDS)
+        with system.connection() as connection:
+            reached = "SELECT partition, next_position FROM worker_position ORDER BY partition"
+            positions = connection.execute(reached).fetchall()
+        message = (
+            f"{error}: of {list(ends)} they reached {positions}; their logs say where they are"
+        )
+        raise AssertionError(message) from error
 
 
 def ends_of(system: ManyProcesses) -> list[int]:

@@ -28,13 +28,22 @@ from deploy.clock import SystemClock
 right, ahead = SystemClock.now, pathlib.Path(os.environ["{_CLOCK_FILE}"])
 SystemClock.now = lambda self: right(self) + timedelta(seconds=int(ahead.read_text()))
 """
+# What each thread and task waits for, in the process's log, at a signal.
+_WHEREABOUTS: Final = """
+import asyncio, faulthandler, signal, sys
+def tell_whereabouts(*_):
+    faulthandler.dump_traceback(all_threads=True)
+    for task in list(asyncio.tasks._all_tasks):
+        task.print_stack(limit=6, file=sys.stderr)
+signal.signal(signal.SIGUSR1, tell_whereabouts)
+"""
 
 
 class KeptProcess:
     """One part as a process, over and over; *broken* is what runs before it begins."""
 
     def __init__(self, part: str, home: Path, words: Sequence[str], *, broken: str = "") -> None:
-        self._program = _CLOCK + broken + "\n" + PROGRAM
+        self._program = _CLOCK + _WHEREABOUTS + broken + "\n" + PROGRAM
         self._words = words
         self._log, self._clock = home / f"{part}.log", home / f"{part}.clock"
         self.move_clock(0)
@@ -57,6 +66,10 @@ class KeptProcess:
         fresh = self._clock.with_suffix(".new")
         fresh.write_text(str(seconds))
         fresh.rename(self._clock)
+
+    def tell_whereabouts(self) -> None:
+        """Have it write to its log what each of its threads and tasks waits for."""
+        self.running.send_signal(signal.SIGUSR1)
 
     def end(self) -> None:
         """Stop it in the ordinary way, or kill it."""

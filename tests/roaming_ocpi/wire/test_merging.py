@@ -77,6 +77,9 @@ def test_what_came_too_late(known: datetime, given: datetime, *, late: bool) -> 
         pytest.param("[" * 30 + "]" * 30, id="too deep"),
         pytest.param("[" + "1," * 200_001 + "1]", id="too many"),
         pytest.param(f'["{"x" * 100_001}"]', id="a text too long"),
+        pytest.param(f'{{"{"x" * 100_001}": 1}}', id="a key too long"),
+        pytest.param("[" * 22 + "]" * 22, id="too deep by one"),
+        pytest.param("[" + "1," * 199_999 + "1]", id="too many by one"),
     ],
 )
 def test_hostile_json_is_refused(text: str) -> None:
@@ -84,6 +87,19 @@ def test_hostile_json_is_refused(text: str) -> None:
 
     with pytest.raises(OcpiError):
         check_tree(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[" * 21 + "]" * 21, id="as deep as may be"),
+        pytest.param("[" + "1," * 199_998 + "1]", id="as many as may be"),
+        pytest.param(f'["{"x" * 100_000}", "{"y" * 100_000}"]', id="two texts as long as may be"),
+        pytest.param("[true, null, -999999999999999999]", id="the least number"),
+    ],
+)
+def test_what_is_just_within_the_bounds_is_let_in(text: str) -> None:
+    check_tree(decode_json(text.encode()))
 
 
 def test_what_is_let_in_can_be_written_with_its_digits() -> None:

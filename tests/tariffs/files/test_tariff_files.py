@@ -218,6 +218,31 @@ def test_only_a_stated_step_rounds_what_is_billed(price: str, billed: str) -> No
     assert round(line.billed_volume, 10) == Decimal(billed)
 
 
+@pytest.mark.parametrize(
+    ("step", "wh"),
+    [("100", 100), ("100 Wh", 100), ("100Wh", 100), ("0.5 kWh", 500), ("0.001kWh", 1)],
+)
+def test_a_step_of_energy_is_written_in_its_unit(step: str, wh: int) -> None:
+    text = SMALL.replace("0.5", f"{{price: 0.5, step_size: {step}}}")
+
+    tariff, problems = read_tariff_file(text, "t.yaml")
+
+    assert problems == []
+    assert tariff is not None
+    assert [each.step_size for each in tariff.elements[0].price_components] == [wh]
+
+
+@pytest.mark.parametrize("step", ["100 kW", "0.5", "0.5 Wh", "0.0001 kWh", "5 min", "kWh", "Wh"])
+def test_a_step_that_is_no_whole_number_of_watt_hours_says_how_it_is_written(step: str) -> None:
+    text = SMALL.replace("0.5", f"{{price: 0.5, step_size: {step}}}")
+
+    _, problems = read_tariff_file(text, "t.yaml")
+
+    assert [each.message.rpartition("; ")[2] for each in problems] == [
+        "write it as 100 Wh or 0.5 kWh"
+    ]
+
+
 def test_how_a_price_is_written_does_not_change_the_version() -> None:
     written = [SMALL, SMALL.replace("0.5", "0.50 per kWh"), "# a comment\n" + SMALL]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 from pathlib import Path
@@ -17,8 +18,9 @@ from ledger.log.kafka.cluster import KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
 from ledger.worker.kafka.faust_app import WorkerGroup, WorkerGroupError
 from ledger.worker.worker import Worker
+from tests.ledger.worker.kafka.group_process import start_worker
 from tests.ledger.worker.kafka.test_turns_of_a_group import FOLLOWS
-from tests.ledger.worker.kafka.test_worker_group import SESSION_SECONDS, day, log, records_of
+from tests.ledger.worker.kafka.test_worker_group import SESSION_SECONDS, day, log, records_of, until
 from tests.ledger.worker.test_worker import rows
 
 __all__ = ["day", "log"]
@@ -113,3 +115,21 @@ async def test_what_fails_in_a_turn_ends_the_group_with_that_error(
     with pytest.raises(psycopg.errors.AdminShutdown):
         await asyncio.wait_for(running, 60)
     assert is_let_go(day)
+
+
+def test_a_process_whose_faust_does_not_end_ends_all_the_same(
+    day: str, log: KafkaEventLog, kafka: KafkaCluster, tmp_path: Path
+) -> None:
+    del log  # its topic is there
+    (tmp_path / "hang").touch()
+    process = start_worker(day, kafka, tmp_path, session_seconds=SESSION_SECONDS)
+    try:
+        until(lambda: "partitions assigned" in (tmp_path / "log").read_text("utf-8"))
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(60) == 1
+    finally:
+        process.kill()
+        process.wait()
+
+    assert "did not end by itself" in (tmp_path / "log").read_text("utf-8")
