@@ -118,6 +118,7 @@ class Flag(StrEnum):
     STATION_COST_FAILED = "station_cost_failed"
     STATION_COST_DIFFERS = "station_cost_differs"
     STATION_PERIOD_DIFFERS = "station_period_differs"
+    RESERVATION_NOT_BILLED = "reservation_not_billed"
 
 
 STOP_IS_GONE: Final = frozenset({Flag.STOP_LOST, Flag.STOP_NOT_HELD})
@@ -311,6 +312,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
     # Raised by the rating, which says both figures.
     _F.STATION_COST_DIFFERS: FlagRule("The station reckons another cost than our price."),
     _F.STATION_PERIOD_DIFFERS: FlagRule("The station reckons a period by other figures than we."),
+    _F.RESERVATION_NOT_BILLED: FlagRule(
+        "Its start names a reservation, and its tariff has a price for one, which is not billed."
+    ),
 }
 
 
