@@ -19,6 +19,7 @@ class Flag(StrEnum):
     VALUE_UNREADABLE = "value_unreadable"
     VALUE_ODD = "value_odd"
     DECIMAL_COMMA = "decimal_comma"
+    COMMA_AMBIGUOUS = "comma_ambiguous"
     UNIT_MISSING = "unit_missing"
     UNIT_UNKNOWN = "unit_unknown"
     ENUM_UNKNOWN = "enum_unknown"
@@ -143,6 +144,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
         "A value came padded, or as text for a number or the other way; read exactly."
     ),
     _F.DECIMAL_COMMA: FlagRule("A value was written with a decimal comma."),
+    _F.COMMA_AMBIGUOUS: FlagRule(
+        "A comma in watt-hours may be a decimal comma, as it was read, or group thousands.", True
+    ),
     _F.UNIT_MISSING: FlagRule("A reading named no unit; the standard's default holds."),
     _F.UNIT_UNKNOWN: FlagRule("A reading had an unknown unit and was not used."),
     _F.ENUM_UNKNOWN: FlagRule("A frame used a word that the standard does not know."),
