@@ -65,9 +65,9 @@ SKIPPED_MIN: Final = 256
 """So many messages that wait are read by the worker itself: each costs Faust some 0.1 ms."""
 REST_LOOK_SECONDS: Final = 1.0
 """How often partitions that rest after an error of their own are looked at again."""
-OVERDUE_SECONDS: Final = 10.0
+OVERDUE_SECONDS: Final = 5.0
 """How long what stands in the log may take to be handed over. A client that had brokers taken away
-from it may fetch nothing more, and say nothing of that."""
+from it may fetch nothing more of a partition, and say nothing of that (seen: of one in four)."""
 STOP_SECONDS_MAX: Final = 10.0
 TURN_SECONDS_MAX: Final = 30.0
 """How long a turn may hold its partition without a word to the database. A process that stands
