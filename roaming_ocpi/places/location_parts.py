@@ -75,6 +75,21 @@ def check_part(kind: ObjectKind, tree: Tree, path: str = "") -> None:
         seen.add(name)
 
 
+def check_room(location: Tree, asked: PartAsked) -> None:
+    """Check that nothing has too many parts where the one that is *asked* for was put.
+
+    Raises:
+        OcpiError: If a Location, or an EVSE of it, has.
+    """
+    if asked.evse_uid is None:
+        return
+    evse = find_part(location, PartAsked(asked.evse_uid)) or {}
+    for kind, whole in ((ObjectKind.LOCATION, location), (ObjectKind.EVSE, evse)):
+        key, _, _, most = _PARTS[kind]
+        if len(whole.get(key) or ()) > most:
+            raise OcpiError(key, f"has more than {most:,}")
+
+
 def find_part(location: Tree, asked: PartAsked) -> Tree | None:
     """Return the part of *location* that is asked for, None if it is not there."""
     found: Tree | None = location

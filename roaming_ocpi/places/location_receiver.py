@@ -13,6 +13,7 @@ from roaming_ocpi.places.location_parts import (
     NOT_KEPT,
     PartAsked,
     check_part,
+    check_room,
     find_part,
     with_part,
 )
@@ -118,8 +119,9 @@ class LocationReceiver:
                 changed = part if location is None else with_part(location, asked, part)
                 if changed is None:
                     raise _unknown(call)
-                # A part alone, too: what was kept was checked, but there may be one too many now.
-                check_part(ObjectKind.LOCATION, changed)
+                # What else there is was checked when it was kept; there may be one too many now.
+                check_part(asked.kind, part)
+                check_room(changed, asked)
                 await keep_location(
                     connection,
                     self._told,

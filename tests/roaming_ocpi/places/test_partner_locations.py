@@ -109,7 +109,7 @@ async def test_a_patch_of_what_is_not_there_is_told(database: str) -> None:
 
     assert (nothing.http, no_evse.http, no_moment.http) == (404, 404, 400)
     assert (broken.http, strange.http) == (400, 400)
-    assert "evses[0].connectors" in (broken.message or "")
+    assert "connectors: is missing" in (broken.message or "")
     assert one.data["evses"][0]["status"] == "AVAILABLE"
 
 
@@ -236,7 +236,18 @@ async def test_a_location_has_an_end(database: str) -> None:
         long = await places.ask("PUT", f"{ONE}/{'x' * 40}", EVSE)
 
     assert (one_more.http, long.http) == (400, 400)
-    assert "more than 2,000" in (one_more.message or "")
+    assert "evses: has more than 2,000" in (one_more.message or "")
+
+
+async def test_an_evse_has_an_end_too(database: str) -> None:
+    plugs = [PLUG | {"id": str(n)} for n in range(100)]
+    async with places_served(database) as places:
+        await put(places, evses=[EVSE | {"connectors": plugs}], connectors=7)
+        known = await places.ask("PUT", f"{ONE}/E1/99", PLUG | {"id": "99", "last_updated": LATER})
+        more = await places.ask("PUT", f"{ONE}/E1/100", PLUG | {"id": "100", "last_updated": LATER})
+
+    assert (known.http, more.http) == (200, 400)
+    assert "connectors: has more than 100" in (more.message or "")
 
 
 async def test_zones_are_known_for_who_prices(database: str) -> None:
