@@ -21,6 +21,7 @@ Oddities = set[str]
 # What nearly every station sends, read without a further look.
 _PLAIN: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?", re.ASCII)
 _COMMA: Final = re.compile(r"-?[0-9]+,[0-9]+", re.ASCII)
+_GROUPED: Final = re.compile(r"-?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
 # No digit can be taken by two parts of it: a million of them would be shared out in every way.
 _NUMBER: Final = re.compile(
     r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII
@@ -85,6 +86,12 @@ def read_number(raw: object, oddities: Oddities) -> Decimal | None:
         oddities.add(Flag.VALUE_UNREADABLE)
         return None
     return shift(value, 0)
+
+
+def note_grouping(raw: object, oddities: Oddities) -> None:
+    """Note where a comma in watt-hours may as well group thousands: 1,000 is 1 Wh, or 1 kWh."""
+    if isinstance(raw, str) and _GROUPED.fullmatch(raw.strip().strip('"').strip()):
+        oddities.add(Flag.COMMA_AMBIGUOUS)
 
 
 def shift(value: Decimal, power: int) -> Decimal:

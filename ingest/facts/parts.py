@@ -6,7 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from ingest.facts.lenient import Oddities, energy_of, read_int, read_number, read_text
+from ingest.facts.lenient import (
+    Oddities,
+    energy_of,
+    note_grouping,
+    read_int,
+    read_number,
+    read_text,
+)
 from ingest.facts.rpc_call import RpcCall
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import ChargingState
@@ -108,4 +115,6 @@ def read_place_of_session(raw: object, oddities: Oddities) -> int | None:
 def read_register(raw: object, oddities: Oddities) -> Decimal | None:
     """Return the register that *raw* says; none at all is not odd."""
     value = None if raw is None else read_number(raw, oddities)
+    if Flag.DECIMAL_COMMA in oddities:
+        note_grouping(raw, oddities)
     return None if value is None else energy_of(value, oddities)

@@ -7,7 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from ingest.facts.lenient import Oddities, energy_of, read_number, read_time, shift
+from ingest.facts.lenient import (
+    Oddities,
+    energy_of,
+    note_grouping,
+    read_number,
+    read_time,
+    shift,
+)
 from ingest.facts.samples import MeterValue, Sample
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import Measurand, Reading, ReadingContext, SignedReading
@@ -143,8 +150,14 @@ def _read_sample(
     value = None if text is None else read_number(text, oddities)
     if value is None:
         return None
+    if oddities and billed.powers is _ENERGY and not power and _is_base(unit):
+        note_grouping(text, oddities)
     value = _in_base_unit(value, unit, power, billed, oddities)
     return None if value is None else Reading(at, billed.measurand, value, context, phase)
+
+
+def _is_base(unit: str | None) -> bool:
+    return unit is None or unit.strip().lower() == "wh"
 
 
 def _in_base_unit(

@@ -19,6 +19,7 @@ class Flag(StrEnum):
     VALUE_UNREADABLE = "value_unreadable"
     VALUE_ODD = "value_odd"
     DECIMAL_COMMA = "decimal_comma"
+    COMMA_AMBIGUOUS = "comma_ambiguous"
     UNIT_MISSING = "unit_missing"
     UNIT_UNKNOWN = "unit_unknown"
     ENUM_UNKNOWN = "enum_unknown"
@@ -118,6 +119,7 @@ class Flag(StrEnum):
     STATION_COST_FAILED = "station_cost_failed"
     STATION_COST_DIFFERS = "station_cost_differs"
     STATION_PERIOD_DIFFERS = "station_period_differs"
+    RESERVATION_NOT_BILLED = "reservation_not_billed"
 
 
 STOP_IS_GONE: Final = frozenset({Flag.STOP_LOST, Flag.STOP_NOT_HELD})
@@ -142,6 +144,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
         "A value came padded, or as text for a number or the other way; read exactly."
     ),
     _F.DECIMAL_COMMA: FlagRule("A value was written with a decimal comma."),
+    _F.COMMA_AMBIGUOUS: FlagRule(
+        "A comma in watt-hours may be a decimal comma, as it was read, or group thousands.", True
+    ),
     _F.UNIT_MISSING: FlagRule("A reading named no unit; the standard's default holds."),
     _F.UNIT_UNKNOWN: FlagRule("A reading had an unknown unit and was not used."),
     _F.ENUM_UNKNOWN: FlagRule("A frame used a word that the standard does not know."),
@@ -311,6 +316,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
     # Raised by the rating, which says both figures.
     _F.STATION_COST_DIFFERS: FlagRule("The station reckons another cost than our price."),
     _F.STATION_PERIOD_DIFFERS: FlagRule("The station reckons a period by other figures than we."),
+    _F.RESERVATION_NOT_BILLED: FlagRule(
+        "Its start names a reservation, and its tariff has a price for one, which is not billed."
+    ),
 }
 
 

@@ -138,6 +138,11 @@ def names_in(connection: Connection[Any], content: object) -> dict[str, str]:
     return names_of(connection, _ID.findall(msgspec.json.encode(content).decode()))
 
 
+def spelt_in(connection: Connection[Any], content: object) -> dict[str, str]:
+    """Return how each subject id that stands anywhere in *content* was first written."""
+    return spelt_names(connection, _ID.findall(msgspec.json.encode(content).decode()))
+
+
 def opened_frames(connection: Connection[Any], frames: Sequence[Frame]) -> list[Frame]:
     """Return *frames* as they came, as far as their keys exist.
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TypedDict
 
 from ledger.errors import LedgerError
+from ledger.facts.flags import Flag
 from ledger.partners.share import PartnerShare
 from ledger.rating.basis import Basis, Terms
 from ledger.rating.decisions import (
@@ -29,6 +30,7 @@ from tariffs.adjustments.shared_phrases import standing_phrase
 from tariffs.cdr.cut import cut_periods
 from tariffs.kernel.compiled import Why
 from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
+from tariffs.model.tariff import Tariff
 from tariffs.phrases.phrase import Phrase, phrase
 
 _LIMITS = (Why.MIN_PRICE, Why.MAX_PRICE)
@@ -97,11 +99,17 @@ class _Told(TypedDict):
     time_zone: str
 
 
-def _told(session: ChargingSession, basis: Basis) -> _Told:
+def _told(session: ChargingSession, basis: Basis, tariff: Tariff) -> _Told:
+    flags = session.flags
+    # What was reserved before its start is in no session; a price for it must not lapse unsaid.
+    if session.reservation_id is not None and any(
+        element.restrictions.reservation is not None for element in tariff.elements
+    ):
+        flags = tuple(sorted({*flags, Flag.RESERVATION_NOT_BILLED}))
     return {
         "session_id": session.session_id,
         "station_id": session.station_id,
-        "flags": session.flags,
+        "flags": flags,
         "evse_id": session.evse_id,
         "connector_id": session.connector_id,
         "token_uid": session.token_uid,
@@ -127,7 +135,7 @@ def _decision(
     moment, declared_version, revision = decides
     ends_at = usage.ends_at.astimezone(price.calendar)
     return SessionRated(
-        **_told(session, basis),
+        **_told(session, basis, priced.compiled.tariff),
         revision=revision,
         moment=moment,
         declared_version=declared_version,

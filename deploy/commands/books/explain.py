@@ -19,13 +19,13 @@ def explain(number: str, line: int | None = None, /, *, folder: ReadingFolder = 
         line: Only this line.
         folder: Where.
     """
-    from ledger.persons.store import names_in, readable
+    from ledger.persons.store import readable, spelt_in
     from projections.audit import trail
     from projections.audit.text import explanation_text
 
     with opened_with_log(folder.settings()) as (connection, log):
         explanation = trail.explain(connection, log, number, line)
-        names = names_in(connection, explanation)
+        names = spelt_in(connection, explanation)
     if folder.json:
         print_json(explanation, names=names)
     else:

@@ -20,14 +20,14 @@ def show(number: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         folder: Where.
     """
     from deploy.commands.books.invoice_text import print_document, print_payments
-    from ledger.persons.store import names_in
+    from ledger.persons.store import spelt_in
     from projections.audit.shown_documents import show_invoice
     from projections.documents.paid import payments_of
 
     with opened(folder.settings()) as connection:
         document = show_invoice(connection, number)
         payments = payments_of(connection, number)
-        names = names_in(connection, document)
+        names = spelt_in(connection, document)
     if folder.json:
         print_json({**structs.asdict(document), "payments": payments}, names=names)
         return 0

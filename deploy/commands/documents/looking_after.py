@@ -119,11 +119,19 @@ def check(*numbers: str, folder: ReadingFolder = READ_FOLDER) -> int:
         numbers: Which; all if none is named.
         folder: Where.
     """
-    from projections.documents.keeping.checking import check_documents
+    from deploy.progress_bar import progress_bar
+    from projections.documents.keeping.checking import check_document, kept_numbers
     from projections.documents.keeping.rendering import DocumentRenderer
 
-    with opened(folder.settings()) as connection:
-        found = list(check_documents(connection, DocumentRenderer(), numbers))
+    found: list[DocumentCheckReport] = []
+    with (
+        opened(folder.settings()) as connection,
+        progress_bar("comparing", is_shown=not folder.json) as show,
+    ):
+        render, every = DocumentRenderer(), numbers or kept_numbers(connection)
+        for done, number in enumerate(every):
+            show(done, len(every), number)
+            found.append(check_document(connection, render, number))
     wrong = [each for each in found if not each.is_right]
     if folder.json:
         print_json(found)

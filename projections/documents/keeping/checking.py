@@ -7,7 +7,7 @@ electronic invoice, which holds every amount. What differs of the renderer is na
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
 import msgspec
@@ -47,20 +47,9 @@ class DocumentCheckReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.same_content and (self.same_bytes or bool(self.renderer))
 
 
-def check_documents(
-    connection: Connection[Any],
-    render: Renderer,
-    numbers: Sequence[str] = (),
-) -> Iterator[DocumentCheckReport]:
-    """Yield what becomes of each of *numbers*, or of all that are kept.
-
-    Raises:
-        UnknownInvoiceError: If one of *numbers* was never issued.
-        NotRenderedError: If one of them is not kept.
-    """
-    every = [number for (number,) in connection.execute(_NUMBERS)]
-    for number in numbers or every:
-        yield check_document(connection, render, number)
+def kept_numbers(connection: Connection[Any]) -> Sequence[str]:
+    """Return the number of each document that is kept, oldest first."""
+    return [number for (number,) in connection.execute(_NUMBERS)]
 
 
 def check_document(

@@ -7,7 +7,15 @@ import asyncio
 from ingest.persons.subjects import PostgresSubjects
 from ledger.database import connect, connect_async
 from ledger.persons.holders import Holder, station_holder, token_holder
-from ledger.persons.store import erase, find, find_or_make, keys_of, names_of
+from ledger.persons.store import (
+    erase,
+    find,
+    find_or_make,
+    keys_of,
+    names_in,
+    names_of,
+    spelt_in,
+)
 
 
 def token(uid: str) -> Holder:
@@ -96,6 +104,10 @@ def test_what_is_declared_is_spelt_as_declared(database: str) -> None:
         seen = find_or_make(connection, [token("04ab")])
         declared = find_or_make(connection, [token("04AB")], is_declared=True)
         spelt = connection.execute("SELECT spelt FROM subject").fetchall()
+        told = [f"of {each.id}" for each in declared.values()]
+        shown, compared = spelt_in(connection, told), names_in(connection, told)
 
+    assert list(shown.values()) == ["04AB"]
+    assert list(compared.values()) == ["04ab"]
     assert seen == declared
     assert spelt == [("04AB",)]

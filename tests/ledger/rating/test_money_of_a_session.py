@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from ledger.declared.declarations import BEGINNING, Declarations, Kind
+from ledger.facts.flags import Flag
 from ledger.master_data.customers import Customer
 from ledger.master_data.tariff_versions import published
 from ledger.rating.decide import decide, release
@@ -20,7 +21,14 @@ from ledger.rating.decisions import (
 )
 from ledger.rating.english import ENGLISH, line_label, line_words
 from tariffs.adjustments.adjustment import QuantityTax, Surcharge
-from tariffs.model.tariff import Dimension, Tariff, TaxIncluded
+from tariffs.model.tariff import (
+    Dimension,
+    ReservationRestriction,
+    Restrictions,
+    Tariff,
+    TariffElement,
+    TaxIncluded,
+)
 from tariffs.taxes.sales_taxes import SalesTax
 from tests.depot import ENERGY_ONLY, component, declared, moment_of, rated, session, tariff
 
@@ -69,6 +77,26 @@ def test_a_rating_records_the_named_taxes_that_its_rate_consists_of() -> None:
     assert decision.sales_taxes == (GST,)
     assert decode_decision(encode_decision(decision)) == decision
     assert rated(session()).sales_taxes == ()
+
+
+@pytest.mark.parametrize("reservation_id", [None, 0, 7])
+@pytest.mark.parametrize("kind", [None, *ReservationRestriction])
+def test_a_price_for_a_reservation_does_not_lapse_unsaid(
+    reservation_id: int | None, kind: ReservationRestriction | None
+) -> None:
+    fee = TariffElement(
+        price_components=(component(Dimension.FLAT, "2"),),
+        restrictions=Restrictions(reservation=kind, min_duration=7200),
+    )
+    reserved = replace(ENERGY_ONLY, elements=(*ENERGY_ONLY.elements, fee))
+    charging = replace(session(), reservation_id=reservation_id)
+
+    decision, plain = rated(charging, priced_by(reserved)), rated(session())
+
+    is_said = reservation_id is not None and kind is not None
+    assert decision.flags == ((Flag.RESERVATION_NOT_BILLED,) if is_said else ())
+    assert decision.net_minor == plain.net_minor
+    assert decode_decision(encode_decision(decision)) == decision
 
 
 def test_where_no_taxes_apply_a_session_owes_none_and_says_so() -> None:
