@@ -153,7 +153,7 @@ def content_of(
             page,
             _withdrawn(connection, number),
             UTC,
-            lambda choice: page.text("Refund" if choice == "refund" else "Credit"),
+            lambda choice: page.text("Refund" if choice == "refund" else "Credit note"),
         ),
         "zone": UTC,
         "awaited": awaited,
