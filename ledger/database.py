@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, Final, LiteralString
 
+import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+_ENCODER: Final = msgspec.json.Encoder()
 TABLES = "books, inputs, persons"
 """Where unqualified names are looked up, in this order."""
 
@@ -66,7 +69,12 @@ def copy_rows(
     """Write *rows* by *statement*, a COPY from STDIN, within the caller's transaction."""
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
-            copy.write_row(row)
+            copy.write_row([_quick(each) if type(each) is datetime else each for each in row])
+
+
+def _quick(moment: datetime) -> datetime | str:
+    """Return *moment* as its text where it is in UTC: psycopg takes six times as long for it."""
+    return _ENCODER.encode(moment)[1:-1].decode() if moment.tzinfo is UTC else moment
 
 
 def array_text(values: Iterable[str]) -> str:

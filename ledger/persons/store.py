@@ -30,11 +30,11 @@ Key = tuple[str, str]
 
 KNOWN: LiteralString = """
 SELECT kind, name, subject, key FROM subject
-JOIN unnest(%s::text[], %s::text[]) AS asked (kind, name) USING (kind, name)
+JOIN unnest(%b::text[], %b::text[]) AS asked (kind, name) USING (kind, name)
 """
 MAKE: LiteralString = """
 INSERT INTO subject (kind, name, spelt, subject, key)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[])
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[])
 ON CONFLICT (kind, name) DO NOTHING
 """
 SPELT: LiteralString = "SELECT spelt FROM subject WHERE subject = %s"

@@ -45,7 +45,7 @@ _KINDS: Final = frozenset({DecisionKind.RATED, DecisionKind.RELEASED, DecisionKi
 _AGAIN_MAX: Final = 500
 _BODIES: LiteralString = """
 SELECT decision.session_id, decision.revision, decision.body
-FROM unnest(%s::text[], %s::integer[]) WITH ORDINALITY AS wanted (session_id, revision, place)
+FROM unnest(%b::text[], %b::integer[]) WITH ORDINALITY AS wanted (session_id, revision, place)
 JOIN session_decision AS decision USING (session_id, revision)
 WHERE decision.kind IN ('rated', 'released', 'corrected') ORDER BY wanted.place
 """

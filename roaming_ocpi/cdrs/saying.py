@@ -56,7 +56,7 @@ from tariffs.kernel.priced import Note, PricedSession
 from tariffs.model.policy import PricingPolicy
 from tariffs.model.tariff import Tariff
 from tariffs.model.usage import Activity, microseconds
-from tariffs.ocpi.cdr_fast import BareOldCdrDecoder, CdrDecoder
+from tariffs.ocpi.cdr_fast import BareOldCdrDecoder, CdrDecoder, CdrNumbers
 from tariffs.ocpi.cdr_reader import ocpi_cdr_of
 from tariffs.ocpi.documents import decode_json
 from tariffs.ocpi.versions import OcpiVersion
@@ -145,9 +145,11 @@ class Speaker:
     """Finds how to say CDRs; keeps what depends on tariff versions alone."""
 
     def __init__(self) -> None:
-        self._decoder, self._old = CdrDecoder(), BareOldCdrDecoder()
+        # Versions say the same numbers.
+        numbers = CdrNumbers()
+        self._decoder, self._old = CdrDecoder(numbers), BareOldCdrDecoder(numbers)
         # Tariffs of one session would push out those that return.
-        self._rare = CdrDecoder()
+        self._rare = CdrDecoder(numbers)
         self._tariffs = SaidTariffs()
 
     def say(self, case: CdrCase) -> Said:
@@ -387,6 +389,8 @@ def _notes(form: CdrForm, version: OcpiVersion, reads: Sequence[TariffRead]) -> 
     if form.said_by is not SaidBy.TARIFF:
         message = _SAID_BY[form.said_by]
         return (CdrNote(code=f"said_by_{form.said_by}", message=message, version=version.value),)
+    if len(reads) == 1:
+        return reads[0].lost
     return tuple(note for read in reads for note in read.lost)
 
 

@@ -32,7 +32,7 @@ COPY roaming_cdr (party, number, cdr_id, session_id, revision, kind, credits, le
     body, sha256) FROM STDIN
 """
 _OF_SESSIONS: LiteralString = (
-    f"{SELECT} WHERE session_id = ANY (%s) ORDER BY session_id, revision, kind"
+    f"{SELECT} WHERE session_id = ANY (%b::text[]) ORDER BY session_id, revision, kind"
 )
 _LAST: LiteralString = """
 SELECT asked.party, last.number, last.made_at FROM unnest(%s::text[]) AS asked (party), LATERAL (
@@ -63,7 +63,7 @@ SELECT * FROM unnest(%s::text[], %s::integer[], %s::text[], %s::text[], %s::text
 ON CONFLICT (session_id) DO UPDATE SET revision = excluded.revision, party = excluded.party,
     code = excluded.code, reason = excluded.reason, refused_at = excluded.refused_at
 """
-_SETTLED: LiteralString = "DELETE FROM refused_cdr WHERE session_id = ANY (%s)"
+_SETTLED: LiteralString = "DELETE FROM refused_cdr WHERE session_id = ANY (%b::text[])"
 _REFUSED: LiteralString = """
 SELECT session_id, revision, party, code, reason, refused_at FROM refused_cdr
 WHERE (%(party)s::text IS NULL OR party = %(party)s) AND session_id > %(after)s

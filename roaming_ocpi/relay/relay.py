@@ -238,9 +238,11 @@ class Relay:
         for message in claimed.messages:
             if (done := sent.get(message.id)) is not None:
                 outcome = done.outcome
-                pause = pause_after(message.failures + 1, self._chance(), outcome.retry_after)
-                is_failed = outcome.came_of_it is Arrival.FAILED
-                attempts.append(Noted(message, outcome, at, *([pause] if is_failed else [])))
+                noted = Noted(message, outcome, at)
+                if outcome.came_of_it is Arrival.FAILED:
+                    pause = pause_after(message.failures + 1, self._chance(), outcome.retry_after)
+                    noted = noted._replace(pause=pause)
+                attempts.append(noted)
         outcomes = [each.outcome for each in attempts]
         untouched = [each for each in claimed.messages if each.id not in sent]
         return ClaimNotes(attempts, untouched, standing_after(claimed, outcomes, self._chance()))

@@ -15,7 +15,6 @@ Sources: OCPI 2.2.1, types, CiString; mod_locations, EVSE object (uid, evse_id b
 from __future__ import annotations
 
 import re
-from base64 import b32encode
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
@@ -35,6 +34,10 @@ _NUMBER_MAX: Final = 6
 _OUTLET_MAX: Final = 31
 """Of an EVSE id behind its E (ISO 15118-2, annex H)."""
 _PREFIX_MAX: Final = ID_MAX - _LONG_DIGEST - 1
+_BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS: Final = [first + second for first in _BASE32 for second in _BASE32]
+"""What two characters of Base32 (RFC 4648) say, by their ten bits: every digest has an even
+number of them."""
 
 
 def location_id(site_id: str) -> str:
@@ -107,5 +110,6 @@ def _numbered(evse: int) -> str:
 
 def _digest(text: str, length: int) -> str:
     raw = sha256(text.encode("utf-8", "surrogatepass")).digest()
-    # Of five bits a character; what is cut off is not encoded first.
-    return b32encode(raw[: length * 5 // 8 + 1]).decode()[:length].lower()
+    # Of five bits a character, and two characters at once.
+    number = int.from_bytes(raw) >> (len(raw) * 8 - length * 5)
+    return "".join([_PAIRS[number >> at & 0x3FF] for at in range(length * 5 - 10, -1, -10)])

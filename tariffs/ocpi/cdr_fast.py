@@ -142,8 +142,9 @@ class FastCdr(msgspec.Struct, frozen=True, gc=False):
 class CdrDecoder:
     """Decodes clean CDRs; keeps what they carry and repeat: tariffs, tokens and locations."""
 
-    def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(_Cdr, float_hook=_Numbers().__getitem__)
+    def __init__(self, numbers: CdrNumbers | None = None) -> None:
+        known = CdrNumbers() if numbers is None else numbers
+        self._decoder = msgspec.json.Decoder(_Cdr, float_hook=known.__getitem__)
         self._tariffs: dict[bytes, tuple[Tariff, OcpiVersion] | None] = {}
         self._tokens, self._locations = _Carried(_Token), _Carried(_Location)
 
@@ -225,8 +226,9 @@ class CdrDecoder:
 class BareOldCdrDecoder:
     """Decodes clean CDRs of OCPI 2.1.1 that say what bears on the price, and nothing else."""
 
-    def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(_OldCdr, float_hook=_Numbers().__getitem__)
+    def __init__(self, numbers: CdrNumbers | None = None) -> None:
+        known = CdrNumbers() if numbers is None else numbers
+        self._decoder = msgspec.json.Decoder(_OldCdr, float_hook=known.__getitem__)
 
     def decode(self, data: bytes) -> Cdr | None:
         """Return the CDR; None if it is not of a clean shape, for whatever reason."""
@@ -340,7 +342,7 @@ def _cost(cost: _Cost) -> StatedCost:
     return StatedCost(before_taxes=_amount(cost.excl_vat), gross=_amount(cost.incl_vat))
 
 
-class _Numbers(dict[str, Decimal]):
+class CdrNumbers(dict[str, Decimal]):
     """The numbers of CDRs by their text, read once: they repeat from CDR to CDR."""
 
     def __missing__(self, text: str) -> Decimal:

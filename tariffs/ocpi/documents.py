@@ -15,6 +15,7 @@ SIZE_MAX: Final = 16_000_000
 # As many digits as `tariffs.quantities` takes for a number: int() of a huge text is slow.
 _INTEGER_DIGITS_MAX: Final = 40
 _ROOT: Final = ""
+_MARK: Final = b"\xef\xbb\xbf"
 
 
 class RepeatedKeys(dict[str, Any]):
@@ -41,7 +42,7 @@ def decode_json(data: bytes) -> Any:  # noqa: ANN401 - JSON is any shape until i
         raise OcpiError(_ROOT, f"larger than {SIZE_MAX:,} bytes")
     try:
         # With a byte order mark, too, which RFC 8259 (8.1) lets a reader ignore.
-        text = data.decode("utf-8-sig")
+        text = data.removeprefix(_MARK).decode()
     except UnicodeDecodeError as error:
         raise OcpiError(_ROOT, f"not JSON: {error}") from None
     if not text.strip():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ledger.database import array_text, connect, dsn_of
+from ledger.database import array_text, connect, copy_rows, dsn_of
+from tariffs.zones import zone
 
 
 def test_a_further_connection_has_the_password_of_the_first(database: str) -> None:
@@ -32,3 +36,28 @@ def test_an_array_of_texts_is_read_as_it_was_written(postgres_dsn: str) -> None:
                 with cursor.copy("COPY told FROM STDIN") as copy:
                     copy.write_row((array_text(each),))
             assert connection.execute("SELECT words FROM told").fetchone() == (each,)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(datetime(2026, 3, 29, 1, 30, tzinfo=UTC), id="whole seconds"),
+        pytest.param(datetime(2026, 3, 29, 1, 30, 0, 5, tzinfo=UTC), id="a few microseconds"),
+        pytest.param(datetime(1, 1, 2, tzinfo=UTC), id="long ago"),
+        pytest.param(datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC), id="far ahead"),
+        pytest.param(
+            datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=zone("Europe/Berlin")), id="zone"
+        ),
+        pytest.param(datetime(2026, 1, 1, tzinfo=timezone(-timedelta(hours=9.5))), id="offset"),
+    ],
+)
+def test_a_moment_is_copied_as_it_is(postgres_dsn: str, moment: datetime) -> None:
+    with connect(postgres_dsn) as connection:
+        connection.execute("CREATE TEMPORARY TABLE told (at timestamptz, day date, said text)")
+        copy_rows(connection, "COPY told FROM STDIN", [(moment, date(2026, 1, 1), None)])
+
+        assert connection.execute("SELECT * FROM told").fetchone() == (
+            moment.astimezone(UTC),
+            date(2026, 1, 1),
+            None,
+        )

@@ -10,12 +10,28 @@ from hypothesis import strategies as st
 
 from tariffs.model.usage import microseconds, moment_of
 from tariffs.moment_texts import local_text, utc_text
+from tariffs.ocpi.tariff_writer import said_moment
 from tariffs.offsets import offsets_over, zone_with
 from tariffs.zones import zone
 
 ZONES = ("Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns", "UTC")
+MOMENT_MIN = datetime(1000, 1, 2)  # noqa: DTZ001 - of each zone
 SPRING = datetime(2026, 3, 29, 1, tzinfo=UTC)
 AUTUMN = datetime(2026, 10, 25, 1, tzinfo=UTC)
+
+
+@given(
+    st.datetimes(MOMENT_MIN, timezones=st.sampled_from([*map(zone, ZONES), UTC])),
+    st.sampled_from([1, 10, 1000, 10**6]),
+)
+def test_ocpi_says_a_moment_in_utc_with_milliseconds_where_they_are_enough(
+    moment: datetime, step_us: int
+) -> None:
+    moment = moment.replace(microsecond=moment.microsecond // step_us * step_us)
+    is_tidy = moment.microsecond and moment.microsecond % 1000 == 0
+    in_utc = moment.astimezone(UTC).isoformat(timespec="milliseconds" if is_tidy else "auto")
+
+    assert said_moment(moment) == in_utc.replace("+00:00", "Z")
 
 
 def _recorded(name: str) -> tzinfo:

@@ -24,7 +24,7 @@ from roaming_ocpi.cdrs.telling.excerpt import CdrExcerpt, ToldBody
 BEARERS: LiteralString = """
 SELECT asked.party, asked.subject, subject.spelt, subject.key, last.contract, last.object
 FROM (
-    SELECT DISTINCT * FROM unnest(%s::text[], %s::text[]) AS given (party, subject)
+    SELECT DISTINCT * FROM unnest(%b::text[], %b::text[]) AS given (party, subject)
 ) AS asked
 JOIN subject ON subject.subject = asked.subject
 LEFT JOIN LATERAL (

@@ -16,7 +16,7 @@ from roaming_ocpi.relay.messages import Prepared
 from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome
 from roaming_ocpi.relay.outgoing import MessageKind, Outgoing, WantedMessage, enqueue_all
 
-_NAMED: LiteralString = f"{EXCERPT} WHERE cdr_id = ANY (%s)"
+_NAMED: LiteralString = f"{EXCERPT} WHERE cdr_id = ANY (%b::text[])"
 _KINDS = {CdrKind.CDR: MessageKind.CDR, CdrKind.CREDIT: MessageKind.CREDIT}
 
 

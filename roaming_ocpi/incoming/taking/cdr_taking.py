@@ -36,12 +36,12 @@ TOGETHER_MAX: Final = 256
 _LOCK: LiteralString = """
 SELECT pg_advisory_xact_lock(lock) FROM (
     SELECT DISTINCT hashtextextended('received_cdr ' || party || ' ' || cdr_key, 0) AS lock
-    FROM unnest(%s::text[], %s::text[]) AS given (party, cdr_key) ORDER BY lock
+    FROM unnest(%b::text[], %b::text[]) AS given (party, cdr_key) ORDER BY lock
 ) AS locks
 """
 _KNOWN: LiteralString = """
 SELECT party, cdr_key, digest FROM received_cdr
-JOIN (SELECT DISTINCT * FROM unnest(%s::text[], %s::text[]) AS given (party, cdr_key)) AS asked
+JOIN (SELECT DISTINCT * FROM unnest(%b::text[], %b::text[]) AS given (party, cdr_key)) AS asked
     USING (party, cdr_key)
 ORDER BY position, line
 """

@@ -179,6 +179,12 @@ def test_one_who_is_erased_stays_shut_and_the_others_open() -> None:
         ('{"uid": null, "contract_id": "C"}', ["c"]),
         ('{"uid": {"a": ["04", {"uid": "A1"}]}, "id": 1}', ["the-party"]),
         ('{"uid": ["A1", "B1"]}', ["the-party"]),
+        ('[{"uid": 1, "x": "uid"}, {"remark": true}, ["remark", {"auth_id": -2.5e3}]]',
+         ["1", "the-party", "-2.5e3"]),
+        ('{"x": "a{b", "uid" :"A1", "y": "}", "remark"\n:\t"r", "z": {"remark": "{"}}',
+         ["a1", "a1", "a1"]),
+        ('{"x": [{}, {"y": {}}], "uid": "A1", "z": [{"remark": "r"}], "auth_id": null}',
+         ["a1", "a1"]),
         ('{"remark": "Ada"}', ["the-party"]),
         ('{"remark": ""}', ["the-party"]),
         ('{"\\u0075id": "A1"}', ["a1"]),
@@ -193,6 +199,16 @@ def test_one_who_is_erased_stays_shut_and_the_others_open() -> None:
 )  # fmt: skip
 def test_whose_a_value_is(body: str, whose: list[str]) -> None:
     assert owners(body) == whose
+
+
+@settings(max_examples=300, deadline=None)
+@given(DOCUMENTS, st.sampled_from([{"indent": 1}, {"separators": (",", ":")}, {}]))
+def test_an_escape_elsewhere_changes_nothing(document: object, spelt: dict[str, Any]) -> None:
+    text = json.dumps(document, ensure_ascii=False, **spelt)
+
+    plain, escaped = cuts_of(f'[{text},"a"]', PARTY), cuts_of(f'[{text},"\\u0061"]', PARTY)
+
+    assert [list(each) for each in escaped] == [list(each) for each in plain]
 
 
 @settings(max_examples=300, deadline=None)
