@@ -163,6 +163,10 @@ def is_sane(number: Decimal) -> bool:
     """Tell whether *number* is finite and small enough that arithmetic with it stays exact."""
     if not number.is_finite():
         return False
+    text = str(number)
+    # Most are short and have no exponent: what is left to look at is how large they are.
+    if len(text) <= _NUMBER_DIGITS_MAX and "E" not in text:
+        return number.adjusted() < _NUMBER_EXPONENT_MAX
     _, digits, exponent = number.as_tuple()
     return (
         isinstance(exponent, int)

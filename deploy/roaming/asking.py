@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS_MAX: Final = 4
 DATABASE_SECONDS: Final = 5.0
+ANSWER_BYTES_MAX: Final = 64 << 10
+"""Of an authorization, which is a token and a few words: stations wait while one is read."""
 _LOGGER: Final = logging.getLogger("wattledger.roaming")
 
 
@@ -92,7 +94,10 @@ class LateAsker:
         audit = CallAudit(dsn, now=now, kept_days=settings.calls_kept_days)
         self._exits.callback(audit.close)
         client = HttpPartnerClient(
-            allow_private=settings.roaming_private_networks, now=now, heard=audit.hear
+            allow_private=settings.roaming_private_networks,
+            now=now,
+            heard=audit.hear,
+            answer_bytes_max=ANSWER_BYTES_MAX,
         )
         self._exits.push_async_callback(client.close)
         return RealTimeAsker(client=client, links=partial(link_of, pool), tokens=KnownTokens(pool))

@@ -17,6 +17,7 @@ from ledger.master_data.policies import (
     REMINDERS_MAX,
     MoneyLimit,
     Policy,
+    limit_in,
 )
 from ledger.master_data.sites import Site
 from tariffs.currencies import UnknownCurrencyError, currency_exponent
@@ -27,6 +28,9 @@ VISIT_MAX: Final = 1_000
 _ABOVE_NOTHING: Final = {
     "payment_approval_above": "whatever moves money takes two persons",
     "variance_session": "whatever makes a session dearer takes a reason",
+    "station_cost_limit": "whatever a station reckons otherwise is held",
+    "correct_from": "every difference is corrected",
+    "visit_hold_max": "nobody pays there by card",
 }
 _MARGIN_MAX_S: Final = 3600
 _RECEIPT_URL: Final = re.compile(r"https://(?=.{1,1892}\Z)[!-z|~]*\{receipt\}[!-z|~]*", re.ASCII)
@@ -40,8 +44,18 @@ def _money_policy(policy: Policy) -> Iterator[str]:
     percent, session = policy.variance_percent, policy.variance_session
     if not (percent is None or _is_amount(percent)) or not (session is None or _is_limit(session)):
         yield "variance_percent and variance_session must not be below 0"
-    for name in ("payment_approval_above", "variance_session"):
+
+
+def _limits(policy: Policy) -> Iterator[str]:
+    for name in (*_ABOVE_NOTHING, "visit_hold_min"):
         yield from _currencies(name, getattr(policy, name))
+    for name, limit in (
+        ("station_cost_limit", policy.station_cost_limit),
+        ("correct_from", policy.correct_from),
+        ("payment_approval_above", policy.payment_approval_above),
+    ):
+        if not _is_limit(limit):
+            yield f"{name} must be an amount from 0 on"
 
 
 def policy_problems(policy: Policy) -> Iterator[str]:
@@ -59,8 +73,7 @@ def policy_problems(policy: Policy) -> Iterator[str]:
     if policy.price_every_s <= 0:
         yield "price_every_s must be above 0"
     yield from _money_policy(policy)
-    if not _is_amount(policy.station_cost_limit):
-        yield "station_cost_limit must be an amount from 0 on"
+    yield from _limits(policy)
     if policy.receipt_url is not None and not _RECEIPT_URL.fullmatch(policy.receipt_url):
         yield f"receipt_url must be an https address with one {RECEIPT}, of at most 1900 characters"
     yield from _visit_policy(policy)
@@ -70,8 +83,6 @@ def policy_problems(policy: Policy) -> Iterator[str]:
 
 
 def _payments(policy: Policy) -> Iterator[str]:
-    if not _is_limit(policy.payment_approval_above):
-        yield "payment_approval_above must be an amount from 0 on"
     days = policy.reminder_days
     is_rising = all(0 < day <= REMINDER_DAYS_MAX for day in days) and sorted({*days}) == [*days]
     if not is_rising or len(days) > REMINDERS_MAX:
@@ -91,7 +102,10 @@ def _visit_policy(policy: Policy) -> Iterator[str]:
     if max(policy.visit_kwh, policy.visit_hours) > VISIT_MAX:
         yield f"visit_kwh and visit_hours are at most {VISIT_MAX}"
     least, most = policy.visit_hold_min, policy.visit_hold_max
-    if not (least.is_finite() and most.is_finite() and 0 < least <= most):
+    named = {each for limit in (least, most) if isinstance(limit, Mapping) for each in limit}
+    if not all(
+        _is_amount(limit_in(limit, each)) for limit in (least, most) for each in named or {""}
+    ) or not all(0 < limit_in(least, each) <= limit_in(most, each) for each in named or {""}):
         yield "visit_hold_min must be above 0, and at most visit_hold_max"
 
 
@@ -149,6 +163,8 @@ def unnamed_currencies(
 def _unnamed(change: PlannedChange, policy: Policy, sold: set[str]) -> Iterator[UnnamedCurrency]:
     for name in _ABOVE_NOTHING:
         limit = getattr(policy, name)
+        if name == "visit_hold_max" and not policy.visits:
+            continue
         if isinstance(limit, Mapping):
             for currency in sorted(sold - limit.keys()):
                 yield UnnamedCurrency(change.kind, change.key, name, currency)

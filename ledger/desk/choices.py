@@ -33,7 +33,8 @@ class AtPartnerError(LedgerError):
         super().__init__(
             f"{what} was charged at a station of partner {party}, and follows its CDR: "
             f"`wattledger cdr dispute {quote(cdr_id)} --party {party} --reason WHY` takes back what"
-            " was charged on, `wattledger cdr accept` charges it again"
+            " was charged on, `wattledger cdr accept` charges it again. As a goodwill, the partner"
+            " being paid all the same, do so once its month is agreed (`wattledger partner settle`)"
         )
 
 

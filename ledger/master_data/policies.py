@@ -113,16 +113,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `prices_told`: see PricesTold; what a session costs so far is told every `price_every_s` at
     most, and where `price_display` says so as a message for the display, too.
     `station_cost_limit`: a session is held whose station reckons that it costs so much more, or
-    less, than our price; in major units of the tariff's currency. With `tariffs_to_stations` a
-    station that can reckon costs is sent the tariff in force at it when it boots and when that
-    changes, and a driver's own with the answer about his token.
+    less, than our price; in major units of the tariff's currency (MoneyLimit). With
+    `tariffs_to_stations` a station that can reckon costs is sent the tariff in force at it when it
+    boots and when that changes, and a driver's own with the answer about his token.
     `receipt_url`: where who paid at a terminal finds the receipt that we number; has RECEIPT in it.
     `ask_s`: a station is asked for what is missing of a session (a sequence number, a stop) for
     that long, again and again while it says that it still holds messages of it, which keeps the
     session waiting; 0 asks nothing.
     `local_list`: see LocalList; a site or a station may say otherwise.
     `correct_from`: a rated session whose price a late fact changes is corrected where the price
-    with its taxes moves by so much; in major units, 0: whenever what is billed is another.
+    with its taxes moves by so much; in major units (MoneyLimit), 0: whenever what is billed is
+    another.
     With `corrections_agreed` no late fact moves money until a person agrees.
     `collect_again_days`: after how many days an invoice is collected again whose payer's bank said
     no, each time; none: never.
@@ -133,8 +134,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     time; rising, none: never.
     With `visits` a driver without contract may pay by card at our stations: what a session of
     `visit_kwh` and `visit_hours` costs there is put aside first, in whole major units, at least
-    `visit_hold_min` and at most `visit_hold_max`. The driver has `visit_pay_s` to agree, and then
-    `visit_start_s` to plug in. `visit_outgrown`: see Outgrown.
+    `visit_hold_min` and at most `visit_hold_max` (MoneyLimit: both name the same). The driver has
+    `visit_pay_s` to agree, and then `visit_start_s` to plug in. `visit_outgrown`: see Outgrown.
     `stop_margin_s`: a session that may cost only so much is stopped so many seconds before it does,
     for its station takes a while to obey. `unknown_credit`: see UnknownCredit. `top_ups_a_day`: a
     balance is topped up by itself so often within 24 hours at most; 0: never.
@@ -156,12 +157,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     prices_told: PricesTold = PricesTold.RUNNING
     price_every_s: int = 20
     price_display: bool = False
-    station_cost_limit: Decimal = Decimal(1)
+    station_cost_limit: MoneyLimit = Decimal(1)
     receipt_url: str | None = None
     tariffs_to_stations: bool = False
     ask_s: int = 86_400
     local_list: LocalList = LocalList.OFF
-    correct_from: Decimal = Decimal(0)
+    correct_from: MoneyLimit = Decimal(0)
     corrections_agreed: bool = False
     collect_again_days: tuple[int, ...] = (3, 5, 7)
     payment_approval_above: MoneyLimit = Decimal(1000)
@@ -169,8 +170,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     visits: bool = False
     visit_kwh: int = 60
     visit_hours: int = 2
-    visit_hold_min: Decimal = Decimal(5)
-    visit_hold_max: Decimal = Decimal(150)
+    visit_hold_min: MoneyLimit = Decimal(5)
+    visit_hold_max: MoneyLimit = Decimal(150)
     visit_pay_s: int = 900
     visit_start_s: int = 300
     visit_outgrown: Outgrown = Outgrown.STOP

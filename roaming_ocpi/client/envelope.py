@@ -22,7 +22,7 @@ from roaming_ocpi.client.answers import (
 from roaming_ocpi.client.links import next_target
 from roaming_ocpi.client.transport import WireReply
 from roaming_ocpi.wire.status import Status
-from tariffs.ocpi.documents import OcpiError, decode_json
+from tariffs.ocpi.documents import OcpiError, RepeatedKeys, decode_json
 
 RETRY_AFTER_MAX: Final = 86_400.0
 _REDIRECTS: Final = range(300, 400)
@@ -101,7 +101,8 @@ def _opened(reply: WireReply) -> tuple[int | None, str | None, Any]:
         envelope = decode_json(reply.body)
     except OcpiError:
         return None, None, None
-    if not isinstance(envelope, dict):
+    # Which of two codes or lists holds, nobody can say: one of them would be lost.
+    if not isinstance(envelope, dict) or isinstance(envelope, RepeatedKeys):
         return None, None, None
     code, message = envelope.get("status_code"), envelope.get("status_message")
     if isinstance(code, str) and _SECONDS.fullmatch(code):

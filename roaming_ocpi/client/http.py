@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
+import httpx
+
 from roaming_ocpi.client.addresses import check_secrecy, partner_url
 from roaming_ocpi.client.answers import (
     ForbiddenAddressError,
@@ -19,7 +21,7 @@ from roaming_ocpi.client.answers import (
 )
 from roaming_ocpi.client.audit import AskedModule, CallDirection, CallRecord, Heard, asked_module
 from roaming_ocpi.client.envelope import answer_of
-from roaming_ocpi.client.transport import GuardedTransport, WireCall
+from roaming_ocpi.client.transport import BODY_MAX, GuardedTransport, WireCall, WireReply
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.registration.spelling import spelt_token
 from roaming_ocpi.wire.modules import ModuleId
@@ -31,6 +33,8 @@ EMPTY_PAGES_MAX: Final = 3
 """In a row, each with a link to a next one."""
 LIST_SECONDS_MAX: Final = 7_200.0
 PAGES_MAX: Final = 200_000
+BESIDE_BYTES: Final = 64 << 10
+"""An answer of more is read beside everything else: it may take a second."""
 """Of one list: who links ever new pages with ever new objects has none that ends."""
 _NOT_ROUTED: Final = frozenset({ModuleId.CREDENTIALS, ModuleId.HUB_CLIENT_INFO})
 """Configuration modules go to the platform itself. Source: OCPI 2.2.1, 4.2.4."""
@@ -44,6 +48,7 @@ class HttpPartnerClient:
         now: The product's clock.
         heard: Is told of every call.
         tls: By what certificates are checked; None: as the machine does.
+        answer_bytes_max: How large an answer may be.
     """
 
     def __init__(
@@ -53,8 +58,12 @@ class HttpPartnerClient:
         now: Callable[[], datetime],
         heard: Heard,
         tls: ssl.SSLContext | None = None,
+        answer_bytes_max: int = BODY_MAX,
     ) -> None:
-        self._transport = GuardedTransport(allow_private=allow_private, tls=tls)
+        self._transport = GuardedTransport(
+            allow_private=allow_private, tls=tls, body_max=answer_bytes_max
+        )
+        self._reading = asyncio.Lock()
         self._now, self._heard = now, heard
 
     async def ask(
@@ -84,7 +93,7 @@ class HttpPartnerClient:
             wired = WireCall(method, target, headers, body or b"")
             async with asyncio.timeout(SECONDS_MAX if timeout_s is None else timeout_s):
                 reply = await self._transport.send(wired)
-            answer = answer_of(target, reply, self._now())
+            answer = await self._read(target, reply)
         except TimeoutError as error:
             call.ended("timeout")
             why = "the partner did not answer in time"
@@ -137,6 +146,13 @@ class HttpPartnerClient:
                 why = f"the partner's list has no end in {PAGES_MAX:,} pages or {hours:.0f} hours"
                 raise PartnerRefusedError(why, answer=answer)
             url, query, last = answer.next_url, None, objects
+
+    async def _read(self, target: httpx.URL, reply: WireReply) -> PartnerAnswer:
+        """Return what was answered; a large one is read beside everything else."""
+        if len(reply.body) <= BESIDE_BYTES:
+            return answer_of(target, reply, self._now())
+        async with self._reading:
+            return await asyncio.to_thread(answer_of, target, reply, self._now())
 
     async def close(self) -> None:
         """End every connection."""

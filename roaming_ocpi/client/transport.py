@@ -41,6 +41,8 @@ IDLE_MAX: Final = 32
 RESOLVERS: Final = 16
 """Threads that ask for names: one whose server says nothing takes one of them for a while."""
 _READ_BYTES: Final = 64 << 10
+_ODD_BYTES: Final = 16 << 10
+"""So much of an odd answer is worked on at once: it may be of pieces of a byte each."""
 _AUTO: Final = zlib.MAX_WBITS | 32
 """Whether gzip or zlib, the content says."""
 _PORTS: Final = {"http": 80, "https": 443}
@@ -121,9 +123,17 @@ class GuardedTransport:
     Args:
         allow_private: Whether partners may live where nobody outside can reach: in tests.
         tls: By what certificates are checked; None: as the machine does.
+        body_max: Bytes of an answer, as it comes and unpacked.
     """
 
-    def __init__(self, *, allow_private: bool, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        tls: ssl.SSLContext | None = None,
+        body_max: int = BODY_MAX,
+    ) -> None:
+        self._body_max = body_max
         self._networks: Sequence[Network] = ANY_NETWORK if allow_private else ()
         self._tls = tls or ssl.create_default_context()
         self._idle: defaultdict[_Origin, deque[_Connection]] = defaultdict(deque)
@@ -142,7 +152,7 @@ class GuardedTransport:
         origin = _Origin(url.scheme, host, url.port or _PORTS[url.scheme])
         connection = self._kept(origin) or await self._connect(origin)
         try:
-            reply = await _exchange(connection, call)
+            reply = await _exchange(connection, call, self._body_max)
         except BaseException as error:
             connection.writer.close()
             if isinstance(error, OSError | h11.ProtocolError):
@@ -202,18 +212,18 @@ class GuardedTransport:
             idle.popleft().writer.close()
 
 
-async def _exchange(connection: _Connection, call: WireCall) -> WireReply:
+async def _exchange(connection: _Connection, call: WireCall, body_max: int) -> WireReply:
     reader, writer = connection.reader, connection.writer
     connection.is_done = False
     head = call.plain_head()
     if head is None:
-        return await _by_h11(connection, call, None)
+        return await _by_h11(connection, call, None, body_max)
     writer.write(head + call.body)
     await writer.drain()
     came = await reader.read(_READ_BYTES)
-    plain = plain_head(came, size_max=BODY_MAX)
+    plain = plain_head(came, size_max=body_max)
     if plain is None:
-        return await _by_h11(connection, call, came)
+        return await _by_h11(connection, call, came, body_max)
     if len(came) < plain.ends_at:
         try:
             came += await reader.readexactly(plain.ends_at - len(came))
@@ -222,10 +232,12 @@ async def _exchange(connection: _Connection, call: WireCall) -> WireReply:
             raise _unreachable(why) from error
     reply = WireReply(plain.http, plain.headers, came[plain.body_at :])
     connection.is_done = True
-    return _opened(reply)
+    return _opened(reply, body_max)
 
 
-async def _by_h11(connection: _Connection, call: WireCall, came: bytes | None) -> WireReply:
+async def _by_h11(
+    connection: _Connection, call: WireCall, came: bytes | None, body_max: int
+) -> WireReply:
     """Return the answer to *call*, of which this *came*; None: it is not even sent."""
     writer = connection.writer
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADERS_MAX)
@@ -237,36 +249,43 @@ async def _by_h11(connection: _Connection, call: WireCall, came: bytes | None) -
     else:
         http.receive_data(came)
     reply, body = WireReply(0, (), b""), bytearray()
+    # Of pieces so small that most of what comes is their lengths there is no end.
+    left = 2 * body_max + HEADERS_MAX
     while True:
         event = http.next_event()
         match event:
             case h11.Response():
                 reply = WireReply(event.status_code, list(event.headers), b"")
-                _check_size(int(reply.header("content-length") or "0"))
+                _check_size(int(reply.header("content-length") or "0"), body_max)
             case h11.Data():
                 body += event.data
-                _check_size(len(body))
+                _check_size(len(body), body_max)
             case h11.EndOfMessage():
                 is_over = (http.our_state, http.their_state) == (h11.DONE, h11.DONE)
                 # What comes behind an answer is none to what is asked next.
                 connection.is_done = is_over and http.trailing_data == (b"", False)
-                return _opened(reply._replace(body=bytes(body)))
+                return _opened(reply._replace(body=bytes(body)), body_max)
             case h11.ConnectionClosed():
                 why = "it ended the connection without an answer"
                 raise _unreachable(why)
             case h11.NEED_DATA:
-                http.receive_data(await connection.reader.read(_READ_BYTES))
+                data = await connection.reader.read(_ODD_BYTES)
+                left -= len(data)
+                if left < 0:
+                    _check_size(body_max + 1, body_max)
+                http.receive_data(data)
+                await asyncio.sleep(0)  # what is there already is read without waiting
             case _:  # a notice before the answer (1xx)
                 continue
 
 
-def _opened(reply: WireReply) -> WireReply:
+def _opened(reply: WireReply, body_max: int) -> WireReply:
     """Return *reply*, its body unpacked."""
     packed = reply.header("content-encoding")
-    return reply if packed is None else reply._replace(body=_unpacked(reply.body, packed))
+    return reply if packed is None else reply._replace(body=_unpacked(reply.body, packed, body_max))
 
 
-def _unpacked(body: bytes, encoding: str) -> bytes:
+def _unpacked(body: bytes, encoding: str, body_max: int) -> bytes:
     """Return *body* as it was before it was packed, if that is within bounds."""
     match encoding.strip().lower():
         case "" | "identity":
@@ -276,11 +295,11 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
                 return body
             unpacking = zlib.decompressobj(_AUTO)
             try:
-                content = unpacking.decompress(body, BODY_MAX + 1)
+                content = unpacking.decompress(body, body_max + 1)
             except zlib.error as error:
                 why = "its answer does not unpack"
                 raise _unreachable(why) from error
-            _check_size(len(content))
+            _check_size(len(content), body_max)
             if not unpacking.eof:
                 why = "its answer is cut off"
                 raise _unreachable(why)
@@ -290,9 +309,9 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
             raise _unreachable(why)
 
 
-def _check_size(size: int) -> None:
-    if size > BODY_MAX:
-        why = f"its answer is larger than {BODY_MAX:,} bytes"
+def _check_size(size: int, body_max: int) -> None:
+    if size > body_max:
+        why = f"its answer is larger than {body_max:,} bytes"
         raise _unreachable(why)
 
 

@@ -31,10 +31,10 @@ subject, session_key
 _BY_KEY: LiteralString = f"""
 SELECT {_KNOWN}, sha256, verdict, judged, codes::text, decided_at IS NOT NULL, credits, zone,
     charge_act, partition, position, line
-FROM partner_cdr WHERE party = %s AND cdr_key = ANY (%s)
+FROM partner_cdr WHERE party = %s AND cdr_key = ANY (%b::text[])
 """  # noqa: S608 - constants
 _BY_SESSION: LiteralString = f"""
-SELECT found.* FROM unnest(%s::text[]) AS asked (key), LATERAL (
+SELECT found.* FROM unnest(%b::text[]) AS asked (key), LATERAL (
     SELECT {_KNOWN} FROM partner_cdr
     WHERE party = %s AND session_key = asked.key AND kind = 'cdr' AND credited_by IS NULL
         AND started_at IS NOT NULL
@@ -42,8 +42,8 @@ SELECT found.* FROM unnest(%s::text[]) AS asked (key), LATERAL (
 ) AS found
 """  # noqa: S608 - constants
 _AT_ONCE: LiteralString = f"""
-SELECT asked.number, found.* FROM unnest(%s::int[], %s::text[], %s::timestamptz[],
-    %s::timestamptz[]) AS asked (number, subject, starts_at, ends_at), LATERAL (
+SELECT asked.number, found.* FROM unnest(%b::int[], %b::text[], %b::timestamptz[],
+    %b::timestamptz[]) AS asked (number, subject, starts_at, ends_at), LATERAL (
     SELECT {_KNOWN} FROM partner_cdr
     WHERE party = %s AND kind = 'cdr' AND subject = asked.subject
         AND ended_at >= asked.starts_at AND started_at <= asked.ends_at
@@ -54,7 +54,7 @@ SELECT asked.number, found.* FROM unnest(%s::int[], %s::text[], %s::timestamptz[
 _SESSIONS: LiteralString = """
 SELECT session_key, session_id, status, currency, net, energy_kwh, started_at, ended_at,
     last_updated, subject, partition, position, line, received_at
-FROM partner_session WHERE party = %s AND session_key = ANY (%s)
+FROM partner_session WHERE party = %s AND session_key = ANY (%b::text[])
 """
 _ADD: LiteralString = """
 COPY partner_cdr (party, cdr_id, cdr_key, kind, credits, credited_by, version, currency, net, tax,
@@ -75,7 +75,9 @@ VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 _PUT_SESSION: LiteralString = """
 INSERT INTO partner_session (party, session_key, session_id, status, currency, net, energy_kwh,
     started_at, ended_at, last_updated, subject, partition, position, line, received_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+SELECT %s, * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::numeric[],
+    %b::numeric[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::int[],
+    %b::bigint[], %b::int[], %b::timestamptz[])
 ON CONFLICT (party, session_key) DO UPDATE SET status = excluded.status,
     currency = excluded.currency, net = excluded.net, energy_kwh = excluded.energy_kwh,
     started_at = excluded.started_at, ended_at = excluded.ended_at,
@@ -224,15 +226,15 @@ class PartnerBooks:
         """Write what was told last of sessions."""
         values = [
             (
-                *(self._party, key, row.session_id, row.status, row.currency, row.net),
+                *(key, row.session_id, row.status, row.currency, row.net),
                 *(row.energy_kwh, row.started_at, row.ended_at, row.last_updated, row.subject),
                 *(*row.at, row.received_at),
             )
             for key, row in rows
         ]
         if values:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(_PUT_SESSION, values)
+            columns = [list(column) for column in zip(*values, strict=True)]
+            self._connection.execute(_PUT_SESSION, (self._party, *columns))
 
 
 def encoded(codes: Sequence[Phrase]) -> str:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, TypedDict
 
 import msgspec
 
@@ -41,8 +42,8 @@ ID_MAX: Final = 255
 _SUBJECT: Final = re.compile(r"p-[0-9a-f]{32}")
 _CONTRACT_NAMES: Final = re.compile(r'"(?:contract_id|auth_id)"\s*:\s*\Z')
 _NAME_CHARACTERS: Final = 40
+_NUMBER_CHARACTERS: Final = 40
 _ROOT: Final = ""
-_LOOSE: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 class UnfitObjectError(RoamingError):
@@ -54,6 +55,20 @@ class UnreadCdr(msgspec.Struct, frozen=True, kw_only=True):
 
     spot: str
     why: str
+
+
+class _Head(TypedDict, total=False):
+    """What of a CDR is looked at beside its price; whatever a partner wrote there."""
+
+    id: Any
+    session_id: Any
+    cdr_token: Any
+    auth_id: Any
+    cdr_location: Any
+    location: Any
+
+
+_HEAD: Final = msgspec.json.Decoder(_Head)
 
 
 class ToldCdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -168,10 +183,17 @@ def digest_of(body: str, sealed: Sequence[Sealed]) -> bytes:
 
 
 def _number_text(text: str) -> str:
+    # A long one would take much room in mind, and does not come again.
+    return _known_text(text) if len(text) <= _NUMBER_CHARACTERS else _read_text(text)
+
+
+def _read_text(text: str) -> str:
     number = Decimal(text)
     return f"{plain(number):f}" if is_sane(number) else text
 
 
+# Numbers repeat from body to body.
+_known_text: Final = lru_cache(maxsize=1 << 14)(_read_text)
 _NUMBERED: Final = msgspec.json.Decoder(float_hook=_number_text)
 _CANONICAL: Final = msgspec.json.Encoder(order="deterministic")
 
@@ -250,7 +272,7 @@ class MessageReader:
         if fast is None:
             return None
         try:
-            return _LOOSE.decode(data), fast.cdr, fast.version
+            return _HEAD.decode(data), fast.cdr, fast.version
         except (msgspec.MsgspecError, RecursionError):
             return None
 

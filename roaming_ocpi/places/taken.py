@@ -11,7 +11,6 @@ from ledger.partners.party import party_named
 from roaming_ocpi.server.calls import OcpiRefusedError, PartnerCall
 from roaming_ocpi.wire.differences import Tree
 from roaming_ocpi.wire.merging import moment_of
-from roaming_ocpi.wire.walls import check_tree
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.fields import shown
 
@@ -32,18 +31,17 @@ def refusals() -> Iterator[None]:
 
 
 def taken_object(call: PartnerCall, *, id_key: str | None, id_path: str, partial: bool) -> Tree:
-    """Return the object that *call* pushes.
+    """Return the object that *call* pushes, whose tree was checked when it was read.
 
     Its id (*id_key*) is the path's (*id_path*), whatever the case of either; a whole one has it.
 
     Raises:
-        OcpiRefusedError: If it is no object, hostile, has another id or no `last_updated`.
+        OcpiRefusedError: If it is no object, has another id or no `last_updated`.
     """
     with refusals():
         body = call.body
         if not isinstance(body, dict):
             raise OcpiError(_ROOT, f"must be an object, not {shown(body)}")
-        check_tree(body)
         updated_at(body)
         given = body.get(id_key) if id_key is not None else None
         if id_key is not None and not (partial and id_key not in body):

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from litestar.types import Receive, Scope, Send
@@ -26,8 +26,8 @@ from roaming_ocpi.server.calls import Caller, Module, OcpiRefusedError, PartnerC
 from roaming_ocpi.server.front.callers import Callers, FindCaller, ProveUse
 from roaming_ocpi.server.front.envelope import WireAnswer, enveloped, refused, send_answer
 from roaming_ocpi.server.front.hub_routing import routed, speaking
-from roaming_ocpi.server.front.walls import Buckets, Lanes, TooBusyError, Walls
-from roaming_ocpi.server.front.wire_request import GoneError, WireRequest, no_such_path
+from roaming_ocpi.server.front.walls import Buckets, Lanes, TooBusyError, Walls, body_cost
+from roaming_ocpi.server.front.wire_request import GoneError, WireRequest, body_of, no_such_path
 from roaming_ocpi.server.ownership import check_owner
 from roaming_ocpi.server.paging import page_asked, page_headers
 from roaming_ocpi.server.resources import Resources
@@ -82,6 +82,7 @@ class PartnerSide:
         self._callers = Callers(find, walls)
         self._rates = Buckets(walls.partner_rate, walls.partner_burst)
         self._lanes = Lanes(walls.lane_width, walls.lane_length)
+        self._reading = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -159,9 +160,7 @@ class PartnerSide:
             request.headers.get("authorization", ""), request.address
         )
         trace.caller = caller
-        if (wait := self._rates.take(caller.partner)) > 0:
-            message = "too many requests: wait"
-            raise TooBusyError(message, wait)
+        _check_rate(self._rates.take(caller.partner))
         there = self._table.find(request.segments(PREFIX))
         if there is None:
             raise no_such_path()
@@ -176,6 +175,8 @@ class PartnerSide:
         if request.method == "OPTIONS":
             return enveloped(Reply(), self._resources.now(), {**headers, **_allow(there.by_method)})
         async with self._lanes.enter(caller.partner):
+            # What came before it may have cost so much that this one has to wait after all.
+            _check_rate(self._rates.debt_of(caller.partner))
             call = await self._call(request, there.path, found, caller, token)
             call = call._replace(from_party=routes.from_party)
             reply = await self._served(found, call)
@@ -199,7 +200,9 @@ class PartnerSide:
         """
         query = request.query()
         page = page_asked(query) if found.route.is_list else None
-        body, text = await request.body()
+        content = await request.content()
+        self._rates.spend(caller.partner, body_cost(self._walls, len(content)))
+        body, text = await self._read(content)
         if body is None and found.route.has_body:
             message = "a JSON body is wanted"
             raise OcpiRefusedError.invalid(message)
@@ -216,6 +219,13 @@ class PartnerSide:
             token=token,
         )
 
+    async def _read(self, content: bytes) -> tuple[Any, str]:
+        """Return a body that is read; a large one beside what others ask, one after the other."""
+        if len(content) <= self._walls.body_bytes_free:
+            return body_of(content)
+        async with self._reading:
+            return await asyncio.to_thread(body_of, content)
+
     async def _served(self, found: OfferedRoute, call: PartnerCall) -> Reply:
         if call.caller.is_fresh and not _is_handshake(found):
             # A partner that uses its token has kept it: the one before holds no more.
@@ -225,6 +235,13 @@ class PartnerSide:
         if _module_of(found) == ModuleId.CREDENTIALS:
             self._callers.forget()
         return reply
+
+
+def _check_rate(wait_s: float) -> None:
+    """Refuse who has to wait."""
+    if wait_s > 0:
+        message = "too many requests, or too much in them: wait"
+        raise TooBusyError(message, wait_s)
 
 
 def _module_of(found: OfferedRoute | None) -> str | None:

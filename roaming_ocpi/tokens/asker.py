@@ -33,7 +33,12 @@ from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.tokens.pacing import PartnerGate
-from roaming_ocpi.tokens.permissions import TokenPermission, permission_in, refusal_in
+from roaming_ocpi.tokens.permissions import (
+    TokenPermission,
+    WhereShown,
+    permission_in,
+    refusal_in,
+)
 from roaming_ocpi.tokens.reading import RFID, kept_object
 from roaming_ocpi.wire.ids import location_id
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
@@ -130,7 +135,7 @@ class RealTimeAsker:
         gate = self._gates.get(link.partner)
         if gate is None:
             gate = self._gates[link.partner] = PartnerGate(asyncio.get_running_loop().time)
-        if not gate.enter():
+        if not gate.enter(shown.station_id):
             return AskedToken(party, AskedAnswer.SILENT)
         answered = False
         try:
@@ -138,7 +143,7 @@ class RealTimeAsker:
             asked = await self._posted(party, link._replace(partner=party), shown)
             answered = asked.answer is not AskedAnswer.SILENT
         finally:
-            gate.leave(answered=answered)
+            gate.leave(shown.station_id, answered=answered)
         return asked
 
     async def _link(self, party: str, terms: AskingTerms) -> Link | None:
@@ -162,7 +167,7 @@ class RealTimeAsker:
             answer = await self._client.ask(link, "POST", url, body=body, query={"type": kind})
         except PartnerRefusedError as error:
             return AskedToken(party, refusal_in(error))
-        permission = permission_in(answer, uid)
+        permission = permission_in(answer, uid, WhereShown(link.our_party, shown))
         return AskedToken(
             party, permission.answer, permission.reference, _sealed_contract(permission, told)
         )

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from roaming_ocpi.wire.walls import encoded
-from tariffs.ocpi.fields import JsonFields
+from tariffs.ocpi.documents import OcpiError
+from tariffs.ocpi.fields import JsonFields, shown
 
 
 def merge(
@@ -20,7 +21,8 @@ def merge(
     is there already is no new one: a patch whose answer was lost is sent again.
 
     Raises:
-        OcpiError: If the patch has no `last_updated`, which must be a moment.
+        OcpiError: If the patch has no `last_updated`, which must be a moment, or something else
+            where a list of what is new must be.
 
     Source: OCPI 2.2.1, mod_locations and mod_sessions, PATCH method.
     """
@@ -29,8 +31,10 @@ def merge(
     for key, given in patch.items():
         if key in added:
             known = merged.get(key)
-            if isinstance(given, list):
-                every = [*(known if isinstance(known, list) else ()), *given]
+            if not isinstance(given, list | None):
+                raise OcpiError(key, f"must be a list, not {shown(given)}")
+            every = [*(known if isinstance(known, list) else ()), *(given or ())]
+            if given:
                 merged[key] = list({encoded(each): each for each in every}.values())
         elif given is None:
             merged.pop(key, None)

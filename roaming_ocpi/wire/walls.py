@@ -23,6 +23,8 @@ def check_tree(value: object) -> None:
         OcpiError: If it is deeper than DEPTH_MAX, has more than NODES_MAX values, a number that is
             none to reckon with, NUL or too much in a text, or says a field twice.
     """
+    if _is_fit(value):
+        return
     waiting: list[tuple[object, str, int]] = [(value, "", 0)]
     seen = 0
     while waiting:
@@ -42,6 +44,36 @@ def check_tree(value: object) -> None:
 def encoded(value: object) -> bytes:
     """Return a checked tree as JSON with exact numbers."""
     return _ENCODER.encode(value)
+
+
+def _is_fit(value: object) -> bool:
+    """Whether a tree is surely fit, as most are; of others `check_tree` says what is wrong."""
+    level, texts, seen = [value], list[str](), 0
+    for _ in range(DEPTH_MAX + 1):
+        seen += len(level)
+        if not level or seen > NODES_MAX:
+            break
+        below: list[object] = []
+        for one in level:
+            match one:
+                case str():
+                    texts.append(one)
+                case dict() if type(one) is dict:
+                    texts += one
+                    below += one.values()
+                case list():
+                    below += one
+                case int() | Decimal():
+                    if not is_sane(Decimal(one)):
+                        return False
+                case None:
+                    pass
+                case _:
+                    return False
+        level = below
+    # One text of all is looked through soonest.
+    text = "".join(texts)
+    return not level and len(text) <= TEXT_MAX and "\0" not in text
 
 
 def _check_one(one: object, spot: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
@@ -68,9 +69,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) == len(pairs):
         return value
-    keys = [key for key, _ in pairs]
+    counts = Counter(key for key, _ in pairs)
     repeated = RepeatedKeys(value)
-    repeated.repeated = tuple(key for key in value if keys.count(key) > 1)
+    repeated.repeated = tuple(key for key, count in counts.items() if count > 1)
     return repeated
 
 

@@ -249,40 +249,6 @@ def test_quirk_13_padded_values_and_commas_are_read_exactly(
     assert _energies(story)[1] == Decimal(energy)
 
 
-@BOTH
-@pytest.mark.parametrize(
-    ("start", "stop", "unit", "is_held"),
-    [
-        ("1,000", "6,000", "Wh", True),
-        ("999", "999,999", "Wh", True),
-        ("1", "6,00", "Wh", False),
-        ("1,0000", "6,0000", "Wh", False),
-        ("0,000", "4999,999", "Wh", False),
-        ("1,000", "6,000", "kWh", False),
-    ],
-)
-def test_quirk_13_a_comma_that_may_group_thousands_is_held(
-    version: Version,
-    start: str,
-    stop: str,
-    unit: str,
-    is_held: bool,  # noqa: FBT001
-) -> None:
-    story = version()
-    if version is Story16 and unit == "Wh":
-        story.start(0, start)
-        story.stop(60, stop)
-    else:
-        story.start(0, 0)
-        story.sample(0, wh(start, unit=unit))
-        story.sample(59, wh(stop, unit=unit))
-        story.stop(60, 6000)
-
-    flags = story.session().flags
-    assert (Flag.COMMA_AMBIGUOUS in story.session().blockers) is is_held
-    assert (Flag.DECIMAL_COMMA in flags) is True
-
-
 @pytest.mark.parametrize(
     "value", ["NaN", "Infinity", "1e400", "", "abc", True, None, [], "1,234,5"]
 )

@@ -17,6 +17,7 @@ from tariffs.quantities import (
     Money,
     RoundingMode,
     decimal_of_ratio,
+    is_sane,
     minor_text,
     money_of_minor,
     plain,
@@ -107,6 +108,27 @@ def test_two_currencies_never_meet_in_a_sum() -> None:
 def test_a_number_that_cannot_be_exact_is_refused(text: str) -> None:
     with pytest.raises(BadNumberError):
         read_number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sane"),
+    [
+        pytest.param("9" * 18, True, id="eighteen digits before the point"),
+        pytest.param("1" + "0" * 18, False, id="nineteen"),
+        pytest.param("-" + "9" * 18 + ".5", True, id="eighteen, and a half below"),
+        pytest.param("0." + "1" * 38, True, id="in forty characters"),
+        pytest.param("0." + "1" * 40, True, id="forty digits behind the point"),
+        pytest.param("0." + "1" * 41, False, id="one more"),
+        pytest.param("1E+17", True, id="as large with an exponent"),
+        pytest.param("1E+18", False, id="too large with an exponent"),
+        pytest.param("0E-40", True, id="a zero as fine as may be"),
+        pytest.param("0E-41", False, id="a finer one"),
+        pytest.param("NaN", False, id="no number"),
+        pytest.param("-Infinity", False, id="no end"),
+    ],
+)
+def test_how_large_and_fine_a_number_may_be(text: str, *, sane: bool) -> None:
+    assert is_sane(Decimal(text)) is sane
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,23 @@ def take_back(
     return _choose(session, "take_back", reason, by, folder)
 
 
+def withdraw(
+    session: str, *, reason: Reason, by: str | None = None, folder: ReadingFolder = READ_FOLDER
+) -> int:
+    """Take back what one person proposed about a session and no other agreed to yet.
+
+    Args:
+        session: The session's id.
+        reason: Why; it is kept beside what was proposed.
+        by: Who withdraws it (default: your login).
+        folder: Where.
+    """
+    from deploy.commands.crediting.chosen import withdrawn
+    from ledger.desk.withdrawing.withdrawn import About
+
+    return withdrawn(About.SESSION, session, reason, by, folder)
+
+
 class SaidStop(NamedTuple):
     """What is said of a stop; None: as the station told it."""
 

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from deploy.output import say
+from deploy.commands.users.acting import acting
+from deploy.output import print_json, say
 from deploy.progress_bar import progress_bar
+from deploy.running.opening import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psycopg import Connection
 
+    from deploy.commands.data_folder import ReadingFolder
     from deploy.settings import Settings
     from ledger.books.document_taxes import DocumentTaxes
     from ledger.desk.crediting.agreeing import ProposedCredit
     from ledger.desk.crediting.billed_parts import BilledPart
+    from ledger.desk.withdrawing.withdrawn import About
     from ledger.log.envelope import Choice
     from ledger.log.event_log import EventLog
 
@@ -58,6 +62,26 @@ def give_back(
     turn = None if is_up(settings) else work_off
     with progress_bar("recording", is_shown=is_shown) as told:
         return credit_or_propose(connection, *wish, log=log, work_off=turn, told=told)
+
+
+def withdrawn(about: About, key: str, reason: str, by: str | None, folder: ReadingFolder) -> int:
+    """Take back what was proposed about a session or an invoice, and say so."""
+    from deploy.clock import SystemClock
+    from ledger.desk.withdrawing.withdrawn import Withdrawal, withdraw
+
+    with opened(folder.settings()) as connection, connection.transaction():
+        how = Withdrawal(acting(by), reason.strip(), SystemClock().now())
+        withdraw(connection, about, key, how)
+    return said_withdrawn(key, is_json=folder.json)
+
+
+def said_withdrawn(key: str, *, is_json: bool) -> int:
+    """Say that what was proposed about *key* waits no more."""
+    if is_json:
+        print_json({"about": key, "is_withdrawn": True})
+    else:
+        say(f"what was proposed about {key} is withdrawn: it waits for nobody any more")
+    return 0
 
 
 def say_amount(owed: DocumentTaxes, currency: str, *, is_done: bool) -> None:

@@ -23,6 +23,7 @@ def credit(
     reason: Reason,
     line: int | None = None,
     preview: bool = False,
+    withdraw: bool = False,
     by: str | None = None,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
@@ -37,32 +38,38 @@ def credit(
         reason: Why; it is kept with the decision, on no document.
         line: Only this line, as `wattledger explain` numbers them.
         preview: Say what would be credited, and do nothing.
+        withdraw: Take back what one person proposed and no other agreed to yet.
         by: Who decides (default: your login).
         folder: Where.
     """
     from deploy.clock import SystemClock
-    from deploy.commands.crediting.chosen import give_back
+    from deploy.commands.crediting.chosen import give_back, withdrawn
     from ledger.desk.crediting.billed_parts import owed_no_more
+    from ledger.desk.withdrawing.withdrawn import About
     from projections.crediting.chosen import choices_of, credited_sessions, parts_of
 
+    if withdraw:
+        return withdrawn(About.INVOICE, invoice, reason, by, folder)
     settings = folder.settings()
     with opened_with_log(settings) as (connection, log):
         parts = parts_of(connection, invoice, () if line is None else (line,))
         owed, currency = owed_no_more(connection, invoice, parts), parts[0].was.currency
         proposed = None
         if not preview:
-            now = SystemClock().now()
-            choices = choices_of(parts, "credit", acting(by), reason, now)
-            told = not folder.json
-            proposed = give_back(
-                connection, log, settings, (invoice, parts, choices), is_shown=told
-            )
+            choices = choices_of(parts, "credit", acting(by), reason, SystemClock().now())
+            wish = (invoice, parts, choices)
+            proposed = give_back(connection, log, settings, wish, is_shown=not folder.json)
         sessions = credited_sessions(connection, parts)
     is_done = not preview and proposed is None
-    missed = [] if not is_done else [each.session_id for each in sessions if not each.is_done]
     _tell(invoice, owed, currency, sessions, is_done=is_done, is_json=folder.json)
     if proposed is not None and not folder.json:
         say("It asks for more than one person may give back: another says the same.")
+    return _missed(sessions) if is_done else 0
+
+
+def _missed(sessions: Sequence[CreditedSession]) -> int:
+    """Say of which sessions nothing was given back; return what the command ends with."""
+    missed = [each.session_id for each in sessions if not each.is_done]
     for session_id in missed:
         complain(f"{session_id} was corrected meanwhile, or is free already: look and credit again")
     return 1 if missed else 0

@@ -17,6 +17,7 @@ CREDITING_COMMANDS: Final = (
         examples=(
             "credit WL-2026-000017 --line 3 --reason 'the barrier was down' --preview",
             "credit WL-2026-000017 --reason goodwill --by anna",
+            "credit WL-2026-000017 --withdraw --reason 'the wrong invoice'",
         ),
     ),
     Command(
@@ -38,5 +39,11 @@ CREDITING_COMMANDS: Final = (
             "sessions attest HB-07/812/20260331T103000Z --register-kwh 5061.2 --reason 'a photo'",
             "sessions attest HB-07/8/20260331T103000Z --ended-at 2026-03-31T14:05+02:00 --reason x",
         ),
+    ),
+    Command(
+        words="sessions withdraw",
+        function="deploy.commands.books.sessions:withdraw",
+        summary="Take back what one person proposed about a session and no other agreed to yet.",
+        examples=("sessions withdraw HB-07/812/20260331T103000Z --reason 'the wrong session'",),
     ),
 )

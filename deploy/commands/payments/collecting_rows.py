@@ -34,4 +34,14 @@ COLLECTING_COMMANDS: Final = (
             "payments refund HC-2026-000001 --amount 12.50",
         ),
     ),
+    Command(
+        words="payments withdraw",
+        function="deploy.commands.payments.withdrawing:withdraw",
+        summary="Take back what one person proposed about money and no other agreed to yet.",
+        examples=(
+            "payments withdraw line 20260331-0123456789abcdef --reason 'the other invoice'",
+            "payments withdraw refund HC-2026-000001 --reason 'sent by hand'",
+            "payments withdraw pay-back T-7 --customer ada --reason 'she stays'",
+        ),
+    ),
 )

@@ -54,6 +54,9 @@ _FINDINGS: Final = {
     "our net": "right",
     "invoiced kWh": "right",
     "our kWh": "right",
+    "invoiced tax": "right",
+    "our tax": "right",
+    "invoiced gross": "right",
 }
 
 
@@ -151,7 +154,7 @@ def reconcile(
 
     Args:
         party: The partner, NL-TNM.
-        invoice: Its lines: CSV or lines of JSON with cdr_id and net, energy_kwh and currency.
+        invoice: Its lines: CSV or lines of JSON with cdr_id, net, energy_kwh, currency, tax, gross.
         month: Which month it is of ("2026-03").
         record: In place of lines, the partner's reconciliation records of this invoice.
         totals: What it is about as a whole.
@@ -329,6 +332,7 @@ def _print_findings(found: InvoiceReconciliation, currency: str) -> None:
             each.codes,
             *(each.invoiced_net, each.our_net),
             *(each.invoiced_energy_kwh, each.our_energy_kwh),
+            *(each.invoiced_tax, each.our_tax, each.invoiced_gross),
         )
         for each in found.findings
     ]
@@ -341,6 +345,13 @@ def _print_findings(found: InvoiceReconciliation, currency: str) -> None:
         f"{found.lines} lines, {found.invoiced_net:f} {currency} before taxes; "
         f"to be paid of them: {found.payable_net:f}; missing: {found.missing_net:f}"
     )
+    if found.invoiced_tax is not None or found.invoiced_gross is not None:
+        said = ((found.invoiced_tax, "taxes"), (found.invoiced_gross, "with them"))
+        told = ", ".join(f"{name} {value:f}" for value, name in said if value is not None)
+        say(f"its lines say {told}; the CDRs to be paid say taxes {found.payable_tax or 0:f}")
+        _say_count(
+            found.untaxed, "lines have a tax that is compared with none: their CDRs say none"
+        )
     if found.is_total_right is False:
         say("The invoice's total is not what is to be paid.")
     say("The invoice is right." if found.is_right else "The invoice is NOT right.")

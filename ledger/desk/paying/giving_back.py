@@ -17,6 +17,7 @@ from psycopg import Connection
 from ledger.books.prepayments import amount_text
 from ledger.declared.store import policy_in_force
 from ledger.desk.customers.prepaying import minor_of
+from ledger.desk.withdrawing.withdrawn import About, Withdrawal, replace_proposed, withdraw
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.master_data.policies import is_above
@@ -37,9 +38,7 @@ SELECT amount_minor, proposed_by FROM refund_proposal WHERE invoice = %s FOR UPD
 """
 _PROPOSE: LiteralString = """
 INSERT INTO refund_proposal (invoice, amount_minor, proposed_by, proposed_at)
-VALUES (%s, %s, %s, %s) ON CONFLICT (invoice) DO UPDATE
-SET amount_minor = excluded.amount_minor, proposed_by = excluded.proposed_by,
-    proposed_at = excluded.proposed_at
+VALUES (%s, %s, %s, %s)
 """
 _SETTLE: LiteralString = "DELETE FROM refund_proposal WHERE invoice = %s"
 
@@ -94,6 +93,7 @@ def give_back(
         # Of a part as of the whole: who gives it part by part is no other person.
         takes_two = is_above(policy.payment_approval_above, found.by_hand_minor, found.currency)
         if takes_two and not _is_second(connection, invoice, minor, by=by):
+            replace_proposed(connection, About.REFUND, invoice, Withdrawal(by, "", at))
             connection.execute(_PROPOSE, (invoice, minor, by, at))
             return RefundByHand(invoice, found.currency, minor, ())
         connection.execute(_SETTLE, (invoice,))
@@ -101,6 +101,17 @@ def give_back(
         cause = RefundCause(f"{BY_HAND}{invoice}:{before + 1}", "", by)
         keys = decide_refunds(connection, provider, invoice, cause, now=at, amount_minor=minor)
     return RefundByHand(invoice, found.currency, minor, tuple(keys))
+
+
+def withdraw_refund(connection: Connection[Any], invoice: str, how: Withdrawal) -> None:
+    """Take back what was proposed to be given back of *invoice*; whoever may propose may.
+
+    Raises:
+        NotProposedError: If nothing was.
+        NoReasonError: If *how* does not say why.
+    """
+    with under_the_books(connection):
+        withdraw(connection, About.REFUND, invoice, how)
 
 
 def _is_second(connection: Connection[Any], invoice: str, minor: int, *, by: str) -> bool:

@@ -14,8 +14,9 @@ from psycopg import Connection
 from ledger.books.prepayments import standings
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
-from ledger.desk.customers.prepaying import PrepaymentWish, prepayment_of
+from ledger.desk.customers.prepaying import PrepaymentWish, customer_subject, prepayment_of
 from ledger.desk.paying.giving_back import SameProposerError
+from ledger.desk.withdrawing.withdrawn import About, Withdrawal, replace_proposed, withdraw
 from ledger.four_eyes import is_same_person
 from ledger.master_data.policies import is_above
 from ledger.payments.collecting.methods import PayingCustomer
@@ -23,7 +24,7 @@ from ledger.payments.recording import under_the_books
 from ledger.payments.requests import ProviderRequest
 from ledger.payments.taking import Taking
 from ledger.payments.topping_up.pay_back import decide_pay_back, pay_back_requests
-from ledger.payments.topping_up.top_up import WantedTopUp, decide_top_up
+from ledger.payments.topping_up.top_up import WantedTopUp, decide_top_up, pay_back_key
 from ledger.users.pairs import check_pair
 from ledger.users.roles import Permission
 
@@ -32,9 +33,7 @@ SELECT currency, amount_minor, proposed_by FROM pay_back_proposal WHERE key = %s
 """
 _PROPOSE: LiteralString = """
 INSERT INTO pay_back_proposal (key, currency, amount_minor, proposed_by, proposed_at)
-VALUES (%s, %s, %s, %s, %s) ON CONFLICT (key) DO UPDATE
-SET currency = excluded.currency, amount_minor = excluded.amount_minor,
-    proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at
+VALUES (%s, %s, %s, %s, %s)
 """
 _SETTLE: LiteralString = "DELETE FROM pay_back_proposal WHERE key = %s"
 
@@ -78,12 +77,30 @@ def pay_back_to_card(
         before = pay_back_requests(connection, wanted)
         if not before and takes_two and not _is_second(connection, wanted, by):
             row = wanted.pay_back_key, wanted.currency, wanted.amount_minor, by, at
+            how = Withdrawal(by, "", at)
+            replace_proposed(connection, About.PAY_BACK, wanted.pay_back_key, how)
             connection.execute(_PROPOSE, row)
             return _decided(connection, wanted, [])
         connection.execute(_SETTLE, (wanted.pay_back_key,))
         taking = Taking(connection, known, provider, at)
         requests = decide_pay_back(taking, wanted, by=by)
     return _decided(connection, wanted, requests)
+
+
+def withdraw_pay_back(
+    connection: Connection[Any], customer: str, reference: str, how: Withdrawal
+) -> None:
+    """Take back what was proposed to be given back to *customer* under a reference.
+
+    Raises:
+        UnknownCustomerError: If nobody of that key is declared.
+        NotProposedError: If nothing was.
+        NoReasonError: If *how* does not say why.
+    """
+    subject = customer_subject(connection, load_declarations(connection), customer, how.at)
+    key = pay_back_key(subject, reference.strip())
+    with under_the_books(connection):
+        withdraw(connection, About.PAY_BACK, key, how)
 
 
 def _is_second(connection: Connection[Any], wanted: WantedTopUp, by: str) -> bool:

@@ -42,6 +42,21 @@ WITH taken AS (DELETE FROM money_proposal WHERE number = %(about)s RETURNING *)
 {_KEPT} SELECT NULL, NULL, NULL, number, 'match', %(currency)s, %(minor)s, '',
     proposed_by, proposed_at, %(by)s, %(at)s, %(because)s FROM taken
 """  # noqa: S608 - our own
+_REFUND: LiteralString = """
+WITH taken AS (DELETE FROM refund_proposal WHERE invoice = %(about)s RETURNING *)
+INSERT INTO withdrawn_proposal (refund, choice, currency, moved_minor, reason, proposed_by,
+    proposed_at, withdrawn_by, withdrawn_at, withdrawn_because)
+SELECT invoice, 'refund', issued.currency, -amount_minor, '', proposed_by, proposed_at, %(by)s,
+    %(at)s, %(because)s
+FROM taken JOIN issued_invoice AS issued ON issued.number = taken.invoice
+"""
+_PAY_BACK: LiteralString = """
+WITH taken AS (DELETE FROM pay_back_proposal WHERE key = %(about)s RETURNING *)
+INSERT INTO withdrawn_proposal (pay_back, choice, currency, moved_minor, reason, proposed_by,
+    proposed_at, withdrawn_by, withdrawn_at, withdrawn_because)
+SELECT key, 'pay_back', currency, -amount_minor, '', proposed_by, proposed_at, %(by)s, %(at)s,
+    %(because)s FROM taken
+"""
 _COLUMNS: LiteralString = """
 SELECT choice, currency, moved_minor, reason, proposed_by, proposed_at, withdrawn_by, withdrawn_at,
     withdrawn_because FROM withdrawn_proposal
@@ -59,6 +74,10 @@ class About(Enum):
     """What a bank's line is for."""
     MOVEMENT = "movement"
     """What money at a provider is for."""
+    REFUND = "refund"
+    """To give back what was paid too much for an invoice."""
+    PAY_BACK = "pay_back"
+    """To give back some of a prepaid balance."""
 
 
 _TAKE: Final[Mapping[About, LiteralString]] = {
@@ -66,12 +85,16 @@ _TAKE: Final[Mapping[About, LiteralString]] = {
     About.INVOICE: _CREDIT,
     About.LINE: _MATCH,
     About.MOVEMENT: _MONEY,
+    About.REFUND: _REFUND,
+    About.PAY_BACK: _PAY_BACK,
 }
 _OF: Final[Mapping[About, LiteralString]] = {
     About.SESSION: _COLUMNS + "WHERE session_id = %s ORDER BY number DESC LIMIT %s",
     About.INVOICE: _COLUMNS + "WHERE invoice = %s ORDER BY number DESC LIMIT %s",
     About.LINE: _COLUMNS + "WHERE line = %s ORDER BY number DESC LIMIT %s",
     About.MOVEMENT: _COLUMNS + "WHERE movement = %s ORDER BY number DESC LIMIT %s",
+    About.REFUND: _COLUMNS + "WHERE refund = %s ORDER BY number DESC LIMIT %s",
+    About.PAY_BACK: _COLUMNS + "WHERE pay_back = %s ORDER BY number DESC LIMIT %s",
 }
 
 
@@ -134,9 +157,10 @@ def withdraw(
     Args:
         connection: The caller's transaction is around it.
         about: What *key* is the id of.
-        key: A session's id, an invoice's number, the name of a line, a movement's number.
+        key: A session's id, an invoice's number, the name of a line, a movement's number, the key
+            of the request that a pay-back would become.
         how: Who takes it back, why and when.
-        meant: What it comes to; of a session or an invoice the proposal itself says so.
+        meant: What it comes to; of a line and a movement alone, the others say so themselves.
 
     Raises:
         NotProposedError: If nothing was.

@@ -27,6 +27,9 @@ _PASSING: Final = frozenset(
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
         KafkaError._TIMED_OUT,  # noqa: SLF001
         KafkaError._RESOLVE,  # noqa: SLF001
+        # So it says of a partition whose leader just went.
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError._DESTROY_BROKER,  # noqa: SLF001
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.REPLICA_NOT_AVAILABLE,

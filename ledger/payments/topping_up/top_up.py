@@ -59,12 +59,17 @@ class WantedTopUp(NamedTuple):
     @property
     def pay_back_key(self) -> str:
         """Under which key so much goes back in place of coming."""
-        return f"payback:{self.who.customer}:{self.reference}"
+        return pay_back_key(self.who.customer, self.reference)
 
     @property
     def account(self) -> PrepaidAccount:
         """Which balance it is."""
         return PrepaidAccount(self.who.customer, self.who.legal_entity, self.currency)
+
+
+def pay_back_key(customer: str, reference: str) -> str:
+    """Return under which key something goes back to a customer."""
+    return f"payback:{customer}:{reference}"
 
 
 def decide_top_up(

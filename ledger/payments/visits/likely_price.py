@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from ledger.master_data.policies import Policy
+from ledger.master_data.policies import Policy, limit_in
 from ledger.rating.payers import CARD
 from tariffs.currencies import currency_exponent
 from tariffs.kernel.compiled import CompiledTariff
@@ -31,13 +31,17 @@ def likely_hold(
     Raises:
         TariffError: If the kernel refuses the tariff.
     """
-    scale = currency_exponent(compiled.tariff.currency)
+    currency = compiled.tariff.currency
+    scale = currency_exponent(currency)
     stated = compiled.tariff.preauthorize_amount
     if stated is None:
         likely = max(_price(compiled, policy, time_zone, moment) for moment in moments)
         stated = likely.scaleb(-scale, EXACT)
     whole = stated.to_integral_value(ROUND_CEILING)
-    bounded = min(max(whole, policy.visit_hold_min), policy.visit_hold_max)
+    least, most = (
+        limit_in(each, currency) for each in (policy.visit_hold_min, policy.visit_hold_max)
+    )
+    bounded = min(max(whole, least), most)
     return int(bounded.scaleb(scale, EXACT).to_integral_value(ROUND_CEILING))
 
 

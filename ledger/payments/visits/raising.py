@@ -19,7 +19,7 @@ from psycopg import Connection
 
 from ledger.database import is_of_content
 from ledger.declared.declarations import Declarations
-from ledger.master_data.policies import Outgrown
+from ledger.master_data.policies import Outgrown, limit_in
 from ledger.payments.requests import RequestKind, requests_for
 from ledger.payments.visits.charged import ChargedSession, charged_sessions
 from ledger.payments.visits.fund import others_minor
@@ -63,7 +63,7 @@ class HoldRaiser:
                 _LOGGER.exception("visit %s has no price now", visit.number)
                 continue
             if so_far >= visit.held_minor * NEARLY:
-                most = policy.visit_hold_max.scaleb(scale, EXACT)
+                most = limit_in(policy.visit_hold_max, visit.currency).scaleb(scale, EXACT)
                 raised += _raise(connection, visit, int(most), now)
         return raised
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from ledger.master_data.policies import Policy
+from ledger.master_data.policies import Policy, limit_in
 from ledger.rating.decisions import CorrectionCause, Release, SessionCorrected, SessionRated
 from tariffs.quantities import money_of_minor
 
@@ -69,7 +69,7 @@ def is_worth_correcting(now: SessionRated, was: SessionRated, policy: Policy) ->
     if now.currency != was.currency:
         return True
     off = money_of_minor(abs(now.gross_minor - was.gross_minor), now.currency).amount
-    return off >= policy.correct_from
+    return off >= limit_in(policy.correct_from, now.currency)
 
 
 def _billed(rated: SessionRated) -> tuple[object, ...]:

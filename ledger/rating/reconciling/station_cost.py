@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_quote import StationAmount, StationQuote
-from ledger.master_data.policies import Policy
+from ledger.master_data.policies import Policy, limit_in
 from ledger.rating.decisions import SessionRated
 from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.quantities import Money, money_of_minor, round_money
@@ -33,19 +33,21 @@ from tariffs.quantities import Money, money_of_minor, round_money
 class CostDifference(NamedTuple):
     """How a station's figure differs from ours: in words, and by how much.
 
-    `amount` in major units, None where no amount says it: the currencies differ. `is_shared`: our
-    price hangs on what others used, of which no station knows.
+    `amount` in major units of `currency`, our price's; None where no amount says it: the station's
+    is another. `is_shared`: our price hangs on what others used, of which no station knows.
     """
 
     said: Phrase
     amount: Decimal | None
+    currency: str
     is_shared: bool
 
     def forbids_rating(self, policy: Policy) -> bool:
         """Whether a person must look first."""
         if self.is_shared:
             return False
-        return self.amount is None or self.amount > policy.station_cost_limit
+        limit = limit_in(policy.station_cost_limit, self.currency)
+        return self.amount is None or self.amount > limit
 
     def noted_on(self, rated: SessionRated) -> SessionRated:
         """Return *rated* with both figures."""
@@ -78,7 +80,7 @@ def cost_difference(quote: StationQuote | None, rated: SessionRated) -> CostDiff
         basis=basis,
         tariff=quote.tariff_id,
     )
-    return CostDifference(said, amount, is_shared=bool(rated.allowances))
+    return CostDifference(said, amount, rated.currency, is_shared=bool(rated.allowances))
 
 
 def _comparable(total: StationAmount, rated: SessionRated) -> tuple[Decimal, int, Phrase] | None:

@@ -107,7 +107,7 @@ def try_code(
     """
     purpose = LinkPurpose.FACTOR if halfway.is_new else LinkPurpose.CODE
     name = linked_name(connection, halfway.step, now, purpose)
-    count_attempt(connection, name, comer, now)
+    count_attempt(connection, name, comer, now, is_code=True)
     with connection.transaction():
         use_link(connection, halfway.step, now)
         if halfway.is_new:

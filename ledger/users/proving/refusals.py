@@ -3,7 +3,9 @@
 An attempt is counted before its password is looked at, so that a hundred at once are no more than
 one after another; who comes in is counted no more. A browser in which somebody came in before (a
 random cookie) has a count of its own and waits for no other: who guesses elsewhere locks nobody
-out, nor does a clock that was ahead and is set back. Kept are digests, for a day.
+out, nor does a clock that was ahead and is set back. Codes of a second factor have a longer wait
+beside: who guesses at one knows the password, and a million codes are few. Kept are digests, for a
+day.
 Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
 """
 
@@ -23,10 +25,13 @@ from ledger.four_eyes import letters_of
 FREE: Final = 5
 """Guesses before the first wait, which is a second; each later one is twice as long."""
 ACCOUNT_SECONDS_MAX: Final = 60
+CODE_SECONDS_MAX: Final = 900
+"""So a day of guesses at codes, of which three hold, finds one in some three thousand times."""
 ADDRESS_FREE: Final = 50
 ADDRESS_SECONDS_MAX: Final = 10
 FORGOTTEN: Final = timedelta(hours=1)
 """Since the last guess: then it begins anew."""
+CODES_FORGOTTEN: Final = timedelta(days=1)
 BROWSER_KNOWN: Final = timedelta(days=90)
 AHEAD_MAX: Final = timedelta(seconds=ACCOUNT_SECONDS_MAX)
 """What was counted later than that from now was so by a clock that was set back since."""
@@ -42,7 +47,7 @@ WHERE kept.since <= %(forgotten)s OR kept.since > %(ahead)s
 _LEFT: LiteralString = """
 SELECT count, since FROM login_refusal WHERE whose = %s
 """
-_CLEAR: LiteralString = "DELETE FROM login_refusal WHERE whose = %s"
+_CLEAR: LiteralString = "DELETE FROM login_refusal WHERE whose = ANY (%s)"
 _UNDO: LiteralString = "UPDATE login_refusal SET count = greatest(count - 1, 0) WHERE whose = %s"
 _OLD: LiteralString = "DELETE FROM login_refusal WHERE since <= %s"
 _KNOWN: LiteralString = (
@@ -72,19 +77,30 @@ class _Count(NamedTuple):
     whose: str
     free: int
     seconds_max: int
+    forgotten: timedelta = FORGOTTEN
 
 
-def count_attempt(connection: Connection[Any], name: str, comer: Comer, now: datetime) -> None:
+def count_attempt(
+    connection: Connection[Any], name: str, comer: Comer, now: datetime, *, is_code: bool = False
+) -> None:
     """Count an attempt to come in as *name*, in no transaction: what fails stays counted.
+
+    Args:
+        connection: To the database.
+        name: As whom.
+        comer: Who tries.
+        now: The time.
+        is_code: By a code of the second factor, after the password was right.
 
     Raises:
         TooManyGuessesError: If it has to wait; such an attempt is not counted.
     """
-    for each in reversed(_counts(connection, name, comer, now)):
+    codes, *others = _counts(connection, name, comer, now)
+    for each in (*reversed(others), *([codes] if is_code else ())):
         asked = {
             "whose": each.whose,
             "now": now,
-            "forgotten": now - FORGOTTEN,
+            "forgotten": now - each.forgotten,
             "ahead": now + AHEAD_MAX,
             "free": each.free,
             "most": each.seconds_max,
@@ -96,8 +112,8 @@ def count_attempt(connection: Connection[Any], name: str, comer: Comer, now: dat
 
 def clear_attempts(connection: Connection[Any], name: str, comer: Comer, now: datetime) -> None:
     """Forget what was counted of *name*, who came in; of an address only this attempt."""
-    mine, *address = _counts(connection, name, comer, now)
-    connection.execute(_CLEAR, (mine.whose,))
+    codes, mine, *address = _counts(connection, name, comer, now)
+    connection.execute(_CLEAR, ([codes.whose, mine.whose],))
     for each in address:
         connection.execute(_UNDO, (each.whose,))
     connection.execute(_OLD, (now - timedelta(days=1),))
@@ -121,14 +137,22 @@ def forget_browsers(connection: Connection[Any], name: str) -> None:
 def _counts(
     connection: Connection[Any], name: str, comer: Comer, now: datetime
 ) -> tuple[_Count, ...]:
-    """Return what an attempt counts against, the account's or the browser's first."""
+    """Return what an attempt counts against: codes', then the account's or the browser's."""
     letters = letters_of(name)
     if _is_known(connection, name, comer, now):
-        return (_Count(_whose("browser", comer.browser), FREE, ACCOUNT_SECONDS_MAX),)
+        return (
+            _codes("codes of browser", comer.browser),
+            _Count(_whose("browser", comer.browser), FREE, ACCOUNT_SECONDS_MAX),
+        )
     return (
+        _codes("codes of account", letters),
         _Count(_whose("account", letters), FREE, ACCOUNT_SECONDS_MAX),
         _Count(_whose("address", _network(comer.address)), ADDRESS_FREE, ADDRESS_SECONDS_MAX),
     )
+
+
+def _codes(kind: str, what: str) -> _Count:
+    return _Count(_whose(kind, what), FREE, CODE_SECONDS_MAX, CODES_FORGOTTEN)
 
 
 def _is_known(connection: Connection[Any], name: str, comer: Comer, now: datetime) -> bool:

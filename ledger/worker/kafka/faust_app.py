@@ -8,6 +8,7 @@ without knowing (a *zombie*) finds the position moved and writes nothing.
     assigned 0, 3 -> open a worker for 0 and 3, seek each to the position that it finds
     records come  -> hand them over, take turns until all are taken
     many wait     -> seek Faust to their end, read them from Kafka in the worker's own lots
+    none comes    -> where the log has more all the same for a while, read that from Kafka ourselves
     revoked       -> wait for the turn to end, close the worker
 
 One line's own error sets that line aside, as on one machine. What else raises ends the process with
@@ -64,6 +65,9 @@ SKIPPED_MIN: Final = 256
 """So many messages that wait are read by the worker itself: each costs Faust some 0.1 ms."""
 REST_LOOK_SECONDS: Final = 1.0
 """How often partitions that rest after an error of their own are looked at again."""
+OVERDUE_SECONDS: Final = 5.0
+"""How long what stands in the log may take to be handed over. A client that had brokers taken away
+from it may fetch nothing more of a partition, and say nothing of that (seen: of one in four)."""
 STOP_SECONDS_MAX: Final = 10.0
 TURN_SECONDS_MAX: Final = 30.0
 """How long a turn may hold its partition without a word to the database. A process that stands
@@ -179,7 +183,7 @@ class WorkerGroup:
         """
         dsn = ended_when_silent(dsn, turn_seconds)
         self._cluster, self._session_seconds, self._folder = cluster, session_seconds, folder
-        self._store = KafkaEventLog(cluster)
+        self._store, self._ends = KafkaEventLog(cluster), KafkaEventLog(cluster)
         self._handed = HandedLog(self._store)
         self._turns = _Turns(self._store, self._new_worker)
         self._dsn, self._translate, self._beat, self._ending = dsn, translate, beat, ending
@@ -206,11 +210,12 @@ class WorkerGroup:
             app.on_partitions_revoked.connect(self._revoked, weak=False)
             await app.start()
             ready()
-            resting = asyncio.create_task(self._look_after_resting())
+            looking = [self._look_after_resting(), self._look_after_overdue()]
+            lookers = [asyncio.create_task(each) for each in looking]
             waits = [stop.wait(), self._stopping.wait(), app.wait_until_stopped()]
             waiting = [asyncio.ensure_future(each) for each in waits]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for each in (*waiting, resting):
+            for each in (*waiting, *lookers):
                 each.cancel()
             if not stop.is_set() and self._failure is None:
                 message = "Faust ended by itself; its log says why"
@@ -228,6 +233,7 @@ class WorkerGroup:
             app.on_partitions_revoked.disconnect(self._revoked)
             self._turns.end()
             self._store.close()
+            self._ends.close()
         if self._failure is not None:
             raise self._failure
 
@@ -312,6 +318,21 @@ class WorkerGroup:
             except Exception as error:  # noqa: BLE001 - it ends the process
                 self._fail(error)
             self._beat()
+
+    async def _look_after_overdue(self) -> None:
+        """Take what stood in the log for a while and was not handed over."""
+        ends: dict[int, int] = {}
+        while True:
+            await asyncio.sleep(OVERDUE_SECONDS)
+            if stalled := self._handed.stalled(ends):
+                logger.warning("nothing was handed over, so Kafka is read: up to %s", stalled)
+                self._handed.reach(stalled)
+                try:
+                    await self._turns.take()
+                except Exception as error:  # noqa: BLE001 - it ends the process
+                    self._fail(error)
+            with suppress(LogError):  # brokers are away: nothing is overdue then
+                ends = dict(enumerate(await asyncio.to_thread(self._ends.ends)))
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error

@@ -26,12 +26,14 @@ KEPT_BYTES_MAX: Final = 16 << 20
 class _Kept:
     """What was handed over of one partition: records that follow each other, and where it ends."""
 
-    __slots__ = ("end", "records", "size")
+    __slots__ = ("came", "end", "records", "size")
 
     def __init__(self, end: int = 0) -> None:
         self.records: deque[Record] = deque()
         self.size = 0
         self.end = end
+        self.came = 0
+        """How many came, for whoever wants to know whether any does."""
 
     def some(self, start: int, records: int, lines: int | None) -> list[Record]:
         """Return what there is from *start* on; what lies before it is not needed any more."""
@@ -55,12 +57,14 @@ class HandedLog:
     def __init__(self, store: FollowedLog) -> None:
         self._store = store
         self._kept: dict[int, _Kept] = {}
+        self._had_come: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def begin(self, positions: Mapping[int, int]) -> None:
         """Forget what there is: from here on these partitions come, from these positions on."""
         with self._lock:
             self._kept = {each: _Kept(position) for each, position in positions.items()}
+            self._had_come = {}
 
     def reach(self, ends: Mapping[int, int]) -> None:
         """Have what lies before *ends*, by partition, read from the store where it was not handed.
@@ -77,6 +81,20 @@ class HandedLog:
         kept = self._kept.get(partition)
         return kept is not None and position >= kept.end
 
+    def stalled(self, ends: Mapping[int, int]) -> Mapping[int, int]:
+        """Return those of *ends*, by partition, up to which not all was handed over.
+
+        And of which nothing came since this was last asked: where much comes, nobody waits in vain.
+        """
+        with self._lock:
+            before, kept = self._had_come, self._kept
+            self._had_come = {each: one.came for each, one in kept.items()}
+            return {
+                each: ends[each]
+                for each, one in kept.items()
+                if one.came == before.get(each) and one.end < ends.get(each, 0)
+            }
+
     def hand(self, record: Record) -> None:
         """Keep a record that came; one that was there already changes nothing."""
         with self._lock:
@@ -84,6 +102,7 @@ class HandedLog:
             if kept is None or record.position < kept.end:
                 return
             kept.end = record.position + 1
+            kept.came += 1
             follows = not kept.records or record.position == kept.records[-1].position + 1
             # After a gap, or when it is too much, the worker reads from the store in its turn.
             if follows and kept.size < KEPT_BYTES_MAX:

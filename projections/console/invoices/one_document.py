@@ -11,7 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from psycopg import Connection
 
-from ledger.desk.withdrawing.withdrawn import About, withdrawn_of
+from ledger.desk.withdrawing.withdrawn import About, WithdrawnProposal, withdrawn_of
 from ledger.invoices.shown import ShownInvoice
 from ledger.persons.store import names_in
 from ledger.users.roles import Permission
@@ -151,14 +151,24 @@ def content_of(
         "proposed": proposal and amount_of(page, proposal[2], row.currency),
         "withdrawn": withdrawn_listing(
             page,
-            withdrawn_of(connection, About.INVOICE, number),
+            _withdrawn(connection, number),
             UTC,
-            lambda _: page.text("Credit"),
+            lambda choice: page.text("Refund" if choice == "refund" else "Credit"),
         ),
         "zone": UTC,
         "awaited": awaited,
         "may_credit": may_credit and bool(about),
     }
+
+
+def _withdrawn(connection: Connection[Any], number: str) -> list[WithdrawnProposal]:
+    """Return what was proposed to be given back of an invoice and taken back, the last first."""
+    found = [
+        each
+        for about in (About.INVOICE, About.REFUND)
+        for each in withdrawn_of(connection, about, number)
+    ]
+    return sorted(found, key=lambda each: each.withdrawn_at, reverse=True)
 
 
 def _head(

@@ -48,8 +48,8 @@ ORDER BY position, line
 _ADD: LiteralString = """
 INSERT INTO received_cdr (party, cdr_key, digest, address, partition, position, line, body, sealed,
     received_at)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::text[], %s::int[], %s::bigint[],
-    %s::int[], %s::text[], %s::text[], %s::timestamptz[])
+SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::text[], %b::int[], %b::bigint[],
+    %b::int[], %b::text[], %b::text[], %b::timestamptz[])
 ON CONFLICT DO NOTHING
 """
 

@@ -32,7 +32,7 @@ from roaming_ocpi.incoming.told import (
     said_of,
 )
 from roaming_ocpi.wire.merging import is_late, merge, moment_of
-from roaming_ocpi.wire.walls import check_tree, encoded
+from roaming_ocpi.wire.walls import encoded
 from tariffs.ocpi.documents import decode_json
 
 _PERIODS: Final = ("charging_periods",)
@@ -57,7 +57,10 @@ _SEALS: Final = msgspec.json.Decoder(tuple[Sealed, ...])
 
 
 class GivenObject(NamedTuple):
-    """An object of `party` as it came: the JSON tree, its text, and when."""
+    """An object of `party` as it came: the JSON tree, its text, and when.
+
+    The tree was checked (`wire.walls.check_tree`) by who read it.
+    """
 
     party: str
     value: Mapping[str, Any]
@@ -96,7 +99,6 @@ class PartnerIntake:
             LogUnavailableError: If it may not have been stored.
         """
         key = identity_of(given.value, "CDR").casefold()
-        check_tree(given.value)
         return await self._cdrs.take(key, cut_message(_message(given, CDRS)))
 
     async def cdr_at(self, address: str, parties: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
@@ -117,7 +119,6 @@ class PartnerIntake:
             As `take_cdr`.
         """
         key = identity_of(given.value, "session").casefold()
-        check_tree(given.value)
         updated = moment_of(given.value)
         said_of(given.value)
         async with self._database.connection() as connection:
@@ -148,7 +149,6 @@ class PartnerIntake:
             As `put_session`.
         """
         key = session_id.casefold()
-        check_tree(given.value)
         updated = moment_of(given.value)
         said_of(given.value)
         text = given.text if "id" in given.value else _with_id(given.text, session_id)

@@ -120,12 +120,12 @@ def whole_location(location: OurLocation, said: Said, version: OcpiVersion) -> T
     """Return a Location as *version* says it, with what its EVSEs are doing."""
     form = location.form(version)
     return form.tree | {
-        "evses": [tree | _moving(evse, said) for evse, tree in form.evses],
+        "evses": [tree | moving_of(evse, said) for evse, tree in form.evses],
         "last_updated": wire_moment(updated_at(location, said)),
     }
 
 
-def _moving(evse: OurEvse, said: Said) -> Tree:
+def moving_of(evse: OurEvse, said: Said) -> Tree:
     """Return what of an EVSE its station changes; every version says it the same way."""
     status, since = said.get(evse.station_id, NOTHING_SAID).status(evse.number)
     if evse.is_removed:

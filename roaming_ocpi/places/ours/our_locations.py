@@ -50,7 +50,8 @@ class OurEvse(NamedTuple):
 class OurLocation(NamedTuple):
     """A Location, all but its EVSEs; `created` orders them and never changes.
 
-    `forms` has it as versions say it, once somebody asked.
+    `forms` has it as versions say it, once somebody asked, `standings` the digest of all that no
+    station changes by what it does.
     """
 
     created: int
@@ -59,6 +60,7 @@ class OurLocation(NamedTuple):
     updated_at: datetime
     evses: Sequence[OurEvse]
     forms: dict[OcpiVersion, WireLocation]
+    standings: dict[OcpiVersion, bytes]
 
     def form(self, version: OcpiVersion) -> WireLocation:
         """Return it as *version* says it."""
@@ -109,7 +111,7 @@ def our_locations(
         updated_at = max([*moments, *(evse.updated_at for evse in evses)])
         created = declared.history(Kind.SITE, key)
         first = min(each.version for each in created)
-        found.append(OurLocation(first, location_id(key), tree, updated_at, evses, {}))
+        found.append(OurLocation(first, location_id(key), tree, updated_at, evses, {}, {}))
     found.sort(key=lambda each: each.created)
     return OurLocations(found, notes)
 

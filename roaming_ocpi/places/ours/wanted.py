@@ -6,14 +6,15 @@ look is enough. Pure. Sources: OCPI 2.2.1, mod_locations and mod_tariffs, Receiv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from roaming_ocpi.places.ours.evse_status import REMOVED
-from roaming_ocpi.places.ours.location_sender import Said, whole_location
+from roaming_ocpi.places.ours.last_looks import ToldEvse
+from roaming_ocpi.places.ours.location_sender import Said, moving_of, whole_location
 from roaming_ocpi.places.ours.our_locations import OurLocation
 from roaming_ocpi.places.ours.our_tariffs import OurTariff
 from roaming_ocpi.wire.differences import Tree
@@ -59,6 +60,11 @@ class PartnerTelling(NamedTuple):
 Told = Mapping[ToldKey, bytes]
 """What a partner was told: the digest of each thing."""
 _MOVING: Final = ("status", "last_updated")
+EVSES_AT_ONCE: Final = 500
+"""A Location is put with so many; each one more by itself, for no partner takes bodies without end.
+
+What is put takes the place of all that was there, so the others follow whenever it is.
+"""
 
 
 def tellings(
@@ -99,18 +105,38 @@ def _changed_locations(
     told: Told, locations: Sequence[OurLocation], said: Said, version: OcpiVersion
 ) -> Iterator[PartnerTelling]:
     for location in locations:
-        tree = whole_location(location, said, version)
         key = ToldKey(ToldKind.LOCATION, location.location_id)
-        statuses = {_evse_key(location, evse): evse for evse in tree["evses"]}
-        digests = {each: _digest(version, evse["status"]) for each, evse in statuses.items()}
-        standing = _digest(version, encoded(_standing(tree)))
+        standing = _standing(location, version)
+        evses = [(location, evse, tree) for evse, tree in location.form(version).evses]
         if told.get(key) != standing:
-            yield PartnerTelling("PUT", key, encoded(tree), {key: standing, **digests})
+            tree = whole_location(location, said, version)
+            first = tree["evses"][:EVSES_AT_ONCE]
+            statuses = {
+                evse_key(location, each): _digest(version, each["status"]) for each in first
+            }
+            evses = evses[EVSES_AT_ONCE:]
+            gone = [each for _, _, evse in evses if (each := evse_key(location, evse)) in told]
+            body = encoded(tree | {"evses": first})
+            yield PartnerTelling("PUT", key, body, {key: standing, **statuses}, gone)
+            yield from changed_evses({}, evses, said, version)
             continue
-        for each, evse in statuses.items():
-            if told.get(each) != digests[each]:
-                body = encoded({name: evse[name] for name in _MOVING})
-                yield PartnerTelling("PATCH", each, body, {each: digests[each]})
+        yield from changed_evses(told, evses, said, version)
+
+
+def changed_evses(
+    told: Told, evses: Iterable[ToldEvse], said: Said, version: OcpiVersion
+) -> Iterator[PartnerTelling]:
+    """Yield what *evses* are doing that the partner was told otherwise, each by itself.
+
+    One of which it was told nothing is put whole.
+    """
+    for location, evse, tree in evses:
+        key, moving = evse_key(location, tree), moving_of(evse, said)
+        known, digest = told.get(key), _digest(version, moving["status"])
+        if known is None:
+            yield PartnerTelling("PUT", key, encoded(tree | moving), {key: digest})
+        elif known != digest:
+            yield PartnerTelling("PATCH", key, encoded(moving), {key: digest})
 
 
 def _gone_locations(
@@ -131,13 +157,18 @@ def _gone_locations(
                 yield PartnerTelling("PATCH", key, body, {key: removed})
 
 
-def _standing(tree: Tree) -> Tree:
-    """Return what of a Location no station changes by what it does."""
-    evses = [{key: each[key] for key in each if key not in _MOVING} for each in tree["evses"]]
-    return {key: tree[key] for key in tree if key != "last_updated"} | {"evses": evses}
+def _standing(location: OurLocation, version: OcpiVersion) -> bytes:
+    """Return the digest of what of a Location no station changes by what it does, made once."""
+    if version not in location.standings:
+        tree, evses, _ = location.form(version)
+        said = [{key: each[key] for key in each if key not in _MOVING} for _, each in evses]
+        whole = {key: tree[key] for key in tree if key != "last_updated"} | {"evses": said}
+        location.standings[version] = _digest(version, encoded(whole))
+    return location.standings[version]
 
 
-def _evse_key(location: OurLocation, evse: Tree) -> ToldKey:
+def evse_key(location: OurLocation, evse: Tree) -> ToldKey:
+    """Return by what it is known what a partner was told of an EVSE."""
     return ToldKey(ToldKind.EVSE, f"{location.location_id}/{evse['uid']}")
 
 

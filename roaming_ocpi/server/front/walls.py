@@ -30,6 +30,10 @@ class Walls(NamedTuple):
     target_bytes_max: int = 4 << 10
     head_bytes_max: int = 16 << 10
     body_bytes_max: int = 1 << 20
+    body_bytes_free: int = 32 << 10
+    """So much of a body costs nothing beside its request: objects of OCPI are smaller."""
+    body_bytes_each: int = 4 << 10
+    """What is more costs one request each: reading it takes so long, and others wait for it."""
     body_seconds: float = 10.0
     answer_seconds: float = 30.0
     partner_rate: float = 200.0
@@ -40,6 +44,11 @@ class Walls(NamedTuple):
     """Requests of one partner that are worked on at once; the database's pool has more."""
     lane_length: int = 200
     """Requests of one partner that wait for that."""
+
+
+def body_cost(walls: Walls, size: int) -> float:
+    """Return how many requests a body of *size* bytes costs beside its own."""
+    return max(0, size - walls.body_bytes_free) / walls.body_bytes_each
 
 
 class TooBusyError(OcpiRefusedError):
@@ -72,6 +81,16 @@ class Buckets:
             if len(self._levels) > KEYS_MAX:
                 self._levels.popitem(last=False)
         return wait
+
+    def spend(self, key: Hashable, much: float) -> None:
+        """Take *much* more for what is let in already; the bucket may owe it then."""
+        _, level, now = self._look(key)
+        self._levels[key] = (level - much, now)
+
+    def debt_of(self, key: Hashable) -> float:
+        """Return in how many seconds the bucket of *key* owes nothing; take none."""
+        _, level, _ = self._look(key)
+        return max(0.0, -level / self._rate)
 
     def wait_of(self, key: Hashable) -> float:
         """Return in how many seconds the bucket of *key* has one; take none."""

@@ -99,31 +99,19 @@ class WireRequest:
             raise OcpiRefusedError.invalid(message)
         return found
 
-    async def body(self) -> tuple[Any, str]:
-        """Return the body, an object, with exact numbers and as text; None and "" without one.
+    async def content(self) -> bytes:
+        """Return the body as it came, b"" without one.
 
         Raises:
-            OcpiRefusedError: If it is too large, too slow, too deep or no JSON object.
+            OcpiRefusedError: If it is too large or too slow.
             GoneError: If who sends it goes.
         """
         try:
             async with asyncio.timeout(self._walls.body_seconds):
-                content = await self._read()
+                return await self._read()
         except TimeoutError:
             message = "the body did not come in time"
             raise _refusal(message, HTTPStatus.REQUEST_TIMEOUT) from None
-        if not content:
-            return None, ""
-        try:
-            tree = decode_json(content)
-            check_tree(tree)
-        except OcpiError as error:
-            message = f"the body cannot be taken: {error}"
-            raise OcpiRefusedError.invalid(message) from None
-        if not isinstance(tree, dict):
-            message = f"the body must be an object, not {shown(tree)}"
-            raise OcpiRefusedError.invalid(message)
-        return tree, content.decode("utf-8-sig")
 
     async def _read(self) -> bytes:
         limit = self._walls.body_bytes_max
@@ -149,6 +137,26 @@ class WireRequest:
         """Return an id to be echoed: one of theirs that can be, else a new one."""
         said = self.headers.get(name, "")
         return said if _ID.fullmatch(said) else str(uuid4())
+
+
+def body_of(content: bytes) -> tuple[Any, str]:
+    """Return a body, an object, with exact numbers and as text; None and "" without one.
+
+    Raises:
+        OcpiRefusedError: If it is too deep or no JSON object.
+    """
+    if not content:
+        return None, ""
+    try:
+        tree = decode_json(content)
+        check_tree(tree)
+    except OcpiError as error:
+        message = f"the body cannot be taken: {error}"
+        raise OcpiRefusedError.invalid(message) from None
+    if not isinstance(tree, dict):
+        message = f"the body must be an object, not {shown(tree)}"
+        raise OcpiRefusedError.invalid(message)
+    return tree, content.decode("utf-8-sig")
 
 
 def no_such_path() -> OcpiRefusedError:

@@ -23,15 +23,16 @@ from roaming_ocpi.settlement.completeness.listed_cdr import (
     number_in,
     optional,
 )
+from tariffs.quantities import EXACT
 
 _MAKE: LiteralString = """
 CREATE TEMP TABLE invoiced_line (
     line bigint NOT NULL, cdr_key text COLLATE "C" NOT NULL, cdr_id text NOT NULL, currency text,
-    energy_kwh numeric, net numeric
+    energy_kwh numeric, net numeric, tax numeric, gross numeric
 ) ON COMMIT DROP
 """
 _COPY: LiteralString = """
-COPY invoiced_line (line, cdr_key, cdr_id, currency, energy_kwh, net) FROM STDIN
+COPY invoiced_line (line, cdr_key, cdr_id, currency, energy_kwh, net, tax, gross) FROM STDIN
 """
 # A credit is below 0, whichever sign its sender gave it.
 _COMPARE: LiteralString = """
@@ -39,6 +40,7 @@ CREATE TEMP TABLE held_against ON COMMIT DROP AS
 WITH known AS (
     SELECT cdr.cdr_key COLLATE "C" AS cdr_key, cdr.cdr_id, cdr.currency, cdr.verdict, cdr.kind,
         CASE cdr.kind WHEN 'credit' THEN -abs(cdr.net) ELSE cdr.net END AS net,
+        CASE cdr.kind WHEN 'credit' THEN -abs(cdr.tax) ELSE cdr.tax END AS tax,
         CASE WHEN {takes_back} THEN -abs(cdr.energy_kwh)
             ELSE cdr.energy_kwh END AS energy_kwh,
         settled.month AS settled_in,
@@ -59,6 +61,7 @@ WITH known AS (
 )
 SELECT invoiced.line, coalesce(invoiced.cdr_id, known.cdr_id) AS cdr_id, cdr_key,
     invoiced.net AS invoiced_net, known.net AS our_net,
+    invoiced.tax AS invoiced_tax, known.tax AS our_tax, invoiced.gross AS invoiced_gross,
     invoiced.energy_kwh AS invoiced_kwh, known.energy_kwh AS our_kwh,
     coalesce(known.currency, invoiced.currency) AS currency,
     array_remove(ARRAY[
@@ -75,7 +78,12 @@ SELECT invoiced.line, coalesce(invoiced.cdr_id, known.cdr_id) AS cdr_id, cdr_key
             ELSE invoiced.energy_kwh END <> known.energy_kwh THEN 'energy' END,
         CASE WHEN CASE known.kind WHEN 'credit' THEN -abs(invoiced.net) ELSE invoiced.net END
             <> known.net OR (invoiced.line IS NOT NULL AND known.cdr_id IS NOT NULL
-                AND known.net IS NULL) THEN 'net' END
+                AND known.net IS NULL) THEN 'net' END,
+        CASE WHEN CASE known.kind WHEN 'credit' THEN -abs(invoiced.tax) ELSE invoiced.tax END
+            <> known.tax THEN 'tax' END,
+        CASE WHEN CASE known.kind WHEN 'credit' THEN -abs(invoiced.gross) ELSE invoiced.gross END
+            <> known.net + known.tax OR abs(invoiced.gross) <> abs(invoiced.net + invoiced.tax)
+            THEN 'gross' END
     ], NULL) AS codes
 FROM invoiced FULL JOIN known USING (cdr_key)
 WHERE invoiced.line IS NOT NULL
@@ -85,7 +93,8 @@ _COUNTS: LiteralString = """
 SELECT code, count(*) FROM held_against CROSS JOIN unnest(codes) AS code GROUP BY code ORDER BY code
 """
 _FOUND: LiteralString = """
-SELECT line, cdr_id, codes, currency, invoiced_net, our_net, invoiced_kwh, our_kwh
+SELECT line, cdr_id, codes, currency, invoiced_net, our_net, invoiced_kwh, our_kwh,
+    invoiced_tax, our_tax, invoiced_gross
 FROM held_against WHERE cardinality(codes) > 0 ORDER BY line NULLS LAST, cdr_key LIMIT %(limit)s
 """
 # What we would pay: a CDR that is known, due now, not disputed, once; as it says itself.
@@ -95,7 +104,12 @@ SELECT count(line), coalesce(sum(invoiced_net), 0),
         'unknown', 'disputed', 'settled_otherwise', 'not_of_this_month', 'currency'
     ]), 0),
     coalesce(sum(our_net) FILTER (WHERE line IS NULL), 0),
-    count(*) FILTER (WHERE cardinality(codes) > 0)
+    count(*) FILTER (WHERE cardinality(codes) > 0), sum(invoiced_tax), sum(invoiced_gross),
+    sum(our_tax) FILTER (WHERE line IS NOT NULL AND NOT codes && ARRAY[
+        'unknown', 'disputed', 'settled_otherwise', 'not_of_this_month', 'currency'
+    ]),
+    count(*) FILTER (WHERE coalesce(invoiced_tax, invoiced_gross) IS NOT NULL AND our_tax IS NULL
+        AND our_net IS NOT NULL)
 FROM held_against
 """
 
@@ -107,6 +121,8 @@ class InvoicedCdr(NamedTuple):
     currency: str | None = None
     energy_kwh: Decimal | None = None
     net: Decimal | None = None
+    tax: Decimal | None = None
+    gross: Decimal | None = None
 
 
 class InvoicedMonth(NamedTuple):
@@ -126,7 +142,8 @@ class InvoiceFinding(msgspec.Struct, frozen=True, kw_only=True):
     """A line that is not as it should be, or (`line` None) a CDR that is missing.
 
     `codes`: unknown, missing, repeated, disputed, settled_otherwise (in another month),
-    not_of_this_month, currency, energy, net.
+    not_of_this_month, currency, energy, net, tax, gross (not the CDR's with its tax, or not what
+    the line's own net and tax add up to).
     """
 
     line: int | None
@@ -137,14 +154,19 @@ class InvoiceFinding(msgspec.Struct, frozen=True, kw_only=True):
     our_net: Decimal | None
     invoiced_energy_kwh: Decimal | None
     our_energy_kwh: Decimal | None
+    invoiced_tax: Decimal | None
+    our_tax: Decimal | None
+    invoiced_gross: Decimal | None
 
 
 class InvoiceReconciliation(msgspec.Struct, frozen=True, kw_only=True):
     """What became of holding an invoice against our CDRs.
 
     `invoiced_net` is what its lines add up to, `payable_net` what we would pay of them,
-    `missing_net` what it could ask for besides. `is_total_right`: what it asks for in all is what
-    we would pay (None: it was not said).
+    `missing_net` what it could ask for besides. `invoiced_tax` and `invoiced_gross` are of the
+    lines that say them, `payable_tax` is what the CDRs say that we would pay; None: none does. Of
+    `untaxed` lines the tax is compared with nothing: their CDRs say none. `is_total_right`: what
+    it asks for in all is what we would pay (None: it was not said).
     """
 
     lines: int
@@ -155,6 +177,10 @@ class InvoiceReconciliation(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
     findings: tuple[InvoiceFinding, ...]
     found: int
+    invoiced_tax: Decimal | None
+    invoiced_gross: Decimal | None
+    payable_tax: Decimal | None
+    untaxed: int
     unread: int
     problems: tuple[str, ...]
 
@@ -165,16 +191,24 @@ class InvoiceReconciliation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def invoice_line(said: Mapping[str, Any]) -> InvoicedCdr:
-    """Return what a line of an invoice *said*: its CDR, its net, and kWh and currency if it does.
+    """Return what a line of an invoice *said*: its CDR, its net, and the rest if it does.
+
+    Where it says gross and tax alone, its net is what is left.
 
     Raises:
         UnfitRowError: If something is missing, or cannot be.
     """
+    tax, gross = optional(said, "tax", number_in), optional(said, "gross", number_in)
+    net = optional(said, "net", number_in)
+    if net is None:
+        net = number_in(said, "net") if None in (tax, gross) else EXACT.subtract(gross, tax)
     return InvoicedCdr(
         cdr_id=cdr_id_in(said),
         currency=optional(said, "currency", lambda values, _: currency_in(values)),
         energy_kwh=optional(said, "energy_kwh", number_in),
-        net=number_in(said, "net"),
+        net=net,
+        tax=tax,
+        gross=gross,
     )
 
 
@@ -197,12 +231,13 @@ def reconcile(
     with connection.transaction(force_rollback=True):
         connection.execute(_MAKE)
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for number, (cdr_id, currency, energy_kwh, net) in lines:
+            for number, (cdr_id, currency, *numbers) in lines:
                 said = currency or invoiced.currency
-                copy.write_row((number, cdr_id.lower(), cdr_id, said, energy_kwh, net))
+                copy.write_row((number, cdr_id.lower(), cdr_id, said, *numbers))
         connection.execute("ANALYZE invoiced_line")
         connection.execute(sql.SQL(_COMPARE).format(takes_back=sql.SQL(TAKES_BACK)), asked)
-        [(count, net_sum, payable, missing, found)] = connection.execute(_SUMS).fetchall()
+        [(count, net_sum, payable, missing, found, *taxed)] = connection.execute(_SUMS).fetchall()
+        tax_sum, gross_sum, payable_tax, untaxed = taxed
         total = invoiced.total_net
         return InvoiceReconciliation(
             lines=count,
@@ -213,6 +248,10 @@ def reconcile(
             counts=dict(connection.execute(_COUNTS).fetchall()),
             findings=tuple(_finding(row) for row in connection.execute(_FOUND, asked)),
             found=found,
+            invoiced_tax=tax_sum,
+            invoiced_gross=gross_sum,
+            payable_tax=payable_tax,
+            untaxed=untaxed,
             unread=problems.count,
             problems=tuple(problems.shown),
         )

@@ -39,7 +39,6 @@ from roaming_ocpi.settlement.invoices.records import (
 )
 from roaming_ocpi.wire.merging import is_late
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId, OurSide
-from roaming_ocpi.wire.walls import check_tree
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.fields import shown
 
@@ -148,7 +147,6 @@ def _record_in(call: PartnerCall) -> InvoiceRecord:
         body = call.body
         if not isinstance(body, dict):
             raise OcpiError(_ROOT, f"must be an object, not {shown(body)}")
-        check_tree(body)
         own_party(call.caller, body.get("country_code"), body.get("party_id"))
         owner = party_named(body["country_code"], body["party_id"])
         return invoice_record_of(body, owner, updated_at(body))

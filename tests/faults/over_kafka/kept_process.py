@@ -34,7 +34,7 @@ import asyncio, faulthandler, signal, sys
 def tell_whereabouts(*_):
     faulthandler.dump_traceback(all_threads=True)
     for task in list(asyncio.tasks._all_tasks):
-        task.print_stack(limit=6, file=sys.stderr)
+        print(task, file=sys.stderr)
 signal.signal(signal.SIGUSR1, tell_whereabouts)
 """
 

@@ -12,7 +12,7 @@ from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import BEGINNING, POLICY_KEY, Entity, Kind
 from ledger.declared.rules import problems_of
 from ledger.master_data.assignments import Assignment
-from ledger.master_data.policies import Policy, is_above
+from ledger.master_data.policies import MoneyLimit, Policy, is_above
 from tests.depot import declared
 
 
@@ -45,7 +45,49 @@ def test_a_second_person_is_asked_above_an_amount(limit: str) -> None:
     assert problems(Kind.POLICY, POLICY_KEY, Policy(payment_approval_above=Decimal(0))) == []
 
 
-@pytest.mark.parametrize("name", ["payment_approval_above", "variance_session"])
+@pytest.mark.parametrize("limit", ["-0.01", "NaN", "Infinity"])
+def test_a_correction_is_worth_its_while_from_an_amount_on(limit: str) -> None:
+    assert problems(Kind.POLICY, POLICY_KEY, Policy(correct_from=Decimal(limit))) == [
+        "correct_from must be an amount from 0 on"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "is_right"),
+    [
+        ("5", "5", True),
+        ("5.01", "5", False),
+        ("0", "5", False),
+        ("NaN", "5", False),
+        ("5", "Infinity", False),
+        ("5", {"EUR": "5", "SEK": "50"}, True),
+        ("5", {"EUR": "5", "SEK": "4.99"}, False),
+        ({"EUR": "5", "SEK": "50"}, {"EUR": "5", "SEK": "50"}, True),
+        ({"EUR": "5"}, {"EUR": "5", "SEK": "50"}, False),
+        ({"EUR": "5", "SEK": "50"}, {"EUR": "5"}, False),
+        ({"EUR": "5", "SEK": "50"}, "50", True),
+        ({"EUR": "5", "SEK": "50"}, "49.99", False),
+        ({"EUR": "NaN"}, {"EUR": "5"}, False),
+    ],
+)
+def test_what_is_put_aside_has_a_least_and_a_most_in_each_currency(
+    least: str | dict[str, str], most: str | dict[str, str], *, is_right: bool
+) -> None:
+    def limit(said: str | dict[str, str]) -> MoneyLimit:
+        if isinstance(said, str):
+            return Decimal(said)
+        return {currency: Decimal(each) for currency, each in said.items()}
+
+    policy = Policy(visit_hold_min=limit(least), visit_hold_max=limit(most))
+    found = problems(Kind.POLICY, POLICY_KEY, policy)
+
+    wrong = "visit_hold_min must be above 0, and at most visit_hold_max"
+    assert found == ([] if is_right else [wrong])
+
+
+@pytest.mark.parametrize(
+    "name", ["payment_approval_above", "variance_session", "station_cost_limit", "correct_from"]
+)
 def test_a_limit_by_currency_has_amounts_of_currencies_that_there_are(name: str) -> None:
     def of(limit: dict[str, Decimal]) -> list[str]:
         return problems(Kind.POLICY, POLICY_KEY, replace(Policy(), **{name: limit}))

@@ -345,3 +345,23 @@ def test_a_currency_without_a_limit_of_its_own_is_warned_of_by_policy_and_by_sit
     held = load_declarations(connection).policy(NOW)
     assert held.payment_approval_above == {"EUR": Decimal(1000)}
     assert held.variance_session == Decimal(2)
+
+
+@pytest.mark.parametrize(
+    ("said", "so"),
+    [
+        ("correct_from: {EUR: 1}", "every difference is corrected"),
+        ("station_cost_limit: {EUR: 1}", "whatever a station reckons otherwise is held"),
+        ("visits: true, visit_hold_max: {EUR: 150}", "nobody pays there by card"),
+        ("visits: false, visit_hold_max: {EUR: 150}", ""),
+        ("correct_from: 1, station_cost_limit: 1", ""),
+    ],
+)
+def test_each_limit_by_currency_says_what_0_comes_to(
+    connection: psycopg.Connection[Any], said: str, so: str
+) -> None:
+    found = apply(connection, SITE, f"policy: {{{said}}}").warnings
+
+    assert [each.message.partition("so ")[2] for each in found if "NOK" in each.message] == (
+        [so] if so else []
+    )

@@ -35,9 +35,12 @@ from ledger.users.proving.coming_in import (
 )
 from ledger.users.proving.links import DeadLinkError
 from ledger.users.proving.refusals import (
+    ACCOUNT_SECONDS_MAX,
+    CODE_SECONDS_MAX,
     FREE,
     Comer,
     TooManyGuessesError,
+    count_attempt,
     know_browser,
 )
 from ledger.users.proving.second_factor import code_at, key_in, offered_address
@@ -130,6 +133,33 @@ def test_the_password_alone_forgets_no_wrong_code(connection: Connection[Any], a
             break
 
     assert looked_at == FREE // 2
+
+
+def test_who_knows_the_password_guesses_at_a_hundred_codes_a_day_and_the_owner_comes_in(
+    connection: Connection[Any], anna: str
+) -> None:
+    key, at, tried = key_of(connection), NOW, 0
+    known = Comer("192.0.2.9", know_browser(connection, anna, HERE, NOW))
+    until = NOW + timedelta(days=1)
+    while at < until:
+        try:
+            comer = Comer(f"198.51.100.{tried}")
+            count_attempt(connection, anna, comer, at, is_code=True)
+            tried += 1
+        except TooManyGuessesError as slowed:
+            at += timedelta(seconds=slowed.seconds)
+
+    assert 100 < tried < 115
+    with pytest.raises(TooManyGuessesError):
+        count_attempt(connection, anna, Comer("203.0.113.1"), until, is_code=True)
+    # A browser that was in waits for nobody, any other one at most so long.
+    slowed_until = until + timedelta(seconds=CODE_SECONDS_MAX)
+    for comer, came_at in ((known, until), (HERE, slowed_until)):
+        halfway = try_password(connection, anna, PASSWORD, comer, came_at)
+        assert isinstance(halfway, Halfway)
+        typed_at = came_at + timedelta(seconds=ACCOUNT_SECONDS_MAX)
+        assert try_code(connection, halfway, code_at(key, typed_at), comer, typed_at) == anna
+    count_attempt(connection, anna, HERE, slowed_until + timedelta(minutes=2), is_code=True)
 
 
 def test_who_has_to_have_a_second_factor_sets_it_before_coming_in(

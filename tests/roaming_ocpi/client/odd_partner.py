@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from roaming_ocpi.client.audit import CallRecord
 from roaming_ocpi.client.http import HttpPartnerClient
+from roaming_ocpi.client.transport import BODY_MAX
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.versions import OcpiVersion
@@ -92,10 +93,15 @@ async def client_of(
     *,
     allow_private: bool = True,
     tls: ssl.SSLContext | None = None,
+    answer_bytes_max: int = BODY_MAX,
 ) -> AsyncIterator[HttpPartnerClient]:
     records: list[CallRecord] = [] if heard is None else heard
     client = HttpPartnerClient(
-        allow_private=allow_private, now=lambda: NOON, heard=records.append, tls=tls
+        allow_private=allow_private,
+        now=lambda: NOON,
+        heard=records.append,
+        tls=tls,
+        answer_bytes_max=answer_bytes_max,
     )
     try:
         yield client

@@ -195,6 +195,19 @@ async def test_what_is_packed_and_of_sane_size_is_read() -> None:
     assert came.data == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000 + answer(enveloped()), id="notices"),
+        pytest.param(chunked(b"x", 100_000), id="pieces of a byte"),
+    ],
+)
+async def test_what_is_around_an_answer_is_bounded_too(raw: bytes) -> None:
+    async with odd_partner(saying(raw)) as partner, client_of(answer_bytes_max=50_000) as client:
+        with pytest.raises(PartnerUnreachableError, match="larger than 50,000 bytes"):
+            await client.ask(link_to(partner.url), "GET", f"{partner.url}/x")
+
+
 @pytest.mark.parametrize("dripped", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b""])
 async def test_who_drips_holds_nobody_longer_than_a_call_may_take(
     monkeypatch: pytest.MonkeyPatch, dripped: bytes

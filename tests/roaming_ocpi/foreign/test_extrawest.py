@@ -20,9 +20,9 @@ from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import DeclaredConnector, Station
-from ledger.partners.asking import AskedAnswer
+from ledger.partners.asking import AskedAnswer, ShownToken
 from roaming_ocpi.client.answers import PartnerAnswer
-from roaming_ocpi.tokens.permissions import permission_in
+from roaming_ocpi.tokens.permissions import WhereShown, permission_in
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.documents import decode_json
 from tests.charging_day import (
@@ -119,7 +119,11 @@ async def test_an_emsp_of_others_takes_places_prices_sessions_and_cdrs_to_the_la
             held = await partner.held()
             shown = {module: await partner.shown(module) for module in MODULES}
             tokens = rows(database, "SELECT count(*) FROM roaming_token")
-            permission = permission_in(await asked(ours, TNM, PERMISSION_OF), PARTNERS_TOKEN)
+            permission = permission_in(
+                await asked(ours, TNM, PERMISSION_OF),
+                PARTNERS_TOKEN,
+                WhereShown(CPO, ShownToken("", "", "")),
+            )
         finally:
             await ours.end()
 

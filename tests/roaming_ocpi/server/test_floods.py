@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
-from roaming_ocpi.server.front.walls import Walls
+from roaming_ocpi.server.front.walls import Walls, body_cost
 from tests.roaming_ocpi.server.notes_for_partners import HUB, TNM, headers_of, partners_served
 
 VERSIONS = "/ocpi/versions"
@@ -56,3 +57,50 @@ async def test_strangers_at_the_address_of_a_partner_do_not_lock_it_out(database
     assert (first.status_code, again.status_code) == (200, 200)
     assert [answer.status_code for answer in strangers] == [401] * 5 + [429] * 15
     assert len(served.asked) == 7
+
+
+async def test_large_bodies_of_one_partner_leave_others_their_turn(database: str) -> None:
+    note = "/ocpi/emsp/2.2.1/tariffs/NL/TNM/1"
+    large = json.dumps({"x": [[]] * 190_000}).encode()
+    walls = Walls(partner_burst=1_000_000)
+    async with partners_served(database, walls=walls) as served:
+        put = served.client.put
+        flood = [
+            asyncio.create_task(put(note, content=large, headers=headers_of(TNM))) for _ in range(6)
+        ]
+        waits = []
+        while not all(each.done() for each in flood):
+            began = time.monotonic()
+            other = await served.client.get(VERSIONS, headers=headers_of(HUB))
+            waits.append(time.monotonic() - began)
+            assert other.status_code == 200
+        took = [(await each).status_code for each in flood]
+
+    assert took == [201] * 6
+    # Read where all wait, each of the six holds everybody up until it is read.
+    assert len(waits) > 6
+
+
+async def test_what_a_body_costs_beside_its_request_the_next_one_waits_for(database: str) -> None:
+    note = "/ocpi/emsp/2.2.1/tariffs/NL/TNM/1"
+    walls = Walls(partner_rate=1, partner_burst=10, body_bytes_free=1000, body_bytes_each=100)
+    body = json.dumps({"x": "y" * 2_500}).encode()
+    async with partners_served(database, walls=walls) as served:
+        first = await served.client.put(note, content=body, headers=headers_of(TNM))
+        second = await served.client.put(note, content=b"{}", headers=headers_of(TNM))
+        other = await served.client.get(VERSIONS, headers=headers_of(HUB))
+
+    assert (first.status_code, second.status_code, other.status_code) == (201, 429, 200)
+    assert 4 <= int(second.headers["retry-after"]) <= 8
+    assert [body_cost(walls, size) for size in (0, 1000, 1001, 1100)] == [0, 0, 0.01, 1]
+
+
+async def test_of_large_bodies_at_once_those_that_are_let_in_wait_after_all(database: str) -> None:
+    note = "/ocpi/emsp/2.2.1/tariffs/NL/TNM/1"
+    walls = Walls(partner_rate=1, partner_burst=100, lane_width=1, body_bytes_each=1)
+    body = json.dumps({"x": "y" * 40_000}).encode()
+    async with partners_served(database, walls=walls) as served:
+        asked = [served.client.put(note, content=body, headers=headers_of(TNM)) for _ in range(9)]
+        statuses = [each.status_code for each in await asyncio.gather(*asked)]
+
+    assert (statuses.count(201), statuses.count(429)) == (1, 8)

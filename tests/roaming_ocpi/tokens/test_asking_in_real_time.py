@@ -27,10 +27,12 @@ from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.server.calls import Module, OcpiRefusedError, PartnerCall, Reply, Route
 from roaming_ocpi.tokens.asker import RealTimeAsker
 from roaming_ocpi.tokens.known_tokens import KnownTokens
-from roaming_ocpi.tokens.pacing import ALONE_SECONDS, AT_ONCE, BURST, SILENCES, PartnerGate
+from roaming_ocpi.tokens.pacing import BURST, SILENCES, STATION_BURST
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId, OurSide
 from roaming_ocpi.wire.status import Status
 from tariffs.ocpi.versions import OcpiVersion
+from tests.roaming_ocpi.client.odd_partner import answer as raw_answer
+from tests.roaming_ocpi.client.odd_partner import odd_partner, saying
 from tests.roaming_ocpi.tokens.two_sides import AT_THEIRS, NOW, Clock, link_to, served
 
 TERMS = AskingTerms(seconds=1.0, accepts_silence=False, list_max_age=timedelta(hours=24))
@@ -248,7 +250,7 @@ async def test_a_flood_of_one_token_is_one_question(ours: Asking) -> None:
 
 async def test_a_flood_of_tokens_that_nobody_knows_is_held_back(ours: Asking) -> None:
     ours.partner.status = Status.UNKNOWN_TOKEN
-    shown = [ours.shown(f"04{n:06X}") for n in range(300)]
+    shown = [ours.shown(f"04{n:06X}", f"ST-{n}") for n in range(300)]
 
     asked = await asyncio.gather(*(ours.asker.ask("NL-TNM", TERMS, each) for each in shown))
 
@@ -307,15 +309,55 @@ async def test_a_start_that_the_partner_commanded_is_its_permission(
     assert len(ours.partner.asked) == 1
 
 
-def test_a_gate_lets_one_try_after_a_while() -> None:
-    now = 0.0
-    gate = PartnerGate(lambda: now)
-    for _ in range(SILENCES):
-        assert gate.enter()
-        gate.leave(answered=False)
+async def test_a_station_that_is_shown_cards_without_end_leaves_another_its_answers(
+    ours: Asking,
+) -> None:
+    shown = [ours.shown(f"04{n:06X}", "ST-HOSTILE") for n in range(200)]
 
-    assert not gate.enter()
-    now = ALONE_SECONDS
-    assert [gate.enter(), gate.enter()] == [True, False]
-    gate.leave(answered=True)
-    assert [gate.enter() for _ in range(AT_ONCE + 1)] == [*[True] * AT_ONCE, False]
+    flood = asyncio.gather(*(ours.asker.ask("NL-TNM", TERMS, each) for each in shown))
+    other = await ours.ask(station="ST-2")
+    silent = [each for each in await flood if each.answer is AskedAnswer.SILENT]
+
+    assert other.answer is AskedAnswer.ALLOWED
+    assert len(shown) - len(silent) <= STATION_BURST
+
+
+@pytest.mark.parametrize(
+    ("location", "answer"),
+    [
+        (None, AskedAnswer.ALLOWED),
+        ("harbour", AskedAnswer.ALLOWED),
+        ({"location_id": "harbour"}, AskedAnswer.ALLOWED),
+        ({"location_id": "harbour", "evse_uids": []}, AskedAnswer.ALLOWED),
+        ({"location_id": "harbour", "evse_uids": None}, AskedAnswer.ALLOWED),
+        ({"location_id": "HARBOUR", "evse_uids": ["st-1*2"]}, AskedAnswer.ALLOWED),
+        ({"location_id": "harbour", "evse_uids": ["DE*HBC*EST*1*2"]}, AskedAnswer.ALLOWED),
+        ({"location_id": "harbour", "evse_uids": ["ST-2*1", "ST-1*1"]}, AskedAnswer.ALLOWED),
+        ({"location_id": "harbour", "evse_uids": ["ST-2*1"]}, AskedAnswer.NOT_ALLOWED),
+        ({"location_id": "harbour", "evse_uids": ["ST-11*1"]}, AskedAnswer.NOT_ALLOWED),
+        ({"location_id": "harbour", "evse_uids": [7, None, {}]}, AskedAnswer.NOT_ALLOWED),
+        ({"location_id": "elsewhere", "evse_uids": ["ST-2*1"]}, AskedAnswer.ALLOWED),
+    ],
+)
+async def test_a_permission_for_other_evses_of_the_place_is_none_here(
+    ours: Asking, location: object, answer: AskedAnswer
+) -> None:
+    ours.partner.data = {"allowed": "ALLOWED", "location": location}
+
+    assert (await ours.ask()).answer is answer
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"status_code": 1000, "data": {"allowed": "BLOCKED", "allowed": "ALLOWED"}}',
+        b'{"status_code": 1000, "data": {"allowed": "BLOCKED"}, "data": {"allowed": "ALLOWED"}}',
+        b'{"status_code": 2001, "data": {"allowed": "ALLOWED"}, "status_code": 1000}',
+    ],
+)
+async def test_an_answer_that_says_two_things_says_nothing(ours: Asking, body: bytes) -> None:
+    async with odd_partner(saying(raw_answer(body))) as partner:
+        assert ours.link is not None
+        ours.link = ours.link._replace(endpoints={SENDER: f"{partner.url}/tokens"})
+
+        assert (await ours.ask()).answer is AskedAnswer.SILENT

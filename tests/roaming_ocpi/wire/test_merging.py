@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def test_absent_stays_null_goes_and_the_rest_is_replaced_whole() -> None:
 
 @pytest.mark.parametrize(
     ("given", "periods"),
-    [([2], [1, 2]), ([1], [1]), ([2, 1, 2], [1, 2]), ([], [1]), (None, [1]), ("x", [1])],
+    [([2], [1, 2]), ([1], [1]), ([2, 1, 2], [1, 2]), ([], [1]), (None, [1])],
 )
 def test_charging_periods_come_on_top(given: object, periods: list[int]) -> None:
     merged = merge(
@@ -77,6 +78,9 @@ def test_what_came_too_late(known: datetime, given: datetime, *, late: bool) -> 
         pytest.param("[" * 30 + "]" * 30, id="too deep"),
         pytest.param("[" + "1," * 200_001 + "1]", id="too many"),
         pytest.param(f'["{"x" * 100_001}"]', id="a text too long"),
+        pytest.param(f'{{"{"x" * 100_001}": 1}}', id="a key too long"),
+        pytest.param("[" * 22 + "]" * 22, id="too deep by one"),
+        pytest.param("[" + "1," * 199_999 + "1]", id="too many by one"),
     ],
 )
 def test_hostile_json_is_refused(text: str) -> None:
@@ -84,6 +88,19 @@ def test_hostile_json_is_refused(text: str) -> None:
 
     with pytest.raises(OcpiError):
         check_tree(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[" * 21 + "]" * 21, id="as deep as may be"),
+        pytest.param("[" + "1," * 199_998 + "1]", id="as many as may be"),
+        pytest.param(f'["{"x" * 100_000}", "{"y" * 100_000}"]', id="two texts as long as may be"),
+        pytest.param("[true, null, -999999999999999999]", id="the least number"),
+    ],
+)
+def test_what_is_just_within_the_bounds_is_let_in(text: str) -> None:
+    check_tree(decode_json(text.encode()))
 
 
 def test_what_is_let_in_can_be_written_with_its_digits() -> None:
@@ -94,3 +111,24 @@ def test_what_is_let_in_can_be_written_with_its_digits() -> None:
 
     assert value["a"] == Decimal("0.30")
     assert encoded(value) == text
+
+
+def test_what_is_new_of_a_list_is_a_list() -> None:
+    known = {"charging_periods": [1], "last_updated": "2026-03-02T12:00:00Z"}
+    later = {"last_updated": "2026-03-02T13:00:00Z"}
+
+    with pytest.raises(OcpiError, match="charging_periods: must be a list"):
+        merge(known, later | {"charging_periods": {}}, added=("charging_periods",))
+    for nothing in (list[object](), None):
+        patch = later | {"charging_periods": nothing}
+        assert merge(known, patch, added=("charging_periods",))["charging_periods"] == [1]
+
+
+def test_an_object_of_many_keys_and_one_twice_is_read_in_a_moment() -> None:
+    text = "{" + ",".join(f'"{number:x}":1' for number in range(60_000)) + ',"0":2}'
+
+    began = perf_counter()
+    value = decode_json(text.encode())
+
+    assert perf_counter() - began < 5  # a minute, where each key looks for itself in all others
+    assert value.repeated == ("0",)

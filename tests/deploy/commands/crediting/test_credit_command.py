@@ -192,6 +192,35 @@ def test_a_dispute_about_much_is_upheld_by_two(
     assert rating(place, 2).gross_minor == 0
 
 
+def test_what_one_person_would_give_back_or_decide_is_withdrawn(
+    place: str, number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with connect(place) as connection:
+        at = NOON + timedelta(days=1)
+        known = load_declarations(connection).policy(at)
+        policy = replace(known, payment_approval_above=Decimal(0))
+        change = Change(kind=Kind.POLICY, key=POLICY_KEY, entity=policy)
+        declare(connection, [change], by="a test", at=at)
+    assert run(["credit", number, *WHY]) == 0
+    assert "another says the same" in capsys.readouterr().out
+    assert run(["sessions", "correct", SESSION, *WHY]) in {0, WRONG}
+    uphold = ["dispute", SESSION, "--resolve", "uphold", *WHY]
+    assert run(["dispute", SESSION, *WHY]) == 0
+    assert run(uphold) == 0
+    capsys.readouterr()
+
+    because = ["--reason", "the wrong one", "--by", "bo"]
+    for words in (["credit", number, "--withdraw"], ["sessions", "withdraw", SESSION]):
+        assert run([*words, *because]) == 0
+        assert "waits for nobody any more" in capsys.readouterr().out
+        assert run([*words, *because]) == WRONG
+    assert run(["credit", number, *because]) == 0
+    assert "another says the same" in capsys.readouterr().out
+    assert shown(place)[1] == 1
+    withdrawn = "SELECT choice, proposed_by, withdrawn_by FROM withdrawn_proposal ORDER BY number"
+    assert rows(place, withdrawn) == [("credit", "ann", "bo"), ("uphold", "ann", "bo")]
+
+
 def test_a_rejected_dispute_leaves_what_is_owed(
     place: str, number: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -186,3 +186,34 @@ def test_above_an_amount_two_persons_give_back(
     assert "mia proposed to give this back" in same
     # It was agreed to, and cannot be done: nothing came by card.
     assert "can go back to a card" in other
+
+
+@pytest.mark.usefixtures("place")
+def test_what_one_person_would_give_back_is_withdrawn_by_customer_and_reference(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply(place, "policy: {payment_approval_above: 10}\n")
+    assert run([*TOP_UP, "100", *NOK, "b-1"]) == 0
+    refund = ("prepaid", "refund", "ada", "--by")
+    for amount, by in (("20", "mia"), ("21", "noa")):
+        assert run([*refund, by, amount, *NOK, "r-1"]) == 0
+    withdraw = ("payments", "withdraw", "pay-back", "r-1", "--reason", "she stays", "--by", "mia")
+    for words, why in (
+        ((), "say whose balance it is of: --customer"),
+        (("--customer", "cora"), "there is no customer cora"),
+    ):
+        assert run([*withdraw, *words]) == WRONG
+        assert why in capsys.readouterr().err
+    done = told(capsys, *withdraw, "--customer", "ada")
+    assert run([*withdraw, "--customer", "ada"]) == WRONG
+    assert "waits for a second person" in capsys.readouterr().err
+
+    assert done == {"about": "r-1", "is_withdrawn": True}
+    with connect(os.environ["WATTLEDGER_DATABASE_URL"]) as connection:
+        kept = connection.execute(
+            "SELECT moved_minor, currency, proposed_by, withdrawn_by, withdrawn_because "
+            "FROM withdrawn_proposal ORDER BY number"
+        ).fetchall()
+    assert kept == [(-2000, "NOK", "mia", "noa", ""), (-2100, "NOK", "noa", "mia", "she stays")]
+    # Who withdrew it is no second person of it.
+    assert told(capsys, *refund, "noa", "21", *NOK, "r-1")["requests"] == []

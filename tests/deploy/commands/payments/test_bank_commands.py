@@ -73,6 +73,28 @@ def test_a_statement_goes_from_its_file_to_the_last_line(
     assert kinds == ["matched"] * 3 + ["banked"] * 2
 
 
+def test_what_one_person_said_of_a_line_is_withdrawn(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = place / "november.xml"
+    file.write_text(camt_text([Booked(100_001, "a loan", "R-2")]))
+    assert run(["payments", "import", str(file)]) == 0
+    [line] = [each["line"] for each in told(capsys, "payments", "unmatched")["lines"]]
+    match = ("payments", "match", line, "--account", "income:loans", "--by")
+    withdraw = ("payments", "withdraw", "line", line, "--reason", "the other account", "--by")
+
+    assert told(capsys, *match, "ada")["waits"]
+    assert run([*withdraw[:5], "  ", "--by", "bob"]) == WRONG
+    assert "say why it is withdrawn" in capsys.readouterr().err
+    assert run([*withdraw, "bob"]) == 0
+    said = f"what was proposed about {line} is withdrawn: it waits for nobody any more\n"
+    assert capsys.readouterr().out == said
+    assert told(capsys, *match, "bob")["waits"]
+    assert not told(capsys, *match, "ada")["waits"]
+    for what, key in (("line", line), ("line", "x"), ("payment", "9"), ("payment", "\u0663")):
+        assert run(["payments", "withdraw", what, key, "--reason", "x"]) == WRONG
+
+
 def test_a_csv_needs_a_layout_and_what_is_wrong_is_said(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

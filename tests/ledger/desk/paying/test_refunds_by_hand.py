@@ -13,8 +13,16 @@ from ledger.desk.paying.giving_back import (
     SameProposerError,
     TooMuchToGiveBackError,
     give_back,
+    withdraw_refund,
 )
 from ledger.desk.paying.leave import LeaveWish, ask_leave
+from ledger.desk.withdrawing.withdrawn import (
+    About,
+    NoReasonError,
+    NotProposedError,
+    Withdrawal,
+    withdrawn_of,
+)
 from ledger.master_data.policies import Policy
 from ledger.payments.movement import STRIPE
 from ledger.payments.provider import PaymentWay, RefusedRequestError
@@ -98,6 +106,30 @@ def test_above_the_limit_a_second_person_says_the_same(
         give(payers, unreturned, by="EVE")
     assert paper.net_minor() == 476
     assert give(payers, unreturned, by="mallory") != []
+    assert paper.net_minor() == 0
+
+
+def test_a_proposed_refund_is_withdrawn_or_replaced_and_stays_on_record(
+    payers: Payers, paper: PaperProvider, unreturned: str
+) -> None:
+    payers.set_policy(Policy(payment_approval_above=Decimal("4.75")))
+    connection, how = payers.connection, Withdrawal("bob", "sent by hand", payers.now)
+
+    assert give(payers, unreturned) == []
+    assert give(payers, unreturned, "3.00", by="bob") == []
+    withdraw_refund(connection, unreturned, how)
+    with pytest.raises(NotProposedError):
+        withdraw_refund(connection, unreturned, how)
+    with pytest.raises(NoReasonError):
+        withdraw_refund(connection, unreturned, how._replace(because=""))
+
+    assert [
+        (each.proposed_by, each.moved_minor, each.currency, each.withdrawn_by, each.choice)
+        for each in withdrawn_of(connection, About.REFUND, unreturned)
+    ] == [("bob", -300, "EUR", "bob", "refund"), ("eve", -476, "EUR", "bob", "refund")]
+    assert give(payers, unreturned, by="mallory") == []
+    assert paper.net_minor() == 476
+    assert give(payers, unreturned) != []
     assert paper.net_minor() == 0
 
 

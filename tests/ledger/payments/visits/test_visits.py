@@ -235,7 +235,8 @@ async def test_a_session_that_is_held_for_a_person_is_taken_only_then_and_says_s
 async def test_more_is_held_where_the_policy_says_so_and_once_for_each_amount(
     database: str,
 ) -> None:
-    policy = Policy(visits=True, visit_outgrown=Outgrown.RAISE, visit_hold_max=Decimal(40))
+    most = {"EUR": Decimal(40), "SEK": Decimal(9)}
+    policy = Policy(visits=True, visit_outgrown=Outgrown.RAISE, visit_hold_max=most)
     async with VisitedDepot(database, policy) as depot:
         opened = depot.open()
         await depot.rest()

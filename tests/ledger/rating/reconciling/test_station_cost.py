@@ -109,6 +109,22 @@ def test_the_limit_is_a_policy(limit: str, is_held: bool) -> None:  # noqa: FBT0
     assert isinstance(decided(told("6.00"), known), SessionHeld) is is_held
 
 
+@pytest.mark.parametrize(
+    ("limit", "is_held"),
+    [
+        ({"EUR": "1.24", "SEK": "0"}, False),
+        ({"EUR": "1.23", "SEK": "99"}, True),
+        ({"SEK": "99"}, True),
+    ],
+)
+def test_the_limit_may_be_said_by_currency(limit: dict[str, str], *, is_held: bool) -> None:
+    by_currency = {currency: Decimal(each) for currency, each in limit.items()}
+    policy = Policy(station_cost_limit=by_currency)
+    known = declared((Kind.POLICY, POLICY_KEY, policy, BEGINNING))
+
+    assert isinstance(decided(told("6.00"), known), SessionHeld) is is_held
+
+
 @pytest.mark.parametrize("currency", ["USD", "JPY", "XQZ"])
 def test_another_currency_is_held_with_both_figures(currency: str) -> None:
     held = decided(told("4.76", currency=currency))

@@ -18,7 +18,7 @@ from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
 from ledger.log.envelope import Choice
-from ledger.master_data.policies import Policy
+from ledger.master_data.policies import MoneyLimit, Policy
 from ledger.rating.decisions import CorrectionCause, SessionRated, SessionRevision
 from ledger.rating.reconciling.correcting import is_billed_otherwise
 from projections.balances.energy import energy_balance
@@ -73,7 +73,7 @@ PARKED = said(40, "SuspendedEV", 5000, received=70)
 """What was not told in time: the vehicle was full at minute 40."""
 
 
-def begun(dsn: str, **policy: Decimal | bool) -> str:
+def begun(dsn: str, **policy: MoneyLimit | bool) -> str:
     """Return a database in which session C is rated."""
     version = declare_fleet(dsn)
     if policy:
@@ -161,11 +161,20 @@ def test_what_changes_nothing_that_is_billed_corrects_nothing(database: str) -> 
     assert rows(dsn, "TABLE correction_to_document") == []
 
 
-@pytest.mark.parametrize(("limit", "revision"), [("2.38", 2), ("2.39", 1)])
+@pytest.mark.parametrize(
+    ("limit", "revision"),
+    [
+        (Decimal("2.38"), 2),
+        (Decimal("2.39"), 1),
+        ({"EUR": Decimal("2.38"), "SEK": Decimal(99)}, 2),
+        ({"EUR": Decimal("2.39"), "SEK": Decimal(0)}, 1),
+        ({"SEK": Decimal(99)}, 2),
+    ],
+)
 def test_a_correction_is_made_from_the_difference_on_that_the_policy_says(
-    database: str, limit: str, revision: int
+    database: str, limit: MoneyLimit, revision: int
 ) -> None:
-    dsn = begun(database, correct_from=Decimal(limit))
+    dsn = begun(database, correct_from=limit)
     write_log(dsn, [PARKED])
     work(dsn)
 

@@ -145,6 +145,25 @@ def test_only_what_lies_at_the_end_or_beyond_is_lacking() -> None:
     assert not handed.lacks(1, 6)
 
 
+def test_a_partition_is_stalled_of_which_nothing_comes_though_the_log_has_more() -> None:
+    handed = HandedLog(Store(9))
+    handed.begin({0: 3, 1: 5})
+    ends = {0: 6, 1: 5, 2: 9}
+
+    assert handed.stalled(ends) == {}  # nobody knows yet whether any comes
+    assert handed.stalled(ends) == {0: 6}
+    handed.hand(record(3))
+    assert handed.stalled(ends) == {}
+    handed.hand(record(4))
+    assert handed.stalled(ends) == {}
+    assert handed.stalled(ends) == {0: 6}
+    handed.reach({0: 6})
+    assert handed.stalled(ends) == {}
+    assert handed.stalled(ends | {0: 7}) == {0: 7}
+    handed.begin({0: 3})
+    assert handed.stalled(ends) == {}
+
+
 @given(
     st.lists(st.integers(0, 11), max_size=40),
     st.integers(0, 12),

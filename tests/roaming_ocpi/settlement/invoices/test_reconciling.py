@@ -95,6 +95,57 @@ def test_a_line_that_says_otherwise_is_found(
     assert [(each.line, each.cdr_id, each.codes) for each in found.findings] == [(3, "B", (code,))]
 
 
+@pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        ({}, ()),
+        ({"tax": "0.76"}, ()),
+        ({"gross": "4.76"}, ()),
+        ({"tax": "0.76", "gross": "4.76"}, ()),
+        ({"tax": "0.7601"}, ("tax",)),
+        ({"gross": "4.7601"}, ("gross",)),
+        ({"tax": "0.80", "gross": "4.80"}, ("tax", "gross")),
+        ({"tax": "0.76", "gross": "4.77"}, ("gross",)),
+        ({"net": "4.01", "tax": "0.76", "gross": "4.77"}, ("net", "gross")),
+    ],
+)
+def test_taxes_and_gross_are_held_against_the_cdr_where_a_line_says_them(
+    books: Connection[Any], said: dict[str, str], codes: tuple[str, ...]
+) -> None:
+    received_cdr(books, "T", "4.00", tax=Decimal("0.76"))
+    line = invoice_line({"cdr_id": "T", "net": "4", **said})
+
+    found = held(books, A, B, CREDIT, line)
+
+    assert [each.codes for each in found.findings] == ([codes] if codes else [])
+    assert (found.payable_tax, found.untaxed) == (Decimal("0.76"), 0)
+
+
+def test_the_tax_of_a_credit_is_taken_back_whatever_its_sign(books: Connection[Any]) -> None:
+    received_cdr(books, "T", "4.00", tax=Decimal("0.76"))
+    received_cdr(books, "T-", "-4.00", tax=Decimal("-0.76"), kind="credit", credits="T")
+    one = {"net": "4", "tax": "0.76", "gross": "4.76"}
+    back = {name: f"-{value}" for name, value in one.items()}
+
+    for said in (one, back):
+        lines = [invoice_line({"cdr_id": "T", **one}), invoice_line({"cdr_id": "T-", **said})]
+        found = held(books, A, B, CREDIT, *lines)
+        assert found.is_right
+        assert found.payable_tax == 0
+
+
+def test_a_tax_of_which_the_cdr_says_nothing_is_counted(books: Connection[Any]) -> None:
+    taxed = A._replace(tax=Decimal("0.76"))
+
+    found = held(books, taxed, B._replace(gross=Decimal("7.14")), CREDIT)
+
+    assert found.is_right
+    assert (found.untaxed, found.invoiced_tax, found.payable_tax) == (2, Decimal("0.76"), None)
+    assert found.invoiced_gross == Decimal("7.14")
+    wrong = held(books, taxed._replace(gross=Decimal("4.77")), B, CREDIT)
+    assert wrong.counts == {"gross": 1}
+
+
 def test_what_we_do_not_know_or_dispute_is_not_paid(books: Connection[Any]) -> None:
     ghost = InvoicedCdr("ghost", "EUR", Decimal(1), Decimal(100))
 
@@ -165,6 +216,11 @@ def test_a_line_says_at_least_its_cdr_and_net() -> None:
         None,
         None,
         Decimal("1.5"),
+        None,
+        None,
     )
+    assert invoice_line({"cdr_id": "A", "gross": "4.76", "tax": "0.76"}).net == Decimal("4.00")
     with pytest.raises(UnfitRowError, match="net"):
         invoice_line({"cdr_id": "A"})
+    with pytest.raises(UnfitRowError, match="net"):
+        invoice_line({"cdr_id": "A", "gross": "4.76"})
