@@ -286,11 +286,6 @@ def _or(received: float | None, minute: float) -> float:
     return minute if received is None else received
 
 
-def energies(story: Story16 | Story201) -> list[Decimal]:
-    """Return what the one session of *story* had charged at each point, in Wh."""
-    return [point.energy_wh for point in story.session().points]
-
-
 def issue_frames(thread: str) -> list[str]:
     """Return the frames that the public *thread* quotes; skips where the vectors are absent."""
     path = SHARED / "issue_frames.jsonl"

@@ -15,7 +15,6 @@ from tests.station_story import (
     Story16,
     Story201,
     at,
-    brief,
     in_any_order,
     issue_frames,
     minutes_to,
@@ -134,60 +133,6 @@ def test_quirk_03_the_quoted_starts_are_one_session() -> None:
         story.log(text, 0, reply=reply)
 
     assert Flag.DUPLICATE_START in story.session().flags
-
-
-@pytest.mark.parametrize("used", [1, 2], ids=["under the first id", "under the second id"])
-def test_quirk_03_a_start_told_again_with_another_time_and_id_says_so(used: int) -> None:
-    story = Story16()
-    story.start(0, 1000, tx=1)
-    story.boot(1)
-    story.start(2, 1000, tx=2)
-    story.sample(30, wh(3000), tx=used)
-    story.stop(60, 6000, tx=used)
-
-    first, second = in_any_order(story)
-
-    whole, told_again = (first, second) if used == 1 else (second, first)
-    assert brief(whole) == ("tag-1", Decimal(5000), ())
-    assert Flag.START_TOLD_AGAIN in told_again.flags
-    assert (told_again.energy_wh, told_again.is_ended) == (Decimal(0), False)
-
-
-@pytest.mark.parametrize(
-    ("begin", "token", "stop"),
-    [
-        pytest.param(1001, "TAG-1", None, id="another register"),
-        pytest.param(1000, "TAG-2", None, id="another token"),
-        pytest.param(1000, "TAG-1", 1, id="a stop in between"),
-    ],
-)
-def test_quirk_03_a_start_of_another_session_is_not_told_again(
-    begin: int, token: str, stop: float | None
-) -> None:
-    story = Story16()
-    story.start(0, 1000, tx=1)
-    if stop is not None:
-        story.stop(stop, 1000, tx=1)
-    story.start(2, begin, tx=2, token=token)
-    story.stop(60, 6000, tx=2)
-
-    sessions = in_any_order(story)
-
-    assert len(sessions) == 2
-    assert all(Flag.START_TOLD_AGAIN not in each.flags for each in sessions)
-
-
-def test_quirk_03_only_the_neighbour_of_a_lost_stop_is_asked_whether_it_tells_the_start_again() -> (
-    None
-):
-    story = Story16()
-    for minute, tx, place in ((0, 1, 1), (2, 2, 2), (4, 3, 1), (6, 4, 1)):
-        story.start(minute, 1000, tx=tx, place=place)
-    story.stop(60, 6000, tx=4)
-
-    flagged = [Flag.START_TOLD_AGAIN in each.flags for each in in_any_order(story)]
-
-    assert flagged == [True, False, True, False]
 
 
 @pytest.mark.parametrize("tx", [-1, 0, -16, 9223372036854775807, 4711, None])
@@ -333,6 +278,21 @@ def test_quirk_18_the_quoted_reading_after_the_stop_changes_nothing() -> None:
     assert story.session().energy_wh == Decimal(1100)
 
 
+def test_quirk_19_connector_zero_is_never_billed() -> None:
+    story = Story16()
+    story.start(0, 1000, place=1)
+    story.sample(20, wh(734_600), tx=None, place=0)
+    story.sample(25, wh(734_700), tx=1, place=0)
+    story.sample(30, wh(3000), tx=None, place=1)
+    story.stop(60, 6000)
+
+    session = story.session()
+
+    assert [point.energy_wh for point in session.points] == [0, 2000, 5000]
+    assert Flag.RESOLVED_BY_CONTEXT in session.flags
+    assert all(Flag.CONNECTOR_ZERO in unmatched.oddities for unmatched in story.fold().unmatched())
+
+
 @BOTH
 def test_quirk_25_an_end_before_its_start_is_one_session(version: Version) -> None:
     story = version()
@@ -360,6 +320,20 @@ def test_quirk_25_several_ends_are_one_end() -> None:
 
     assert session.flags == (Flag.DUPLICATE_STOP,)
     assert session.energy_wh == Decimal(5000)
+
+
+def test_quirk_27_the_place_is_remembered_from_the_start_and_never_guessed() -> None:
+    story = Story201()
+    story.start(0, 1000, place=2)
+    story.sample(30, wh(3000), place=None)
+    story.stop(60, 6000, place=None)
+    placeless = Story201()
+    placeless.start(0, 1000, place=None)
+    placeless.stop(60, 6000)
+
+    assert story.session().evse_id == 2
+    assert placeless.session().evse_id is None
+    assert placeless.session().flags == (Flag.PLACE_UNKNOWN,)
 
 
 @BOTH

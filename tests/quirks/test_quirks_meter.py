@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_traits import StationTraits
 from tests.station_story import (
+    AC,
     Story16,
     Story201,
-    energies,
     issue_frames,
     minutes_to,
     sessions_of,
+    watts,
     wh,
 )
 
 BOTH = pytest.mark.parametrize("version", [Story16, Story201], ids=["1.6", "2.0.1"])
 Version = type[Story16] | type[Story201]
+
+
+def _energies(story: Story16 | Story201) -> list[Decimal]:
+    return [point.energy_wh for point in story.session().points]
 
 
 @BOTH
@@ -32,7 +39,7 @@ def test_quirk_07_readings_relative_to_the_session_start(version: Version) -> No
     story.stop(60, 4_081_000)
 
     assert story.session().flags == (Flag.REGISTER_SESSION_RELATIVE,)
-    assert energies(story) == [0, 1000, 2500, 4000, 5000]
+    assert _energies(story) == [0, 1000, 2500, 4000, 5000]
 
 
 @BOTH
@@ -43,7 +50,7 @@ def test_quirk_07_readings_of_no_known_register_split_nothing(version: Version) 
     story.stop(60, 4_081_000)
 
     assert story.session().flags == (Flag.REGISTER_OTHER_FRAME,)
-    assert energies(story) == [0, 5000]
+    assert _energies(story) == [0, 5000]
 
 
 @BOTH
@@ -56,7 +63,7 @@ def test_quirk_08_two_registers_in_one_sample_are_told_apart_by_context(version:
     story.stop(60, 164_000)
 
     assert story.session().flags == ()
-    assert energies(story) == [0, 6190, 6560]
+    assert _energies(story) == [0, 6190, 6560]
 
 
 def test_quirk_08_the_quoted_reading_has_both_registers() -> None:
@@ -67,7 +74,7 @@ def test_quirk_08_the_quoted_reading_has_both_registers() -> None:
     story.log(text, minute)
     story.stop(minute + 30, 163_700, tx=1767583807)
 
-    assert energies(story) == [0, 6190, 6260]
+    assert _energies(story) == [0, 6190, 6260]
 
 
 @BOTH
@@ -83,7 +90,7 @@ def test_quirk_09_a_dropout_between_two_good_readings_is_not_used(
     story.stop(60, 6000)
 
     assert story.session().flags == (Flag.READING_DIP_DROPPED,)
-    assert energies(story) == [0, 1000, 3000, 5000]
+    assert _energies(story) == [0, 1000, 3000, 5000]
 
 
 @BOTH
@@ -95,7 +102,7 @@ def test_quirk_09_a_meter_that_rolls_over_goes_on(version: Version) -> None:
     story.stop(60, 3000)
 
     assert story.session().flags == (Flag.METER_ROLLOVER,)
-    assert energies(story) == [0, 1500, 2500, 5000]
+    assert _energies(story) == [0, 1500, 2500, 5000]
     assert story.session().blockers == ()
 
 
@@ -154,6 +161,119 @@ def test_quirk_10_a_good_reading_at_the_stop_itself_stands_in() -> None:
 
 
 @BOTH
+def test_quirk_11_kilowatt_hours_labelled_as_watt_hours_are_held(version: Version) -> None:
+    story = version()
+    story.start(0, 361)
+    story.sample(1, wh("361.1"), watts(9400))
+    story.sample(6, wh("361.9"), watts(9400))
+    story.stop(7, 362)
+
+    assert story.session().blockers == (Flag.UNIT_SUSPECT,)
+    assert story.session().energy_wh == Decimal(1)
+
+
+@BOTH
+def test_quirk_11_the_declared_correction_of_a_model_is_applied(version: Version) -> None:
+    story = version(msgspec.structs.replace(AC, register_factor=Decimal(1000)))
+    story.start(0, 361)
+    story.sample(1, wh("361.1"), watts(9400))
+    story.sample(6, wh("361.9"), watts(9400))
+    story.stop(7, 362)
+
+    assert story.session().flags == (Flag.UNIT_OVERRIDDEN,)
+    assert _energies(story) == [0, 100, 900, 1000]
+
+
+@BOTH
+def test_quirk_11_watt_hours_labelled_as_kilowatt_hours_are_held(version: Version) -> None:
+    story = version()
+    story.start(0, 0)
+    story.sample(10, wh("150.06", unit="kWh"), watts(900))
+    if isinstance(story, Story16):
+        story.stop(12, 180_060)
+    else:
+        story.event("Ended", 12, wh("180.06", unit="kWh"), watts(900), place=None)
+
+    assert Flag.ENERGY_IMPLAUSIBLE in story.session().blockers
+
+
+@BOTH
+def test_quirk_11_kilowatt_hours_are_converted_exactly(version: Version) -> None:
+    story = version()
+    story.start(0, 0)
+    story.sample(30, wh("0.150061234567", unit="kWh"))
+    story.stop(60, 2000)
+
+    assert story.session().flags == ()
+    assert _energies(story)[1] == Decimal("150.061234567")
+
+
+@BOTH
+def test_quirk_12_a_missing_unit_is_the_default(version: Version) -> None:
+    story = version()
+    story.start(0, 1000)
+    story.sample(30, {"value": "3000.37957763671875"})
+    story.stop(60, 6000)
+
+    assert story.session().flags == (Flag.UNIT_MISSING,)
+    assert _energies(story)[1] == Decimal("2000.37957763671875")
+
+
+def test_quirk_12_the_quoted_power_keeps_every_digit() -> None:
+    (text,) = issue_frames("lbbrhzn/ocpp/issues/1989")
+    story = Story201()
+    story.start(0, 1000)
+    sample = msgspec.json.Decoder(float_hook=Decimal).decode(text)
+    story.sample(30, {"value": "2000"}, sample)
+
+    assert story.session().points[-1].power_w == Decimal("500.37957763671875")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("value", "energy", "flags"),
+    [
+        (" 3000.5", "2000.5", {Flag.VALUE_ODD}),
+        ("3000,5", "2000.5", {Flag.DECIMAL_COMMA}),
+    ],
+)
+def test_quirk_13_padded_values_and_commas_are_read_exactly(
+    version: Version, value: str, energy: str, flags: set[Flag]
+) -> None:
+    story = version()
+    story.start(0, 1000)
+    story.sample(30, wh(value))
+    story.stop(60, 6000)
+
+    assert flags <= set(story.session().flags)
+    assert _energies(story)[1] == Decimal(energy)
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "1e400", "", "abc", True, None, [], "1,234,5"]
+)
+def test_quirk_13_what_is_no_number_is_not_used(value: Any) -> None:  # noqa: ANN401 - that is the quirk
+    story = Story16()
+    story.start(0, 1000)
+    story.sample(30, wh("0") | {"value": value})
+    story.stop(60, 6000)
+
+    assert Flag.VALUE_UNREADABLE in story.session().flags
+    assert _energies(story) == [0, 5000]
+
+
+def test_quirk_13_the_quoted_numbers_are_read_exactly() -> None:
+    (text,) = issue_frames("lbbrhzn/ocpp/issues/210")
+    minute = minutes_to(datetime(2021, 11, 22, 20, 38, 32, tzinfo=UTC))
+    story = Story16()
+    story.start(minute - 10, 4)
+    story.log(text, minute)
+
+    assert story.session().energy_wh == Decimal("600.213")
+    assert Flag.VALUE_ODD in story.session().flags
+
+
+@BOTH
 def test_quirk_14_phases_are_summed_only_when_all_are_there(version: Version) -> None:
     story = version()
     story.start(0, 3000)
@@ -163,7 +283,7 @@ def test_quirk_14_phases_are_summed_only_when_all_are_there(version: Version) ->
     story.stop(60, 6000)
 
     assert {Flag.PHASES_SUMMED, Flag.PHASES_INCOMPLETE} <= set(story.session().flags)
-    assert energies(story) == [0, 1500, 2700, 3000]
+    assert _energies(story) == [0, 1500, 2700, 3000]
 
 
 @BOTH
@@ -175,7 +295,7 @@ def test_quirk_14_a_total_labelled_l1_is_the_total(version: Version) -> None:
 
     if version is Story16:
         assert story.session().flags == (Flag.SINGLE_PHASE_REGISTER,)
-    assert energies(story) in ([0, 2000, 5000], [0, 5000])
+    assert _energies(story) in ([0, 2000, 5000], [0, 5000])
 
 
 def test_quirk_15_intervals_are_summed_and_a_gap_is_held() -> None:
@@ -189,7 +309,7 @@ def test_quirk_15_intervals_are_summed_and_a_gap_is_held() -> None:
         story.event("Ended", 60, {"value": "1500"} | interval, place=None)
 
     assert whole.session().flags == (Flag.INTERVALS_SUMMED,)
-    assert energies(whole) == [0, 1000, 2000, 3000, 4500]
+    assert _energies(whole) == [0, 1000, 2000, 3000, 4500]
     assert gapped.session().blockers == (Flag.INTERVAL_GAP,)
 
 
@@ -200,7 +320,7 @@ def test_quirk_15_intervals_beside_a_register_are_never_added(version: Version) 
     story.sample(30, wh(3000), wh(2000, measurand="Energy.Active.Import.Interval"))
     story.stop(60, 6000)
 
-    assert energies(story) == [0, 2000, 5000]
+    assert _energies(story) == [0, 2000, 5000]
 
 
 @BOTH
