@@ -11,6 +11,10 @@ import ssl
 from typing import Final, NamedTuple
 
 _AND: Final = ","
+_WITH_SECRECY: Final = (
+    "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
+)
+"""Said, as Python may be built to leave it to the system: Debian's offers exchange by RSA alone."""
 _WITHOUT_SECRECY: Final = ("AES128-GCM-SHA256", "AES256-GCM-SHA384")
 """TLS_RSA_WITH_AES_128_GCM_SHA256 and TLS_RSA_WITH_AES_256_GCM_SHA384, as OpenSSL says them."""
 
@@ -48,6 +52,7 @@ def tls_context(certificates: str, keys: str) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_WITH_SECRECY)
     pairs = list(zip(certificates.split(_AND), keys.split(_AND), strict=True))
     for certificate, key in pairs:
         context.load_cert_chain(certificate.strip(), key.strip())
