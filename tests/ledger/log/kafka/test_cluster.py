@@ -86,7 +86,9 @@ def test_complaints_of_ever_new_kinds_take_bounded_memory() -> None:
     ("code", "passes"),
     [
         (KafkaError.NOT_LEADER_FOR_PARTITION, True),
-        (KafkaError._TRANSPORT, True),  # noqa: SLF001 - the library's name
+        (KafkaError._TRANSPORT, True),  # noqa: SLF001 - the library's name, as the next two
+        (KafkaError._UNKNOWN_PARTITION, True),  # noqa: SLF001
+        (KafkaError._DESTROY_BROKER, True),  # noqa: SLF001
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, False),
         (KafkaError.OFFSET_OUT_OF_RANGE, False),
         (KafkaError.SASL_AUTHENTICATION_FAILED, False),

@@ -33,6 +33,18 @@ def group_of(dsn: str, kafka: KafkaCluster, folder: Path) -> WorkerGroup:
     )
 
 
+def apps_of(group: WorkerGroup, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return what will hold the app that *group* makes, for what is done behind its back."""
+    apps, app_of = list[Any](), group._app  # noqa: SLF001 - Faust is the group's alone
+
+    def noted(partitions: int) -> Any:  # noqa: ANN401 - Faust's
+        apps.append(app_of(partitions))
+        return apps[0]
+
+    monkeypatch.setattr(group, "_app", noted)
+    return apps
+
+
 def is_let_go(dsn: str) -> bool:
     """Whether nobody is connected in a while, and no task of the group goes on."""
     names = {getattr(each.get_coro(), "__name__", "") for each in asyncio.all_tasks()}
@@ -79,14 +91,8 @@ async def test_a_group_whose_faust_ended_by_itself_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log.append(records_of(day)[:3])
-    group, apps = group_of(day, kafka, tmp_path), list[Any]()
-    app_of = group._app  # noqa: SLF001 - Faust is ended behind the group's back
-
-    def noted(partitions: int) -> Any:  # noqa: ANN401 - Faust's
-        apps.append(app_of(partitions))
-        return apps[0]
-
-    monkeypatch.setattr(group, "_app", noted)
+    group = group_of(day, kafka, tmp_path)
+    apps = apps_of(group, monkeypatch)
     ready = asyncio.Event()
     running = asyncio.create_task(group.run(asyncio.Event(), ready.set))
     await asyncio.wait_for(ready.wait(), 60)

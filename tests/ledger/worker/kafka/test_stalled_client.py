@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ledger.log.kafka.cluster import KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
 from ledger.worker.kafka import faust_app
-from tests.ledger.worker.kafka.test_group_ends import group_of
+from tests.ledger.worker.kafka.test_group_ends import apps_of, group_of
 from tests.ledger.worker.kafka.test_worker_group import day, is_done, log, records_of, until
 from tests.ledger.worker.test_worker import consequences
 
@@ -27,14 +26,8 @@ async def test_what_is_not_handed_over_is_read_from_kafka(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(faust_app, "OVERDUE_SECONDS", 0.5)
-    group, apps = group_of(day, kafka, tmp_path), list[Any]()
-    app_of = group._app  # noqa: SLF001 - Faust is stalled behind the group's back
-
-    def noted(partitions: int) -> Any:  # noqa: ANN401 - Faust's
-        apps.append(app_of(partitions))
-        return apps[0]
-
-    monkeypatch.setattr(group, "_app", noted)
+    group = group_of(day, kafka, tmp_path)
+    apps = apps_of(group, monkeypatch)
     records = records_of(day)
     half, stop = len(records) // 2, asyncio.Event()
     running = asyncio.create_task(group.run(stop, lambda: None))
