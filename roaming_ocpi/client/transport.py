@@ -27,7 +27,11 @@ from ledger.network import (
     NoAddressError,
     allowed_address,
 )
-from roaming_ocpi.client.answers import ForbiddenAddressError, PartnerUnreachableError
+from roaming_ocpi.client.answers import (
+    ForbiddenAddressError,
+    PartnerUnreachableError,
+    TooLargeAnswerError,
+)
 from roaming_ocpi.client.plain_http import plain_head, request_head
 
 BODY_MAX: Final = 8 << 20
@@ -311,8 +315,8 @@ def _unpacked(body: bytes, encoding: str, body_max: int) -> bytes:
 
 def _check_size(size: int, body_max: int) -> None:
     if size > body_max:
-        why = f"its answer is larger than {body_max:,} bytes"
-        raise _unreachable(why)
+        why = f"the partner cannot be reached: its answer is larger than {body_max:,} bytes"
+        raise TooLargeAnswerError(why)
 
 
 def _unreachable(why: str) -> PartnerUnreachableError:
