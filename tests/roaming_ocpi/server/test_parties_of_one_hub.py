@@ -79,11 +79,11 @@ async def test_a_session_is_of_the_party_in_its_path(
     body = {key: each for key, each in SESSION.items() if key not in ABC}
     async with served_intake(database) as served:
         own = await put_session(served, "fr/hub", body)
-        came = await put_session(served, "FR/ABC", body | {"kwh": 7} | claim)
+        came = await put_session(served, "FR/ABC", {**body, "kwh": 7, **claim})
         patched = await served.call(
             "PATCH",
             "/sessions/FR/ABC/S1",
-            {"kwh": 9, "last_updated": "2026-03-02T15:00:00Z"} | claim,
+            {"kwh": 9, "last_updated": "2026-03-02T15:00:00Z", **claim},
             token=HUB,
         )
         kept = await served.call("GET", "/sessions/FR/HUB/s1", token=HUB)
