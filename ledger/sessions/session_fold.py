@@ -60,6 +60,7 @@ from ledger.meter.checks import is_coarse
 from ledger.meter.evidence import MeterEvidence, evidence_of
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered, PowerLimit
+from ledger.meter.signed import signed_flags
 from ledger.sessions.reuse.starts import earliest_start, start_flags
 from ledger.sessions.segments import (
     Segment,
@@ -233,8 +234,11 @@ class _Fold:
             restarts=self._around.boots,
             until=self._around.next_start_at,
         )
-        if ended_at and metered.energy_wh == 0:
-            self._flags.add(Flag.ZERO_ENERGY)
+        if ended_at:
+            if metered.energy_wh == 0:
+                self._flags.add(Flag.ZERO_ENERGY)
+            bounds, factor = (started_at, ended_at), self._traits.register_factor
+            self._flags |= signed_flags(self._facts, metered, bounds, factor=factor)
         return metered
 
     def _provisional_end(self, started_at: datetime | None, metered: Metered) -> datetime | None:
