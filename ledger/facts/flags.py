@@ -108,6 +108,7 @@ class Flag(StrEnum):
     ENERGY_EXPORTED = "energy_exported"
     PHASES_SUMMED = "phases_summed"
     PHASES_INCOMPLETE = "phases_incomplete"
+    PHASES_AGAINST_TOTAL = "phases_against_total"
     SINGLE_PHASE_REGISTER = "single_phase_register"
     INTERVALS_SUMMED = "intervals_summed"
     INTERVAL_GAP = "interval_gap"
@@ -310,6 +311,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     ),
     _F.PHASES_SUMMED: FlagRule("The register came by phase; all phases were summed."),
     _F.PHASES_INCOMPLETE: FlagRule("Some instants lacked a phase and were not used."),
+    _F.PHASES_AGAINST_TOTAL: FlagRule(
+        "The registers of the phases rose otherwise than the total beside them, which was used.",
+        True,
+    ),
     _F.SINGLE_PHASE_REGISTER: FlagRule("Only one phase has a register; it is the total."),
     _F.INTERVALS_SUMMED: FlagRule("Energy came by interval; the intervals were summed."),
     _F.INTERVAL_GAP: FlagRule("An interval of the energy series is missing.", True),
