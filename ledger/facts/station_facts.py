@@ -140,6 +140,7 @@ class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     signed: tuple[SignedReading, ...] = ()
     authorization: Authorization | None = None
     quote: StationQuote | None = None
+    reservation_id: int | None = None
 
 
 class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="ended"):

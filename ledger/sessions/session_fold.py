@@ -61,7 +61,7 @@ from ledger.meter.evidence import MeterEvidence, evidence_of
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered, PowerLimit
 from ledger.meter.signed import signed_flags
-from ledger.sessions.reuse.starts import earliest_start, start_flags
+from ledger.sessions.reuse.starts import earliest_start, reservation_of, start_flags
 from ledger.sessions.segments import (
     Segment,
     Source,
@@ -123,7 +123,7 @@ class _Fold:
             authorization=found,
             stopped_by=end.token_uid if end else None,
             stop_reason=end.reason if end else None,
-            reservation_id=self._start.reservation_id if self._start else None,
+            reservation_id=reservation_of(self._start, self._segment.updates, self._at),
             started_at=started_at,
             ended_at=ended_at,
             provisional_ended_at=provisional_at,
