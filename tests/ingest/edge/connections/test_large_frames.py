@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from ingest.rpc.beside import LARGE, beside_others
 from tests.edge import Edge, Station, open_edge
@@ -26,21 +27,29 @@ async def _booted(edge: Edge, station: Station) -> None:
 async def test_a_large_frame_leaves_the_event_loop_to_the_others() -> None:
     async with open_edge() as edge, edge.station("CP1") as large, edge.station("CP2") as good:
         await _booted(edge, large)
-        answered: list[float] = []
-
-        async def live() -> None:
-            while True:
+        async with _another_large_frame_in_turn() as read:
+            await large.socket.send(_stop(13_000))
+            for _ in range(20):
                 await good.call("Heartbeat", {})
-                answered.append(time.monotonic())
+            waiting = asyncio.ensure_future(large.socket.recv())
+            await good.call("Heartbeat", {})
 
-        living = asyncio.create_task(live())
-        began = time.monotonic()
-        await large.socket.send(_stop(13_000))
-        await large.socket.recv()
-        took = time.monotonic() - began
-        living.cancel()
+            assert not waiting.done()
+            read.set()
+            assert json.loads(await waiting)[:2] == [3, "1"]
 
-    assert len(answered) > 3, f"answered only {len(answered)} times in {took} s"
+
+@asynccontextmanager
+async def _another_large_frame_in_turn() -> AsyncIterator[threading.Event]:
+    """The thread reads another station's large frame until the event is set."""
+    read = threading.Event()
+    turn = asyncio.ensure_future(beside_others(LARGE, read.wait, 60))
+    await asyncio.sleep(0)
+    try:
+        yield read
+    finally:
+        read.set()
+        assert await turn
 
 
 async def test_only_what_is_large_goes_to_the_thread() -> None:
