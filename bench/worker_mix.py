@@ -4,7 +4,8 @@ Full mix: 400 stations, sessions of a start, 20 MeterValues of 1.3 kB and a stop
 lines a CPU second of worker and PostgreSQL together over 100,000 lines and over ten times as many:
 the cost of a line must not grow with what lies behind it. Hard cases: what an event costs beside a
 session that waits for a lost event, under a transaction id that is started again and again, after
-its session's deadline, and beside 1,200 sessions of two hours; each against the same events in an easy station, one a record.
+its session's deadline, and beside 1,200 sessions of two hours; each against the same events in an
+easy station, one a record.
 """
 
 from __future__ import annotations
