@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -93,6 +93,7 @@ class PartitionWorker:
         self._memories: dict[str, StationMemory] = {}
         self._watched: dict[str, WaitsSince] = {}
         self._heard: set[str] = set()
+        self._ahead: dict[int, Entry] = {}
         self._is_crowded = False
         # Their time-outs come with a tick, without a frame that would bring them to mind.
         if not is_trial:
@@ -116,7 +117,7 @@ class PartitionWorker:
         """
         entries: list[Entry] = []
         for record in records:
-            entry = self._reader.read(record)
+            entry = self._ahead.pop(record.position, None) or self._reader.read(record)
             # It looks up what is set aside, which must be in the table by then.
             if entry.is_alone and entries:
                 break
@@ -124,7 +125,10 @@ class PartitionWorker:
             if entry.is_alone:
                 break
         self._prepare(entries)
+        # What there is no time for is worked through in the next group, and not read again.
+        self._ahead = {entry.position: entry for entry in entries}
         for entry in entries:
+            del self._ahead[entry.position]
             self.lines_done += entry.lines
             if self._sequences.takes(entry.stamp):
                 if entry.asides or entry.taken:
@@ -241,7 +245,7 @@ class PartitionWorker:
             self._validate(validation, moment, line)
         named = {**{station_id: {} for station_id in entry.resumed}, **self._add(entry)}
         for station_id in sorted(named):
-            self._judge_station(station_id, named[station_id], moment)
+            self._judge.judge(station_id, self._memories[station_id], named[station_id], moment)
             # Never too late, so that most ticks need to look at nothing.
             self._deadline = self._earliest(station_id, entry.at, self._deadline)
         self._follow(entry, moment)
@@ -351,7 +355,7 @@ class PartitionWorker:
                 due.append(station_id)
             self._deadline = min(self._deadline, deadline)
         for station_id in sorted(due):
-            self._judge_station(station_id, {}, moment)
+            self._judge.judge(station_id, self._memories[station_id], {}, moment)
 
     def _earliest(self, station_id: str, at: datetime, deadline: datetime) -> datetime:
         """Return *deadline*, or when the first session of a station will have waited long enough.
@@ -361,11 +365,6 @@ class PartitionWorker:
         if station_id in self.stalled:
             return deadline
         return min(deadline, self._rater.deadline(self._memories[station_id].waits_since, at))
-
-    def _judge_station(
-        self, station_id: str, named: Mapping[str, Sequence[StationFact]], moment: Moment
-    ) -> None:
-        self._judge.judge(station_id, self._memories[station_id], named, moment)
 
     def _set_lines_aside(self, entry: Entry) -> None:
         """Note which lines a record sets aside or takes again; take away what they told before."""

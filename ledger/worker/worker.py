@@ -344,7 +344,7 @@ class Worker:
                 store_position(self._connection, partition.reached)
         done = partition.lines_done - before
         self.records_done += partition.next_position - records[0].position
-        # What was read and not reached is read again: read no more than could be done.
+        # What was read and not reached waits in memory: read no more than could be done.
         is_whole = partition.next_position > records[-1].position
         self._lines = min(GROUP_LINES, 5 * max(self._lines, done) // 4 + 1 if is_whole else done)
         return done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from ledger.log.envelope import Frame, PartnerMessage, TakeAgain
 from ledger.worker import partition as partition_module
 from ledger.worker import recollection as recollection_module
+from ledger.worker.entries import EntryReader
 from ledger.worker.judging.judge import Judge
 from ledger.worker.rater import Rater
 from ledger.worker.session_rows import NEVER, RECENT
@@ -88,6 +90,22 @@ def test_without_time_one_record_is_taken(one: OnePartition) -> None:
     assert (one.worker.next_position, one.worker.lines_done) == (1, 1)
     one.worker.take(records[1:], lambda: True)
     assert (one.worker.next_position, one.worker.lines_done) == (3, 3)
+
+
+def test_what_there_was_no_time_for_is_not_read_again(
+    one: OnePartition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four records are read once; what takes a line again in its turn, too, with all before it."""
+    calls = Calls(partial(EntryReader.read, one.worker._reader))  # noqa: SLF001 - it is counted
+    monkeypatch.setattr(EntryReader, "read", calls)
+    lines = [*(status16(A, n, "Available") for n in range(4)), again(5, 9)]
+    records = [one.record(line) for line in lines]
+    while (position := one.worker.next_position) < len(records):
+        one.worker.take(records[position:], lambda: False)
+        one.worker.store()
+
+    assert calls.count == 4 + 5
+    assert one.worker.lines_done == len(records)
 
 
 def test_what_was_written_is_not_written_again(one: OnePartition) -> None:
