@@ -115,10 +115,12 @@ def tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
         "signed": signed,
     }
     kind = event.event_type.casefold()
-    if kind == "started":
-        return Told(SessionStarted, parts | {"reservation_id": event.reservation_id}, oddities)
     if kind == "ended":
         return Told(SessionEnded, parts | {"reason": info.stopped_reason}, oddities)
+    # Who comes after the plug names his reservation then (H01).
+    parts["reservation_id"] = event.reservation_id
+    if kind == "started":
+        return Told(SessionStarted, parts, oddities)
     if kind != "updated":
         oddities.add(Flag.ENUM_UNKNOWN)
     return Told(SessionUpdated, parts, oddities)
@@ -211,14 +213,15 @@ def told_by_events(strict: Strict, **more: Part) -> Kinds:
     event = _EVENT.having(None, **more)
     reservation_id = at("reservationId", read_int)
     reason = at("transactionInfo.stoppedReason", read_text)
+    updated = event.having(None, reservation_id=reservation_id)
     return Kinds(
         "eventType",
         {
             "started": event.having(SessionStarted, reservation_id=reservation_id),
-            "updated": event,
+            "updated": updated,
             "ended": event.having(SessionEnded, reason=reason),
         },
-        otherwise=event,
+        otherwise=updated,
         strict=strict,
     )
 

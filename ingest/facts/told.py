@@ -5,12 +5,13 @@ A version is a table from action to `Telling`; here is all that turns one and a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from itertools import chain, repeat
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from ingest.facts.lenient import Oddities, has_odd_text, read_text, storable
 from ingest.facts.parts import At, Part
@@ -25,10 +26,11 @@ from ledger.facts.station_facts import (
     QueueReported,
     SessionStarted,
     SessionUpdated,
+    SignedReading,
     StationBooted,
     StationFact,
 )
-from ledger.log.envelope import Frame
+from ledger.log.envelope import Frame, SignedRecord
 
 REFERENCE_MAX: Final = 128
 """Characters of a transaction's reference, of which OCPP allows 36: rows and indexes hold them.
@@ -169,9 +171,7 @@ def fact_of(told: Told | SetAside, frame: Frame, *, position: int, line: int) ->
     parts = told.parts
     if has_odd_text(frame.frame):
         told.oddities.add(Flag.TEXT_ODD)
-        for name, said in parts.items():
-            if type(said) is str:  # and no name of a state
-                parts[name] = storable(said)
+        _make_storable(parts)
     reference = parts.get("transaction_ref")
     if reference is not None and len(reference) > REFERENCE_MAX:
         parts["transaction_ref"] = f"sha256:{sha256(reference.encode()).hexdigest()}"
@@ -180,11 +180,27 @@ def fact_of(told: Told | SetAside, frame: Frame, *, position: int, line: int) ->
         found = frame.authorization
         if found is not None and found.subject == token and told.fact in _AUTHORIZED:
             parts["authorization"] = found
+    if "signed" in parts:
+        parts["signed"] = _with_records(parts["signed"], frame.signed)
     parts["station_id"], parts["received_at"] = frame.station, frame.received_at
     parts["position"], parts["line"] = position, line
     if told.oddities and told.fact not in _OF_NO_SESSION:
         parts["oddities"] = tuple(sorted(told.oddities))
     return [told.fact(**parts)]
+
+
+def _make_storable(parts: dict[str, Any]) -> None:
+    for name, said in parts.items():
+        if type(said) is str:  # and no name of a state
+            parts[name] = storable(said)
+
+
+def _with_records(
+    signed: Sequence[SignedReading], records: Sequence[SignedRecord]
+) -> tuple[SignedReading, ...]:
+    """Return *signed* readings with what was read of them before somebody was cut out."""
+    read = chain(records, repeat(None))
+    return tuple([replace(each, record=record) for each, record in zip(signed, read)])  # noqa: B905 - one goes on
 
 
 def _subject(token: str, frame: Frame, oddities: Oddities) -> str | None:

@@ -11,13 +11,17 @@ import msgspec
 from ingest.facts import ocpp16, ocpp21, ocpp201
 from ingest.facts.lenient import Oddities
 from ingest.facts.rpc_call import CALL, SetAside, call_of, says_twice
+from ingest.facts.signed.ocmf import read_record
 from ingest.facts.told import Table, fact_of
 from ledger.facts.flags import Flag
-from ledger.facts.station_facts import StationFact
-from ledger.log.envelope import Frame
+from ledger.facts.station_facts import SessionFact, StationFact
+from ledger.log.envelope import Frame, SignedRecord
 
 _PEEK: Final = 120
 """The characters in which a call's action stands when its message id has a normal length."""
+_SIGNED: Final = ("SignedData", "signedMeterValue", "\\u00")
+"""What a frame with signed readings has in it, if only as an escape."""
+_SAYS_NOTHING: Final = SignedRecord()
 
 
 class OcppVersion:
@@ -67,6 +71,22 @@ class OcppVersion:
             return []
         call.oddities.update(_repeats(text))
         return fact_of(telling.tell(call), frame, position=position, line=line)
+
+
+def signed_records(frame: Frame) -> tuple[SignedRecord, ...]:
+    """Return what the signed readings of a *frame* say that nobody was cut out of, in their order.
+
+    Never raises; nearly every frame has none, and is not read for that.
+    """
+    if not any(map(frame.frame.__contains__, _SIGNED)):
+        return ()
+    found = [
+        read_record(each.text, each.context)
+        for fact in translate(frame, position=0, line=0)
+        if isinstance(fact, SessionFact)
+        for each in fact.signed
+    ]
+    return tuple(found) if any(each != _SAYS_NOTHING for each in found) else ()
 
 
 def _repeats(text: str) -> Oddities:

@@ -233,7 +233,7 @@ def _text_cut(
     if is_id or is_free:
         said = value.text.replace("\0", "").casefold()
         for holder in holders:
-            written = {holder.name, holder.spelt.casefold()}
+            written = {holder.name.casefold(), holder.spelt.casefold()}
             if any(len(each) >= PART_MIN and each in said for each in written):
                 return PersonCut(value.start, value.end, holder)
     if is_id:

@@ -7,11 +7,12 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from ingest.facts.translate import signed_records
 from ingest.persons.cuts import TOKENS_MAX, PersonCut, cuts_in, whole_cut
 from ingest.persons.subjects import Subjects
 from ingest.rpc.beside import beside_others
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
-from ledger.log.envelope import Frame, Sealed
+from ledger.log.envelope import Frame, Sealed, SignedRecord
 from ledger.persons.holders import Holder, secret_holder, station_holder
 from ledger.persons.sealing import Subject, SubjectCut, cut_text, frame_hmac
 
@@ -20,11 +21,12 @@ OUR_TOKENS_MAX: Final = 10_000
 
 
 class FrameCuts(NamedTuple):
-    """What is to be cut out of a frame and its reply."""
+    """What is to be cut out of a frame and its reply; `signed`: what is read of it before."""
 
     station: Holder
     frame: Sequence[PersonCut]
     reply: Sequence[PersonCut]
+    signed: tuple[SignedRecord, ...] = ()
 
     def holders(self) -> list[Holder]:
         """Return whose subjects are needed, each once."""
@@ -40,7 +42,7 @@ class FrameCuts(NamedTuple):
 def frame_cuts(
     frame: Frame, habits: TokenHabits = NO_HABITS, *, is_unread: bool = False
 ) -> FrameCuts | None:
-    """Return what is to be cut out of *frame*, None where that is nothing.
+    """Return what is to be cut out of *frame*, None where that is nothing, and nothing is signed.
 
     `is_unread`: nobody could read it as a message.
     """
@@ -53,7 +55,9 @@ def frame_cuts(
     tokens_max = OUR_TOKENS_MAX if is_ours else TOKENS_MAX
     cuts = cuts_in(frame.frame, habits, is_ours=is_ours, tokens_max=tokens_max)
     reply_cuts = cuts_in(reply, habits, beside=cuts, is_ours=is_ours)
-    return FrameCuts(station, cuts, reply_cuts) if cuts or reply_cuts else None
+    signed = () if is_ours else signed_records(frame)
+    is_nothing = not (cuts or reply_cuts or signed)
+    return None if is_nothing else FrameCuts(station, cuts, reply_cuts, signed)
 
 
 async def sealed_frame(
@@ -78,7 +82,13 @@ def cut_out(frame: Frame, cuts: FrameCuts, subjects: Mapping[Holder, Subject]) -
     if cuts.frame:
         hmac = frame_hmac(subjects[cuts.holder_of(cuts.frame[0])].key, frame.frame)
     return replace(
-        frame, frame=text, reply=reply, sealed=sealed, reply_sealed=reply_sealed, hmac=hmac
+        frame,
+        frame=text,
+        reply=reply,
+        sealed=sealed,
+        reply_sealed=reply_sealed,
+        hmac=hmac,
+        signed=cuts.signed,
     )
 
 

@@ -37,7 +37,7 @@ from ledger.master_data.documents.logos import data_uri
 from ledger.master_data.documents.means import DocumentMeans
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.stations import Station
-from ledger.master_data.tokens import A_NAME, Token, is_a_name
+from ledger.master_data.tokens import A_NAME, AN_ID, Token, is_a_name, is_an_id
 from tariffs.problems import Problem
 
 SECTIONS: Final[Mapping[str, Kind]] = {
@@ -208,6 +208,10 @@ def _bodies(
             if key is None:
                 stands_for_none = f"stations send {name!r} where there is no token: it names nobody"
                 document.report((section, name), stands_for_none)
+                continue
+            # One that stands there already may still be withdrawn.
+            if body is not None and not is_an_id(key):
+                document.report((section, name), f"an id is {AN_ID}")
                 continue
             yield (section, name), key, body
     elif content is not None:

@@ -108,11 +108,17 @@ class Flag(StrEnum):
     ENERGY_EXPORTED = "energy_exported"
     PHASES_SUMMED = "phases_summed"
     PHASES_INCOMPLETE = "phases_incomplete"
+    PHASES_AGAINST_TOTAL = "phases_against_total"
     SINGLE_PHASE_REGISTER = "single_phase_register"
     INTERVALS_SUMMED = "intervals_summed"
     INTERVAL_GAP = "interval_gap"
     POST_STOP_READINGS = "post_stop_readings"
     ZERO_ENERGY = "zero_energy"
+    SIGNED_READING_DIFFERS = "signed_reading_differs"
+    SIGNED_TIME_DIFFERS = "signed_time_differs"
+    SIGNED_METERS_DIFFER = "signed_meters_differ"
+    SIGNED_IN_ERROR = "signed_in_error"
+    SIGNED_UNREADABLE = "signed_unreadable"
     # What the station says of its terms
     LIMIT_REACHED = "limit_reached"
     TARIFF_NOT_TAKEN = "tariff_not_taken"
@@ -305,11 +311,26 @@ RULES: Final[dict[Flag, FlagRule]] = {
     ),
     _F.PHASES_SUMMED: FlagRule("The register came by phase; all phases were summed."),
     _F.PHASES_INCOMPLETE: FlagRule("Some instants lacked a phase and were not used."),
+    _F.PHASES_AGAINST_TOTAL: FlagRule(
+        "The registers of the phases rose otherwise than the total beside them, which was used.",
+        True,
+    ),
     _F.SINGLE_PHASE_REGISTER: FlagRule("Only one phase has a register; it is the total."),
     _F.INTERVALS_SUMMED: FlagRule("Energy came by interval; the intervals were summed."),
     _F.INTERVAL_GAP: FlagRule("An interval of the energy series is missing.", True),
     _F.POST_STOP_READINGS: FlagRule("Readings after the stop exist; they change nothing."),
     _F.ZERO_ENERGY: FlagRule("The session drew no energy."),
+    _F.SIGNED_READING_DIFFERS: FlagRule(
+        "The meter signed another register than was told; the signed one is the legal one.", True
+    ),
+    _F.SIGNED_TIME_DIFFERS: FlagRule(
+        "What the meter signed is dated outside of the session, or ends before it begins.", True
+    ),
+    _F.SIGNED_METERS_DIFFER: FlagRule("Two meters signed what was told of the session.", True),
+    _F.SIGNED_IN_ERROR: FlagRule("The meter signed that a reading of it does not hold.", True),
+    _F.SIGNED_UNREADABLE: FlagRule(
+        "Signed data was cut off or broken; what was told plainly was held against nothing."
+    ),
     _F.LIMIT_REACHED: FlagRule("A limit on cost, energy, time or state of charge was reached."),
     _F.TARIFF_NOT_TAKEN: FlagRule("The station did not take the tariff that it was sent."),
     _F.STATION_COST_FAILED: FlagRule("The station could not reckon what the session costs."),

@@ -16,6 +16,7 @@ import msgspec
 from ledger.facts.station_clock import SessionClock
 from ledger.facts.station_quote import StationQuote
 from ledger.log.authorization import Authorization
+from ledger.log.envelope import SignedRecord
 
 
 class Measurand(StrEnum):
@@ -70,11 +71,15 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class SignedReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A signed meter value: `text` exactly as it came, kept for the verifier."""
+    """A signed meter value: `text` exactly as it came, kept for the verifier.
+
+    `record`: what was read of it before it reached the log; None: nothing was.
+    """
 
     occurred_at: datetime | None
     context: ReadingContext
     text: str
+    record: SignedRecord | None = None
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -135,6 +140,7 @@ class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     signed: tuple[SignedReading, ...] = ()
     authorization: Authorization | None = None
     quote: StationQuote | None = None
+    reservation_id: int | None = None
 
 
 class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="ended"):

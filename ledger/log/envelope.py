@@ -36,6 +36,32 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_odd: bool = False
 
 
+SignedStage = Literal["begin", "between", "end"]
+
+
+class SignedRegister(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A register that a meter signed, in Wh, told in steps of `step_wh`.
+
+    `at`: when, where the meter's clock was set. `register`: which one, as the meter calls it.
+    `is_in_error`: the meter itself says that it does not hold.
+    """
+
+    value_wh: Decimal
+    step_wh: Decimal = Decimal(1)
+    stage: SignedStage = "between"
+    at: datetime | None = None
+    register: str = ""
+    is_in_error: bool = False
+
+
+class SignedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What could be read of one signed record; `is_broken`: not all that it should say."""
+
+    registers: tuple[SignedRegister, ...] = ()
+    meter: str = ""
+    is_broken: bool = False
+
+
 class Frame(Line, frozen=True, kw_only=True, tag="frame"):
     """A frame to or from a station, verbatim but for what tells who somebody is.
 
@@ -48,6 +74,8 @@ class Frame(Line, frozen=True, kw_only=True, tag="frame"):
     `authorization`: what the token was found to be that the frame asks for, or starts with.
     `is_priced`: the frame stands in the log already, with the answer that it was to get; before
     it got that its price was known, and this line has the answer that it got, which names it.
+    `signed`: what the signed records in it say, in their order; they name a token too, and are cut
+    out.
     """
 
     station: str
@@ -61,6 +89,7 @@ class Frame(Line, frozen=True, kw_only=True, tag="frame"):
     hmac: str | None = None
     authorization: Authorization | None = None
     is_priced: bool = False
+    signed: tuple[SignedRecord, ...] = ()
 
 
 class Connection(Line, frozen=True, kw_only=True, tag="connection"):

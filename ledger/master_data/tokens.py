@@ -11,12 +11,21 @@ import msgspec
 from ledger.master_data.hours import WeeklyHours
 
 _NAME_MAX: Final = 100
+_ID_MAX: Final = 255
 A_NAME: Final = f"a text of 1 to {_NAME_MAX} characters on one line"
 
 
 def is_a_name(text: str) -> bool:
     """Whether *text* can stand on an invoice as a cost centre or a driver: it is `A_NAME`."""
     return bool(text.strip()) and len(text) <= _NAME_MAX and text.isprintable()
+
+
+AN_ID: Final = "a text of 1 to 255 characters on one line, without blanks around it"
+
+
+def is_an_id(text: str) -> bool:
+    """Whether things may be called *text*, in files and addresses, too: it is `AN_ID`."""
+    return 0 < len(text) <= _ID_MAX and text.isprintable() and text == text.strip()
 
 
 class TokenKind(StrEnum):

@@ -37,7 +37,8 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
     `declared_start` and `declared_stop` are the values that the start and stop messages carry
     as their own; `begins` and `ends` are readings whose context says so. `spread_wh` is the most
-    that two values of one moment differ by, `exported` what registers of energy given back show,
+    that two values of one moment differ by, `phase_gap_wh` by how much the phases rose otherwise
+    than the total told beside them, `exported` what registers of energy given back show,
     `exported_wh` by how much their total rose; None: nothing showed it.
     """
 
@@ -49,6 +50,7 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
     intervals: tuple[RegisterReading, ...] = ()
     powers: tuple[PowerReading, ...] = ()
     spread_wh: Decimal = Decimal(0)
+    phase_gap_wh: Decimal = Decimal(0)
     exported: tuple[Decimal, ...] = ()
     exported_wh: Decimal | None = None
     flags: frozenset[str] = frozenset()
@@ -143,6 +145,7 @@ class _Gathering:
         self._powers: dict[datetime, Decimal] = {}
         self._powers_by_phase: dict[datetime, dict[str | None, Decimal]] = {}
         self._spread_wh = Decimal(0)
+        self._beyond_phases: list[Decimal] = []
         self._exported: list[Decimal] = []
         self._exported_in_all: list[Decimal] = []
         self._flags: set[str] = set()
@@ -198,6 +201,8 @@ class _Gathering:
     def evidence(self) -> MeterEvidence:
         """Return everything added, ordered."""
         begins, ends, samples = self._totals(self._registers)
+        beyond = self._beyond_phases or [_ZERO]
+        gap = max(beyond) - min(beyond)
         told = (self._starts, self._stops, begins, ends, samples)
         if self._factor is not None and any(told):
             self._flags.add(Flag.UNIT_OVERRIDDEN)
@@ -217,7 +222,8 @@ class _Gathering:
             samples=_ordered(samples, self._flags),
             intervals=_ordered([*chain(*self._totals(self._intervals))], self._flags),
             powers=tuple([PowerReading(at, powers[at]) for at in sorted(powers)]),
-            spread_wh=self._spread_wh * (1 if self._factor is None else self._factor),
+            spread_wh=self._spread_wh * (self._factor or 1),
+            phase_gap_wh=gap * (self._factor or 1),
             exported=tuple(sorted(set(self._exported))),
             exported_wh=exported_wh,
             flags=frozenset(self._flags),
@@ -249,6 +255,8 @@ class _Gathering:
         is_totalled = bool(phases) and any(None in each.phases for each in instants.values())
         for at, instant in instants.items():
             value = instant.phases.get(None)
+            if value is not None and phases and phases <= instant.phases.keys():
+                self._beyond_phases.append(value - _sum(instant.phases))
             if value is None:
                 if is_totalled:
                     continue  # a detail beside the total

@@ -79,6 +79,7 @@ AT_ONCE: Final = timedelta(seconds=5)
 """A reading this near to start or stop is as good as one at that moment."""
 _AT: Final = attrgetter("at")
 _NOISE_WH: Final = Decimal(10)
+_PHASES: Final = 3
 _THOUSAND: Final = Decimal(1000)
 
 
@@ -137,6 +138,9 @@ class _Measurement:
         """Return the measured session."""
         if not self._limit.is_one_moment(self._evidence.spread_wh):
             self._flags.add(Flag.READINGS_OF_ONE_MOMENT)
+        # Each of three phases may be told in another step than their total.
+        if self._evidence.phase_gap_wh > _PHASES * self._limit.tolerance_wh:
+            self._flags.add(Flag.PHASES_AGAINST_TOTAL)
         start = self._start()
         if start is None:
             self._flags.add(Flag.START_READING_MISSING)

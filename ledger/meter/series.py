@@ -27,6 +27,7 @@ _BOUNDARIES_WH: Final = (
 )
 _HALF: Final = Decimal("0.5")
 _ZERO: Final = Decimal(0)
+_APART_MAX: Final = timedelta(minutes=5)
 _BOOT_GRACE: Final = timedelta(seconds=60)
 _LOOK_AHEAD: Final = 1000
 """Among so many readings a fall is looked at for its end; what is lower for longer stays."""
@@ -108,8 +109,12 @@ class PowerLimit:
         return 0 <= rise <= self.energy_max_wh(earlier.at, later.at)
 
     def agree(self, one: RegisterReading, other: RegisterReading) -> bool:
-        """Return True when the two say the same, but for what flows between their moments."""
-        gap = self.steady_wh(min(one.at, other.at), max(one.at, other.at))
+        """Return True when the two say the same, but for what flows between their moments.
+
+        That is of some minutes at most: what flowed in half an hour is no start told again.
+        """
+        first, last = min(one.at, other.at), max(one.at, other.at)
+        gap = self.steady_wh(first, min(last, first + _APART_MAX))
         # Of a whole kWh and a finer value either may be rounded; of two alike none is.
         is_mixed = (one.value_wh % _COARSE_WH == 0) != (other.value_wh % _COARSE_WH == 0)
         step = self.tolerance_wh if is_mixed else _TOLERANCE_WH

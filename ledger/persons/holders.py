@@ -113,7 +113,8 @@ def _holder(kind: HolderKind, name: str, spelt: str) -> Holder:
 def _storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
-    return text.encode("utf-8", "replace").decode().replace("\0", "")
+    # Half of a surrogate pair is written out: two tokens must not become one.
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "")
 
 
 def _bounded(name: str) -> str:

@@ -60,7 +60,8 @@ from ledger.meter.checks import is_coarse
 from ledger.meter.evidence import MeterEvidence, evidence_of
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered, PowerLimit
-from ledger.sessions.reuse.starts import earliest_start, start_flags
+from ledger.meter.signed import signed_flags
+from ledger.sessions.reuse.starts import earliest_start, reservation_of, start_flags
 from ledger.sessions.segments import (
     Segment,
     Source,
@@ -122,7 +123,7 @@ class _Fold:
             authorization=found,
             stopped_by=end.token_uid if end else None,
             stop_reason=end.reason if end else None,
-            reservation_id=self._start.reservation_id if self._start else None,
+            reservation_id=reservation_of(self._start, self._segment.updates, self._at),
             started_at=started_at,
             ended_at=ended_at,
             provisional_ended_at=provisional_at,
@@ -233,8 +234,11 @@ class _Fold:
             restarts=self._around.boots,
             until=self._around.next_start_at,
         )
-        if ended_at and metered.energy_wh == 0:
-            self._flags.add(Flag.ZERO_ENERGY)
+        if ended_at:
+            if metered.energy_wh == 0:
+                self._flags.add(Flag.ZERO_ENERGY)
+            bounds, factor = (started_at, ended_at), self._traits.register_factor
+            self._flags |= signed_flags(self._facts, metered, bounds, factor=factor)
         return metered
 
     def _provisional_end(self, started_at: datetime | None, metered: Metered) -> datetime | None:
@@ -246,8 +250,10 @@ class _Fold:
             self._flags.add(Flag.STOP_NOT_HELD)
         if started_at is None:
             return None
-        freed_at = self._around.states.shown_by(self._clock).freed_at
-        return provisional_end(started_at, next_start_at, metered.counted, self._ats, freed_at)
+        counted = metered.counted
+        since = min([started_at, *(each.reading.at for each in counted[:1])])
+        freed_at = self._around.states.shown_by(self._clock, since).freed_at
+        return provisional_end(started_at, next_start_at, counted, self._ats, freed_at)
 
     def _vehicle(
         self,
@@ -385,7 +391,7 @@ class _Fold:
                 change = (at, fact.seq_no or 0, str(fact.charging_state))
                 is_refuted = self._clock.refutes(fact.occurred_at, fact.received_at)
                 changes[change] = is_refuted and changes.get(change, True)
-        shown = self._around.states.shown_by(self._clock).between(started_at, last)
+        shown = self._around.states.shown_by(self._clock, started_at).between(started_at, last)
         for change, is_refuted in shown:
             changes[change] = is_refuted and changes.get(change, True)
         return changes

@@ -162,6 +162,11 @@ def test_a_stop_of_2_1_that_leaves_out_its_unit_waits_for_a_person() -> None:
 
     assert session.is_ended
     assert session.energy_wh == Decimal("300.06")
-    assert session.blockers == (Flag.METER_STOP_ESTIMATED, Flag.READINGS_ABOVE_STOP)
+    # Its meter signed 0.35013 kWh.
+    assert session.blockers == (
+        Flag.METER_STOP_ESTIMATED,
+        Flag.READINGS_ABOVE_STOP,
+        Flag.SIGNED_READING_DIFFERS,
+    )
     assert Flag.UNIT_MISSING in session.flags
     assert [each.value_wh for each in session.refused_stops] == [Decimal("0.35013")]

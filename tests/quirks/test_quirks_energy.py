@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ledger.facts.flags import Flag
@@ -37,6 +39,25 @@ def test_quirk_08_two_registers_of_one_start_or_stop_that_differ_are_held(
     story.start(0, 1000)
     story.sample(minute, wh(value, context=context))
     story.sample(30, wh(4000))
+    story.stop(60, 6000)
+
+    assert story.session().blockers == (flag,)
+
+
+@pytest.mark.parametrize("version", [Story16, Story201])
+@pytest.mark.parametrize(
+    ("context", "flag"),
+    [
+        ("Transaction.Begin", Flag.START_READINGS_DIFFER),
+        ("Transaction.End", Flag.STOP_READINGS_DIFFER),
+    ],
+)
+def test_quirk_08_a_start_or_stop_told_in_the_middle_with_another_register_is_held(
+    context: str, flag: Flag, version: type[Story16 | Story201]
+) -> None:
+    story = version()
+    story.start(0, 1000)
+    story.sample(30, wh(3500, context=context))
     story.stop(60, 6000)
 
     assert story.session().blockers == (flag,)
@@ -195,3 +216,27 @@ def test_quirk_15_intervals_beside_a_register_that_stands_still_hold(version: Ve
     story.stop(60, 0)
 
     assert story.session().blockers == (Flag.ENERGY_AGAINST_READINGS,)
+
+
+@pytest.mark.parametrize(
+    ("beyond", "is_held"), [(0, False), (30, False), (31, True), (-30, False), (-31, True)]
+)
+@pytest.mark.parametrize("lead", [0, 70_000], ids=["as the total", "counted longer"])
+@pytest.mark.parametrize("version", [Story16, Story201])
+def test_quirk_14_phases_that_rise_otherwise_than_their_total_are_held(
+    version: type[Story16 | Story201], lead: int, beyond: int, *, is_held: bool
+) -> None:
+    def sampled(total: int, more: int) -> list[dict[str, Any]]:
+        phases = [wh((total + lead) // 3, phase=phase) for phase in ("L1", "L2")]
+        return [wh(total), *phases, wh(total + lead - 2 * ((total + lead) // 3) + more, phase="L3")]
+
+    story = version()
+    story.start(0, 1001)
+    story.sample(20, *sampled(2501, 0))
+    story.sample(40, *sampled(4501, beyond))
+    story.stop(60, 6001)
+
+    session = story.session()
+
+    assert session.flags == ((Flag.PHASES_AGAINST_TOTAL,) if is_held else ())
+    assert session.energy_wh == 5000

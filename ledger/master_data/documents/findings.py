@@ -145,6 +145,7 @@ def _language(tag: str, means: DocumentMeans) -> _Findings:
 
 def _texts_of_seller(seller: LegalEntity) -> Iterator[tuple[Spot, str | None]]:
     yield ("name",), seller.name
+    yield ("invoice_prefix",), seller.invoice_prefix
     yield from _lines_of(seller.address)
     yield ("tax_number",), seller.tax_number
     yield ("registration",), seller.registration

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_facts import SessionEnded, SessionStarted
+from ledger.facts.station_facts import SessionEnded, SessionFact, SessionStarted, SessionUpdated
 from ledger.sessions.segments import place_of, register_of, source_of
 
 
@@ -51,3 +51,15 @@ def start_flags(
         if has_booted(min(received), max(received)):
             flags.add(Flag.ID_AMBIGUOUS)
     return flags
+
+
+def reservation_of(
+    start: SessionStarted | None,
+    updates: Sequence[SessionUpdated],
+    at: Callable[[SessionFact], datetime],
+) -> int | None:
+    """Return the reservation that the *start* names, else the first update, each *at* its time."""
+    if start is not None and start.reservation_id is not None:
+        return start.reservation_id
+    named = [(at(each), each.reservation_id) for each in updates if each.reservation_id is not None]
+    return min(named)[1] if named else None

@@ -9,6 +9,7 @@ from ledger.payments.bank.creditor_references import creditor_reference, in_grou
 from projections.documents.delivery.parcel import DueReminder, Parcel
 from projections.documents.kinds import DocumentKind
 from projections.documents.languages.language import language_of
+from tariffs.phrases.printable import printable
 
 SUBJECTS: Final[Mapping[DocumentKind, str]] = {
     DocumentKind.INVOICE: "Your invoice {number}",
@@ -27,7 +28,7 @@ def letter(parcel: Parcel, link: str | None) -> tuple[str, str]:
         if link is None
         else language.text("Your document is here: {link}", link=link)
     )
-    parting = f"{language.text('Kind regards')}\n{parcel.document.seller.name}"
+    parting = f"{language.text('Kind regards')}\n{printable(parcel.document.seller.name)}"
     text = "\n\n".join([language.text("Good day,"), where, parting])
     return language.text(SUBJECTS[parcel.kept.kind], number=parcel.kept.number), f"{text}\n"
 
@@ -52,5 +53,5 @@ def reminding(parcel: Parcel, reminder: DueReminder, link: str | None = None) ->
     ]
     if link is not None:
         said.append(language.text("Your document is here: {link}", link=link))
-    said.append(f"{language.text('Kind regards')}\n{parcel.document.seller.name}")
+    said.append(f"{language.text('Kind regards')}\n{printable(parcel.document.seller.name)}")
     return language.text("Reminder of invoice {number}", number=number), "\n\n".join(said) + "\n"

@@ -25,6 +25,7 @@ from psycopg import Connection
 from projections.documents.delivery.folder import file_name
 from projections.documents.delivery.links import PATH, make_link
 from projections.documents.delivery.parcel import NotDeliveredError, Parcel
+from tariffs.phrases.printable import printable
 
 _TAKEN: Final = 250
 _FOR_GOOD: Final = 500
@@ -107,18 +108,27 @@ def mail_of(parcel: Parcel, sender: str, recipient: str, subject: str, text: str
     """Return the mail without an attachment; the same bytes at each attempt but for its date.
 
     Raises:
-        ValueError: If an address or the subject has characters that would end a header.
+        ValueError: If an address has characters that would end a header.
     """
     message = EmailMessage(policy=SMTP)
     message["Message-ID"] = message_id(parcel.key, sender)
     message["Date"] = parcel.attempt.began_at
-    message["From"] = _address(sender, parcel.document.seller.name)
+    message["From"] = _address(sender, _in_a_header(parcel.document.seller.name))
     message["To"] = _address(recipient)
-    message["Subject"] = subject
+    message["Subject"] = _in_a_header(subject)
     # RFC 3834: no out-of-office reply is wanted.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     return message
+
+
+def _in_a_header(text: str) -> str:
+    """Return *text* as a header says it.
+
+    What looks like an encoded word (RFC 2047) is broken up: `email` decodes it as it folds, and a
+    line feed in it would begin another header, such as one more recipient.
+    """
+    return printable(text).replace("=?", "= ?")
 
 
 def attach(message: EmailMessage, parcel: Parcel) -> None:

@@ -95,6 +95,8 @@ class _Builder:
         match event:
             case yaml.ScalarEvent():
                 self._check(event)
+                if "\0" in event.value:
+                    self._complain(event, "U+0000 can stand in no text: no table holds it")
                 line, column = _spot(event)
                 self._add(Scalar(line, column, event.value, bool(event.style)))
             case yaml.SequenceStartEvent():

@@ -70,6 +70,10 @@ def test_a_seller_who_says_all_of_itself_is_taken_without_a_word() -> None:
             f"name: {'A' * 201}", "", "it has 201 characters, and may have 200", id="long"
         ),
         pytest.param("name: ' '", "", "a seller needs a name", id="no name"),
+        pytest.param('invoice_prefix: "A\\r\\nBcc"', "", "no font has a control", id="prefix"),
+        pytest.param(
+            f"invoice_prefix: {'A' * 201}", "", "it has 201 characters", id="endless prefix"
+        ),
         pytest.param(f"legal_text: {'x' * 2001}", "", "it has 2001 characters", id="legal text"),
         pytest.param("logo: none.svg", "", "cannot read none.svg", id="logo"),
         pytest.param("logo: data:image/gif;base64,AA", "", "expected a picture", id="a GIF"),

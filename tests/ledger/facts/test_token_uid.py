@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger.facts.token_uid import NO_HABITS, TokenHabits, canonical_token
+from ledger.persons.holders import token_holder
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,37 @@ from ledger.facts.token_uid import NO_HABITS, TokenHabits, canonical_token
 )
 def test_canonical_token(raw: str | None, habits: TokenHabits, token: str | None) -> None:
     assert canonical_token(raw, habits) == token
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SS1234", "ß1234"),
+        ("fi1234", "ﬁ1234"),
+        ("K1234", "\u212a1234"),  # the sign for Kelvin
+        ("\u00b51234", "\u03bc1234"),  # micro and mu
+        ("S1234", "\u017f1234"),
+        ("é1234", "e\u03011234"),
+        ("É1234", "é1234"),
+        ("A1234", "\uff211234"),
+        ("1234", "01234"),
+        ("a\u200b1234", "a1234"),
+        ("\ud8001234", "\ud8011234"),
+        ("\ud8001234", "?1234"),
+    ],
+    ids=ascii,
+)
+def test_two_tokens_are_never_one_by_what_unicode_says_of_their_letters(
+    one: str, other: str
+) -> None:
+    first, second = token_holder(one), token_holder(other)
+
+    assert first is not None
+    assert second is not None
+    assert first.name != second.name
+    assert token_holder(one) == first
+    assert (first.name + first.spelt).encode()
+
+
+def test_letters_from_a_to_z_alone_are_one_in_either_case() -> None:
+    assert canonical_token("AZaz[`{@ÄÖ") == "azaz[`{@ÄÖ"

@@ -58,6 +58,10 @@ def test_a_register_may_rise_as_far_as_power_can_bring_it(value: int, *, is_allo
         (3, 2220, True),
         (3, 2221, False),
         (-3, 2220, True),
+        (5, 3026, True),
+        (5, 3027, False),
+        (6, 3026, True),
+        (6, 3027, False),
     ],
 )
 def test_two_readings_agree_within_ten_wh_and_what_flows_between(
