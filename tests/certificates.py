@@ -5,12 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+_VOUCHING: Final = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Certificate(NamedTuple):
@@ -29,7 +41,11 @@ class Authority:
         self._name = _name("an authority of tests")
         self.ca = folder / "ca.pem"
         may_vouch = x509.BasicConstraints(ca=True, path_length=0)
-        own = self._builder(self._name, self._key).add_extension(may_vouch, critical=True)
+        own = (
+            self._builder(self._name, self._key)
+            .add_extension(may_vouch, critical=True)
+            .add_extension(_VOUCHING, critical=True)
+        )
         self.ca.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
 
     def issue(self, name: str, *, password: str = "") -> Certificate:
@@ -65,6 +81,11 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=1))
+            # Python 3.13 takes none without: which key it is of, and which one vouches for it.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False
+            )
         )
 
 

@@ -84,7 +84,7 @@ class Wattledger:
             process.terminate()
             process.communicate(timeout=60)
 
-    def until(self, *arguments: object, seconds: float = 20) -> Any:  # noqa: ANN401 - JSON
+    def until(self, *arguments: object, seconds: float = 60) -> Any:  # noqa: ANN401 - JSON
         """Return what a command lists, once it lists anything."""
         limit = time.monotonic() + seconds
         while not (found := self.read(*arguments)):

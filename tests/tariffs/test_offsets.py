@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
-from time import perf_counter
+from time import process_time
 
 import msgspec
 import pytest
@@ -169,9 +169,9 @@ def test_equal_offsets_are_one_zone_so_that_its_days_are_worked_out_once() -> No
     ],
 )
 def test_absurd_sessions_have_offsets_too_and_cost_no_time(starts: str, ends: str) -> None:
-    begun = perf_counter()
+    begun = process_time()
 
     offsets = offsets_over("America/St_Johns", moment(starts), moment(ends))
 
     assert offsets[0].starts_at is None
-    assert perf_counter() - begun < 1
+    assert process_time() - begun < 1

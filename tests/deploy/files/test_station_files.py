@@ -135,7 +135,7 @@ def wattledger(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -
 
 async def until(read: Any, wanted: Any) -> Any:  # noqa: ANN401 - any reading
     """Return what is read once it is as wanted."""
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + 60
     while not wanted(found := await asyncio.to_thread(read)):
         assert time.monotonic() < limit, found
         await asyncio.sleep(0.2)

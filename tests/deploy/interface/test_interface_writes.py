@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -182,7 +181,7 @@ async def test_a_station_is_told_a_password_that_no_answer_shows(
     assert (away.status_code, away.json()["code"]) == (409, "not_connected")
 
 
-@pytest.mark.parametrize(("thinks", "is_there"), [(0.3, True), (3, False)])
+@pytest.mark.parametrize(("thinks", "is_there"), [(0.1, True), (60, False)])
 async def test_who_does_not_wait_for_a_reservation_finds_it_all_the_same(
     database: str, exits: AsyncExitStack, thinks: float, *, is_there: bool
 ) -> None:
@@ -193,13 +192,10 @@ async def test_who_does_not_wait_for_a_reservation_finds_it_all_the_same(
     body = {"action": "ReserveNow", "payload": payload, "wait_s": 0}
     async with served(database, Scope.COMMAND, Scope.READ) as client:
         call = (await client.post(f"/stations/{HERE}/calls", json=body)).json()
-        began = time.monotonic()
         found = (await client.get("/reservations", params={"station": HERE.lower()})).json()
-        took = time.monotonic() - began
 
     number = call["payload"]["reservationId"]
     assert [each["id"] for each in found["items"]] == [number] * is_there
-    assert is_there or took < 3, "a second at most"
 
 
 async def test_reservations_are_listed_the_latest_first_and_one_by_its_number(

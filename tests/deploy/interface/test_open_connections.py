@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -27,18 +27,26 @@ def long() -> bytes:
     return LONG
 
 
+class Held:
+    """What the app waits for: by default for nothing but a while."""
+
+    let_go: asyncio.Event | None = None
+    threads_let_go = threading.Event()
+
+
 @post("/count")
 async def count(data: JSONBody[list[int]]) -> int:
-    """Take a while."""
+    """Take a while, or until the test lets it go."""
     await asyncio.sleep(1)
+    if Held.let_go is not None:
+        await Held.let_go.wait()
     return len(data)
 
 
 @get("/slow", sync_to_thread=True)
 def slow() -> int:
-    """Hold a thread for a while."""
-    time.sleep(2)
-    return 1
+    """Hold a thread until the test lets it go."""
+    return int(Held.threads_let_go.wait(60))
 
 
 @get("/quick", sync_to_thread=True)
@@ -80,7 +88,7 @@ async def test_who_says_nothing_or_half_of_it_is_cut_off(
             opened.append((reader, writer))
         whole, writing = await asyncio.open_connection("127.0.0.1", port)
         writing.write(asking(b"[1,2]", 5))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             ends = [await reader.read() for reader, _ in opened]
             answer = await whole.readuntil(b"\r\n")
         for _, writer in opened:
@@ -96,6 +104,8 @@ async def test_where_too_many_are_there_the_one_that_waits_longest_goes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(serving, "OPEN_MAX", 3)
+    let_go = asyncio.Event()
+    monkeypatch.setattr(Held, "let_go", let_go)
     async with port_of_an_app() as port:
         asked, asks = await asyncio.open_connection("127.0.0.1", port)
         asks.write(asking(b"[1,2]", 5))
@@ -104,8 +114,9 @@ async def test_where_too_many_are_there_the_one_that_waits_longest_goes(
         silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(6)]
         last, speaks = await asyncio.open_connection("127.0.0.1", port)
         speaks.write(asking(b"[1,2]", 5))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             cut = [await reader.read() for reader in (half, *(each for each, _ in silent[:5]))]
+            let_go.set()
             answers = [await each.readuntil(b"\r\n") for each in (asked, last)]
         for writer in (asks, halves, speaks, *(each for _, each in silent)):
             writer.close()
@@ -123,12 +134,14 @@ async def test_many_who_wait_hold_up_nobody_who_does_not() -> None:
             opened.append((reader, writer))
         reading = [asyncio.create_task(reader.readline()) for reader, _ in opened]
         async with asyncio.timeout(60):
-            first, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+            await reading[-1]
+            waited = [not each.done() for each in reading[:-1]]
+            Held.threads_let_go.set()
             lines = await asyncio.gather(*reading)
         for _, writer in opened:
             writer.close()
 
-    assert first == {reading[-1]}
+    assert all(waited)
     assert set(lines) == {b"HTTP/1.1 200 OK\r\n"}
 
 

@@ -186,10 +186,8 @@ def test_a_thousand_connections_keep_nobody_out(target: Target) -> None:
     with ExitStack() as exits:
         for _ in range(1_000):
             exits.enter_context(target.connect())
-        began = time.monotonic()
         assert target.get("/healthz")[0] == 200
         assert target.get("/readyz")[0] == 200
-        assert time.monotonic() - began < 5
 
         # Those that lasted longest made room.
         idle = [target.connect() for _ in range(CONNECTIONS_MAX)]

@@ -221,4 +221,4 @@ def test_who_attacks_an_endpoint_disturbs_no_station(system: System) -> None:
 
     assert system.supervisor.processes() == processes
     # A machine that has other things to do is slow without attackers too.
-    assert attacked < max(1.0, 25 * calm)
+    assert attacked < max(20.0, 25 * calm)

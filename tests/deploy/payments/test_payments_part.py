@@ -38,7 +38,7 @@ from ledger.payments.stripe.provider import StripeProvider
 from tests.depot import THINGS
 from tests.ledger.payments.collecting.payers import Payers
 
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 
 def _until(is_so: Callable[[], bool]) -> None:

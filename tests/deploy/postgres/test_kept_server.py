@@ -157,7 +157,7 @@ def test_commands_that_start_together_share_one_server_and_one_keeper(folder: Fo
 
 
 def test_the_server_is_not_ended_while_a_command_uses_it(folder: Folder) -> None:
-    folder.command(keep_seconds=SHORT)
+    folder.command(keep_seconds=LONG)
     using = folder.long_command(keep_seconds=SHORT)
     used = folder.server.pid
     keeper = folder.keeper()

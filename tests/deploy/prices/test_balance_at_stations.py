@@ -98,7 +98,7 @@ async def used_up(wattledger: Wattledger, address: str, name: str) -> None:
         else:
             # 50 Wh are 2.38; that 2.39 are used up a moment later is seen without another word.
             await station.meter(transaction, number, 50, now())
-        await asyncio.wait_for(station.stopped.wait(), 30)
+        await asyncio.wait_for(station.stopped.wait(), 60)
         assert str(stopped_transaction(station)) == transaction
         await station.end(transaction, number + 1, 51, now())
 

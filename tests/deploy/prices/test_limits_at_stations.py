@@ -41,7 +41,7 @@ async def test_a_station_is_stopped_at_the_cost_that_its_assignment_allows(tmp_p
                 assert station.stop is None
             async with driven(address, name, protocol) as station:
                 await station.meter(transaction, 2, 50, began + timedelta(seconds=2))
-                await asyncio.wait_for(station.stopped.wait(), 30)
+                await asyncio.wait_for(station.stopped.wait(), 60)
                 await station.end(transaction, 3, 50, began + timedelta(seconds=3))
             assert str(station.stop["transactionId"]) == transaction
             shown = wattledger.read("station", "show", name)["commands"]

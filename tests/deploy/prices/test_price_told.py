@@ -164,7 +164,7 @@ class Driven:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
             await asyncio.sleep(0.01)
 
@@ -218,7 +218,7 @@ async def charged(wattledger: Wattledger, station: Driven, name: str) -> None:
     await asyncio.to_thread(
         wattledger.done, "station", "start", name, "--token", token, "--evse", "1"
     )
-    await asyncio.wait_for(station.started.wait(), 30)
+    await asyncio.wait_for(station.started.wait(), 60)
     began = datetime.now(UTC).replace(microsecond=0)
     transaction = await station.charge(f"tx-{name}", began)
     (first, one), (second, two), (last, three) = PRICES.items()
@@ -229,7 +229,7 @@ async def charged(wattledger: Wattledger, station: Driven, name: str) -> None:
     await until(lambda: two in station.shown)
 
     await asyncio.to_thread(wattledger.done, "station", "stop", name, "--transaction", transaction)
-    await asyncio.wait_for(station.stopped.wait(), 30)
+    await asyncio.wait_for(station.stopped.wait(), 60)
     answer = await station.end(transaction, 3, last, began + timedelta(seconds=3))
 
     if station.is_old:

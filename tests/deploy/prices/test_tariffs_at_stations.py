@@ -79,7 +79,7 @@ class Station21:
     async def call(self, action: str, payload: object) -> Any:  # noqa: ANN401 - JSON
         self._sent += 1
         await self._socket.send(json.dumps([2, str(self._sent), action, payload]))
-        return await asyncio.wait_for(self._answers.get(), 20)
+        return await asyncio.wait_for(self._answers.get(), 60)
 
 
 @asynccontextmanager

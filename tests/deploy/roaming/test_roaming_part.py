@@ -60,7 +60,7 @@ def test_it_rests_until_a_partner_is_declared_and_ends_when_told(
         rested = not worked
         with connect(database) as connection:
             connection.execute(DECLARED)
-        thread.join(10)
+        thread.join(60)
     finally:
         stop.set()
 
@@ -76,16 +76,21 @@ async def test_all_that_goes_on_in_the_background_begins_and_ends(
     context = context_of(database, tmp_path)
     prepare(database, context.settings)
     stopping, ready = threading.Event(), list[object]()
+    before = signal.getsignal(signal.SIGTERM)
     part = asyncio.create_task(
         process._exchange(  # noqa: SLF001
             context, None, stopping, ready.append, Watch("roaming"), RoamingCondition(database)
         )
     )
+    # Who tells it to end before it listens for that ends the tests.
+    async with asyncio.timeout(60):
+        while signal.getsignal(signal.SIGTERM) == before:  # noqa: ASYNC110 - of no event
+            await asyncio.sleep(0.05)
     done, _ = await asyncio.wait({part}, timeout=4)
     for each in done:
         each.result()
     os.kill(os.getpid(), signal.SIGTERM)
-    await asyncio.wait_for(part, 20)
+    await asyncio.wait_for(part, 60)
 
     assert not done, "nothing ends by itself"
 

@@ -78,7 +78,7 @@ class GuardedBrokers(KafkaBrokers):
             new = ScramCredentialInfo(mechanism, 4096)
             known = UserScramCredentialUpsertion(USER, new, PASSWORD.encode())
             for done in client.alter_user_scram_credentials([known]).values():
-                done.result(20)
+                done.result(60)
         rights = [
             AclBinding(
                 kind,
@@ -94,7 +94,7 @@ class GuardedBrokers(KafkaBrokers):
             for who in (f"User:{USER}", "User:CN=me")
         ]
         for done in client.create_acls(rights).values():
-            done.result(20)
+            done.result(60)
 
 
 def _ascii(text: str) -> str:

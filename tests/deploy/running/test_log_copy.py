@@ -194,7 +194,7 @@ def test_a_topic_that_could_lose_something_is_refused_and_stays_empty(
     admin = AdminClient(place.kafka.client())
     change = ConfigEntry("retention.ms", "86400000", incremental_operation=AlterConfigOpType.SET)
     topic = ConfigResource(ResourceType.TOPIC, place.kafka.topic, incremental_configs=[change])
-    admin.incremental_alter_configs([topic])[topic].result(10)
+    admin.incremental_alter_configs([topic])[topic].result(60)
     place.keep_log_in("postgres")
 
     assert run(UP) == WRONG

@@ -190,7 +190,7 @@ def test_how_long_decisions_are_kept_is_the_operator_s_choice_and_their_safety_i
     }
     admin = AdminClient({"bootstrap.servers": environment.kafka_bootstrap})
     topic = NewTopic(decisions, num_partitions=1, config=own)
-    admin.create_topics([topic])[decisions].result(10)
+    admin.create_topics([topic])[decisions].result(60)
 
     assert run(["kafka", "init", "--json"]) == WRONG
     told = json.loads(capsys.readouterr().out)

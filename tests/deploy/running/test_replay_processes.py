@@ -174,8 +174,8 @@ def test_whatever_ends_a_replay_ends_its_processes(
 
         lead.send_signal(end)
 
-        assert lead.wait(30) == code
-    until = time.monotonic() + 30
+        assert lead.wait(60) == code
+    until = time.monotonic() + 60
     while any(map(is_alive, hands)) and time.monotonic() < until:
         time.sleep(0.05)
     assert [pid for pid in hands if is_alive(pid)] == []

@@ -30,7 +30,7 @@ def system(tmp_path: Path) -> Iterator[System]:
         yield system
 
 
-def until(is_so: Callable[[], bool], *, seconds: float = 30) -> None:
+def until(is_so: Callable[[], bool], *, seconds: float = 60) -> None:
     limit = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < limit

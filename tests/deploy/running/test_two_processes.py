@@ -83,7 +83,7 @@ class Station:
 
     async def call(self, action: str, payload: object) -> Any:  # noqa: ANN401 - any JSON
         await self.socket.send(json.dumps([2, action, action, payload]))
-        return await asyncio.wait_for(self.answers.get(), 20)
+        return await asyncio.wait_for(self.answers.get(), 60)
 
 
 def accept(_action: str, _payload: object) -> Any:  # noqa: ANN401 - any JSON
@@ -290,7 +290,7 @@ async def test_up_asks_for_what_is_missing_of_a_session_and_hears_the_late_truth
             shown = await asyncio.to_thread(wattledger.read, "station", "show", "CS-201")
             held = await asyncio.to_thread(wattledger.read, "sessions")
             await station.call("TransactionEvent", event("Updated", 1))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while (await states(wattledger)) != ["rated"]:  # noqa: ASYNC110 - it is a program
                     await asyncio.sleep(0.2)
 

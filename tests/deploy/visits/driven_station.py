@@ -94,7 +94,7 @@ class DrivenStation:
         await self.station.socket.send(
             json.dumps([2, f"d{self._sent}", action, payload]), text=True
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await answer
 
     def uid(self) -> str:

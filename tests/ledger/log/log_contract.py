@@ -307,9 +307,9 @@ class LogContract:
 
         began = time.monotonic()
         while not reader.read(1, 0, records=1):
-            reader.wait(10)
+            reader.wait(90)
 
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
         adding.join()
 
     def test_what_came_before_somebody_waits_wakes_him_too(
@@ -321,16 +321,16 @@ class LogContract:
         assert reader.read(2, 0, records=1)
 
         began = time.monotonic()
-        reader.wait(10)
+        reader.wait(90)
 
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
 
     def test_waiting_for_what_does_not_come_ends(self, log: EventLog) -> None:
         log.wait(0)
         began = time.monotonic()
         log.wait(0.2)
 
-        assert 0.1 < time.monotonic() - began < 5
+        assert 0.1 < time.monotonic() - began < 60
 
     def test_a_log_that_was_closed_can_be_closed_again(self, log: EventLog) -> None:
         log.ends()

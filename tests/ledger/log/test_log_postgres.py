@@ -16,11 +16,18 @@ from tests.ledger.log.log_contract import PARTITIONS, LogContract, OpenLog, Open
 
 
 async def kill_whoever_waits_for_a_lock(connection: psycopg.AsyncConnection) -> None:
-    cursor = await connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    assert await cursor.fetchall()
+    """Wait until somebody waits, and end whoever does."""
+    async with asyncio.timeout(60):
+        while True:
+            await asyncio.sleep(0.05)
+            # A transaction sees who was there at its first look.
+            await connection.execute("SELECT pg_stat_clear_snapshot()")
+            cursor = await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if await cursor.fetchall():
+                return
 
 
 class TestPostgresEventLog(LogContract):
@@ -82,7 +89,6 @@ class TestPostgresEventLog(LogContract):
         async with await psycopg.AsyncConnection.connect(made) as connection:
             await connection.execute("LOCK TABLE inputs.log_head")
             appending = [asyncio.create_task(writer.append(n % 2, b"%d" % n)) for n in range(10)]
-            await asyncio.sleep(0.1)
             await kill_whoever_waits_for_a_lock(connection)
             results = await asyncio.gather(*appending, return_exceptions=True)
 
@@ -101,7 +107,6 @@ class TestPostgresEventLog(LogContract):
             appending = asyncio.create_task(
                 asyncio.to_thread(log.append, [NewRecord(0, [b"first"])])
             )
-            await asyncio.sleep(0.2)
             await kill_whoever_waits_for_a_lock(connection)
             with pytest.raises(LogUnavailableError, match="may not have stored"):
                 await appending
@@ -142,6 +147,7 @@ class TestPostgresEventLog(LogContract):
                 await writer.append(0, b"noticed")
             with pytest.raises(LogUnavailableError, match="not currently accepting"):
                 await writer.append(0, b"out of patience")
+            monkeypatch.setattr(postgres_lines, "PATIENCE_SECONDS", 60)
             appending = asyncio.create_task(writer.append(0, b"patient"))
             await asyncio.sleep(0.15)
             await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS on")
@@ -154,7 +160,7 @@ class TestPostgresEventLog(LogContract):
         appending = asyncio.create_task(writer.append(0, b"last"))
         await asyncio.sleep(0)
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(50):
             await writer.close()
 
         assert appending.done()

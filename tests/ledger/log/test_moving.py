@@ -135,6 +135,6 @@ def test_who_is_appending_while_the_log_moves_is_waited_for(
         appending.commit()
 
         with pytest.raises(CopyRefusedError):
-            moving.result(20)
+            moving.result(60)
     assert store_in_use(books) == POSTGRES
     assert list(log.ends()) == [2, 0]

@@ -248,11 +248,12 @@ def test_a_carrier_that_stands_still_does_not_hold_up_the_others_for_ever(
 ) -> None:
     monkeypatch.setattr(outbox, "PATIENCE_SECONDS", 1)
     say(connection, b"1")
-    stands_still = threading.Event()
+    entered, stands_still = threading.Event(), threading.Event()
 
     class Slow(FaultyLog):
         def append(self, records: Sequence[NewRecord]) -> Sequence[Position]:
-            stands_still.wait(10)
+            entered.set()
+            stands_still.wait(60)
             return super().append(records)
 
     def carry_slowly() -> None:
@@ -265,7 +266,7 @@ def test_a_carrier_that_stands_still_does_not_hold_up_the_others_for_ever(
 
     slow = threading.Thread(target=carry_slowly)
     slow.start()
-    threading.Event().wait(0.3)
+    assert entered.wait(60)
     with suppress(NotCarriedError):  # the server may end the other one just then
         carry(connection, log)
     carry(connection, log)

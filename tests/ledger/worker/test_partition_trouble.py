@@ -107,7 +107,7 @@ def log_end(dsn: str, partition: int) -> int:
 
 def wait_for(condition: Callable[[], bool]) -> None:
     pause = threading.Event()
-    for _ in range(300):
+    for _ in range(600):
         if condition():
             return
         pause.wait(0.1)

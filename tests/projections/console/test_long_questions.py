@@ -25,11 +25,11 @@ def given_up(client: httpx.Client, path: str, dsn: str) -> httpx.Response:
         connection.execute("LOCK TABLE issued_invoice IN ACCESS EXCLUSIVE MODE")
         answer = asking.submit(client.get, path)
         give_up_who_waits(connection)
-        return answer.result(30)
+        return answer.result(60)
 
 
 def give_up_who_waits(connection: Connection[object]) -> None:
-    ending = time.monotonic() + 30
+    ending = time.monotonic() + 60
     while not connection.execute(
         "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -65,7 +65,7 @@ def events_told(dsn: str) -> list[DecisionEvent]:
     return found
 
 
-def read_topic(cluster: KafkaCluster, *, least: int = 0, seconds: float = 20) -> list[ReadEvent]:
+def read_topic(cluster: KafkaCluster, *, least: int = 0, seconds: float = 60) -> list[ReadEvent]:
     """Return all messages of the topic, in order of offset; wait until there are *least*."""
     settings = {"group.id": "tests", "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10}
     limit = time.monotonic() + seconds
@@ -75,9 +75,9 @@ def read_topic(cluster: KafkaCluster, *, least: int = 0, seconds: float = 20) ->
             assert time.monotonic() < limit, f"{count} of {least} events came"
             time.sleep(0.1)
             with suppress(KafkaException):  # of a broker that just starts
-                topic = consumer.list_topics(cluster.topic, timeout=5).topics[cluster.topic]
+                topic = consumer.list_topics(cluster.topic, timeout=30).topics[cluster.topic]
                 spots = [TopicPartition(cluster.topic, each, 0) for each in topic.partitions]
-                count = sum(consumer.get_watermark_offsets(spot, timeout=5)[1] for spot in spots)
+                count = sum(consumer.get_watermark_offsets(spot, timeout=30)[1] for spot in spots)
         consumer.assign(spots)
         found: list[ReadEvent] = []
         while len(found) < count:

@@ -96,7 +96,7 @@ def by_key(events: Sequence[ReadEvent]) -> dict[str, list[str]]:
     return dict(found)
 
 
-def until(reached: Callable[[], bool], seconds: float = 30) -> None:
+def until(reached: Callable[[], bool], seconds: float = 60) -> None:
     limit = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < limit
@@ -294,7 +294,7 @@ def test_one_that_is_stopped_while_kafka_is_away_ends_and_publishes_it_later(
 def test_what_the_brokers_refuse_for_good_is_not_overtaken(kafka: KafkaCluster) -> None:
     admin = AdminClient(kafka.client())
     small = NewTopic(kafka.topic, num_partitions=1, config={"max.message.bytes": "1000"})
-    admin.create_topics([small])[kafka.topic].result(10)
+    admin.create_topics([small])[kafka.topic].result(60)
     one = KafkaPublisher(kafka)
     too_large = b'"%s"' % os.urandom(2000).hex().encode()
 

@@ -20,7 +20,7 @@ class Receiver:
     def until(self, count: int) -> None:
         """Wait until so much was told."""
         with self.came:
-            assert self.came.wait_for(lambda: len(self.told) >= count, timeout=30)
+            assert self.came.wait_for(lambda: len(self.told) >= count, timeout=60)
 
     @property
     def events(self) -> list[str]:

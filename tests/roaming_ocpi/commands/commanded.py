@@ -122,7 +122,7 @@ class Commanding:
         http, status, data = await self.side.call("POST", path, told, token=token)
         return data if http == 200 else (http, status)
 
-    async def told(self, count: int = 1, seconds: float = 15) -> list[tuple[str, Any]]:
+    async def told(self, count: int = 1, seconds: float = 60) -> list[tuple[str, Any]]:
         """Return what the partner was told once it is so much."""
         async with asyncio.timeout(seconds):
             while len(self.results.posted) < count:  # noqa: ASYNC110 - posted by another process

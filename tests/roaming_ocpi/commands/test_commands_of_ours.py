@@ -32,7 +32,7 @@ class Giving:
         self.ours, self.sender, self.link = ours, sender, link
 
     async def ended(self, id_: UUID) -> AskedCommand:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 found = await self.sender.read(id_)
                 if found is not None and found.result is not None:

@@ -20,6 +20,7 @@ from tariffs.ocpi.versions import OcpiVersion
 from tests.roaming_ocpi.commands.commanded import (
     UID,
     UNREACHABLE,
+    Commanding,
     commanding,
     heard,
     running,
@@ -202,6 +203,13 @@ async def test_a_command_that_nobody_knows_is_not_supported(database: str) -> No
     assert [each["result"] for each in answers] == ["NOT_SUPPORTED"] * 2
 
 
+async def stands(ours: Commanding, state: str) -> None:
+    """Wait until the one command is so far."""
+    async with asyncio.timeout(60):
+        while ours.states() != [state]:  # noqa: ASYNC110 - a table
+            await asyncio.sleep(0.05)
+
+
 async def test_a_result_that_the_partner_does_not_take_is_told_again(database: str) -> None:
     async with commanding(database) as ours:
         ours.results.refusal = UNREACHABLE
@@ -210,10 +218,9 @@ async def test_a_result_that_the_partner_does_not_take_is_told_again(database: s
         assert ours.states() == ["owed"]
         ours.results.refusal = None
         told = await ours.told(2)
-        await asyncio.sleep(0.2)
+        await stands(ours, "posted")
 
         assert told == [("START_SESSION", {"result": "ACCEPTED"})] * 2
-        assert ours.states() == ["posted"]
     assert len(heard(database)) == 1, "the station is called once"
 
 
@@ -245,9 +252,7 @@ async def test_who_is_erased_is_started_for_no_more(database: str) -> None:
                 "SELECT subject FROM partner_command"
             )])  # fmt: skip
         async with running(ours):
-            async with asyncio.timeout(5):
-                while ours.states() != ["dropped"]:  # noqa: ASYNC110 - a table
-                    await asyncio.sleep(0.05)
+            await stands(ours, "dropped")
     assert heard(database) == []
 
 

@@ -229,7 +229,7 @@ async def two_told(database: str, others_url: str) -> AsyncIterator[Told]:
         running = asyncio.create_task(teller.run(stop))
         yield told._replace(teller=teller)
         stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(25):
             await running
 
 

@@ -178,7 +178,7 @@ def asked(dsn: str, query: str, *values: object) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode(), values).fetchall()
 
 
-async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until *condition* holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - it is the database that changes
@@ -188,7 +188,7 @@ async def until(condition: Callable[[], object], seconds: float = 20) -> None:
 async def until_empty(dsn: str) -> None:
     """Wait until nothing is on its way."""
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 found = await connection.execute(
                     "SELECT count(*) FROM inputs.outgoing WHERE state <> 'dead'"

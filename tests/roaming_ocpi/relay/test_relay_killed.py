@@ -14,6 +14,7 @@ from tests.roaming_ocpi.relay.taking_partner import (
     put,
     relaying,
     taking,
+    until,
     until_empty,
 )
 from tests.tree import ROOT
@@ -32,7 +33,7 @@ async def test_a_relay_that_is_killed_again_and_again_sends_all_in_order(databas
 
     async with taking(TakingPartner()) as partner:
         for _ in range(KILLS):
-            await relayed_and_killed(database, partner.url, chance.uniform(0.02, 0.15))
+            await relayed_and_killed(database, partner, chance.uniform(0.02, 0.15))
         killed_after = len(partner.order)
         async with relaying(database, {TNM: link_of(TNM, partner.url)}):
             await until_empty(database)
@@ -53,13 +54,13 @@ async def test_a_relay_that_is_killed_again_and_again_sends_all_in_order(databas
     assert numbers == [(number,) for number in range(1, 4 * LANES + 1)]
 
 
-async def relayed_and_killed(dsn: str, url: str, seconds: float) -> None:
+async def relayed_and_killed(dsn: str, partner: TakingPartner, seconds: float) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.roaming_ocpi.relay.relay_to_kill",
         dsn,
-        url,
+        partner.url,
         TNM,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
@@ -67,6 +68,8 @@ async def relayed_and_killed(dsn: str, url: str, seconds: float) -> None:
     try:
         assert process.stdout is not None
         await process.stdout.readline()
+        if not partner.order:
+            await until(lambda: bool(partner.order))
         await asyncio.sleep(seconds)
     finally:
         with suppress(ProcessLookupError):

@@ -135,9 +135,9 @@ async def test_a_body_is_read_up_to_a_size_and_within_a_time(database: str) -> N
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"{"
-        await asyncio.sleep(1)
+        await asyncio.sleep(3)
 
-    walls = Walls(body_bytes_max=1000, body_seconds=0.3)
+    walls = Walls(body_bytes_max=1000, body_seconds=2)
     async with partners_served(database, walls=walls) as served:
         put, headers = served.client.put, headers_of(TNM)
         whole = await put(NOTE, content=b" " * 1001, headers=headers)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from ledger.persons.store import find_or_make
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.server.calls import Module, OcpiRefusedError, PartnerCall, Reply, Route
+from roaming_ocpi.tokens import pacing
 from roaming_ocpi.tokens.asker import RealTimeAsker
 from roaming_ocpi.tokens.known_tokens import KnownTokens
 from roaming_ocpi.tokens.pacing import BURST, SILENCES, STATION_BURST
@@ -47,6 +48,7 @@ class AnsweringPartner:
         self.data: Any = {"allowed": "ALLOWED"}
         self.status = Status.SUCCESS
         self.seconds = 0.0
+        self.is_over = asyncio.Event()
         self.asked: list[PartnerCall] = []
 
     def module(self) -> Module:
@@ -55,7 +57,8 @@ class AnsweringPartner:
 
     async def authorize(self, call: PartnerCall) -> Reply:
         self.asked.append(call)
-        await asyncio.sleep(self.seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.is_over.wait(), self.seconds)
         if self.status is Status.UNKNOWN_TOKEN:
             message = "never heard of it"
             raise OcpiRefusedError.not_found(message, self.status)
@@ -102,6 +105,7 @@ async def ours(database: str, request: pytest.FixtureRequest) -> AsyncIterator[A
         endpoint = {SENDER: f"/ocpi/emsp/{version}/tokens"}
         found.link = link_to(side.address, endpoint, version=version)
         yield found
+        partner.is_over.set()
         await client.close()
 
 
@@ -205,13 +209,12 @@ async def test_a_token_is_asked_about_as_its_partner_spells_it(ours: Asking, dat
 
 
 async def test_a_partner_that_does_not_answer_costs_its_time_out_and_no_more(ours: Asking) -> None:
-    ours.partner.seconds = 5.0
+    ours.partner.seconds = 600.0
 
-    began = perf_counter()
-    asked = await ours.ask(seconds=0.3)
+    async with asyncio.timeout(60):
+        asked = await ours.ask(seconds=0.3)
 
     assert asked.answer is AskedAnswer.SILENT
-    assert perf_counter() - began < 1.0
 
 
 async def test_who_cannot_be_asked_is_not_silent(ours: Asking) -> None:
@@ -248,14 +251,17 @@ async def test_a_flood_of_one_token_is_one_question(ours: Asking) -> None:
     assert len(ours.partner.asked) == 1
 
 
-async def test_a_flood_of_tokens_that_nobody_knows_is_held_back(ours: Asking) -> None:
+async def test_a_flood_of_tokens_that_nobody_knows_is_held_back(
+    ours: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "A_SECOND", 0.001)
     ours.partner.status = Status.UNKNOWN_TOKEN
     shown = [ours.shown(f"04{n:06X}", f"ST-{n}") for n in range(300)]
 
     asked = await asyncio.gather(*(ours.asker.ask("NL-TNM", TERMS, each) for each in shown))
 
     assert {each.answer for each in asked} == {AskedAnswer.UNKNOWN, AskedAnswer.SILENT}
-    assert len(ours.partner.asked) <= BURST + 10
+    assert len(ours.partner.asked) <= BURST
 
 
 async def test_a_permission_holds_for_the_start_that_follows_at_that_station(ours: Asking) -> None:
@@ -266,16 +272,18 @@ async def test_a_permission_holds_for_the_start_that_follows_at_that_station(our
     assert len(ours.partner.asked) == 2
 
 
-async def test_a_silent_partner_is_left_alone_and_slows_nobody_else(ours: Asking) -> None:
-    ours.partner.seconds = 5.0
+async def test_a_silent_partner_is_left_alone_and_slows_nobody_else(
+    ours: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "ALONE_SECONDS", 600.0)
+    ours.partner.seconds = 600.0
     for number in range(SILENCES):
-        await ours.ask(f"04{number:02X}", seconds=0.15)
+        await ours.ask(f"04{number:02X}", seconds=0.5)
 
-    began = perf_counter()
-    answers = [await ours.ask(f"05{n:02X}", seconds=3.0) for n in range(20)]
+    async with asyncio.timeout(60):
+        answers = [await ours.ask(f"05{n:02X}", seconds=600.0) for n in range(20)]
 
     assert {each.answer for each in answers} == {AskedAnswer.SILENT}
-    assert perf_counter() - began < 1.0
     assert len(ours.partner.asked) == SILENCES
 
 

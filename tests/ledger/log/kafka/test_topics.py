@@ -39,10 +39,10 @@ def altered(kafka: KafkaCluster, name: str, value: str) -> None:
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, kafka.topic, incremental_configs=[entry])
     for done in client.incremental_alter_configs([resource]).values():
-        done.result(10)
+        done.result(60)
     # A broker that is asked at once may not have heard of it yet.
-    limit = time.monotonic() + 20
-    while client.describe_configs([resource])[resource].result(10)[name].value != value:
+    limit = time.monotonic() + 60
+    while client.describe_configs([resource])[resource].result(60)[name].value != value:
         assert time.monotonic() < limit
         time.sleep(0.05)
 
@@ -65,7 +65,7 @@ def test_a_topic_as_we_make_it_is_in_order_and_made_once(made: KafkaCluster) -> 
 
 def test_a_topic_that_was_made_is_known_to_whoever_asks_next(kafka: KafkaCluster) -> None:
     client = AdminClient(kafka.client())
-    client.list_topics(timeout=10)
+    client.list_topics(timeout=60)
 
     # A broker hears of it a moment after the controller made it; the first one may be lucky.
     for number in range(5):
@@ -137,7 +137,7 @@ def test_once_a_topic_is_made_a_broker_that_was_slow_knows_of_it_too(tmp_path: P
         addresses = dict(zip(brokers.numbers, brokers.bootstrap.split(","), strict=True))
         alone = replace(kafka, bootstrap=addresses[slow])
         client = AdminClient(alone.client())
-        client.list_topics(timeout=10)
+        client.list_topics(timeout=60)
         brokers.pause(slow)
         resumed = threading.Timer(1.5, brokers.resume, [slow])
         resumed.start()

@@ -209,7 +209,7 @@ def test_an_answer_that_trickles_has_an_end(slow: str) -> None:
             began = time.monotonic()
             with pytest.raises(stripe.APIConnectionError, match="TimeoutError"):
                 connections.request("get", f"{url}/v1/events", {})
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 30
         ending.set()
         serving.join()
 

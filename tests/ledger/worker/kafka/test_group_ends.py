@@ -48,7 +48,7 @@ def apps_of(group: WorkerGroup, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def is_let_go(dsn: str) -> bool:
     """Whether nobody is connected in a while, and no task of the group goes on."""
     names = {getattr(each.get_coro(), "__name__", "") for each in asyncio.all_tasks()}
-    for _ in range(100):
+    for _ in range(3000):
         if rows(dsn, FOLLOWS) == [(0,)]:
             return "_look_after_resting" not in names
         time.sleep(0.02)

@@ -241,10 +241,10 @@ async def test_who_rests_is_looked_after_and_every_look_beats(
     group._beat = beat
     monkeypatch.setattr(group._turns, "take", fail)
     looking = asyncio.create_task(group._look_after_resting())
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), 60)
     assert group._failure is None, "nobody rests: it only waits for the turn that is on"
     group._turns.resting = [0]
-    await asyncio.wait_for(group._stopping.wait(), 5)
+    await asyncio.wait_for(group._stopping.wait(), 60)
     looking.cancel()
 
     assert isinstance(group._failure, ValueError)

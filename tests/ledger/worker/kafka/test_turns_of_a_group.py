@@ -44,7 +44,7 @@ class Turns:
 
     def connections(self, wanted: int) -> bool:
         """Whether there are so many, in a while: the server takes its time."""
-        for _ in range(100):
+        for _ in range(3_000):
             if rows(self.dsn, FOLLOWS) == [(wanted,)]:
                 return True
             threading.Event().wait(0.02)
@@ -127,13 +127,13 @@ async def test_a_turn_goes_on_whoever_is_cancelled_and_the_next_waits_for_it(
 
     def slow(worker: Worker) -> int:
         entered.set()
-        left.wait(10)
+        left.wait(60)
         return take_turns(worker)
 
     await it.turns.open([PARTITION])
     monkeypatch.setattr(Worker, "take_turns", slow)
     taking = asyncio.create_task(it.turns.take())
-    await asyncio.to_thread(entered.wait, 10)
+    await asyncio.to_thread(entered.wait, 60)
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await taking

@@ -203,7 +203,7 @@ def test_a_closed_worker_leaves_no_connection(database: str) -> None:
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'follows'"
     with noted_worker(make_conninfo(database, application_name="follows")) as (_, worker):
         assert rows(database, query) == [(1,)]
-    for _ in range(100):  # the server takes its time
+    for _ in range(1_200):  # the server takes its time
         if rows(database, query) == [(0,)]:
             break
         threading.Event().wait(0.05)

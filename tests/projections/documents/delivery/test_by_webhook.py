@@ -149,7 +149,7 @@ def test_a_receiver_that_never_comes_to_an_end_holds_nobody_up(
         deliver(database, Webhook(url=told.url, secret="s", networks=HERE))
         took = time.monotonic() - began
 
-    assert took < 5
+    assert took < 15
     assert rows(database, _STATES) == [("waiting", 1)]
     assert number
 
