@@ -6,6 +6,7 @@ not cut there is priced as sent, by what holds at the period's start, and told s
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -88,22 +89,28 @@ def _changes(
     """Yield (what changes, where, the elements allowed from there) inside the period."""
     if clock is not None:
         for day in range(cut.start // DAY_US, (cut.end - 1) // DAY_US + 1):
-            for at, mask in clock.changes(day):
-                if cut.start < at < cut.end:
-                    yield _CLOCK, at, mask
+            changes = clock.changes(day)
+            for at, mask in changes[bisect_right(changes, cut.start, key=_at) :]:
+                if at >= cut.end:
+                    break
+                yield _CLOCK, at, mask
     # Measurements are no cause: a period states one range for all of its time.
     elapsed = (cut.start - charging_us, cut.end - charging_us)
     yield from _crossed(_DURATION, compiled.bands.duration, elapsed)
     yield from _crossed(_ENERGY, compiled.bands.energy, (cut.energy_before, cut.energy_after))
 
 
+def _at(change: tuple[int, int]) -> int:
+    return change[0]
+
+
 def _crossed(
     kind: int, bands: Bands | None, between: tuple[int, int]
 ) -> Iterator[tuple[int, int, int]]:
     if bands is not None:
-        for threshold, mask in zip(bands.thresholds, bands.masks[1:], strict=True):
-            if between[0] < threshold < between[1]:
-                yield kind, threshold, mask
+        first = bisect_right(bands.thresholds, between[0])
+        for index in range(first, bisect_left(bands.thresholds, between[1])):
+            yield kind, bands.thresholds[index], bands.masks[index + 1]
 
 
 def _price(component: CompiledComponent | None) -> tuple[Decimal, Decimal | None] | None:

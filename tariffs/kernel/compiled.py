@@ -56,6 +56,7 @@ from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap, Shared
 from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import tariff_hash
 from tariffs.model.checking import check_tariff
+from tariffs.model.having import ElementsHaving, elements_having
 from tariffs.model.periods import WallClock
 from tariffs.model.policy import PricingPolicy
 from tariffs.model.price_series import SeriesTable
@@ -166,6 +167,7 @@ class CompiledTariff:
         "_choices",
         "_clocks",
         "_components",
+        "_havings",
         "_policies",
         "_selections",
         "all_elements",
@@ -227,6 +229,7 @@ class CompiledTariff:
             self.ignores_taxes or tariff.holidays or self._choices or len(flats) > 1
         )
         self._selections: dict[int, Selection] = {}
+        self._havings: dict[tuple[Dimension, ReservationRestriction | None], ElementsHaving] = {}
         self._policies: dict[PricingPolicy, PricingPolicy] = {}
         self._components: dict[tuple[int, Dimension, bool], CompiledComponent] = {}
 
@@ -312,14 +315,14 @@ class CompiledTariff:
     ) -> CompiledComponent | None:
         # Kind by kind over all elements: EXPIRES wins also where it stands further down.
         for kind in kinds:
-            for index, element in enumerate(self.tariff.elements):
-                if not mask >> index & 1 or element.restrictions.reservation is not kind:
-                    continue
-                for component in element.price_components:
-                    # Two of one dimension in an element are undefined (ocpi #402): the first
-                    # holds.
-                    if component.dimension is dimension:
-                        return self._compiled(index, element, component)
+            having = self._havings.get((dimension, kind))
+            if having is None:
+                having = elements_having(self.tariff.elements, dimension, kind)
+                self._havings[dimension, kind] = having
+            index = having.first(mask)
+            if index is not None:
+                element = self.tariff.elements[index]
+                return self._compiled(index, element, having.components[index])
         return None
 
     def _compiled(

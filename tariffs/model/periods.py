@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from tariffs.model.restrictions import clock_applies, clock_boundaries
+from tariffs.model.restrictions import clock_boundaries, date_applies, times_of_day
 from tariffs.model.tariff import Restrictions
 from tariffs.model.usage import EPOCH, microseconds
 from tariffs.zones import clock_change
@@ -32,7 +32,7 @@ class WallClock:
     that autumn repeats is priced twice and the one that spring leaves out never.
     """
 
-    __slots__ = ("_boundaries", "_days", "_restrictions", "_zone")
+    __slots__ = ("_boundaries", "_days", "_restrictions", "_times", "_zone")
 
     def __init__(self, restrictions: Sequence[Restrictions], zone: tzinfo) -> None:
         self._restrictions = restrictions
@@ -41,6 +41,7 @@ class WallClock:
         for restriction in restrictions:
             boundaries |= clock_boundaries(restriction)
         self._boundaries = sorted(boundaries)
+        self._times = times_of_day(restrictions)
         self._days: dict[int, tuple[Change, ...]] = {}
 
     def within(self, start_us: int, end_us: int) -> tuple[int, list[Change]]:
@@ -73,9 +74,15 @@ class WallClock:
         # By UTC days, which all have 24 hours; local ones have 23 or 25, or begin at another hour.
         begin = EPOCH + timedelta(days=day)
         last: int | None = None
+        dates: dict[date, int] = {}
         for instant in sorted({begin, *self._instants(begin)}):
             local = instant.astimezone(self._zone)
-            mask = sum(1 << i for i, r in enumerate(self._restrictions) if clock_applies(r, local))
+            today = local.date()
+            if today not in dates:
+                dates[today] = sum(
+                    1 << i for i, r in enumerate(self._restrictions) if date_applies(r, today)
+                )
+            mask = dates[today] & self._times.mask_at(local.time())
             if mask != last:
                 yield microseconds(instant), mask
                 last = mask

@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from itertools import accumulate
+from operator import xor
 
 import msgspec
 
@@ -28,7 +30,13 @@ _MILLI_PER_A = 1_000
 
 def clock_applies(restrictions: Restrictions, local: datetime) -> bool:
     """Tell whether *restrictions* allow the wall clock, date and weekday of *local*."""
-    today = local.date()
+    return date_applies(restrictions, local.date()) and _time_applies(
+        restrictions.start_time, restrictions.end_time, local.time()
+    )
+
+
+def date_applies(restrictions: Restrictions, today: date) -> bool:
+    """Tell whether *restrictions* allow the date and weekday of *today*."""
     if restrictions.start_date is not None and today < restrictions.start_date:
         return False
     if restrictions.end_date is not None and today >= restrictions.end_date:
@@ -36,9 +44,7 @@ def clock_applies(restrictions: Restrictions, local: datetime) -> bool:
     days, holidays = restrictions.day_of_week, restrictions.holidays
     if (days or holidays) and not (WEEKDAYS[today.weekday()] in days or today in holidays):
         return False
-    if not _season_applies(restrictions.season_start, restrictions.season_end, today):
-        return False
-    return _time_applies(restrictions.start_time, restrictions.end_time, local.time())
+    return _season_applies(restrictions.season_start, restrictions.season_end, today)
 
 
 def _season_applies(start: str | None, end: str | None, today: date) -> bool:
@@ -57,6 +63,38 @@ def _time_applies(start: time | None, end: time | None, now: time) -> bool:
     if start < end:
         return start <= now < end
     return now >= start or now < end
+
+
+class TimesOfDay(msgspec.Struct, frozen=True):
+    """The elements that the time of day allows: `masks[i]` from `times[i]` until the next one."""
+
+    times: tuple[time, ...]
+    masks: tuple[int, ...]
+
+    def mask_at(self, now: time) -> int:
+        """Return the elements allowed at *now*."""
+        return self.masks[bisect_right(self.times, now) - 1]
+
+
+def times_of_day(all_of: Sequence[Restrictions]) -> TimesOfDay:
+    """Build the times of day of elements, each looked at once: what begins or ends is turned."""
+    turned = {MIDNIGHT: 0}
+    for i, each in enumerate(all_of):
+        for at in _turns(each.start_time, each.end_time):
+            turned[at] = turned.get(at, 0) ^ 1 << i
+    times = sorted(turned)
+    masks = accumulate((turned[at] for at in times), xor)
+    return TimesOfDay(tuple(times), tuple(masks))
+
+
+def _turns(start: time | None, end: time | None) -> tuple[time, ...]:
+    """Return when in a day `_time_applies` begins or ceases to hold, from none at midnight on."""
+    first = MIDNIGHT if start is None else start
+    if end is None or end == MIDNIGHT:
+        return (first,)
+    if first == end:
+        return (MIDNIGHT,)
+    return (first, end) if first < end else (MIDNIGHT, end, first)
 
 
 def clock_boundaries(restrictions: Restrictions) -> set[time]:
@@ -97,16 +135,33 @@ def bands_of(ranges: Sequence[tuple[int | None, int | None]]) -> Bands | None:
     thresholds = sorted({bound for pair in ranges for bound in pair if bound})
     if not any(bound is not None for pair in ranges for bound in pair):
         return None
-    masks = tuple(
-        sum(1 << i for i, (low, high) in enumerate(ranges) if _within(low, high, value))
-        for value in (0, *thresholds)
-    )
+    masks = _masks(ranges, thresholds)
     unrestricted = sum(1 << i for i, pair in enumerate(ranges) if pair == (None, None))
     return Bands(tuple(thresholds), masks, unrestricted)
 
 
-def _within(low: int | None, high: int | None, value: int) -> bool:
-    return (low is None or value >= low) and (high is None or value < high)
+def _masks(
+    ranges: Sequence[tuple[int | None, int | None]], thresholds: Sequence[int]
+) -> tuple[int, ...]:
+    """Return the elements allowed at 0 and from each threshold on.
+
+    What begins or ends at a value is turned there, so each element is looked at once.
+    """
+    turned, mask = dict.fromkeys((0, *thresholds), 0), 0
+    for i, (low, high) in enumerate(ranges):
+        if low is not None and high is not None and low >= high:
+            continue  # it never applies
+        if low is None:
+            mask |= 1 << i
+        else:
+            turned[low] ^= 1 << i
+        if high is not None:
+            turned[high] ^= 1 << i
+    allowed = {}
+    for value in sorted(turned):
+        mask ^= turned[value]
+        allowed[value] = mask
+    return tuple(allowed[value] for value in (0, *thresholds))
 
 
 class QuantityBands(msgspec.Struct, frozen=True):
