@@ -83,6 +83,8 @@ class Station:
     socket: ClientConnection
     sent: int = 0
     asked: list[Any] = field(default_factory=list)
+    own: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
+    """What it was answered, where somebody else reads its end of the wire."""
 
     async def send(self, text: str | bytes) -> Any:  # noqa: ANN401 - any JSON
         """Send *text* as it is and return the answer; calls to the station are set aside."""
@@ -169,8 +171,8 @@ async def _station(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until *condition* holds, for at most five seconds."""
-    async with asyncio.timeout(5):
+    """Wait until *condition* holds, for at most a minute."""
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - the server under test has no event for each thing
             await asyncio.sleep(0.01)
 

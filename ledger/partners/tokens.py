@@ -29,8 +29,8 @@ from ledger.partners.bounds import Bound, PartnerBounds, TooMuchToldError, until
 from ledger.partners.party import check_party
 from ledger.partners.told_counts import ToldCounts
 from ledger.persons.holders import Holder, token_holder
-from ledger.persons.sealing import Subject, seal, unseal
-from ledger.persons.store import Key, find, find_or_make, keys_of
+from ledger.persons.sealing import Subject, seal
+from ledger.persons.store import Key, find, find_or_make
 
 ID_MAX: Final = 36
 """Characters of a token's uid and of a contract's id (OCPI 2.2.1, mod_tokens)."""
@@ -220,16 +220,6 @@ def told_token(
     ]
     may = ToldToken.may_be_asked if is_asked else ToldToken.may_charge
     return next((each for each in told if may(each, at)), told[0] if told else None)
-
-
-def contract_id_of(connection: Connection[Any], subject_id: str, contract: str) -> str | None:
-    """Return the id of a sealed contract, None once its bearer is erased.
-
-    Raises:
-        BrokenSealError: If it was changed, or is another subject's.
-    """
-    key = keys_of(connection, [subject_id]).get(subject_id)
-    return None if key is None else unseal(Subject(subject_id, key), contract)
 
 
 def _add(

@@ -250,8 +250,10 @@ class _Fold:
             self._flags.add(Flag.STOP_NOT_HELD)
         if started_at is None:
             return None
-        freed_at = self._around.states.shown_by(self._clock).freed_at
-        return provisional_end(started_at, next_start_at, metered.counted, self._ats, freed_at)
+        counted = metered.counted
+        since = min([started_at, *(each.reading.at for each in counted[:1])])
+        freed_at = self._around.states.shown_by(self._clock, since).freed_at
+        return provisional_end(started_at, next_start_at, counted, self._ats, freed_at)
 
     def _vehicle(
         self,
@@ -389,7 +391,7 @@ class _Fold:
                 change = (at, fact.seq_no or 0, str(fact.charging_state))
                 is_refuted = self._clock.refutes(fact.occurred_at, fact.received_at)
                 changes[change] = is_refuted and changes.get(change, True)
-        shown = self._around.states.shown_by(self._clock).between(started_at, last)
+        shown = self._around.states.shown_by(self._clock, started_at).between(started_at, last)
         for change, is_refuted in shown:
             changes[change] = is_refuted and changes.get(change, True)
         return changes

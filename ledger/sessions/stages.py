@@ -24,6 +24,7 @@ from ledger.facts.station_facts import (
     SessionUpdated,
 )
 from ledger.facts.station_traits import StationTraits
+from ledger.layered import Layered
 from ledger.meter.series import PowerLimit
 from ledger.sessions.loose_frames import (
     SLACK,
@@ -198,21 +199,18 @@ class Windows(msgspec.Struct, frozen=True):
     that is told again beside it.
     """
 
-    by_key: Mapping[WindowKey, Window]
+    by_key: Layered[WindowKey, Window]
     rows: Mapping[int, Sequence[Spot]]
     again: frozenset[WindowKey] = frozenset()
 
     def relaid(self, gone: Iterable[Window], come: Iterable[Window]) -> tuple[Windows, set[str]]:
         """Return them with *come* in place of *gone*, and the transactions of those that moved."""
-        by_key = dict(self.by_key)
+        came, went = _by_key(come), _by_key(gone)
+        by_key = self.by_key.but(came, went.keys() - came.keys())
         rows: dict[int, list[Spot]] = {}
         touched: dict[int, list[Spot]] = {}
-        for windows, is_here in ((_by_key(gone), False), (_by_key(come), True)):
+        for windows, is_here in ((went, False), (came, True)):
             for key, window in windows.items():
-                if is_here:
-                    by_key[key] = window
-                else:
-                    del by_key[key]
                 place, spot = window.place, (window.starts_at, key)
                 if place is None:
                     continue
@@ -230,14 +228,14 @@ class Windows(msgspec.Struct, frozen=True):
                 # Only what came has another next one than before, and what lies before a change.
                 for at in range(max(index - 1, 0), min(index + 1, len(row))):
                     key, next_start_at = row[at][1], row[at + 1][0] if at + 1 < len(row) else None
-                    if by_key[key].next_start_at != next_start_at:
-                        by_key[key] = replace(by_key[key], next_start_at=next_start_at)
+                    if (window := by_key[key]).next_start_at != next_start_at:
+                        by_key = by_key.but({key: replace(window, next_start_at=next_start_at)})
                         moved.add(key[0])
                 told, untold = told_again_near(row, index, by_key)
                 moved.update(key[0] for key in (told - again) | (untold & again))
                 again = again - untold | told if told - again or untold & again else again
             found = overlaps_near(row, min(spots), max(spots), by_key)
-            by_key.update(found)
+            by_key = by_key.but(found)
             moved.update(key[0] for key in found)
         return Windows(by_key, {**self.rows, **rows}, again), moved
 
@@ -274,7 +272,7 @@ def overlaps_near(
     }
 
 
-NO_WINDOWS: Final = Windows({}, {})
+NO_WINDOWS: Final = Windows(Layered(), {})
 
 
 def _by_key(windows: Iterable[Window]) -> dict[WindowKey, Window]:
@@ -285,17 +283,23 @@ def match(
     spoken: Mapping[str, Spoken],
     windows: Mapping[WindowKey, Window],
     traits: StationTraits,
-    known: Mapping[Source, WindowKey | None],
+    last: Matched = NOTHING_LOOSE,
+    stirred: Sequence[Window] = (),
 ) -> Matched:
     """Third stage: exactly one window that fits takes a loose frame.
 
-    *known* are takers that were found among the very same windows.
+    *last* is how it was among the same windows but for those *stirred*, which came, went or moved.
     """
     loose = {source_of(frame.frame): frame for each in spoken.values() for frame in each.loose}
     if not loose:
         return NOTHING_LOOSE
-    takers = {source: known[source] for source in loose.keys() & known.keys()}
-    asked = [loose[source] for source in loose.keys() - known.keys()]
+    known = last.takers
+    takers = {
+        source: known[source]
+        for source in loose.keys() & known.keys()
+        if not any(_is_open(window, loose[source].at) for window in stirred)
+    }
+    asked = [loose[source] for source in loose.keys() - takers.keys()]
     for is_stop in (False, True):
         some = [each for each in asked if isinstance(each.frame, SessionEnded) is is_stop]
         takers |= _takers(some, windows, traits, is_stop=is_stop) if some else {}
@@ -356,6 +360,12 @@ def _takers(
         found = [*islice(fitting, 2)]
         takers[source_of(each.frame)] = found[0] if len(found) == 1 else None
     return takers
+
+
+def _is_open(window: Window, at: datetime) -> bool:
+    """Whether *window* may take what is dated *at*, be it a stop or not."""
+    closes_at = window.closes_at
+    return at >= window.starts_at - SLACK and (closes_at is None or at <= closes_at + SAME_STOP)
 
 
 def _open_for(window: Window, *, is_stop: bool) -> tuple[datetime, datetime | None]:

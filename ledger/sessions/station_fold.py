@@ -53,13 +53,14 @@ tests/quirks/test_quirks_identity.py):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from operator import eq, is_
 from typing import TypeVar
 
 from ledger.facts.station_facts import ConnectorStatusChanged, QueueReported, SessionEnded
 from ledger.facts.station_traits import StationTraits
+from ledger.layered import Layered
 from ledger.sessions.loose_frames import LooseFrame, SessionFrame, Window
 from ledger.sessions.reuse.run import split_segments
 from ledger.sessions.segments import (
@@ -70,7 +71,7 @@ from ledger.sessions.segments import (
 )
 from ledger.sessions.session import ChargingSession, told_apart
 from ledger.sessions.session_fold import fold_session
-from ledger.sessions.stages import NO_WINDOWS, Matched, Spoken, Windows, match, speak
+from ledger.sessions.stages import NO_WINDOWS, NOTHING_LOOSE, Matched, Spoken, Windows, match, speak
 from ledger.sessions.surroundings import SaidAround, Surroundings, boot_bears, state_bears
 from ledger.sessions.told import NOTHING, SILENT, StationTold
 from ledger.sessions.vehicle.told_states import NO_STATES
@@ -92,13 +93,13 @@ class StationFold:
         station_id: str,
         told: StationTold,
         traits: StationTraits,
-        stages: tuple[Mapping[str, Spoken], Windows, Matched],
+        stages: tuple[Layered[str, Spoken], Windows, Matched],
         around: SaidAround,
     ) -> None:
         self.station_id, self.told, self.traits = station_id, told, traits
         self.spoken, self.windows, self.matched = stages
         self.around = around
-        self.changed = frozenset(self.spoken)
+        self.changed: frozenset[str] = frozenset()
         self._sessions: dict[str, tuple[ChargingSession, ...]] = {}
 
     def sessions(self, transaction: str) -> tuple[ChargingSession, ...]:
@@ -124,7 +125,7 @@ class StationFold:
 
     def transactions(self) -> tuple[str, ...]:
         """Return every transaction with sessions or unmatched frames, sorted."""
-        own = {transaction for transaction, spoken in self.spoken.items() if spoken.own}
+        own = {key for key in self.told.transactions if self.spoken[key].own}
         return tuple(sorted({*own, *self.matched.left}))
 
     def unmatched(self) -> tuple[SessionFrame, ...]:
@@ -148,24 +149,29 @@ class StationFold:
     def _around_otherwise(self, last: StationFold) -> set[str]:
         """Return the transactions that what was said around them since the *last* fold may change.
 
-        Those whose sessions nobody asked for are among them.
+        Those whose sessions nobody asked for are among them. What is settled has none.
         """
         was, now = last.told, self.told
+        heard = {*was.transactions, *now.transactions}
         if was.reports is not now.reports:
-            return {*last.spoken, *self.spoken}
+            return heard
         changed: set[str] = set()
         if was.boots is not now.boots:
             before, after = set(last.around.boots), set(self.around.boots)
             for boot in before ^ after:
                 bears = partial(boot_bears, boot=boot, is_news=boot in after)
-                changed |= last.otherwise({*last.spoken, *self.spoken} - changed, bears)
+                changed |= last.otherwise(heard - changed, bears)
         places = _differing(was.statuses, now.statuses)
-        here = {key[0] for key, each in self.windows.by_key.items() if each.place in places}
+        here = {key for key in now.transactions if self._lies_at(key, places)} if places else set()
         for place in places:
             for state in _unlike(was.statuses.get(place, ()), now.statuses.get(place, ())):
                 bears = partial(state_bears, state=state, known=last.around.states_of(place))
                 changed |= last.otherwise(here - changed, bears)
         return changed
+
+    def _lies_at(self, transaction: str, places: Collection[int | None]) -> bool:
+        """Whether a session of *transaction* lies at one of the *places*."""
+        return any(window.place in places for window in self.spoken[transaction].windows)
 
     def otherwise(
         self, transactions: Iterable[str], bears: Callable[[ChargingSession], bool]
@@ -232,31 +238,34 @@ def fold_station(
     told: StationTold,
     traits: StationTraits,
     last: StationFold | None = None,
+    resettled: Iterable[str] | None = None,
 ) -> StationFold:
     """Return the sessions that *told* makes, and its unmatched frames.
 
     Pure and total; order and repetition do not matter. *last* is an earlier fold of the same
-    station with the same traits: it saves work and changes nothing.
+    station with the same traits, *resettled* the transactions of which other sessions are settled
+    since then (None: found by comparing): both save work and change nothing.
     """
-    known: Mapping[str, Spoken] = {} if last is None else last.spoken
+    known: Layered[str, Spoken] = Layered() if last is None else last.spoken
     before = NOTHING if last is None else last.told
     altered = _differing(before.transactions, told.transactions)
-    altered |= _differing(before.settled, told.settled)
-    spoken = dict(known)
+    altered |= _differing(before.settled, told.settled) if resettled is None else {*resettled}
+    news: dict[str, Spoken] = {}
     for reference in altered:
         said, part = told.transactions.get(reference), told.settled.get(reference)
-        if said is None and part is None:
-            spoken.pop(reference, None)
-        else:
+        if said is not None or part is not None:
             was = known.get(reference)
-            spoken[reference] = speak(reference, said or SILENT, traits, was, part)
-    laid = NO_WINDOWS if last is None else last.windows
-    windows, moved = _laid(laid, altered, known, spoken)
-    takers = last.matched.takers if last is not None and windows is laid else {}
-    matched = match(spoken, windows.by_key, traits, takers)
+            news[reference] = speak(reference, said or SILENT, traits, was, part)
+    spoken = known.but(news, altered - news.keys())
+    laid, matched = (NO_WINDOWS, NOTHING_LOOSE) if last is None else (last.windows, last.matched)
+    windows, moved, stirred = _laid(laid, altered, known, spoken)
+    heard = {reference: spoken[reference] for reference in told.transactions}
+    matched = match(heard, windows.by_key, traits, matched, stirred)
     around = SaidAround(told) if last is None else last.around.said(told)
     fold = StationFold(station_id, told, traits, (spoken, windows, matched), around)
-    if last is not None:
+    if last is None:
+        fold.changed = frozenset(spoken)
+    else:
         fold.follow(last, altered | moved)
     return fold
 
@@ -266,8 +275,11 @@ def _laid(
     altered: Iterable[str],
     known: Mapping[str, Spoken],
     spoken: Mapping[str, Spoken],
-) -> tuple[Windows, set[str]]:
-    """Return the windows now that *altered* transactions told otherwise, and which others moved."""
+) -> tuple[Windows, set[str], list[Window]]:
+    """Return the windows now that *altered* transactions told otherwise, and which others moved.
+
+    And all of these windows, as they were and are.
+    """
     gone: list[Window] = []
     come: list[Window] = []
     for reference in altered:
@@ -279,15 +291,23 @@ def _laid(
         lie = {window.starts_at: window for window in now.windows} if now else {}
         gone += [window for at, window in lay.items() if lie.get(at) != window]
         come += [window for at, window in lie.items() if lay.get(at) != window]
-    return before.relaid(gone, come) if gone or come else (before, set())
+    if not gone and not come:
+        return before, set(), []
+    windows, moved = before.relaid(gone, come)
+    beside = [window for reference in moved for window in spoken[reference].windows]
+    return windows, moved, [*gone, *come, *beside]
 
 
 def _unlike(
-    was: Iterable[ConnectorStatusChanged], now: Iterable[ConnectorStatusChanged]
-) -> list[ConnectorStatusChanged]:
-    """Return the frames that only one of both has."""
-    before, after = ({(each.position, each.line): each for each in some} for some in (was, now))
-    return [(before | after)[source] for source in before.keys() ^ after.keys()]
+    was: Sequence[ConnectorStatusChanged], now: Sequence[ConnectorStatusChanged]
+) -> Iterable[ConnectorStatusChanged]:
+    """Return the frames that only one of both has; nearly all are the very same."""
+    # What was told first is let go of first, and what came stands last.
+    kept = next((n for n, each in enumerate(was) if now and each is now[0]), len(was))
+    if kept < len(was) and was[kept:] == now[: len(was) - kept]:
+        return (*was[:kept], *now[len(was) - kept :])
+    before, after = {id(each): each for each in was}, {id(each): each for each in now}
+    return [(before | after)[key] for key in before.keys() ^ after.keys()]
 
 
 def _differing(

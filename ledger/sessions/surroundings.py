@@ -138,4 +138,6 @@ def state_bears(
     if at <= max(over, session.last_received_at + SKEW_MAX):
         return True
     # It was over when its plug was free first, after all that it told itself.
-    return state.charging_state in FREED and not known.shown_by(session.clock).is_free_at(over)
+    return state.charging_state in FREED and not known.shown_by(session.clock, over).is_free_at(
+        over
+    )

@@ -24,6 +24,7 @@ from ledger.facts.station_facts import (
     StationFact,
     StopAttested,
 )
+from ledger.layered import Layered
 from ledger.sessions.loose_frames import Window
 
 
@@ -58,7 +59,7 @@ class StationTold(msgspec.Struct, frozen=True):
     statuses: Mapping[int | None, tuple[ConnectorStatusChanged, ...]] = MappingProxyType({})
     boots: tuple[StationBooted, ...] = ()
     reports: tuple[QueueReported, ...] = ()
-    settled: Mapping[str, Settled] = MappingProxyType({})
+    settled: Layered[str, Settled] = Layered()
 
 
 _F = TypeVar("_F", bound=StationFact)
@@ -118,8 +119,8 @@ def settled(known: StationTold, parts: Mapping[str, Settled | None]) -> StationT
     if not parts:
         return known
     now = {reference: part for reference, part in parts.items() if part is not None}
-    kept = {key: part for key, part in known.settled.items() if key not in parts}
-    return replace(known, settled={**kept, **now})
+    gone = [reference for reference, part in parts.items() if part is None]
+    return replace(known, settled=known.settled.but(now, gone))
 
 
 def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
@@ -148,7 +149,9 @@ def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
             place: some if place not in places else _left(some, ids)
             for place, some in statuses.items()
         }
-    boots, reports = _left(known.boots, ids), _left(known.reports, ids)
+    kinds = set(map(type, gone))
+    boots = _left(known.boots, ids) if StationBooted in kinds else known.boots
+    reports = _left(known.reports, ids) if QueueReported in kinds else known.reports
     return StationTold(transactions, statuses, boots, reports, known.settled)
 
 

@@ -22,6 +22,7 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionState
 from ledger.sessions.told import place_of_status
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
+from ledger.worker.judging.at_rest import Extents
 from ledger.worker.judging.extent import Extent, horizon_of_rows
 from ledger.worker.judging.findings import Findings
 from ledger.worker.live_folds import LiveFolds
@@ -82,7 +83,7 @@ class Recollection:
             dates = _dates(memory, facts, traits)
             horizon = horizon_of_rows(since - RECENT, memory.unfinished)
             # An open fold hardly lacks anything but what is named; `judge` reads what it does.
-            found = {transaction: Extent([], at, at) for transaction, at in dates.items()}
+            found: Mapping[str, Extent] = {key: Extent([], at, at) for key, at in dates.items()}
             if live is None:
                 found = memory.extents(dates, since)
             for transaction, extent in found.items():
@@ -99,7 +100,7 @@ class Recollection:
         memory: StationMemory,
         named: Mapping[str, Sequence[StationFact]],
         moment: Moment,
-    ) -> dict[str, Extent]:
+    ) -> Extents:
         """Return which transactions take part and how far back; have all their rows in mind."""
         traits = self._traits(station_id, moment.at)
         begun = [row.first_fact_at for row in memory.unfinished]
@@ -158,16 +159,14 @@ class Recollection:
         if place is None or state.charging_state is None:
             return set()
         dated_at = dated(state, self._traits(state.station_id, at))
-        rows = memory.rows
+        lying = memory.lying_at(place, dated_at)
         if dated_at < memory.since:
             stored = load_lying_at(self._connection, state.station_id, place, dated_at)
-            rows = {row.session_id: row for row in stored} | rows
+            lying += [row for row in stored if row.session_id not in memory.rows]
         return {
             row.transaction_ref
-            for row in rows.values()
-            if row.lies_at(place, dated_at)
-            and row.state is not SessionState.REPLACED
-            and row.session_id not in self._findings.gone
+            for row in lying
+            if row.state is not SessionState.REPLACED and row.session_id not in self._findings.gone
         }
 
     def sessions(self, memory: StationMemory, session_ids: Iterable[str]) -> None:
@@ -175,7 +174,7 @@ class Recollection:
         unknown = list(session_ids)
         for row in load_sessions(self._connection, unknown) if unknown else ():
             if row.session_id not in self._findings.gone:
-                memory.rows[row.session_id] = row
+                memory.hold(row)
 
 
 def _dates(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 from ledger.facts.station_facts import SessionUpdated, StationFact
@@ -18,6 +18,7 @@ from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import dated, is_without_id
 from ledger.sessions.states import DECIDED, SessionState
+from ledger.worker.judging.at_rest import AtRest, Extents
 from ledger.worker.judging.extent import Extent, is_neighbour
 from ledger.worker.loose_facts import NO_TRANSACTION
 from ledger.worker.session_rows import (
@@ -30,6 +31,8 @@ from ledger.worker.session_rows import (
 )
 
 _FEW: Final = 8
+_MOVED_MAX: Final = 10_000
+"""So much is noted of what came to rest or went; then whoever follows compares all of it."""
 CROWD: Final = 128
 """So many starts of one station end a group of records, which then lets go of what is over."""
 
@@ -38,24 +41,26 @@ class StationMemory:
     """Rows by session and by transaction, there oldest first and without replaced ones.
 
     `plain` are the transactions whose last sessions all lack their end, with these rows: a reading
-    in one of them changes no decision and needs no fold. `final` are those with one session, which
-    is decided: a window alone. `owned` are the transactions whose frames carry an id that the
-    station may use. `waiting_since` is the last fact of the session that has waited longest, None
-    where none waits. `covered` says from when on all sessions of a transaction are in mind
-    (BEGINNING: all), `since` from when on everything heard of is. `begun` is how many starts came
-    since it last let go of what is over.
+    in one of them changes no decision and needs no fold. `rest` are those with one session, which
+    is decided: a window alone; `going_on` all others. `owned` are the transactions whose frames
+    carry an id that the station may use. `waiting_since` is the last fact of the session that has
+    waited longest, None where none waits. `covered` says from when on all sessions of a transaction
+    are in mind (BEGINNING: all), `since` from when on everything heard of is. `begun` is how many
+    starts came since it last let go of what is over.
     `unfinished` are the rows that no decision was taken about, as of the last `settle`.
     """
 
     __slots__ = (
+        "_by_transaction",
         "begun",
         "covered",
-        "final",
+        "going_on",
         "heard_at",
         "kept",
         "of_transaction",
         "owned",
         "plain",
+        "rest",
         "rows",
         "since",
         "unfinished",
@@ -64,29 +69,47 @@ class StationMemory:
 
     def __init__(self) -> None:
         self.rows: dict[str, SessionRow] = {}
+        self._by_transaction: dict[str, dict[str, SessionRow]] = {}
         self.of_transaction: dict[str, list[SessionRow]] = {}
+        self.going_on: dict[str, list[SessionRow]] = {}
         self.plain: dict[str, list[SessionRow]] = {}
-        self.final: dict[str, Extent] = {}
+        self.rest = AtRest()
         self.owned: set[str] = set()
         self.covered: dict[str, datetime] = {}
         self.waiting_since: datetime | None = None
         self.unfinished: list[SessionRow] = []
         self.heard_at, self.since, self.kept, self.begun = BEGINNING, NEVER, 0, 0
 
+    def hold(self, row: SessionRow) -> None:
+        """Have *row* in mind; what it means says `settle`."""
+        self.rows[row.session_id] = row
+        self._by_transaction.setdefault(row.transaction_ref, {})[row.session_id] = row
+
+    def drop(self, row: SessionRow) -> None:
+        """Forget *row*; what that means says `settle`."""
+        del self.rows[row.session_id]
+        some = self._by_transaction[row.transaction_ref]
+        del some[row.session_id]
+        if not some:
+            del self._by_transaction[row.transaction_ref]
+
     def settle(self, touched: Collection[str] | None = None) -> None:
         """Work out again what the rows mean for the frames to come.
 
         *touched*: the transactions of which rows came, went or changed; None: any may have.
         """
-        rows: Iterable[SessionRow] = self.rows.values()
+        rows: Iterable[SessionRow]
         if touched is None:
-            self.of_transaction, self.plain, self.final = {}, {}, {}
-            self.owned, self.unfinished = set(), []
+            rows = self.rows.values()
+            self.of_transaction, self.plain, self.going_on = {}, {}, {}
+            self.owned, self.unfinished, self.rest = set(), [], AtRest()
         else:
-            rows = [row for row in rows if row.transaction_ref in touched]
-            for known in (self.of_transaction, self.plain, self.final):
-                for transaction in touched:
+            named = [self._by_transaction.get(transaction, {}) for transaction in touched]
+            rows = [row for some in named for row in some.values()]
+            for transaction in touched:
+                for known in (self.of_transaction, self.plain, self.going_on):
                     known.pop(transaction, None)
+                self.rest.drop(transaction)
             self.owned.difference_update(touched)
             self.unfinished = [r for r in self.unfinished if r.transaction_ref not in touched]
         transactions: dict[str, list[SessionRow]] = {}
@@ -110,8 +133,6 @@ class StationMemory:
             rows.sort(key=lambda row: (row.begins, row.session_id))
             # Of a run it takes the fold to say whose a reading is.
             shared = {one.begins for one, next_ in pairwise(rows) if one.begins == next_.begins}
-        elif rows[0].state in DECIDED:
-            self.final[transaction] = Extent(rows, rows[0].begins, None)
         lacking = len(rows)
         while lacking and rows[lacking - 1].lacks_end:
             if rows[lacking - 1].begins in shared:
@@ -120,27 +141,26 @@ class StationMemory:
         if lacking < len(rows):
             self.plain[transaction] = rows[lacking:]
         self.of_transaction[transaction] = rows
+        if len(rows) == 1 and rows[0].state in DECIDED:
+            self.rest.put(transaction, rows[0])
+        else:
+            self.going_on[transaction] = rows
 
-    def extents(self, named: Mapping[str, datetime], at: datetime) -> dict[str, Extent]:
-        """Return the transactions that take part *at* a moment.
+    def extents(self, named: Mapping[str, datetime], at: datetime) -> Extents:
+        """Return the transactions that take part *at* a moment; good until the next look.
 
-        *named* tells since when one is concerned.
-
-        Of a final one it is the very same as long as nothing of it changes.
+        *named* tells since when one is concerned. Of one at rest it is the very same as long as
+        nothing of it changes.
         """
         since, unfinished = at - RECENT, self.unfinished
+        if len(self.rest.moved) > _MOVED_MAX:
+            self.settle()
+        self.rest.look(since, unfinished)
         # What was last heard of before is no neighbour either.
         cut = min([since, *(row.first_fact_at for row in unfinished)])
         found: dict[str, Extent] = {}
-        for transaction, rows in self.of_transaction.items():
-            final = self.final.get(transaction)
-            if final is not None and transaction not in named:
-                last = rows[0].last_fact_at
-                if last >= since or (
-                    last >= cut and any(is_neighbour(rows[0], other) for other in unfinished)
-                ):
-                    found[transaction] = final
-                continue
+        concerned = [(key, self.of_transaction[key]) for key in named if key in self.rest]
+        for transaction, rows in chain(self.going_on.items(), concerned):
             in_mind = [
                 row
                 for row in rows
@@ -162,13 +182,14 @@ class StationMemory:
             found[transaction] = Extent(in_mind, told_from, min(needed, default=None))
         for transaction in named.keys() - found.keys():
             found[transaction] = Extent([], BEGINNING, BEGINNING)
-        return found
+        return Extents(found, self.rest)
 
     def absorb(self, rows: Iterable[SessionRow], since: datetime) -> None:
         """Have in mind what was heard of *since* then, and every later session of each one's id."""
         self.since = min(self.since, since)
         for row in rows:
-            self.rows.setdefault(row.session_id, row)
+            if row.session_id not in self.rows:
+                self.hold(row)
             self.heard_at = max(self.heard_at, row.heard_at)
             if not is_without_id(row.transaction_ref):
                 known = self.covered.get(row.transaction_ref, row.begins)
@@ -179,7 +200,8 @@ class StationMemory:
         """Have in mind what was read of the *wanted* transactions for something dated then."""
         begins: dict[str, datetime] = {}
         for row in rows:
-            self.rows.setdefault(row.session_id, row)
+            if row.session_id not in self.rows:
+                self.hold(row)
             known = begins.get(row.transaction_ref, row.begins)
             begins[row.transaction_ref] = min(known, row.begins)
         for transaction, at in wanted.items():
@@ -194,14 +216,32 @@ class StationMemory:
         covered = self.covered.get(transaction)
         return (covered is None or at < covered) and not is_without_id(transaction)
 
-    def lacking(self, extent: Mapping[str, Extent]) -> dict[str, datetime]:
-        """Return of which transactions in *extent* sessions may be missing, and since when."""
+    def lacking(self, extents: Extents) -> dict[str, datetime]:
+        """Return of which transactions in *extents* sessions may be missing, and since when."""
+        found = self._lacking(extents.others)
+        rest = extents.rest
+        if rest.unproved:
+            taking_part = {key: each for key in rest.unproved if (each := rest.extents.get(key))}
+            lacking = self._lacking(taking_part)
+            # From now on they are known to lack nothing: what is let go of is older than they.
+            rest.unproved -= taking_part.keys() - lacking.keys()
+            found = {**lacking, **found}
+        return found
+
+    def _lacking(self, extent: Mapping[str, Extent]) -> dict[str, datetime]:
         covered = self.covered
         return {
             transaction: each.told_from
             for transaction, each in extent.items()
             if each.told_from < covered.get(transaction, NEVER) and not is_without_id(transaction)
         }
+
+    def lying_at(self, place: int, at: datetime) -> list[SessionRow]:
+        """Return the rows that had begun at *place* and were not over *at* a moment."""
+        rows: Iterable[SessionRow] = self.rows.values()
+        if self.rest.ended_by(at):  # nearly always: what is told is of now
+            rows = chain.from_iterable(self.going_on.values())
+        return [row for row in rows if row.lies_at(place, at)]
 
     def is_split(self, transaction: str) -> bool:
         """Whether it takes a date to know which session of *transaction* is meant."""
@@ -286,7 +326,7 @@ class StationMemory:
         What came after one that stays stays too. Only where enough came to be worth it.
         """
         self.begun = 0
-        if len(self.rows) < self.kept + _FEW:
+        if len(self.rows) < self.kept + max(_FEW, self.kept // 4):
             return
         since = min([before, *(row.first_fact_at for row in self.unfinished)])
         self.since = max(self.since, since)
@@ -312,6 +352,9 @@ class StationMemory:
             )
         }
         self.kept = len(self.rows)
+        self._by_transaction = {}
+        for row in self.rows.values():
+            self._by_transaction.setdefault(row.transaction_ref, {})[row.session_id] = row
         self.settle()
 
 

@@ -16,7 +16,8 @@ from ledger.sessions.told import TransactionTold
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.judging.extent import horizon_of_rows
 from ledger.worker.judging.findings import Findings
-from ledger.worker.live_folds import LiveFold, LiveFolds
+from ledger.worker.live_fold import LiveFold
+from ledger.worker.live_folds import LiveFolds
 from ledger.worker.recollection import Recollection
 from ledger.worker.session_rows import RECENT, SessionRow
 from ledger.worker.station_memory import StationMemory

@@ -46,6 +46,10 @@ class PartnerUnreachableError(RoamingError):
         self.retry_after_s, self.answer = retry_after_s, answer
 
 
+class TooLargeAnswerError(PartnerUnreachableError):
+    """An answer that is larger than any is read: less may be asked for."""
+
+
 class PartnerRefusedError(RoamingError):
     """The partner refuses this very request: to send it again does not help."""
 

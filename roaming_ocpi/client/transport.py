@@ -27,7 +27,11 @@ from ledger.network import (
     NoAddressError,
     allowed_address,
 )
-from roaming_ocpi.client.answers import ForbiddenAddressError, PartnerUnreachableError
+from roaming_ocpi.client.answers import (
+    ForbiddenAddressError,
+    PartnerUnreachableError,
+    TooLargeAnswerError,
+)
 from roaming_ocpi.client.plain_http import plain_head, request_head
 
 BODY_MAX: Final = 8 << 20
@@ -99,22 +103,51 @@ class _Origin(NamedTuple):
     port: int
 
 
+class _CountingReader(asyncio.StreamReader):
+    """What comes over a connection; `came` counts its bytes, read or not."""
+
+    came = 0
+
+    def feed_data(self, data: Any) -> None:  # noqa: ANN401 - as the library has it
+        """Take what came."""
+        self.came += len(data)
+        super().feed_data(data)
+
+
 @dataclass(slots=True)
 class _Connection:
     """A connection that is open, and since when nobody uses it."""
 
-    reader: asyncio.StreamReader
+    reader: _CountingReader
     writer: asyncio.StreamWriter
     opened_at: float
     idle_since: float = 0.0
     is_done: bool = False
     """Whether the last answer came whole, and the next request may follow it."""
+    read_bytes: int = 0
+
+    async def read(self, size: int) -> bytes:
+        """Return what came, at most *size* bytes."""
+        data = await self.reader.read(size)
+        self.read_bytes += len(data)
+        return data
+
+    async def read_exactly(self, size: int) -> bytes:
+        """Return the next *size* bytes."""
+        data = await self.reader.readexactly(size)
+        self.read_bytes += size
+        return data
 
     def is_alive(self, now: float) -> bool:
-        """Say whether the next request may go over it: its server has not ended it."""
+        """Say whether the next request may go over it: its server has not ended it.
+
+        Nor has it said anything unasked, which would be taken for the next answer: a second answer,
+        or that a request did not come in time.
+        """
         is_open = not (self.reader.at_eof() or self.writer.is_closing())
+        is_quiet = self.reader.came == self.read_bytes
         is_recent = now - self.idle_since < IDLE_SECONDS_MAX
-        return is_open and is_recent and now - self.opened_at < AGE_SECONDS_MAX
+        return is_open and is_quiet and is_recent and now - self.opened_at < AGE_SECONDS_MAX
 
 
 class GuardedTransport:
@@ -178,7 +211,13 @@ class GuardedTransport:
             tls: dict[str, Any] = {}
             if origin.scheme == "https":
                 tls = {"ssl": self._tls, "server_hostname": origin.host}
-            reader, writer = await asyncio.open_connection(address, origin.port, **tls)
+            # As asyncio.open_connection does, with a reader of ours.
+            reader = _CountingReader(loop=loop)
+            protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+            transport, _ = await loop.create_connection(
+                lambda: protocol, address, origin.port, **tls
+            )
+            writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         except ForbiddenNetworkError as error:
             why = (
                 "the partner's address leads into a private network: nothing is sent there "
@@ -213,20 +252,20 @@ class GuardedTransport:
 
 
 async def _exchange(connection: _Connection, call: WireCall, body_max: int) -> WireReply:
-    reader, writer = connection.reader, connection.writer
+    writer = connection.writer
     connection.is_done = False
     head = call.plain_head()
     if head is None:
         return await _by_h11(connection, call, None, body_max)
     writer.write(head + call.body)
     await writer.drain()
-    came = await reader.read(_READ_BYTES)
+    came = await connection.read(_READ_BYTES)
     plain = plain_head(came, size_max=body_max)
     if plain is None:
         return await _by_h11(connection, call, came, body_max)
     if len(came) < plain.ends_at:
         try:
-            came += await reader.readexactly(plain.ends_at - len(came))
+            came += await connection.read_exactly(plain.ends_at - len(came))
         except asyncio.IncompleteReadError as error:
             why = "its answer is cut off"
             raise _unreachable(why) from error
@@ -269,7 +308,7 @@ async def _by_h11(
                 why = "it ended the connection without an answer"
                 raise _unreachable(why)
             case h11.NEED_DATA:
-                data = await connection.reader.read(_ODD_BYTES)
+                data = await connection.read(_ODD_BYTES)
                 left -= len(data)
                 if left < 0:
                     _check_size(body_max + 1, body_max)
@@ -311,8 +350,8 @@ def _unpacked(body: bytes, encoding: str, body_max: int) -> bytes:
 
 def _check_size(size: int, body_max: int) -> None:
     if size > body_max:
-        why = f"its answer is larger than {body_max:,} bytes"
-        raise _unreachable(why)
+        why = f"the partner cannot be reached: its answer is larger than {body_max:,} bytes"
+        raise TooLargeAnswerError(why)
 
 
 def _unreachable(why: str) -> PartnerUnreachableError:

@@ -20,7 +20,7 @@ from roaming_ocpi.incoming.charging import ChargeLines, note_acts
 from roaming_ocpi.incoming.published import PublishedByPartners, TariffAsked
 from roaming_ocpi.incoming.store import AT_ONCE_MAX, CdrRow, PartnerBooks, PartnerSessionRow
 from roaming_ocpi.incoming.told import CdrChoice, ToldCdr, ToldSession, is_an_id
-from roaming_ocpi.incoming.verdicts.judging import judge_cdr
+from roaming_ocpi.incoming.verdicts.judging import judge_cdr, judge_waiting
 from roaming_ocpi.incoming.verdicts.known import CdrBefore, CdrSurroundings
 from roaming_ocpi.incoming.verdicts.repricing import Repricer
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict, verdict_of
@@ -71,6 +71,7 @@ class PartyBatch:
         for row in [row for row in self._rows.values() if row.credits is not None]:
             assert row.credits is not None
             self._rows |= self._books.by_key({row.credits.casefold()} - self._rows.keys())
+        self._waiting = self._books.waiting(each.key for each in cdrs) if cdrs else {}
         sessions = {each.session_key for each in cdrs} - {None}
         self._bills = self._books.by_session(key for key in sessions if key)
         at_once = self._books.at_once(cdrs)
@@ -170,6 +171,13 @@ class PartyBatch:
         self._rows[told.key] = self._changed[told.key] = row
         if found.is_credit:
             self._credit(row, is_valid=found.verdict is not CdrVerdict.DISPUTED)
+            if told.credits_key is not None and told.credits_key not in self._rows:
+                row.waits_for = told.credits_key
+            return
+        for credit in self._waiting.pop(told.key, ()):
+            self._judge_again(credit, row)
+        known = row.known
+        if known.credited_by is not None:
             return
         if cdr is None:  # nobody can say what it bills
             return
@@ -179,6 +187,18 @@ class PartyBatch:
                 self._bills[known.session_key] = known
         if known.subject is not None:
             self._new.setdefault(known.subject, []).append(known)
+
+    def _judge_again(self, credit: CdrRow, original: CdrRow) -> None:
+        """Judge a credit that came before the CDR that it names; a person's word stays."""
+        # Another one of them may be in mind already.
+        credit = self._rows.setdefault(credit.known.key, credit)
+        credit.codes = judge_waiting(credit.known, credit.codes, original.known)
+        credit.judged = verdict_of(credit.codes)
+        if not credit.is_decided:
+            credit.verdict = credit.judged
+        credit.credits, credit.waits_for = original.known.id, None
+        self._changed[credit.known.key] = credit
+        self._credit(credit, is_valid=credit.verdict is not CdrVerdict.DISPUTED)
 
     def _credit(self, row: CdrRow, *, is_valid: bool) -> None:
         """Note at what *row* takes back that it is taken back, or no more."""

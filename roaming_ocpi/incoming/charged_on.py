@@ -3,72 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, LiteralString
+from typing import Any, LiteralString
 
-import msgspec
 from psycopg import Connection
 
 from ledger.partners.elsewhere import session_of
 from ledger.rating.decisions import Decision, SessionHeld, SessionRated
 from ledger.rating.english import ENGLISH
 from ledger.rating.stored import unpack_decision
-
-if TYPE_CHECKING:
-    from roaming_ocpi.incoming.lists import ReceivedCdr
+from roaming_ocpi.incoming.received_cdr import ChargedOn, Charging, ReceivedCdr
 
 # The last final decision of each, and a later one that holds it.
 _DECIDED: LiteralString = """
 SELECT session_id, body FROM session_decision
 WHERE session_id = ANY (%s) ORDER BY session_id, position
 """
-
-
-class Charging(StrEnum):
-    """How it stands with charging a CDR on."""
-
-    CHARGED = "charged"
-    TAKEN_BACK = "taken_back"
-    HELD = "held"
-    ASKED = "asked"
-    CREDIT = "credit"
-    CREDITED = "credited"
-    DISPUTED = "disputed"
-    FLAGGED = "flagged"
-    NOBODY = "nobody"
-    UNREADABLE = "unreadable"
-    UNSAID = "unsaid"
-
-
-MEANINGS: Final = {
-    Charging.CHARGED: "our customer pays it",
-    Charging.TAKEN_BACK: "it was charged, and is owed no more",
-    Charging.HELD: "it waits for what is named: mend that, then cdr accept it (again)",
-    Charging.ASKED: "it is to be charged, and the books come to it in their turn",
-    Charging.CREDIT: "it takes another one back, and is charged to nobody itself",
-    Charging.CREDITED: "its partner took it back",
-    Charging.DISPUTED: "it is disputed: cdr accept charges it on",
-    Charging.FLAGGED: "it is flagged: cdr accept charges it on, or charges_flagged of the partner",
-    Charging.NOBODY: "no token of ours is known to have charged",
-    Charging.UNREADABLE: "nobody can read when it was",
-    Charging.UNSAID: "it was read before CDRs were charged on: cdr accept charges it on",
-}
-
-
-class ChargedOn(msgspec.Struct, frozen=True, kw_only=True):
-    """What our customer owes for a CDR: amounts in minor units of `currency`, if it was rated.
-
-    `revision` is that of the rating that holds, even where a later decision is `held` for `reasons`
-    (in words). None: nothing is rated.
-    """
-
-    status: Charging
-    session_id: str
-    revision: int | None = None
-    currency: str | None = None
-    net_minor: int | None = None
-    gross_minor: int | None = None
-    reasons: tuple[str, ...] = ()
 
 
 def charged_on(connection: Connection[Any], cdrs: Sequence[ReceivedCdr]) -> list[ChargedOn]:

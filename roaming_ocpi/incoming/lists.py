@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, LiteralString
 
 import msgspec
@@ -13,7 +11,8 @@ from psycopg.rows import class_row
 
 from ledger.partners.elsewhere import SESSION_OF_CDR
 from roaming_ocpi.errors import RoamingError
-from roaming_ocpi.incoming.charged_on import ChargedOn, charged_on
+from roaming_ocpi.incoming.charged_on import charged_on
+from roaming_ocpi.incoming.received_cdr import ReceivedCdr
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
 
 # One of them is shown with its codes as they are kept, so they are not decoded here.
@@ -46,40 +45,6 @@ _ONE: LiteralString = (
 WHERE cdr_key = %(key)s AND (%(party)s::text IS NULL OR party = %(party)s) ORDER BY party
 """
 )
-
-
-class ReceivedCdr(msgspec.Struct, frozen=True, kw_only=True):
-    """A CDR that a partner told us of. `subject` is whose token it was, `position` in the log.
-
-    `charge_act`: what a line of the log last said of charging it on; `charged`: what came of that.
-    """
-
-    party: str
-    cdr_id: str
-    kind: str
-    credits: str | None
-    credited_by: str | None
-    version: str
-    currency: str | None
-    net: Decimal | None
-    tax: Decimal | None
-    energy_kwh: Decimal | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    received_at: datetime
-    subject: str | None
-    session_ref: str | None
-    verdict: str
-    judged: str
-    codes: list[dict[str, Any]]
-    repriced_net: Decimal | None
-    tariff_id: str | None
-    decided_at: datetime | None
-    decided_by: str | None
-    reason: str | None
-    charge_act: str | None
-    position: str
-    charged: ChargedOn | None = None
 
 
 class UnknownCdrError(RoamingError):

@@ -5,7 +5,7 @@ Statements name one party: all of its messages stand in one partition of the log
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,11 +28,15 @@ _KNOWN: LiteralString = """
 cdr_id, cdr_key, kind = 'credit', credited_by, currency, net, tax, energy_kwh, started_at, ended_at,
 subject, session_key
 """
-_BY_KEY: LiteralString = f"""
+_ROWS: LiteralString = f"""
 SELECT {_KNOWN}, sha256, verdict, judged, codes::text, decided_at IS NOT NULL, credits, zone,
-    charge_act, partition, position, line
-FROM partner_cdr WHERE party = %s AND cdr_key = ANY (%b::text[])
+    charge_act, waits_for, partition, position, line FROM partner_cdr
 """  # noqa: S608 - constants
+_BY_KEY: LiteralString = f"{_ROWS} WHERE party = %s AND cdr_key = ANY (%b::text[])"
+# In the order in which they came.
+_WAITING: LiteralString = f"""
+{_ROWS} WHERE party = %s AND waits_for = ANY (%b::text[]) ORDER BY partition, position, line
+"""
 _BY_SESSION: LiteralString = f"""
 SELECT found.* FROM unnest(%b::text[]) AS asked (key), LATERAL (
     SELECT {_KNOWN} FROM partner_cdr
@@ -60,12 +64,13 @@ _ADD: LiteralString = """
 COPY partner_cdr (party, cdr_id, cdr_key, kind, credits, credited_by, version, currency, net, tax,
     energy_kwh, started_at, ended_at, received_at, partition, position, line, subject, contract,
     session_ref, session_key, verdict, judged, codes, repriced_net, tariff_id, zone,
-    declared_version, sha256, decided_at, decided_by, reason, charge_act) FROM STDIN
+    declared_version, sha256, decided_at, decided_by, reason, charge_act, waits_for)
+FROM STDIN
 """
 _CHANGE: LiteralString = """
 UPDATE partner_cdr SET credited_by = %s, verdict = %s, judged = %s, codes = %s::text::jsonb,
     decided_at = coalesce(%s, decided_at), decided_by = coalesce(%s, decided_by),
-    reason = coalesce(%s, reason), charge_act = %s
+    reason = coalesce(%s, reason), charge_act = %s, credits = %s, waits_for = %s
 WHERE party = %s AND cdr_key = %s
 """
 _AGAIN: LiteralString = """
@@ -90,7 +95,10 @@ _PHRASES: Final = msgspec.json.Decoder(tuple[Phrase, ...])
 
 @dataclass(slots=True)
 class CdrRow:
-    """A CDR of the table as a batch has it in mind; `is_new`: it is not in there yet."""
+    """A CDR of the table as a batch has it in mind; `is_new`: it is not in there yet.
+
+    `waits_for`: the folded id of the CDR that a credit names, until it comes.
+    """
 
     known: CdrBefore
     digest: bytes
@@ -104,6 +112,7 @@ class CdrRow:
     zone: str | None = None
     decision: tuple[datetime, str, str] | None = None
     charge_act: str | None = None
+    waits_for: str | None = None
     at: Position | None = None
 
     @property
@@ -144,13 +153,22 @@ class PartnerBooks:
 
     def by_key(self, keys: Iterable[str]) -> dict[str, CdrRow]:
         """Return the CDRs of these folded ids that came before."""
-        found = {}
-        rows = self._connection.execute(_BY_KEY, (self._party, sorted(set(keys))))
-        for *told, is_decided, credited, zone, act, partition, position, line in rows:
+        return {each.known.key: each for each in self._rows(_BY_KEY, keys)}
+
+    def waiting(self, keys: Iterable[str]) -> dict[str, list[CdrRow]]:
+        """Return the credits that came before the CDRs of these folded ids, by those."""
+        found: dict[str, list[CdrRow]] = {}
+        for each in self._rows(_WAITING, keys):
+            assert each.waits_for is not None
+            found.setdefault(each.waits_for, []).append(each)
+        return found
+
+    def _rows(self, query: LiteralString, keys: Iterable[str]) -> Iterator[CdrRow]:
+        rows = self._connection.execute(query, (self._party, sorted(set(keys))))
+        for *told, is_decided, credited, zone, act, waits_for, partition, position, line in rows:
             *known, digest, verdict, judged, codes = told
-            row = CdrBefore(*known)
-            found[row.key] = CdrRow(
-                row,
+            yield CdrRow(
+                CdrBefore(*known),
                 bytes(digest),
                 CdrVerdict(verdict),
                 CdrVerdict(judged),
@@ -159,9 +177,9 @@ class PartnerBooks:
                 is_decided,
                 zone=zone,
                 charge_act=act,
+                waits_for=waits_for,
                 at=Position(partition, position, line),
             )
-        return found
 
     def by_session(self, keys: Iterable[str]) -> dict[str, CdrBefore]:
         """Return a CDR of each of these sessions that bills it, the first by its id."""
@@ -211,7 +229,8 @@ class PartnerBooks:
     def _change(self, row: CdrRow) -> tuple[object, ...]:
         decision = row.decision or (None, None, None)
         what = (row.known.credited_by, row.verdict, row.judged, encoded(row.codes))
-        return (*what, *decision, row.charge_act, self._party, row.known.key)
+        named = (row.charge_act, row.credits, row.waits_for)
+        return (*what, *decision, *named, self._party, row.known.key)
 
     def store_again(self, told: Sequence[ToldCdr]) -> None:
         """Write which CDRs came again with other content."""
@@ -249,11 +268,11 @@ def _values(row: CdrRow, version: int) -> tuple[object, ...]:
     assert told is not None
     assert found is not None
     return (
-        *(told.party, told.id, told.key, "credit" if known.is_credit else "cdr", found.credits),
+        *(told.party, told.id, told.key, "credit" if known.is_credit else "cdr", row.credits),
         *(known.credited_by, str(told.version), known.currency, known.net, known.tax),
         *(known.energy, known.started_at, known.ended_at, told.received_at, *told.at),
         *(told.subject, told.contract, told.session_id, told.session_key),
         *(str(row.verdict), str(row.judged), encoded(row.codes), found.repriced_net),
         *(found.tariff_id, row.zone, version, told.digest, *(row.decision or (None, None, None))),
-        row.charge_act,
+        *(row.charge_act, row.waits_for),
     )

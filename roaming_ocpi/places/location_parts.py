@@ -5,8 +5,7 @@ Source: OCPI 2.3.0, mod_locations, Location, EVSE and Connector objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from roaming_ocpi.places.taken import updated_at
 from roaming_ocpi.wire.differences import Tree
@@ -14,8 +13,10 @@ from roaming_ocpi.wire.forms import ObjectKind
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.fields import JsonFields
 
-EVSES_MAX: Final = 2_000
+EVSES_MAX: Final = 20_000
 CONNECTORS_MAX: Final = 100
+UID_MAX: Final = 255
+"""Characters of a uid that is kept: a path names none of more than 39."""
 _TEXTS: Final = {
     ObjectKind.LOCATION: ("id", "address", "city", "country"),
     ObjectKind.EVSE: ("uid", "status"),
@@ -70,75 +71,52 @@ def check_part(kind: ObjectKind, tree: Tree, path: str = "") -> None:
     for part in parts:
         check_part(part_kind, dict(part.value), part.path)
         name = str(part.value[id_key]).lower()
+        if len(name) > UID_MAX:
+            raise OcpiError(part.spot(id_key), f"has more than {UID_MAX} characters")
         if name in seen:
             raise OcpiError(part.spot(id_key), "stands there twice")
         seen.add(name)
 
 
-def check_room(location: Tree, asked: PartAsked) -> None:
-    """Check that nothing has too many parts where the one that is *asked* for was put.
+def check_room(kind: ObjectKind, count: int) -> None:
+    """Check that an object of *kind* may have *count* parts.
 
     Raises:
-        OcpiError: If a Location, or an EVSE of it, has.
+        OcpiError: If that is too many.
     """
-    if asked.evse_uid is None:
-        return
-    evse = find_part(location, PartAsked(asked.evse_uid)) or {}
-    for kind, whole in ((ObjectKind.LOCATION, location), (ObjectKind.EVSE, evse)):
-        key, _, _, most = _PARTS[kind]
-        if len(whole.get(key) or ()) > most:
-            raise OcpiError(key, f"has more than {most:,}")
+    key, _, _, most = _PARTS[kind]
+    if count > most:
+        raise OcpiError(key, f"has more than {most:,}")
 
 
-def find_part(location: Tree, asked: PartAsked) -> Tree | None:
-    """Return the part of *location* that is asked for, None if it is not there."""
-    found: Tree | None = location
-    for kind, name in (
-        (ObjectKind.LOCATION, asked.evse_uid),
-        (ObjectKind.EVSE, asked.connector_id),
-    ):
-        if name is None or found is None:
-            return found
-        key, _, id_key, _ = _PARTS[kind]
-        found = _named(found.get(key), id_key, name)
-    return found
+def parts_of(kind: ObjectKind, whole: Tree) -> list[Tree]:
+    """Return the parts of a checked Location, or EVSE: one alone may stand there without a list."""
+    listed = whole.get(_PARTS[kind][0])
+    if isinstance(listed, dict):
+        return [listed]
+    return listed if isinstance(listed, list) else []
 
 
-def with_part(location: Tree, asked: PartAsked, part: Tree) -> Tree | None:
-    """Return *location* with *part* in its place, new or not; None: there is no such EVSE.
+def find_connector(evse: Tree, connector_id: str) -> Tree | None:
+    """Return a Connector of *evse*, None if it is not there; *connector_id* in lower case."""
+    parts = parts_of(ObjectKind.EVSE, evse)
+    return next((each for each in parts if _is_named(each, connector_id)), None)
+
+
+def with_connector(evse: Tree, connector_id: str, connector: Tree) -> Tree:
+    """Return *evse* with *connector* in its place, new or not.
 
     What it is a part of was updated when it was. Source: OCPI 2.2.1, mod_locations, PUT method.
     """
-    if asked.evse_uid is None:
-        return part
-    evse = part
-    if asked.connector_id is not None:
-        known = find_part(location, PartAsked(asked.evse_uid))
-        if known is None:
-            return None
-        evse = known | {"connectors": _replaced(known.get("connectors"), "id", part)}
-        evse["last_updated"] = _later(known, part)
-    evses = _replaced(location.get("evses"), "uid", evse)
-    return location | {"evses": evses, "last_updated": _later(location, part)}
+    parts: list[Tree] = parts_of(ObjectKind.EVSE, evse)
+    if find_connector(evse, connector_id) is None:
+        parts = [*parts, connector]
+    else:
+        parts = [connector if _is_named(each, connector_id) else each for each in parts]
+    is_newer = updated_at(connector) > updated_at(evse)
+    newest = connector if is_newer else evse
+    return evse | {"connectors": parts, "last_updated": newest["last_updated"]}
 
 
-def _later(known: Tree, part: Tree) -> object:
-    is_newer = updated_at(part) > updated_at(known)
-    return part["last_updated"] if is_newer else known["last_updated"]
-
-
-def _replaced(listed: object, id_key: str, part: Tree) -> list[Any]:
-    name = str(part[id_key]).lower()
-    parts = listed if isinstance(listed, list) else []
-    if _named(parts, id_key, name) is None:
-        return [*parts, part]
-    return [part if _is_named(each, id_key, name) else each for each in parts]
-
-
-def _named(listed: object, id_key: str, name: str) -> Tree | None:
-    parts: Iterable[Tree] = listed if isinstance(listed, list) else []
-    return next((each for each in parts if _is_named(each, id_key, name)), None)
-
-
-def _is_named(part: object, id_key: str, name: str) -> bool:
-    return isinstance(part, dict) and str(part.get(id_key)).lower() == name
+def _is_named(connector: object, connector_id: str) -> bool:
+    return isinstance(connector, dict) and str(connector.get("id")).lower() == connector_id

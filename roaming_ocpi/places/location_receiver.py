@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -14,13 +14,17 @@ from roaming_ocpi.places.location_parts import (
     PartAsked,
     check_part,
     check_room,
-    find_part,
-    with_part,
+    find_connector,
+    parts_of,
+    with_connector,
 )
 from roaming_ocpi.places.partner_locations import (
     LOCATION_ID_MAX,
-    keep_location,
+    LocationSums,
+    LockedLocation,
     lock_location,
+    read_evse,
+    read_head,
     read_location,
 )
 from roaming_ocpi.places.taken import (
@@ -74,10 +78,15 @@ class LocationReceiver:
 
     async def get(self, call: PartnerCall) -> Reply:
         """Return a part as it is kept, in the version that the caller speaks."""
-        part = _part(call)
+        part, key = _part(call), (path_party(call), _location_id(call))
         async with self._database.connection() as connection:
-            location = await read_location(connection, path_party(call), _location_id(call))
-        found = None if location is None else find_part(location, part)
+            if part.evse_uid is None:
+                found = await read_location(connection, *key)
+            else:
+                evse = await read_evse(connection, *key, part.evse_uid)
+                found = evse and evse.tree
+        if found is not None and part.connector_id is not None:
+            found = find_connector(found, part.connector_id)
         if found is None:
             raise _unknown(call)
         try:
@@ -102,35 +111,65 @@ class LocationReceiver:
     async def _keep(
         self, call: PartnerCall, asked: PartAsked, given: Tree, *, is_patch: bool
     ) -> Reply:
-        party, location_id = path_party(call), _location_id(call)
+        key = (path_party(call), _location_id(call))
         given.pop(NOT_KEPT, None)
+        keep = self._keep_location if asked.kind is ObjectKind.LOCATION else self._keep_part
         with refusals():
             async with self._database.connection() as connection, connection.transaction():
-                await lock_location(connection, party, location_id)
-                location = await read_location(connection, party, location_id)
-                known = None if location is None else find_part(location, asked)
-                if (is_patch and known is None) or (location is None and asked.evse_uid):
+                sums = await lock_location(connection, *key)
+                if sums is None and (is_patch or asked.evse_uid is not None):
                     raise _unknown(call)
-                if known is not None and is_late(updated_at(known), updated_at(given), call.now):
-                    return Reply(message=LATE)
-                part = merge(known or {}, given) if is_patch else given
-                if asked.kind is ObjectKind.LOCATION:
-                    part |= dict(zip(("country_code", "party_id"), party.split("-"), strict=True))
-                changed = part if location is None else with_part(location, asked, part)
-                if changed is None:
-                    raise _unknown(call)
-                # What else there is was checked when it was kept; there may be one too many now.
-                check_part(asked.kind, part)
-                check_room(changed, asked)
-                await keep_location(
-                    connection,
-                    self._told,
-                    (party, location_id),
-                    changed,
-                    before=location,
-                    at=call.now,
-                )
+                place = LockedLocation(connection, self._told, *key)
+                return await keep(_Told(call, asked, given, is_patch), place, sums)
+
+    async def _keep_location(
+        self, told: _Told, place: LockedLocation, before: LocationSums | None
+    ) -> Reply:
+        call, given = told.call, told.given
+        if before is not None and is_late(before.last_updated, updated_at(given), call.now):
+            return Reply(message=LATE)
+        location = given
+        if told.is_patch:
+            head = await read_head(place.connection, place.party, place.location_id)
+            location = merge(head, given)
+        location |= dict(zip(("country_code", "party_id"), place.party.split("-"), strict=True))
+        check_part(ObjectKind.LOCATION, location)
+        only_head = told.is_patch and "evses" not in given
+        await place.keep(location, before=before, at=call.now, only_head=only_head)
+        return Reply(http=201 if before is None else 200)
+
+    async def _keep_part(
+        self, told: _Told, place: LockedLocation, before: LocationSums | None
+    ) -> Reply:
+        call, asked, given = told.call, told.asked, told.given
+        assert before is not None
+        assert asked.evse_uid is not None
+        key = (place.party, place.location_id)
+        kept = await read_evse(place.connection, *key, asked.evse_uid)
+        known = kept and kept.tree
+        if known is not None and asked.connector_id is not None:
+            known = find_connector(known, asked.connector_id)
+        if known is None and (told.is_patch or (asked.connector_id is not None and kept is None)):
+            raise _unknown(call)
+        if known is not None and is_late(updated_at(known), updated_at(given), call.now):
+            return Reply(message=LATE)
+        evse = part = merge(known or {}, given) if told.is_patch else given
+        check_part(asked.kind, part)
+        if asked.connector_id is not None and kept is not None:
+            # What else the EVSE has was checked when it was kept; there may be one too many now.
+            evse = with_connector(kept.tree, asked.connector_id, part)
+            check_room(ObjectKind.EVSE, len(parts_of(ObjectKind.EVSE, evse)))
+        await place.keep_evse(evse, known=kept, before=before, at=call.now)
         return Reply(http=201 if known is None else 200)
+
+
+class _Told(NamedTuple):
+    """What a call says of a Location, or of a part of one."""
+
+    call: PartnerCall
+    asked: PartAsked
+    given: Tree
+    is_patch: bool
 
 
 def _taken(call: PartnerCall, part: PartAsked, *, partial: bool) -> Tree:

@@ -70,13 +70,6 @@ class KeptTariff(NamedTuple):
     received_at: datetime
 
 
-def partner_tariff_at(
-    connection: Connection[Any], party: str, tariff_id: str, at: datetime
-) -> bytes | None:
-    """Return the JSON of a tariff of *party* as we had it at the moment *at*, None if none."""
-    return partner_tariffs_at(connection, party, [(tariff_id, at)]).get((tariff_id, at))
-
-
 def partner_tariffs_at(
     connection: Connection[Any], party: str, asked: Collection[tuple[str, datetime]]
 ) -> Mapping[tuple[str, datetime], bytes]:

@@ -25,16 +25,16 @@ from roaming_ocpi.client.answers import (
     ForbiddenAddressError,
     PartnerRefusedError,
     PartnerUnreachableError,
+    TooLargeAnswerError,
 )
 from roaming_ocpi.client.partner_tasks import PartnerTasks
 from roaming_ocpi.client.pulls import parties_of
 from roaming_ocpi.places.hub_clients import keep_client
-from roaming_ocpi.places.location_parts import NOT_KEPT, check_part
+from roaming_ocpi.places.location_parts import NOT_KEPT, check_part, check_room
 from roaming_ocpi.places.partner_locations import (
     LOCATION_ID_MAX,
-    keep_location,
+    LockedLocation,
     lock_location,
-    read_location,
 )
 from roaming_ocpi.places.partner_tariffs import (
     TARIFF_ID_MAX,
@@ -62,8 +62,8 @@ EVERY: Final = timedelta(days=1)
 EVERY_CLIENTS: Final = timedelta(minutes=15)
 OVERLAP: Final = timedelta(minutes=10)
 """What is read again: the partner's clock may be behind ours."""
-PAGE: Final = 100
-"""So many objects of a page we ask for: of large places more are more than an answer may have."""
+PAGES: Final = (100, 10, 1)
+"""So many objects of a page we ask for: of fewer where those are more than an answer may have."""
 AT_ONCE: Final = 16
 """Partners that are read at the same time."""
 _RETRY: Final = timedelta(minutes=15)
@@ -139,7 +139,7 @@ class PartnerListReader:
             if url is None:
                 continue
             try:
-                read = await self._read(link, module, url, taking, parties)
+                read = await self._read_pages(link, module, url, taking, parties)
             except _BROKEN_OFF as error:
                 _LOGGER.warning("%s of %s: %s", module, link.partner, type(error).__name__)
                 continue
@@ -147,17 +147,36 @@ class PartnerListReader:
                 found[module] = read
         return found
 
-    async def _read(
+    async def _read_pages(
         self, link: Link, module: ModuleId, url: str, taking: _Taking, parties: frozenset[str]
     ) -> ReadList | None:
-        """Read one list, from where it was read last; None: it is not due."""
+        """Read one list in pages that are as large as they may be; None: it is not due."""
+        *larger, smallest = PAGES
+        for limit in larger:
+            try:
+                return await self._read(link, (module, url), taking, parties, limit=limit)
+            except TooLargeAnswerError:
+                _LOGGER.info("%s of %s: fewer on a page than %d", module, link.partner, limit)
+        return await self._read(link, (module, url), taking, parties, limit=smallest)
+
+    async def _read(
+        self,
+        link: Link,
+        of: tuple[ModuleId, str],
+        taking: _Taking,
+        parties: frozenset[str],
+        *,
+        limit: int,
+    ) -> ReadList | None:
+        """Read one list (*of*: its module and address), from where it was read last."""
+        module, url = of
         database, now = self._resources.database, self._resources.now()
         async with database.connection() as connection:
             rows = await connection.execute(_SINCE, (link.partner, module))
             row = await rows.fetchone()
         if row is not None and row[0] + taking.every > now:
             return None
-        query = {"limit": str(PAGE)}
+        query = {"limit": str(limit)}
         if row is not None:
             query["date_from"] = wire_moment(row[0] - OVERLAP)
         read, reading = ReadList(), _Reading(link, self._resources.told, parties, now)
@@ -200,7 +219,7 @@ async def _taken(
         TooMuchToldError: If the partner has to wait: the list is read again then.
     """
     try:
-        check_tree(value)
+        _check_listed(value)
         tree = dict(JsonFields(value, "", []).value)
         party = reading.link.partner
         if "country_code" in tree or "party_id" in tree:
@@ -218,6 +237,23 @@ async def _taken(
             raise
         return str(error)
     return None
+
+
+def _check_listed(value: object) -> None:
+    """Check an object of a list for what is not kept; a Location, which may be large, by its EVSEs.
+
+    Raises:
+        OcpiError: If it has some.
+    """
+    # What says a field twice is no plain dict.
+    if type(value) is not dict or not isinstance(value.get("evses"), list):
+        check_tree(value)
+        return
+    evses = value["evses"]
+    check_room(ObjectKind.LOCATION, len(evses))
+    check_tree(value | {"evses": []})
+    for each in evses:
+        check_tree(each)
 
 
 async def _take_tariff(
@@ -243,11 +279,10 @@ async def _take_location(
     country, party_id = party.split("-")
     location |= {"country_code": country, "party_id": party_id}
     key = _id(location, LOCATION_ID_MAX)
-    await lock_location(connection, party, key)
-    known = await read_location(connection, party, key)
-    if known is None or not is_late(updated_at(known), updated_at(location), reading.now):
-        place = (party, key)
-        await keep_location(connection, reading.told, place, location, before=known, at=reading.now)
+    known = await lock_location(connection, party, key)
+    if known is None or not is_late(known.last_updated, updated_at(location), reading.now):
+        place = LockedLocation(connection, reading.told, party, key)
+        await place.keep(location, before=known, at=reading.now)
 
 
 async def _take_client(

@@ -23,6 +23,7 @@ from roaming_ocpi.registration.store import (
     Agreed,
     NotLinkedError,
     conclude,
+    ends_of,
     forget,
     new_token,
     promise,
@@ -83,8 +84,9 @@ async def register(
     if versions_url is None:
         message = f"{party} is declared without versions_url: say where it is, --url https://..."
         raise HandshakeFailedError(message)
-    steps = _Steps(terms, checked_token(token), told)
+    token = checked_token(token)
     async with alone_with(ours.database, party):
+        steps = _Steps(terms, token, told, ends=await _ends(ours, party))
         return await _exchange(ours, steps, "POST", versions_url, by=by)
 
 
@@ -98,10 +100,11 @@ async def renew(ours: Handshaker, party: str, *, by: str, told: Progress) -> Reg
     """
     terms = terms_of(await ours.declared(), party, ours.now())
     async with alone_with(ours.database, party):
+        ends = await _ends(ours, party)
         link, url = await link_of(ours.database, party), await _versions_url(ours, party)
         if link is None or url is None:
             raise NotLinkedError(party)
-        steps = _Steps(terms, link.token, told, link.version)
+        steps = _Steps(terms, link.token, told, ends=ends, spoken=link.version)
         return await _exchange(ours, steps, "PUT", url, by=by)
 
 
@@ -135,9 +138,16 @@ class _Steps:
     """The calls of one handshake, each with what is said of it before and when it fails."""
 
     def __init__(
-        self, terms: PartnerTerms, token: str, told: Progress, spoken: OcpiVersion | None = None
+        self,
+        terms: PartnerTerms,
+        token: str,
+        told: Progress,
+        *,
+        ends: int,
+        spoken: OcpiVersion | None = None,
     ) -> None:
         self.terms, self.token, self.told, self.spoken = terms, token, told, spoken
+        self.ends = ends
         self.new_token = new_token()
 
     def failed(self, what: str, error: RoamingError) -> HandshakeFailedError:
@@ -176,14 +186,17 @@ async def _exchange(
         message = f"{party} names no credentials module in OCPI {side.version}: ask it for that"
         raise HandshakeFailedError(message)
     async with ours.database.connection() as database:
-        await promise(database, party, steps.new_token, at=ours.now(), by=by)
+        new = steps.new_token
+        await promise(database, party, new, ends=steps.ends, at=ours.now(), by=by)
     steps.told(f"OCPI {side.version}: sending our credentials")
     link = unlinked(terms, steps.token, side.version, versions_url)
     answer = await _sent(ours, steps, link, method, endpoint)
     theirs = _agreed(terms, side, answer)
     is_anew = method == "POST"
     async with ours.database.connection() as database:
-        await conclude(database, party, theirs, at=ours.now(), by=by, is_anew=is_anew)
+        await conclude(
+            database, party, theirs, ends=steps.ends, at=ours.now(), by=by, is_anew=is_anew
+        )
     steps.told("checking that our new token is taken")
     is_checked = await _is_taken(ours, terms, theirs, endpoint)
     modules = sorted({str(module) for module, _ in side.endpoints})
@@ -236,3 +249,8 @@ async def _versions_url(ours: Handshaker, party: str) -> str | None:
         )
         row = await found.fetchone()
     return row[0] if row else None
+
+
+async def _ends(ours: Handshaker, party: str) -> int:
+    async with ours.database.connection() as database:
+        return await ends_of(database, party)

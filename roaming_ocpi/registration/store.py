@@ -74,6 +74,9 @@ WHERE partner = %s
 _MOVE: LiteralString = "UPDATE roaming_link SET state = %s, changed_at = %s WHERE partner = %s"
 _CLEAR: LiteralString = "UPDATE roaming_link SET sealed = NULL WHERE partner = %s"
 _FORGET_KEY: LiteralString = "DELETE FROM subject WHERE kind = %s AND name = %s"
+_ENDS: LiteralString = """
+SELECT count(*) FROM roaming_link_change WHERE partner = %s AND state = 'revoked'
+"""
 _NOTE: LiteralString = """
 INSERT INTO roaming_link_change (partner, state, version, at, by, why)
 SELECT partner, state, version, %s, %s, %s FROM roaming_link WHERE partner = %s
@@ -170,10 +173,28 @@ async def invite(
         await database.execute(_NOTE, (at, by, why, partner))
 
 
-async def promise(database: Database, partner: str, token: str, *, at: datetime, by: str) -> None:
-    """Let *token* in before the partner is told it: what we offer in a handshake that we begin."""
+async def ends_of(database: Database, partner: str) -> int:
+    """Return how often a link with *partner* was ended: what `promise` is given."""
+    [(ends,)] = await (await database.execute(_ENDS, (partner,))).fetchall()
+    return int(ends)
+
+
+async def promise(
+    database: Database, partner: str, token: str, *, ends: int, at: datetime, by: str
+) -> None:
+    """Let *token* in before the partner is told it: what we offer in a handshake that we begin.
+
+    *ends*: how often the link had been ended when it was begun.
+
+    Raises:
+        SpentTokenError: If it was ended once more since.
+    """
     async with database.transaction():
         await database.execute(_INVITE, (partner, at))
+        # Whoever ends it waits for this row, or has written that by now.
+        await database.execute(_LOCK, (partner,))
+        if await ends_of(database, partner) != ends:
+            raise SpentTokenError
         # None is dropped here: a partner whose answer we lost may have any of those before.
         await database.execute(_ADD_ACCESS, (digest_of(token), partner))
         await database.execute(_NOTE, (at, by, "offered a new token", partner))
@@ -203,16 +224,25 @@ async def accept(
 
 
 async def conclude(
-    database: Database, partner: str, agreed: Agreed, *, at: datetime, by: str, is_anew: bool
+    database: Database,
+    partner: str,
+    agreed: Agreed,
+    *,
+    ends: int,
+    at: datetime,
+    by: str,
+    is_anew: bool,
 ) -> None:
     """Keep what a handshake that we began came to; a link that *is_anew* goes on with nothing.
+
+    *ends*: how often the link had been ended when it was begun.
 
     Raises:
         SpentTokenError: If the link was ended meanwhile.
     """
     async with database.transaction():
         row = await (await database.execute(_LOCK, (partner,))).fetchone()
-        if row is None or row[0] == LinkState.REVOKED:
+        if row is None or await ends_of(database, partner) != ends:
             raise SpentTokenError
         await _register(database, partner, agreed, at)
         if is_anew:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 import psycopg
@@ -20,16 +19,15 @@ async def test_what_fails_by_its_content_fails_alone_and_at_once(database: str, 
         rows = await connection.execute(f"{query} FROM unnest(%s::text[]) AS key", [list(keys)])
         return [length for (length,) in await rows.fetchall()]
 
-    gatherer = Gatherer(lambda: connect_async(database), answer)
-    began = time.monotonic()
+    gatherer = Gatherer(lambda: connect_async(database), answer, patience_seconds=600)
 
     asked = ["a", "bb", bad, "cccc", "a"]
-    answers = await asyncio.gather(*map(gatherer.ask, asked), return_exceptions=True)
+    async with asyncio.timeout(60):
+        answers = await asyncio.gather(*map(gatherer.ask, asked), return_exceptions=True)
     await gatherer.close()
 
     assert [answers[i] for i in (0, 1, 3, 4)] == [1, 2, 4, 1]
     assert isinstance(answers[2], psycopg.DataError)
-    assert time.monotonic() - began < 5
 
 
 async def test_an_index_that_takes_no_such_row_is_not_waited_for(database: str) -> None:
@@ -45,13 +43,12 @@ async def test_an_index_that_takes_no_such_row_is_not_waited_for(database: str) 
         )
         return [len(key) for key in keys]
 
-    gatherer = Gatherer(lambda: connect_async(database), answer)
-    began = time.monotonic()
+    gatherer = Gatherer(lambda: connect_async(database), answer, patience_seconds=600)
 
     asked = [gatherer.ask("a"), gatherer.ask("b" * 4_000), gatherer.ask("c")]
-    one, other, third = await asyncio.gather(*asked, return_exceptions=True)
+    async with asyncio.timeout(60):
+        one, other, third = await asyncio.gather(*asked, return_exceptions=True)
     await gatherer.close()
 
     assert (one, third) == (1, 1)
     assert isinstance(other, psycopg.errors.ProgramLimitExceeded)
-    assert time.monotonic() - began < 5

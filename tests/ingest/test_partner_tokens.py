@@ -30,7 +30,7 @@ from ledger.log.postgres_lines import PostgresLineWriter
 from ledger.log.reading import numbered_lines
 from ledger.master_data.stations import Station as DeclaredStation
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
-from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens, contract_id_of
+from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens
 from ledger.persons.holders import token_holder
 from ledger.persons.store import erase, find, find_or_make
 from ledger.rating.decisions import SessionRated
@@ -40,6 +40,7 @@ from projections.replay.replay import ReplayReport
 from tests import depot
 from tests.edge import PASSWORD, Edge, Station, open_edge
 from tests.fakes import NOON, FixedClock
+from tests.ledger.partners.opened_contracts import opened_contract
 
 YESTERDAY = NOON - timedelta(days=1)
 BEGUN = NOON - timedelta(hours=1)
@@ -252,11 +253,11 @@ async def test_who_is_erased_leaves_a_decision_without_a_readable_contract(opera
     (rated,) = ratings(operator)
     subject, contract = rated.token_uid or "", rated.payer.contract or ""
     with connect(operator) as connection:
-        assert contract_id_of(connection, subject, contract) == "NL-TNM-C1"
+        assert opened_contract(connection, subject, contract) == "NL-TNM-C1"
 
         erase(connection, [subject])
 
-        assert contract_id_of(connection, subject, contract) is None
+        assert opened_contract(connection, subject, contract) is None
     assert not any("TNM-C1" in repr(each) for each in (rated, *frames(operator)))
     assert replayed(operator).is_identical
 

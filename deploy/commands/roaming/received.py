@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from ledger.log.event_log import EventLog
-    from roaming_ocpi.incoming.lists import ReceivedCdr
+    from roaming_ocpi.incoming.received_cdr import ReceivedCdr
 
 Verdict = Literal["accepted", "flagged", "disputed"]
 Reason = Annotated[str, Parameter(help="Why; it is kept with the decision.")]
@@ -216,7 +216,7 @@ def _charged(each: ReceivedCdr) -> str:
 
 def _say_charged(each: ReceivedCdr) -> None:
     """Say whether it is charged on, why not, and what to do."""
-    from roaming_ocpi.incoming.charged_on import MEANINGS
+    from roaming_ocpi.incoming.received_cdr import MEANINGS
 
     charged = each.charged
     if charged is None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from ledger.facts.station_clock import SessionClock
+from ledger.facts.station_clock import EARLIEST, SKEW_MAX, SessionClock
 from ledger.facts.station_facts import ChargingState, ConnectorStatusChanged
 from ledger.sessions.vehicle.activity import StateChange
 
@@ -22,7 +22,7 @@ _RECEIVED_AT: Final = attrgetter("received_at")
 
 
 class ShownStates(NamedTuple):
-    """The states by their effective times `ats`: as changes, and whether a time is not believed.
+    """States by their effective times `ats`: as changes, and whether a time is not believed.
 
     `freed_at` are the moments at which a session there may have ended.
     """
@@ -41,32 +41,44 @@ class ShownStates(NamedTuple):
         return index < len(self.freed_at) and self.freed_at[index] == moment
 
 
+NOTHING_SHOWN: Final = ShownStates((), (), ())
+
+
 class ToldStates:
     """The states of one place, each frame once. It never changes."""
 
     __slots__ = ("_by_receipt", "_shown")
 
     def __init__(self, statuses: Iterable[ConnectorStatusChanged] = ()) -> None:
-        once = {(each.position, each.line): each for each in statuses}
-        self._by_receipt = sorted(once.values(), key=_RECEIVED_AT)
-        self._shown: dict[SessionClock, ShownStates] = {}
+        self._by_receipt = sorted(statuses, key=_RECEIVED_AT)
+        self._shown: dict[SessionClock, tuple[int, ShownStates]] = {}
 
     def received(self, first: datetime, last: datetime) -> Sequence[ConnectorStatusChanged]:
         """Return those received from *first* to *last*, both of which count."""
         told = self._by_receipt
         begins = bisect_left(told, first, key=_RECEIVED_AT)
-        return told[begins : bisect_right(told, last, key=_RECEIVED_AT)]
+        return _once(told[begins : bisect_right(told, last, key=_RECEIVED_AT)])
 
-    def shown_by(self, clock: SessionClock) -> ShownStates:
-        """Return those that name a state, at the times that *clock* makes of theirs."""
-        found = self._shown.get(clock)
-        if found is None:
-            found = self._shown[clock] = self._show(clock)
-        return found
+    def shown_by(self, clock: SessionClock, since: datetime) -> ShownStates:
+        """Return those that name a state, at the times that *clock* makes of theirs.
 
-    def _show(self, clock: SessionClock) -> ShownStates:
+        All of *since* a moment are among them. Nothing happened long after it was heard of, so that
+        a session of today asks for nothing of yesterday.
+        """
+        told = self._by_receipt
+        index = bisect_left(told, _before(since, SKEW_MAX), key=_RECEIVED_AT)
+        begins, shown = self._shown.get(clock, (len(told) + 1, NOTHING_SHOWN))
+        if index < begins:
+            # Twice as far, or sessions asked for from the last one on would show all each time.
+            begins = max(2 * index - len(told), 0)
+            shown = self._show(_once(told[begins:]), clock)
+            self._shown[clock] = begins, shown
+        return shown
+
+    @staticmethod
+    def _show(told: Iterable[ConnectorStatusChanged], clock: SessionClock) -> ShownStates:
         changes: list[tuple[StateChange, bool]] = []
-        for each in self._by_receipt:
+        for each in told:
             if each.charging_state is not None:
                 at = clock.effective(each.occurred_at, each.received_at)
                 is_refuted = clock.refutes(each.occurred_at, each.received_at)
@@ -77,6 +89,16 @@ class ToldStates:
             changes,
             [at for (at, _, state), _ in changes if state in FREED],
         )
+
+
+def _once(told: Sequence[ConnectorStatusChanged]) -> Sequence[ConnectorStatusChanged]:
+    """Return each frame of *told* once; a late one is kept beside its session, too."""
+    return [*{(each.position, each.line): each for each in told}.values()]
+
+
+def _before(at: datetime, by: timedelta) -> datetime:
+    """Return *at* less *by*, never beyond the calendar."""
+    return at - by if at - EARLIEST > by else EARLIEST
 
 
 NO_STATES: Final = ToldStates()

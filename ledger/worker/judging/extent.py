@@ -8,13 +8,12 @@ the same transaction, whatever came after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_facts import SessionStarted, StationFact
-from ledger.sessions.segments import is_without_id
+from ledger.facts.station_facts import StationFact
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED
 from ledger.sessions.told import Settled
@@ -78,28 +77,6 @@ class Extent(NamedTuple):
         # A report on the queue may have come before anything else of its session.
         received = (row.first_fact_at for row in self.rows if row.begins >= begins)
         return min([begins, *received])
-
-
-def first_start(
-    extent: Mapping[str, Extent], named: Mapping[str, Sequence[StationFact]]
-) -> SessionStarted | None:
-    """Return the start that is all that a record tells, of a transaction that is new.
-
-    None too where another session takes part that is not decided, or was not over by then.
-    """
-    if len(named) != 1:
-        return None
-    ((transaction, facts),) = named.items()
-    start = facts[0] if len(facts) == 1 else None
-    if not isinstance(start, SessionStarted) or is_without_id(transaction):
-        return None
-    at = start.occurred_at
-    if at is None or extent[transaction].rows:
-        return None
-    for key, each in extent.items():
-        if key != transaction and not (each.facts_from is None and each.was_over(at)):
-            return None
-    return start
 
 
 def beside_decided(

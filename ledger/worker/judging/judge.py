@@ -34,18 +34,14 @@ from ledger.sessions.segments import Source
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED, PRICED, UNDECIDED, SessionAct, SessionState, moved
 from ledger.worker.fact_shelf import FactShelf
+from ledger.worker.judging.at_rest import Extents, first_start
 from ledger.worker.judging.choosing import Chooser
-from ledger.worker.judging.extent import (
-    Extent,
-    beside_decided,
-    first_start,
-    horizon_of_rows,
-    is_around,
-)
+from ledger.worker.judging.extent import Extent, beside_decided, horizon_of_rows, is_around
 from ledger.worker.judging.findings import Findings, Folded, Seen, billed_otherwise
 from ledger.worker.judging.reviewing import Reviewer
 from ledger.worker.judging.room_left import leaves_room
-from ledger.worker.live_folds import LiveFold, LiveFolds
+from ledger.worker.live_fold import LiveFold
+from ledger.worker.live_folds import LiveFolds
 from ledger.worker.loose_facts import NO_TRANSACTION
 from ledger.worker.rater import Rater, Verdict
 from ledger.worker.recollection import Recollection
@@ -114,8 +110,8 @@ class Judge:
                 if row.lie(session) or is_told_again:
                     self._findings.change(row)
         self._note_stops(seen, memory, moment)
-        memory.settle(seen.transactions)
-        self._settle(station_id, memory, seen.transactions & extent.keys(), extent)
+        memory.settle(seen.transactions | {row.transaction_ref for row, _ in seen.stopped})
+        self._settle(station_id, memory, seen.transactions, extent)
 
     def _follow(
         self,
@@ -130,7 +126,7 @@ class Judge:
         row = memory.rows.get(session_id)
         if row is None:
             row = new_row(found.session, found.transaction_ref, moment.partition, memory.heard_at)
-            memory.rows[session_id] = row
+            memory.hold(row)
             row.validations = self._inherited.pop(session_id, [])
         session = beside_decided(found.session, row, extent)
         session = self.recollection.beside(session, memory, moment)
@@ -149,7 +145,7 @@ class Judge:
         self,
         station_id: str,
         memory: StationMemory,
-        extent: Mapping[str, Extent],
+        extent: Extents,
         named: Mapping[str, Sequence[StationFact]],
         moment: Moment,
     ) -> bool:
@@ -169,7 +165,7 @@ class Judge:
             return False
         live.note()
         row.validations = self._inherited.pop(row.session_id, [])
-        memory.rows[row.session_id] = row
+        memory.hold(row)
         memory.settle({row.transaction_ref})
         return True
 
@@ -199,7 +195,7 @@ class Judge:
         decided = {
             transaction: extent[transaction].decided(rows)
             for transaction in transactions
-            if (rows := memory.of_transaction.get(transaction))
+            if transaction in extent and (rows := memory.of_transaction.get(transaction))
         }
         self._folds.settle(station_id, decided)
 
@@ -207,14 +203,12 @@ class Judge:
         self,
         station_id: str,
         memory: StationMemory,
-        extent: Mapping[str, Extent],
+        extent: Extents,
         named: Mapping[str, Sequence[StationFact]],
         moment: Moment,
     ) -> Seen:
         """Fold what may have changed, and what may have waited long enough."""
-        rows = [
-            row for each in extent.values() if each.facts_from is not None for row in each.folded
-        ]
+        rows = [row for each in extent.others.values() for row in each.folded]
         unfinished = [row for row in rows if row.is_unfinished]
         live = self._opened(station_id, extent, rows, named, moment)
         # What carries no id of the station's may be the stop that a held session lacks.
@@ -237,6 +231,8 @@ class Judge:
             for transaction in looked_at
             for session in live.sessions(transaction)
         }
+        # Of what was read anew, and is decided, a window will do from now on.
+        self._settle(station_id, memory, live.changed - {*looked_at}, extent)
         live.changed.clear()
         was = [s for transaction in before.keys() & touched for s in before[transaction]]
         changed = billed_otherwise(was, folded) & {row.session_id for row in decided}
@@ -274,7 +270,7 @@ class Judge:
         # A record holds one decision about a session: its position is in the key.
         if self._findings.has_decided(row.session_id, moment):
             return False
-        memory.rows[row.session_id] = row
+        memory.hold(row)
         if not leaves_room(row, choice.attested, self.recollection.after(row, memory)):
             return False
         fold = partial(self.fold_around, row, memory, moment)
@@ -290,10 +286,10 @@ class Judge:
             row = self._row(memory, validation.session_id)
         if row is None or row.station_id != validation.station or row.state not in UNDECIDED:
             return None
-        memory.rows[row.session_id] = row
+        memory.hold(row)
         row.validations = sorted({*row.validations, validation.code})
         self._findings.change(row)
-        memory.settle()
+        memory.settle({row.transaction_ref})
         return row
 
     def _row(self, memory: StationMemory, session_id: str) -> SessionRow | None:
@@ -321,10 +317,10 @@ class Judge:
         self, row: SessionRow, memory: StationMemory, moment: Moment
     ) -> ChargingSession | None:
         """Return the session of *row*, folded among those around it, with all that is known."""
-        memory.rows[row.session_id] = row
+        memory.hold(row)
         for other in load_around(self._connection, row):
-            if other.session_id not in self._findings.gone:
-                memory.rows.setdefault(other.session_id, other)
+            if other.session_id not in self._findings.gone | memory.rows.keys():
+                memory.hold(other)
         around = [other for other in memory.rows.values() if is_around(other, row)]
         horizon = horizon_of_rows(row.first_fact_at, around)
         traits = self._rater.traits(row.station_id, moment.at)
@@ -368,7 +364,7 @@ class Judge:
             if heir and row.state not in DECIDED:
                 self._inherited[heir] = row.validations
             if row.is_unfinished:
-                del memory.rows[row.session_id]
+                memory.drop(row)
                 self._findings.drop(row)
             elif row.transaction_ref not in seen.with_facts:
                 continue  # its facts are unmatched ones, by now too old to be looked at

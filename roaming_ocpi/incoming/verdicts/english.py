@@ -10,6 +10,7 @@ SENTENCES: Final = {
     "cdr_unreadable": "It cannot be read{spot:?, at *}: {why}.",
     "cdr_currency_unknown": "It is in no currency that ISO 4217 has{currency:quoted?: *}.",
     "cdr_currency_differs": "It is in {stated}, its tariff in {wanted}.",
+    "cdr_currency_not_sessions": "It is in {stated}, its session was told in {told}.",
     "cdr_net_missing": "It does not say its total before taxes, which is what is owed.",
     "cdr_negative": "Its total is {stated}: only a credit CDR takes something back.",
     "cdr_total_differs": "Its total is {stated}, its tariff gives {ours}; {tolerance} may be"
@@ -41,6 +42,8 @@ SENTENCES: Final = {
     "cdr_energy_absurd": "{energy} kWh are more than a vehicle takes.",
     "cdr_power_absurd": "{energy} kWh in {seconds:duration} are more than a station gives.",
     "cdr_credit_without_original": "It credits{credits:quoted? *} a CDR that did not come before.",
+    "cdr_credit_came_first": "It came before CDR {credits:quoted}, which it takes back, and was"
+    " judged again when that came.",
     "cdr_credit_not_negating": "It gives {stated} back, CDR {credits:quoted} was {wanted}.",
     "cdr_credited_before": "CDR {credits:quoted} was credited before, by {other}.",
     "cdr_told_otherwise": "The same id came again with other content; the first holds.",

@@ -90,6 +90,8 @@ def _repriced(
     currency = cdr.currency or repriced.currency
     if currency is None:
         codes.append(phrase("cdr_currency_unknown"))
+    elif around.session is not None:
+        codes += _in_currency(told, cdr, around.session, currency)
     # There are tariffs that pay the driver; else only a credit takes something back.
     if told.net is not None and told.net < 0 and (repriced.net is None or repriced.net >= 0):
         if _may_take_back(told, around):
@@ -125,34 +127,58 @@ def _timely(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
         yield phrase("cdr_ahead", seconds=int(-after.total_seconds()))
 
 
+def judge_waiting(
+    credit: CdrBefore, found: Sequence[Phrase], original: CdrBefore
+) -> tuple[Phrase, ...]:
+    """Return what is found at a credit that came first, now that the CDR that it names is there.
+
+    *found* is what was; whichever of the two comes first, the verdict is the same in the end.
+    """
+    before = (each for each in found if each.code != "cdr_credit_without_original")
+    came_first = phrase("cdr_credit_came_first", credits=original.id)
+    return (*before, *_against(credit, original), came_first)
+
+
 def _credit(
     told: ToldCdr, original: CdrBefore | None, named: str | None, codes: list[Phrase]
 ) -> JudgedCdr:
-    """Judge a CDR that takes another one back: it is the original's, negated, and nothing else.
-
-    Source: OCPI 2.2.1, mod_cdrs, Credit CDRs.
-    """
+    """Judge a CDR that takes another one back."""
     if original is None or original.is_credit:
         name = None if named is None else bounded(named)
         codes.append(phrase("cdr_credit_without_original", credits=name))
         return _taking_back(told, codes, None)
+    currency = told.cdr.currency if told.cdr else None
+    codes += _against(_Money(told.net, told.tax, currency), original)
+    return _taking_back(told, codes, original.id)
+
+
+class _Money(NamedTuple):
+    """What a credit gives back."""
+
+    net: Decimal | None
+    tax: Decimal | None
+    currency: str | None
+
+
+def _against(credit: _Money | CdrBefore, original: CdrBefore) -> Iterator[Phrase]:
+    """Yield how a credit is not its original, negated, and nothing else.
+
+    Source: OCPI 2.2.1, mod_cdrs, Credit CDRs.
+    """
     if original.credited_by is not None:
         before = original.credited_by
-        codes.append(phrase("cdr_credited_before", credits=original.id, other=before))
-    currency = told.cdr.currency if told.cdr else None
+        yield phrase("cdr_credited_before", credits=original.id, other=before)
     same = (
-        told.net is not None
+        credit.net is not None
         and original.net is not None
-        and told.net == EXACT.minus(original.net)
-        and currency == original.currency
-        and (told.tax is None or original.tax is None or told.tax == EXACT.minus(original.tax))
+        and credit.net == EXACT.minus(original.net)
+        and credit.currency == original.currency
+        and (credit.tax is None or original.tax is None or credit.tax == EXACT.minus(original.tax))
     )
     if not same:
-        stated, wanted = _amount(told.net, currency), _amount(original.net, original.currency)
-        codes.append(
-            phrase("cdr_credit_not_negating", stated=stated, wanted=wanted, credits=original.id)
-        )
-    return _taking_back(told, codes, original.id)
+        stated = _amount(credit.net, credit.currency)
+        wanted = _amount(original.net, original.currency)
+        yield phrase("cdr_credit_not_negating", stated=stated, wanted=wanted, credits=original.id)
 
 
 def _amount(net: Decimal | None, currency: str | None) -> str:
@@ -220,16 +246,23 @@ def _of_session(told: ToldCdr, cdr: Cdr, session: SessionBefore) -> Iterator[Phr
         # What goes on may have drawn more since; what it drew it cannot have given back.
         if less > ENERGY_SLACK_KWH or (session.is_over and -less > ENERGY_SLACK_KWH):
             yield phrase("cdr_energy_not_sessions", stated=energy, told=session.energy)
-    if session.is_over and session.net is not None and told.net is not None:
-        currency = cdr.currency or session.currency
-        same = session.currency in {None, cdr.currency}
-        off = abs(EXACT.subtract(told.net, session.net))
-        if not same or (currency in CURRENCY_EXPONENTS and off > tolerance_of(cdr, currency)):
-            yield phrase(
-                "cdr_cost_not_sessions",
-                stated=_amount(told.net, cdr.currency),
-                told=_amount(session.net, session.currency),
-            )
+
+
+def _in_currency(
+    told: ToldCdr, cdr: Cdr, session: SessionBefore, currency: str
+) -> Iterator[Phrase]:
+    """Yield how what it asks for contradicts what its session was told to cost."""
+    if session.currency is not None and session.currency.upper() != currency:
+        yield phrase("cdr_currency_not_sessions", stated=currency, told=bounded(session.currency))
+        return
+    if not session.is_over or session.net is None or told.net is None:
+        return
+    if abs(EXACT.subtract(told.net, session.net)) > tolerance_of(cdr, currency):
+        yield phrase(
+            "cdr_cost_not_sessions",
+            stated=_amount(told.net, cdr.currency),
+            told=_amount(session.net, session.currency),
+        )
 
 
 def _moment(text: str) -> str:

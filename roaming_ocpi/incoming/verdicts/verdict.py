@@ -24,6 +24,7 @@ _DISPUTED: Final = frozenset(
         "cdr_unreadable",
         "cdr_currency_unknown",
         "cdr_currency_differs",
+        "cdr_currency_not_sessions",
         "cdr_net_missing",
         "cdr_negative",
         "cdr_total_differs",
@@ -35,8 +36,8 @@ _DISPUTED: Final = frozenset(
     }
 )
 """Money that we do not owe, or cannot tell that we do."""
-_NOTED: Final = frozenset({"cdr_total_rounded"})
-"""Within the tolerance."""
+_NOTED: Final = frozenset({"cdr_total_rounded", "cdr_credit_came_first"})
+"""Within the tolerance, or only in another order."""
 
 
 def verdict_of(codes: Sequence[Phrase]) -> CdrVerdict:

@@ -21,6 +21,8 @@ from tests.edge import CALL, Edge, Station, open_edge
 from tests.fakes import FixedDirectory
 
 SOFT = '{"type":"Soft"}'
+OWN = "own"
+"""The message id of what a station says by itself."""
 ACCEPTED = {"status": "Accepted"}
 Answers = Mapping[str, Any]
 
@@ -38,7 +40,7 @@ class Fleet:
         station: str = "CP1",
         **patience: Any,  # noqa: ANN401 - any of them
     ) -> CommandOutcome:
-        patience = {"wait": 10, "answer": 10} | patience
+        patience = {"wait": 60, "answer": 60} | patience
         return await self.commands.ask(
             station, action, payload, by="ann", patience=Patience(**patience)
         )
@@ -66,13 +68,23 @@ async def answer(station: Station, answers: Answers) -> None:
     with suppress(ConnectionClosed):
         while True:
             kind, message_id, *rest = await station.receive()
-            assert kind == CALL
+            if kind != CALL:
+                assert message_id == OWN
+                station.own.put_nowait(rest)
+                continue
             station.asked.append(rest)
             found = answers[rest[0]]
             if isinstance(found, str):
                 await station.socket.send(found.replace("ID", message_id), text=True)
             elif found is not None:
                 await station.socket.send(json.dumps([3, message_id, found]), text=True)
+
+
+async def says(station: Station, action: str, payload: Mapping[str, Any]) -> None:
+    """Have a station say something, and wait until it is answered; its calls go on meanwhile."""
+    await station.socket.send(json.dumps([CALL, OWN, action, payload]), text=True)
+    async with asyncio.timeout(60):
+        await station.own.get()
 
 
 async def charging_station(

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from ingest.commands import asking
 from ingest.commands.asking import StationCommands
 from ledger.database import connect_async
 from tests.at_the_edge import NamedSubjects
@@ -19,6 +20,13 @@ from tests.ingest.commands.called_fleet import Fleet, an_edge
 async def exits() -> AsyncIterator[AsyncExitStack]:
     async with AsyncExitStack() as stack:
         yield stack
+
+
+@pytest.fixture
+def hears_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let who asks hear how it ended, and that it left, however slow the machine is."""
+    monkeypatch.setattr(asking, "_ENDING_SECONDS", 60.0)
+    monkeypatch.setattr(asking, "_LEAVING_SECONDS", (0.01, 0.1, 0.5, 2.0))
 
 
 @pytest.fixture

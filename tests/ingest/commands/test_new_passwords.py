@@ -99,12 +99,13 @@ async def test_a_password_that_was_refused_never_holds(
     assert await is_let_in(secrets, PASSWORD)
 
 
+@pytest.mark.usefixtures("hears_all")
 async def test_while_nobody_knows_what_the_station_made_of_it_both_hold(
     secrets: Fleet, database: str
 ) -> None:
     async with AsyncExitStack() as connected:
         await charging_station(connected, secrets.edges[0], {"ChangeConfiguration": None})
-        outcome = await tell(secrets, answer=0.3)
+        outcome = await tell(secrets, answer=2)
 
     assert (outcome.state, states(database)) == (CommandState.TIMED_OUT, ["told"])
     assert await is_let_in(secrets, PASSWORD)

@@ -17,7 +17,7 @@ from ledger.database import connect
 from projections.stations.reservations import ReservationState, read_reservations
 from tests.at_the_edge import keep_named_subjects
 from tests.edge import Station
-from tests.ingest.commands.called_fleet import ACCEPTED, Fleet, charging_station
+from tests.ingest.commands.called_fleet import ACCEPTED, Fleet, charging_station, says
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 OLD = '{"connectorId":1,"expiryDate":"2026-03-02T13:00:00Z","idTag":"04AB"}'
@@ -68,12 +68,6 @@ async def reserved(
     outcome = await fleet.ask("ReserveNow", PAYLOADS[protocol])
     assert outcome.state is CommandState.ANSWERED, outcome
     return station, station.asked[0][1][NUMBERS[protocol]]
-
-
-async def says(station: Station, action: str, payload: Mapping[str, Any]) -> None:
-    """Have a station say something, and wait until it is answered; its calls go on meanwhile."""
-    await station.socket.send(json.dumps([2, "own", action, payload]), text=True)
-    await asyncio.sleep(0.3)
 
 
 @pytest.mark.parametrize("protocol", PAYLOADS)

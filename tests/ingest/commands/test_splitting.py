@@ -206,12 +206,13 @@ async def test_what_a_person_said_goes_before_what_the_station_says_until_it_is_
     assert variables.station.asked == ["ab", "c", "IB", "a", "b", "c"]
 
 
+@pytest.mark.usefixtures("hears_all")
 async def test_a_part_that_fails_is_what_came_of_the_call(
     fleet: Fleet, exits: AsyncExitStack, database: str
 ) -> None:
     await takes(database, 1)
     variables = await station(fleet, exits)
-    outcome = await fleet.ask("SetVariables", asked("SetVariables", "azb"), answer=0.7)
+    outcome = await fleet.ask("SetVariables", asked("SetVariables", "azb"), answer=3)
 
     assert variables.station.asked == ["a", "z"]
     assert (outcome.state, outcome.response) == (CommandState.TIMED_OUT, None)

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from ingest.directory import AuthorizationStatus, TokenAccess
-from ingest.edge.server import DEFAULT_MANNERS
+from ingest.edge.server import DEFAULT_MANNERS, Manners
 from ingest.facts.translate import translate
 from ingest.rpc import codec
 from ledger.facts.station_facts import SessionUpdated
@@ -231,10 +231,11 @@ async def test_quirk_32_the_same_identity_twice_leaves_one_and_does_not_go_offli
 
 
 async def test_quirk_32_a_half_open_connection_does_not_hold_up_the_new_one() -> None:
-    async with open_edge() as edge, edge.station(close_timeout=0.1) as dead:
+    patient = Manners(close_seconds=600)
+    async with open_edge(manners=patient) as edge, edge.station(close_timeout=0.1) as dead:
         await dead.call("Heartbeat", {})
         dead.socket.transport.pause_reading()
-        async with asyncio.timeout(2), edge.station() as new:
+        async with asyncio.timeout(60), edge.station() as new:
             assert await new.call("StatusNotification", {}) == {}
 
 

@@ -138,13 +138,15 @@ def test_of_too_many_proofs_the_one_used_longest_ago_goes(monkeypatch: pytest.Mo
 
 async def test_as_many_keys_are_checked_at_once_as_there_are_processors_up_to_four() -> None:
     running, most, lock = 0, 0, threading.Lock()
+    together = threading.Barrier(gate_module.AT_ONCE, timeout=60)
 
     def slow(_key: bytes, _hash: str) -> bool:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.05)
+        together.wait()
+        time.sleep(0.05)  # so that one more would be seen
         with lock:
             running -= 1
         return False

@@ -85,7 +85,11 @@ async def test_a_form_has_one_file_or_several(served: Served) -> None:
     assert (refused.status_code, len(served.files())) == (400, 3)
 
 
-async def test_a_file_may_have_so_many_bytes_and_of_more_nothing_is_kept(served: Served) -> None:
+async def test_a_file_may_have_so_many_bytes_and_of_more_nothing_is_kept(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "LINGER_SECONDS", 60.0)  # for as long as 30 MiB may take
+
     async def body(size: int) -> AsyncIterator[bytes]:
         for _ in range(size // 4096):
             yield bytes(4096)

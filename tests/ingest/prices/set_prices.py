@@ -95,7 +95,7 @@ def ours(edge: Edge) -> list[Frame]:
 
 async def answered(station: Station, result: Any = None) -> Any:  # noqa: ANN401 - any JSON
     """Take the next call to the station and answer it; return the call."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         call = station.asked.pop(0) if station.asked else await station.receive()
     await station.socket.send(json.dumps([3, call[1], {} if result is None else result]))
     return call

@@ -64,7 +64,7 @@ async def test_the_answer_goes_without_what_is_late_and_the_price_follows() -> N
         await until(lambda: len(ours(edge)) == 2)
 
     assert edge.server.counts.told == {"late": 1, "after_end": 1}
-    assert 0.25 < waited < 2
+    assert waited > 0.25
     assert (action, payload) == ("CostUpdated", {"totalCost": 4.7, "transactionId": "tx-1"})
     left, came = ours(edge)
     assert '"totalCost":4.70' in left.frame
@@ -75,9 +75,9 @@ async def test_the_answer_goes_without_what_is_late_and_the_price_follows() -> N
 async def test_what_has_no_price_is_answered_at_once_and_told_once_it_is_rated() -> None:
     prices = SetPrices()
     prices.taken.set()
-    slow = dataclass_replace(QUICK, price_seconds=30.0)
+    slow = dataclass_replace(QUICK, price_seconds=600.0)
     async with told(prices, manners=slow) as (_, station):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await station.call("TransactionEvent", event("Ended")) == {}
         prices.last = euros("4.70")
         call = await answered(station)
@@ -204,7 +204,7 @@ async def test_a_station_that_does_not_know_the_call_gets_no_other_one(
         action, payload = "MeterValues", {"transactionId": 7}
     async with told(prices, terms, protocol=protocol) as (edge, station):
         await station.call(action, payload)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             call = station.asked.pop(0) if station.asked else await station.receive()
         await station.socket.send(json.dumps([refusal[0], call[1], *refusal[2:]]))
         await until(lambda: len(ours(edge)) == 2)
@@ -234,7 +234,7 @@ async def test_a_display_is_given_the_price_as_a_message_where_the_policy_says_s
 async def test_an_end_that_waits_holds_up_no_other_station() -> None:
     prices = SetPrices()
     directory = FixedDirectory({"CP1": PASSWORD, "CP2": PASSWORD}, terms=AT_END)
-    manners = dataclass_replace(QUICK, price_seconds=30.0)
+    manners = dataclass_replace(QUICK, price_seconds=600.0)
     opened = open_edge(directory=directory, prices=prices, manners=manners)
     async with (
         opened as edge,
@@ -243,7 +243,7 @@ async def test_an_end_that_waits_holds_up_no_other_station() -> None:
     ):
         ending = asyncio.create_task(one.call("TransactionEvent", event("Ended")))
         await until(lambda: bool(prices.asked))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert "currentTime" in await other.call("Heartbeat", {})
         assert not ending.done()
         prices.taken.set()
@@ -295,13 +295,14 @@ async def test_what_is_said_too_soon_is_priced_once_the_pause_is_over() -> None:
     prices = SetPrices(now=euros("1.20"))
     prices.taken.set()
     async with told(prices, RUNNING._replace(every_seconds=0.3)) as (_, station):
+        began = asyncio.get_running_loop().time()
         await station.call("TransactionEvent", event("Updated"))
         await answered(station)
-        began, prices.now = asyncio.get_running_loop().time(), euros("1.30")
+        prices.now = euros("1.30")
         await station.call("TransactionEvent", event("Updated"))
         call = await answered(station)
         waited = asyncio.get_running_loop().time() - began
 
     assert call[3]["totalCost"] == 1.3
-    assert waited > 0.15
+    assert waited >= 0.3
     assert prices.priced == 2

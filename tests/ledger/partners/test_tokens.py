@@ -20,11 +20,11 @@ from ledger.partners.tokens import (
     Whitelist,
     add_partner_tokens,
     asked_about,
-    contract_id_of,
     told_token,
 )
 from ledger.persons.holders import token_holder
 from ledger.persons.store import erase, find
+from tests.ledger.partners.opened_contracts import opened_contract
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NL, DE = "NL-TNM", "DE-ABC"
@@ -143,11 +143,11 @@ def test_who_is_erased_leaves_nothing_readable(connection: psycopg.Connection[An
     add_partner_tokens(connection, NL, [CARD], at=AT)
     found, subject = told(connection), subject_of(connection)
     assert found is not None
-    assert contract_id_of(connection, subject, found.contract) == CARD.contract_id
+    assert opened_contract(connection, subject, found.contract) == CARD.contract_id
 
     erase(connection, [subject])
 
-    assert contract_id_of(connection, subject, found.contract) is None
+    assert opened_contract(connection, subject, found.contract) is None
     rows = connection.execute("SELECT row::text FROM partner_token AS row").fetchall()
     assert len(rows) == 1
     assert not {CARD.uid, "C00001"} & {part for part in (CARD.uid, "C00001") if part in str(rows)}

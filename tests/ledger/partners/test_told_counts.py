@@ -175,7 +175,7 @@ def test_what_was_told_before_there_were_bounds_is_counted(
     evses = '[{"connectors": [{}, {}]}, {"connectors": [{}]}, {}]'
     for number, body in enumerate((f'{{"evses": {evses}}}', "{}", '{"evses": null}')):
         connection.execute(
-            "INSERT INTO partner_location VALUES (%s, %s, now(), now(), NULL, %s)",
+            "INSERT INTO partner_location VALUES (%s, %s, now(), now(), NULL, %s, '', 0, 0, 0)",
             (NL, f"l{number}", body.encode()),
         )
     for number in (1, 2):

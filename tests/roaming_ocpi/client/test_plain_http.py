@@ -155,6 +155,42 @@ async def test_what_comes_behind_an_answer_is_no_answer_to_what_is_asked_next() 
     assert partner.connections == len(found)
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+@pytest.mark.parametrize(
+    "unasked",
+    [
+        answer(enveloped(["another"])),
+        answer(status="408 Request Timeout", headers=["Connection: close"]),
+        b"x",
+    ],
+)
+@pytest.mark.parametrize("headers", [[], ["Odd:"]], ids=["plain", "by h11"])
+async def test_what_a_partner_says_unasked_is_no_answer_to_what_is_asked_next(
+    unasked: bytes, headers: list[str], pause: float
+) -> None:
+    said = iter("abc")
+
+    async def say(_request: Request, writer: asyncio.StreamWriter) -> None:
+        whole = answer(enveloped([next(said)]), headers=headers)
+        # Its end in a piece of its own, with what is unasked in the same one or after a while.
+        writer.write(whole[:-1])
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        writer.write(whole[-1:] + (b"" if pause else unasked))
+        await asyncio.sleep(pause)
+        if pause:
+            writer.write(unasked)
+
+    async with odd_partner(say) as partner, client_of() as client:
+        found = []
+        for _ in range(3):
+            found.append(await client.ask(link_to(partner.url), "GET", f"{partner.url}/x"))
+            await asyncio.sleep(2 * pause)
+
+    assert [each.data for each in found] == [["a"], ["b"], ["c"]]
+    assert partner.connections == len(found)
+
+
 async def test_an_answer_that_is_cut_off_is_none() -> None:
     async def say(_request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(answer(enveloped([]))[:-1])

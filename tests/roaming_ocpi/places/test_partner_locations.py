@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from ledger.database import connect
-from roaming_ocpi.places.partner_locations import partner_zones
 from roaming_ocpi.wire.forms import ObjectKind, to_wire
 from roaming_ocpi.wire.walls import encoded
 from tariffs.ocpi.versions import OcpiVersion
-from tests.roaming_ocpi.places.places_served import NOW, OTHER, Places, places_served
+from tests.roaming_ocpi.places.places_served import OTHER, Places, places_served
 from tests.roaming_ocpi.wire.ocpi_objects import EVSE, LOCATION, PLUG
 
 ONE = "/emsp/2.2.1/locations/NL/TNM/LOC1"
@@ -228,17 +225,6 @@ async def test_many_writers_at_once_lose_nothing(database: str) -> None:
     assert len(one.data["evses"]) == 31
 
 
-async def test_a_location_has_an_end(database: str) -> None:
-    many = [EVSE | {"uid": f"N{n}"} for n in range(2_000)]
-    async with places_served(database) as places:
-        await put(places, evses=many)
-        one_more = await places.ask("PUT", f"{ONE}/E1", EVSE | {"last_updated": LATER})
-        long = await places.ask("PUT", f"{ONE}/{'x' * 40}", EVSE)
-
-    assert (one_more.http, long.http) == (400, 400)
-    assert "evses: has more than 2,000" in (one_more.message or "")
-
-
 async def test_an_evse_has_an_end_too(database: str) -> None:
     plugs = [PLUG | {"id": str(n)} for n in range(100)]
     async with places_served(database) as places:
@@ -248,18 +234,3 @@ async def test_an_evse_has_an_end_too(database: str) -> None:
 
     assert (known.http, more.http) == (200, 400)
     assert "connectors: has more than 100" in (more.message or "")
-
-
-async def test_zones_are_known_for_who_prices(database: str) -> None:
-    async with places_served(database) as places:
-        await put(places)
-        other = json.loads(said(id="LOC2", time_zone="Mars/Phobos"))
-        await places.ask("PUT", ONE.replace("LOC1", "LOC2"), other)
-        places.now = NOW + timedelta(hours=1)
-
-    with connect(database) as connection:
-        zones = partner_zones(connection, "NL-TNM", ["LOC1", "loc1", "LOC2", "LOC3"])
-        others = partner_zones(connection, "BE-ABC", ["LOC1"])
-
-    assert zones == {"LOC1": "Europe/Berlin", "loc1": "Europe/Berlin"}
-    assert others == {}

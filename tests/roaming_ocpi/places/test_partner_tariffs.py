@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from ledger.database import connect
-from roaming_ocpi.places.partner_tariffs import partner_tariff_at, partner_tariffs_at
+from roaming_ocpi.places.partner_tariffs import partner_tariffs_at
 from tariffs.ocpi.documents import decode_json
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
 from tests.roaming_ocpi.places.places_served import NOW, OTHER, places_served
@@ -67,15 +67,15 @@ async def test_a_tariff_is_kept_as_versions_by_receipt(database: str) -> None:
         prices = []
         for hours in (-1, 0, 1, 2, 3, 4):
             at = NOW + timedelta(hours=hours)
-            body = partner_tariff_at(connection, "NL-TNM", "t1", at)
+            body = partner_tariffs_at(connection, "NL-TNM", [("t1", at)]).get(("t1", at))
             tariff = None if body is None else read_ocpi_tariff(body)[0]
             prices.append(tariff and tariff.elements[0].price_components[0].price)
         asked = [("T1", NOW), ("t1", NOW), ("T1", NOW - timedelta(1)), ("T2", NOW)]
         found = partner_tariffs_at(connection, "NL-TNM", asked)
-        other = partner_tariff_at(connection, "BE-ABC", "T1", NOW)
+        other = partner_tariffs_at(connection, "BE-ABC", [("T1", NOW)])
     assert prices == [None, *map(Decimal, ("0.4", "0.4", "0.45")), None, Decimal("0.5")]
     assert set(found) == {("T1", NOW), ("t1", NOW)}
-    assert other is None
+    assert other == {}
 
 
 async def test_numbers_and_unknown_fields_come_back_as_they_were(database: str) -> None:

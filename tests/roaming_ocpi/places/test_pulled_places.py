@@ -16,7 +16,7 @@ from ledger.declared.declarations import Kind
 from ledger.master_data.partners import PartnerRole
 from ledger.master_data.tariff_versions import published
 from roaming_ocpi.client.http import HttpPartnerClient
-from roaming_ocpi.places.partner_tariffs import partner_tariff_at
+from roaming_ocpi.places.partner_tariffs import partner_tariffs_at
 from roaming_ocpi.places.pulling import PartnerListReader, ReadList
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
@@ -96,11 +96,9 @@ async def test_all_of_a_list_is_read_once_and_then_what_changed(
     assert later == {ModuleId.TARIFFS: ReadList(1), ModuleId.LOCATIONS: ReadList(1)}
     assert kept(database) == ["harbour", "s0", "s1", "s2", "s3"]
     with connect(database) as connection:
-        found = [
-            partner_tariff_at(connection, "DE-HBC", "DAY", at)
-            for at in (NOW, NOW + timedelta(days=2))
-        ]
-    assert [b"0.7" in (body or b"") for body in found] == [False, True]
+        asked = [("DAY", at) for at in (NOW, NOW + timedelta(days=2))]
+        found = partner_tariffs_at(connection, "DE-HBC", asked)
+    assert [b"0.7" in found[each] for each in asked] == [False, True]
 
 
 async def test_an_odd_object_costs_no_other(database: str) -> None:

@@ -210,8 +210,8 @@ async def registered(told: Told, partner: str, endpoints: Mapping[Any, str]) -> 
     assert told.partner.resources is not None
     agreed = Agreed("DE-HBC", told.link.version, "http://x/versions", endpoints, [partner], US)
     async with told.partner.resources.database.connection() as connection:
-        await promise(connection, partner, f"token-of-{partner}", at=NOW, by="test")
-        await conclude(connection, partner, agreed, at=NOW, by="test", is_anew=True)
+        await promise(connection, partner, f"token-of-{partner}", ends=0, at=NOW, by="test")
+        await conclude(connection, partner, agreed, ends=0, at=NOW, by="test", is_anew=True)
 
 
 @asynccontextmanager

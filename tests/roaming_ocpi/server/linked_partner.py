@@ -46,8 +46,8 @@ async def linked_partner(
     endpoints = {(ModuleId.TOKENS, InterfaceRole.SENDER): f"{versions_url}/tokens"}
     agreed = Agreed(OURS, version, versions_url, endpoints, (party,), "their-token-for-us")
     async with await connect_async(database) as connection_:
-        await promise(connection_, party, token, at=since, by="ann")
-        await conclude(connection_, party, agreed, at=since, by="ann", is_anew=True)
+        await promise(connection_, party, token, ends=0, at=since, by="ann")
+        await conclude(connection_, party, agreed, ends=0, at=since, by="ann", is_anew=True)
     if version is OcpiVersion.V2_1_1:
         return token
     return base64.b64encode(token.encode()).decode()

@@ -18,7 +18,6 @@ from ledger.partners.tokens import (
     PartnerToken,
     Whitelist,
     add_partner_tokens,
-    contract_id_of,
 )
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find_or_make
@@ -31,6 +30,7 @@ from roaming_ocpi.tokens.pacing import BURST, SILENCES, STATION_BURST
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId, OurSide
 from roaming_ocpi.wire.status import Status
 from tariffs.ocpi.versions import OcpiVersion
+from tests.ledger.partners.opened_contracts import opened_contract
 from tests.roaming_ocpi.client.odd_partner import answer as raw_answer
 from tests.roaming_ocpi.client.odd_partner import odd_partner, saying
 from tests.roaming_ocpi.tokens.two_sides import AT_THEIRS, NOW, Clock, link_to, served
@@ -168,7 +168,7 @@ async def test_the_permission_has_a_name_and_a_contract_that_is_sealed(
     assert "NL-TNM" not in str(asked.contract)
     with connect(database) as connection:
         subject = ours.shown().subject
-        assert contract_id_of(connection, subject, asked.contract or "") == "NL-TNM-C9"
+        assert opened_contract(connection, subject, asked.contract or "") == "NL-TNM-C9"
 
 
 @pytest.mark.parametrize(

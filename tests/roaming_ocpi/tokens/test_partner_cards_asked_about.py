@@ -34,7 +34,7 @@ from ledger.log.reading import numbered_lines
 from ledger.master_data.partners import RealTime, SilentPartner
 from ledger.master_data.stations import Station as DeclaredStation
 from ledger.partners.token_lists import note_pushed
-from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens, contract_id_of
+from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find
 from ledger.rating.decisions import SessionRated
@@ -46,6 +46,7 @@ from roaming_ocpi.tokens.known_tokens import KnownTokens
 from roaming_ocpi.wire.status import Status
 from tests.edge import PASSWORD, Station, open_edge
 from tests.fakes import NOON, FixedClock
+from tests.ledger.partners.opened_contracts import opened_contract
 from tests.roaming_ocpi.tokens.test_asking_in_real_time import SENDER, AnsweringPartner
 from tests.roaming_ocpi.tokens.two_sides import AT_THEIRS, Clock, declare, link_to, served
 
@@ -172,7 +173,7 @@ async def test_the_partner_s_answer_stands_on_the_session_with_its_reference(
     assert (found.party, found.asked, found.reference) == ("NL-TNM", "answered", "AUTH-1")
     assert rated.payer.reference == "AUTH-1"
     with connect(database) as connection:
-        contract = contract_id_of(connection, found.subject, rated.payer.contract or "")
+        contract = opened_contract(connection, found.subject, rated.payer.contract or "")
     assert contract == "NL-TNM-NEW"
 
 

@@ -57,8 +57,8 @@ async def asking(
         endpoints = {(ModuleId.COMMANDS, InterfaceRole.RECEIVER): url}
         agreed = Agreed(THEIRS, version, url, endpoints, (OURS,), TNM)
         async with await connect_async(database) as connection:
-            await promise(connection, OURS, new_token(), at=DECLARED_AT, by="ann")
-            await conclude(connection, OURS, agreed, at=DECLARED_AT, by="ann", is_anew=True)
+            await promise(connection, OURS, new_token(), ends=0, at=DECLARED_AT, by="ann")
+            await conclude(connection, OURS, agreed, ends=0, at=DECLARED_AT, by="ann", is_anew=True)
         # What is typed goes by the real clock.
         clock = two.side.resources.now.__self__  # type: ignore[attr-defined]
         assert isinstance(clock, Clock)

@@ -13,7 +13,7 @@ from deploy.settings import NAMES
 from ledger.database import connect
 from ledger.partners.elsewhere import session_of, station_of
 from ledger.rating.decisions import Moment, SessionHeld
-from roaming_ocpi.incoming.charged_on import MEANINGS, Charging
+from roaming_ocpi.incoming.received_cdr import MEANINGS, Charging
 from tariffs.phrases.phrase import phrase
 from tests.depot import keep_decisions
 from tests.projections.audit.charged_elsewhere import HERE, books_elsewhere, charge

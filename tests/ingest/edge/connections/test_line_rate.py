@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
 from ingest.edge import station_socket
 from ingest.edge.server import Manners
 from ingest.edge.station_socket import FRAME_SECONDS, PIECE, StationSocket
-from tests.edge import Edge, Station, open_edge
+from tests.edge import Edge, Station, open_edge, until
 
 _PING = bytes((0x89, 0x80, 0, 0, 0, 0))
 _LONG_PING = bytes((0x89, 0x80 | 125, 0, 0, 0, 0)) + bytes(125)
@@ -41,36 +43,57 @@ async def _sending(edge: Edge, name: str, frames: bytes) -> AsyncIterator[Statio
 @pytest.mark.parametrize(
     "frames", [_PING * 5000, _FIRST + _FURTHER * 5000], ids=["pings", "fragments"]
 )
-async def test_a_station_at_line_rate_holds_up_no_other(frames: bytes) -> None:
+async def test_a_station_at_line_rate_holds_up_no_other(
+    frames: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, read = 0, list[tuple[int, int]]()
+    received = ServerConnection.data_received
+
+    def noted(connection: ServerConnection, data: bytes) -> None:
+        read.append((turn, len(data)))
+        received(connection, data)
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
     async with (
         open_edge(manners=Manners(close_seconds=0.3)) as edge,
         edge.station("CP2") as good,
-        _sending(edge, "CP1", frames),
+        asyncio.timeout(60),
     ):
-        await asyncio.sleep(0.2)
-        began = time.monotonic()
-        for _ in range(10):
-            await good.call("Heartbeat", {})
-        took = time.monotonic() - began
+        monkeypatch.setattr(ServerConnection, "data_received", noted)
+        counting = asyncio.create_task(count())
+        async with _sending(edge, "CP1", frames):
+            await until(lambda: len(read) > 5)
+            for _ in range(10):
+                await good.call("Heartbeat", {})
+        counting.cancel()
 
-    # A chunk of such frames alone took longer than that, and there is one after the other.
-    assert took < 2.0
+    # Of the smallest frames some hundreds; the library itself reads 256 KiB in one turn.
+    assert max(size for _, size in read) <= 8192
+    assert max(Counter(each for each, _ in read).values()) <= 3
 
 
-async def test_frames_are_read_at_a_pace_and_those_of_a_burst_at_once() -> None:
+async def test_frames_are_read_at_a_pace() -> None:
     async with open_edge() as edge, edge.station("CP1") as station:
-        pongs = [await station.socket.ping() for _ in range(30)]
-        began = time.monotonic()
-        await asyncio.gather(*pongs)
-        burst_took = time.monotonic() - began
         count = 1000
-        pongs = [await station.socket.ping() for _ in range(count)]
         began = time.monotonic()
+        pongs = [await station.socket.ping() for _ in range(count)]
         await asyncio.gather(*pongs)
         took = time.monotonic() - began
 
-    assert burst_took < 0.5
     assert took > count * FRAME_SECONDS / 2
+
+
+async def test_frames_of_a_burst_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(station_socket, "FRAME_SECONDS", 600.0)
+    monkeypatch.setattr(station_socket, "BURST_SECONDS", 40 * 600.0)
+    async with open_edge() as edge, edge.station("CP1") as station, asyncio.timeout(60):
+        for _ in range(30):
+            await (await station.socket.ping())
 
 
 async def test_a_frame_of_many_pieces_is_read_whole_and_what_is_behind_it_follows() -> None:

@@ -20,6 +20,7 @@ from ledger.meter.series import Counted, PowerLimit, RegisterReading
 from ledger.sessions.loose_frames import fits
 from ledger.sessions.reuse import run
 from ledger.sessions.segments import source_of
+from ledger.sessions.station_fold import _unlike
 from ledger.sessions.vehicle.told_states import ToldStates
 from tests.ledger.meter.readings import LIMIT
 from tests.ledger.sessions.test_station_fold import stories_16, stories_201
@@ -134,22 +135,49 @@ def test_what_the_mean_of_the_power_settles_the_higher_and_the_lower_ones_settle
     assert _is_against(counted, powers, Decimal("-Infinity"), LIMIT) is quickly
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(MINUTES, MINUTES), max_size=12), MINUTES, MINUTES)
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(MINUTES, MINUTES), max_size=12),
+    st.lists(st.tuples(MINUTES, MINUTES), min_size=1, max_size=4),
+    st.sampled_from([0, 3600]),
+)
 def test_the_states_of_a_sessions_time_are_those_of_all(
-    told: list[tuple[int, int]], first: int, last: int
+    told: list[tuple[int, int]], times: list[tuple[int, int]], offset_s: int
 ) -> None:
     story = Story16()
     for minute, received in told:
-        story.state(minute, "Charging", received=received)
+        story.state(minute, "Available", received=received)
     statuses = [each for each in story.facts() if isinstance(each, ConnectorStatusChanged)]
-    states, clock = ToldStates(statuses), SessionClock()
+    states, clock = ToldStates([*statuses, *statuses]), SessionClock(timedelta(seconds=offset_s))
     effective = [clock.effective(each.occurred_at, each.received_at) for each in statuses]
+    for first, last in times:
+        shown = states.shown_by(clock, at(first))
+        came = states.received(at(first), at(last))
 
-    shown = [change[0] for change, _ in states.shown_by(clock).between(at(first), at(last))]
-    came = states.received(at(first), at(last))
+        meant = sorted(moment for moment in effective if at(first) <= moment <= at(last))
+        assert [change[0] for change, _ in shown.between(at(first), at(last))] == meant
+        assert [each for each in shown.freed_at if at(first) <= each <= at(last)] == meant
+        assert sorted(each.position for each in came) == sorted(
+            each.position for each in statuses if at(first) <= each.received_at <= at(last)
+        )
 
-    assert shown == sorted(moment for moment in effective if at(first) <= moment <= at(last))
-    assert {each.position for each in came} == {
-        each.position for each in statuses if at(first) <= each.received_at <= at(last)
-    }
+
+SIX = st.lists(st.integers(0, 5), max_size=6, unique=True)
+
+
+@given(st.one_of(st.tuples(SIX, SIX), st.tuples(SIX.map(sorted), SIX.map(sorted))))
+def test_states_that_only_one_fold_knows_are_found_however_they_lie(
+    known: tuple[list[int], list[int]],
+) -> None:
+    """None is left out; in the order in which they are told there is none too many."""
+    was, now = known
+    story = Story16()
+    for minute in range(6):
+        story.state(minute, "Available")
+    states = [each for each in story.facts() if isinstance(each, ConnectorStatusChanged)]
+
+    found = {states.index(one) for one in _unlike(*([states[n] for n in some] for some in known))}
+
+    assert found >= {*was} ^ {*now}
+    if [was, now] == [sorted(was), sorted(now)]:
+        assert found == {*was} ^ {*now}

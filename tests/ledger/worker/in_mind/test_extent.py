@@ -30,7 +30,7 @@ A_BIT = 1 / 60
 
 def found(
     rows: Sequence[SessionRow], named: Mapping[str, datetime] | None = None
-) -> dict[str, Extent]:
+) -> Mapping[str, Extent]:
     memory = StationMemory()
     memory.absorb(rows, BEGINNING)
     return memory.extents(named or {}, at(NOW))

@@ -17,12 +17,14 @@ from ledger.facts.station_clock import SKEW_MAX
 from ledger.facts.station_facts import ChargingState, SessionStarted, StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.log.authorization import Authorization
+from ledger.sessions.loose_frames import Window
 from ledger.sessions.states import SessionState
 from ledger.sessions.station_fold import fold_station
 from ledger.sessions.told import told
 from ledger.worker.fact_shelf import FactShelf
-from ledger.worker.judging.extent import Extent, first_start
-from ledger.worker.live_folds import LiveFold
+from ledger.worker.judging.at_rest import AtRest, Extents, first_start
+from ledger.worker.judging.extent import Extent
+from ledger.worker.live_fold import LiveFold
 from ledger.worker.loose_facts import Horizon
 from ledger.worker.session_rows import BEGINNING, SessionRow, row_of_start
 from tests.ledger.worker.in_mind.rows_of_sessions import row
@@ -177,9 +179,46 @@ STOP.stop(0, 2000)
 def test_a_start_is_the_first_of_its_transaction_beside_what_was_decided_and_over(
     others: dict[str, Extent], named: dict[str, list[StationFact]], *, is_first: bool
 ) -> None:
-    found = first_start({"1": NEW, **others}, named)
+    found = first_start(Extents({"1": NEW, **others}, AtRest()), named)
 
     assert found is (named["1"][0] if is_first else None)
+
+
+@pytest.mark.parametrize(
+    ("others", "is_first"),
+    [
+        pytest.param([over()], True, id="one that ended just then"),
+        pytest.param([over(1e-4)], False, id="one that ends within it"),
+        pytest.param([over(begins=0)], False, id="one that begins with it"),
+        pytest.param([over(), over(9), over()], False, id="one that was thought to end later"),
+    ],
+)
+def test_a_start_is_the_first_of_its_transaction_beside_what_is_at_rest(
+    others: list[Extent], *, is_first: bool
+) -> None:
+    rest = AtRest()
+    for each in others:
+        rest.put("0", each.rows[0])
+
+    found = first_start(Extents({"1": NEW}, rest), {"1": [START]})
+
+    assert found is (START if is_first else None)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"started_at": None},
+        {"ended_at": None},
+        {"window": Window("0", 1, at(-9), None, None, None, None, None)},
+    ],
+)
+def test_beside_one_at_rest_that_is_odd_it_takes_a_fold(more: dict[str, Any]) -> None:
+    rest, odd = AtRest(), msgspec.structs.replace(over().rows[0], **more)
+    rest.put("0", odd)
+    assert first_start(Extents({"1": NEW}, rest), {"1": [START]}) is None
+    rest.put("0", over().rows[0])
+    assert first_start(Extents({"1": NEW}, rest), {"1": [START]}) is START
 
 
 @pytest.fixture

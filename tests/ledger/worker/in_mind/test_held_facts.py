@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from ledger.sessions.station_fold import StationFold, fold_station
-from ledger.worker import live_folds
+from ledger.worker import live_fold, live_folds
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.judging.extent import Extent
 from ledger.worker.live_folds import LiveFolds
@@ -188,7 +188,7 @@ def test_what_is_settled_is_no_news(
         folded += 1
         return fold_station(*given)
 
-    monkeypatch.setattr(live_folds, "fold_station", counted)
+    monkeypatch.setattr(live_fold, "fold_station", counted)
     live.settle({"1": Extent([], at(0), until)})
 
     assert folded == folds

@@ -27,6 +27,7 @@ from tests.charging_day import (
     stamp,
     start16,
     status16,
+    stop16,
     tick,
     write_log,
 )
@@ -77,6 +78,31 @@ def test_frames_without_a_transaction_cost_no_more_each_day(database: str) -> No
 
     # The first one has nothing behind it.
     assert days[4] < 1.2 * days[1]
+
+
+@pytest.mark.parametrize("says_more", [False, True])
+def test_a_session_costs_no_more_for_hundreds_of_the_same_hour(
+    database: str, *, says_more: bool
+) -> None:
+    write_log(database, [*everywhere(declare_fleet(database), -1)])
+    rounds: list[int] = []
+    with new_worker(database) as worker:
+        for number in range(4):
+            said: list[Timed] = []
+            for start in range(150 * number, 150 * number + 150):
+                minute = 0.1 * start
+                said.append(start16(BAD, minute, 1000 + start, "FLEET1", 100 * start))
+                if says_more:
+                    said += [status16(BAD, minute + 0.02, "Charging"), boot(minute + 0.03)]
+                said.append(stop16(BAD, minute + 0.05, 1000 + start, 100 * start + 50))
+            write_log(database, said, lines_a_record=1)
+            with Profile() as profile:
+                while worker.run_once():
+                    pass
+            rounds.append(sum(each.callcount for each in profile.getstats()))
+
+    assert rounds[3] < 1.1 * rounds[1]
+    assert rows(database, "SELECT state, count(*) FROM session GROUP BY 1") == [("rated", 600)]
 
 
 @pytest.mark.parametrize("saying", [boot, free_plug])

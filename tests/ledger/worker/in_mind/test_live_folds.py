@@ -16,7 +16,8 @@ from ledger.sessions.station_fold import StationFold
 from ledger.worker import live_folds
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.judging.extent import Extent
-from ledger.worker.live_folds import LiveFold, LiveFolds
+from ledger.worker.live_fold import LiveFold
+from ledger.worker.live_folds import LiveFolds
 from ledger.worker.loose_facts import Around, Horizon
 from ledger.worker.session_rows import BEGINNING
 from tests.station_story import AC, Story16, at, wh

@@ -257,7 +257,8 @@ def test_what_is_settled_of_one_transaction_leaves_the_others() -> None:
     memory.settle({"B"})
 
     assert [each.transaction_ref for each in memory.unfinished] == ["A", "C"]
-    assert list(memory.final) == ["B"]
+    assert "B" in memory.rest
+    assert list(memory.going_on) == ["A", "C"]
     assert list(memory.plain) == ["A"]
 
 
@@ -274,9 +275,10 @@ def test_what_is_settled_of_the_transactions_that_changed_is_as_if_all_were(
 ) -> None:
     told = dict(zip("ABC", before, strict=True))
     memory = mind(*(each for name in told for each in rows_of(name, told[name])))
-    for key in [key for key, each in memory.rows.items() if each.transaction_ref == "B"]:
-        del memory.rows[key]
-    memory.rows |= {each.session_id: each for each in rows_of("B", after)}
+    for each in [each for each in memory.rows.values() if each.transaction_ref == "B"]:
+        memory.drop(each)
+    for each in rows_of("B", after):
+        memory.hold(each)
     anew = mind(*memory.rows.values())
 
     memory.settle({"B", "unknown"})
@@ -300,10 +302,12 @@ def rows_of(name: str, told: list[tuple[SessionState, int, bool]]) -> list[Sessi
 
 
 def known_of(memory: StationMemory) -> list[object]:
+    memory.rest.look(BEGINNING, ())
     return [
         memory.of_transaction,
         memory.plain,
-        memory.final,
+        memory.going_on,
+        {name: memory.rest.extents.get(name) for name in "ABC" if name in memory.rest},
         memory.owned,
         memory.waiting_since,
         sorted(each.session_id for each in memory.unfinished),

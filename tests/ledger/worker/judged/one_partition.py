@@ -16,7 +16,7 @@ from ledger.log.envelope import encode_line
 from ledger.log.event_log import Record, Stamp
 from ledger.log.repeats import LastSequences
 from ledger.worker.entries import EntryReader
-from ledger.worker.live_folds import LiveFold
+from ledger.worker.live_fold import LiveFold
 from ledger.worker.partition import PartitionWorker
 from ledger.worker.position import Reached
 from ledger.worker.station_memory import StationMemory

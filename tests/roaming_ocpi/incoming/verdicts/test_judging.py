@@ -93,6 +93,11 @@ HAPPY_HOUR = changed(
 """Dearer from 14:30 in Amsterdam on, which is 13:30 of the CDR."""
 
 
+def around(**said: object) -> CdrSurroundings:
+    """Return what is known of a session that is over, with changes."""
+    return CdrSurroundings(session=OVER._replace(**said))  # type: ignore[arg-type]
+
+
 CASES: list[tuple[str, ROW, CdrSurroundings, CdrVerdict]] = [
     # Two periods: two cents may be rounding, three may not.
     ("", cdr_of(**cost("8", "9.6")), CdrSurroundings(), ACCEPTED),
@@ -134,27 +139,14 @@ CASES: list[tuple[str, ROW, CdrSurroundings, CdrVerdict]] = [
         CdrSurroundings(),
         ACCEPTED,
     ),
-    (
-        "cdr_zone_unknown",
-        cdr_of(tariffs=[HAPPY_HOUR], cdr_location__time_zone=GONE),
-        CdrSurroundings(),
-        FLAGGED,
-    ),
-    (
-        "cdr_not_repriced",
-        cdr_of(tariffs=[HAPPY_HOUR], cdr_location__time_zone="Mars/Base"),
-        CdrSurroundings(),
-        FLAGGED,
+    *(
+        (code, cdr_of(tariffs=[HAPPY_HOUR], cdr_location__time_zone=zone), NONE, FLAGGED)
+        for code, zone in (("cdr_zone_unknown", GONE), ("cdr_not_repriced", "Mars/Base"))
     ),
     # What else it states.
     ("", cdr_of(total_energy_cost={"excl_vat": 8.02}), CdrSurroundings(), ACCEPTED),
     ("cdr_part_differs", cdr_of(total_energy_cost={"excl_vat": 8.03}), CdrSurroundings(), FLAGGED),
-    (
-        "",
-        cdr_of(charging_periods__1__dimensions__0__volume=12.0009),
-        CdrSurroundings(),
-        ACCEPTED,
-    ),
+    ("", cdr_of(charging_periods__1__dimensions__0__volume=12.0009), NONE, ACCEPTED),
     (
         "cdr_volume_differs",
         cdr_of(charging_periods__1__dimensions__0__volume=12.001),
@@ -199,13 +191,13 @@ CASES: list[tuple[str, ROW, CdrSurroundings, CdrVerdict]] = [
             OVER._replace(ended_at=END + off),
         )
     ),
-    ("", cdr_of(), CdrSurroundings(session=OVER._replace(energy=Decimal("31.999"))), ACCEPTED),
-    ("", cdr_of(), CdrSurroundings(session=OVER._replace(energy=Decimal("32.001"))), ACCEPTED),
+    ("", cdr_of(), around(energy=Decimal("31.999")), ACCEPTED),
+    ("", cdr_of(), around(energy=Decimal("32.001")), ACCEPTED),
     *(
         (
             "cdr_energy_not_sessions",
             cdr_of(),
-            CdrSurroundings(session=OVER._replace(energy=Decimal(told))),
+            around(energy=Decimal(told)),
             FLAGGED,
         )
         for told in ("31.9989", "32.0011")
@@ -217,19 +209,21 @@ CASES: list[tuple[str, ROW, CdrSurroundings, CdrVerdict]] = [
         CdrSurroundings(session=SessionBefore("ACTIVE", "EUR", Decimal(1), Decimal(5), NOON, None)),
         ACCEPTED,
     ),
-    ("", cdr_of(), CdrSurroundings(session=OVER._replace(net=Decimal("8.02"))), ACCEPTED),
-    (
-        "cdr_cost_not_sessions",
-        cdr_of(),
-        CdrSurroundings(session=OVER._replace(net=Decimal("8.03"))),
-        FLAGGED,
+    ("", cdr_of(), around(net=Decimal("8.02")), ACCEPTED),
+    ("cdr_cost_not_sessions", cdr_of(), around(net=Decimal("8.03")), FLAGGED),
+    *(
+        (
+            "cdr_currency_not_sessions",
+            cdr_of(**of),
+            around(currency="CHF", **said),
+            DISPUTED,
+        )
+        for of in ({}, {"currency": GONE})
+        for said in ({}, {"net": None}, {"status": "ACTIVE", "net": Decimal(99)})
     ),
-    (
-        "cdr_cost_not_sessions",
-        cdr_of(),
-        CdrSurroundings(session=OVER._replace(currency="CHF")),
-        FLAGGED,
-    ),
+    ("", cdr_of(), around(currency="eur"), ACCEPTED),
+    ("", cdr_of(), around(currency=None), ACCEPTED),
+    ("", cdr_of(currency=GONE), CdrSurroundings(session=OVER), ACCEPTED),
     # What taking it back can be.
     ("", credit_of(), CdrSurroundings(original=KNOWN), ACCEPTED),
     ("cdr_credit_without_original", credit_of(), CdrSurroundings(), DISPUTED),
@@ -396,5 +390,5 @@ def test_a_code_has_words_for_whatever_it_is_given() -> None:
             assert ENGLISH.words(code)
             assert "{" not in ENGLISH.words(code)
     others = {"cdr_late", "cdr_ahead", "cdr_energy_absurd", "cdr_power_absurd"}
-    elsewhere = {"cdr_told_otherwise", "cdr_policy_differs"}
+    elsewhere = {"cdr_told_otherwise", "cdr_policy_differs", "cdr_credit_came_first"}
     assert SENTENCES.keys() == seen | others | elsewhere
