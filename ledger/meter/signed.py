@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import Measurand, SessionFact
+from ledger.facts.station_traits import StationTraits
 from ledger.log.envelope import SignedRecord, SignedRegister
 from ledger.meter.series import Metered
 
@@ -42,18 +43,18 @@ def signed_flags(
     facts: Iterable[SessionFact],
     metered: Metered,
     bounds: tuple[datetime, datetime],
-    *,
-    factor: Decimal | None = None,
+    traits: StationTraits,
 ) -> set[Flag]:
     """Return what the signed records in *facts* contradict of a session that has ended.
 
-    *bounds* are its start and its stop; plain registers are multiplied with *factor*.
+    *bounds* are its start and its stop, *traits* its station's, which may name a wrong unit.
     """
     told = [fact for fact in facts if any(each.record is not None for each in fact.signed)]
     if not told:  # nearly always
         return set()
     records = [each.record for fact in told for each in fact.signed if each.record is not None]
-    signed = [each for fact in told for each in _signed_in(fact, factor or _ONE)]
+    factor = traits.register_factor or _ONE
+    signed = [each for fact in told for each in _signed_in(fact, factor)]
     flags = _flags_of_records(records)
     first, last = bounds[0] - SIGNED_APART_MAX, bounds[1] + SIGNED_APART_MAX
     moments = [at for each in signed if (at := each.register.at) is not None]

@@ -237,8 +237,7 @@ class _Fold:
         if ended_at:
             if metered.energy_wh == 0:
                 self._flags.add(Flag.ZERO_ENERGY)
-            bounds, factor = (started_at, ended_at), self._traits.register_factor
-            self._flags |= signed_flags(self._facts, metered, bounds, factor=factor)
+            self._flags |= signed_flags(self._facts, metered, (started_at, ended_at), self._traits)
         return metered
 
     def _provisional_end(self, started_at: datetime | None, metered: Metered) -> datetime | None:
