@@ -79,7 +79,7 @@ async def test_who_never_reads_stops_nobody_and_followers_are_bounded(
                 lists = await client.get("/sessions")
                 break
         # Who is gone makes room as soon as that is noticed.
-        for _ in range(100):
+        for _ in range(600):
             async with client.stream("GET", f"/live/sessions/{ref}") as again:
                 if again.status_code == HTTPStatus.OK:
                     break

@@ -37,7 +37,7 @@ async def test_what_a_partner_tells_is_judged_at_once(database: str, tmp_path: P
     reading = asyncio.create_task(run_blocking(read, stop))
     await asyncio.to_thread(append, database, Told(cdr_of()))
 
-    for _ in range(100):
+    for _ in range(600):
         if await asyncio.to_thread(verdicts, database):
             break
         await asyncio.sleep(0.1)

@@ -23,7 +23,7 @@ async def test_a_webhook_is_made_told_told_again_and_ended(database: str) -> Non
             webhook = made.json()["id"]
             await asyncio.to_thread(receiver.until, len(issued))
             path = f"/webhooks/{webhook}/deliveries"
-            for _ in range(300):
+            for _ in range(600):
                 if not (await client.get(path, params={"state": "waiting"})).json()["items"]:
                     break
                 await asyncio.sleep(0.1)

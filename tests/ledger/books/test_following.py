@@ -163,7 +163,7 @@ def test_two_runners_at_once_hear_everything_once_and_in_order(
     threads = [threading.Thread(target=follow) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for _ in range(200):
+    for _ in range(1_200):
         if heard(books) == decided(books):
             break
         stop.wait(0.05)

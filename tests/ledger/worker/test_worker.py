@@ -302,7 +302,7 @@ def test_a_running_worker_follows_what_is_appended(day: str) -> None:
         thread.start()
         write_log(day, [start16("CS-OLD-1", 400, 31, "FLEET1", 8000)])
         seen = False
-        for _ in range(200):
+        for _ in range(1_200):
             seen = "31" in states(day)
             if seen:
                 break
