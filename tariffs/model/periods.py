@@ -12,7 +12,12 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from tariffs.model.restrictions import clock_boundaries, date_applies, times_of_day
+from tariffs.model.restrictions import (
+    asks_for_date,
+    clock_boundaries,
+    date_applies,
+    times_of_day,
+)
 from tariffs.model.tariff import Restrictions
 from tariffs.model.usage import EPOCH, microseconds
 from tariffs.zones import clock_change
@@ -20,6 +25,7 @@ from tariffs.zones import clock_change
 DAY_US = 86_400_000_000
 INTERPOLATION = "linear between readings"
 _HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
 
 # From which instant on which elements are allowed.
 Change = tuple[int, int]
@@ -32,10 +38,12 @@ class WallClock:
     that autumn repeats is priced twice and the one that spring leaves out never.
     """
 
-    __slots__ = ("_boundaries", "_days", "_restrictions", "_times", "_zone")
+    __slots__ = ("_boundaries", "_dated", "_days", "_times", "_undated", "_zone")
 
     def __init__(self, restrictions: Sequence[Restrictions], zone: tzinfo) -> None:
-        self._restrictions = restrictions
+        listed = [(1 << i, each) for i, each in enumerate(restrictions)]
+        self._dated = [(bit, each) for bit, each in listed if asks_for_date(each)]
+        self._undated = sum(bit for bit, each in listed if not asks_for_date(each))
         self._zone = zone
         boundaries: set[time] = set()
         for restriction in restrictions:
@@ -73,19 +81,43 @@ class WallClock:
     def _changes(self, day: int) -> Iterator[Change]:
         # By UTC days, which all have 24 hours; local ones have 23 or 25, or begin at another hour.
         begin = EPOCH + timedelta(days=day)
+        shifts = [*self._shifts(begin)]
+        if not shifts:
+            yield from self._steady_changes(begin.astimezone(self._zone), day * DAY_US)
+            return
         last: int | None = None
         dates: dict[date, int] = {}
-        for instant in sorted({begin, *self._instants(begin)}):
+        for instant in sorted({begin, *shifts, *self._instants(begin)}):
             local = instant.astimezone(self._zone)
             today = local.date()
             if today not in dates:
-                dates[today] = sum(
-                    1 << i for i, r in enumerate(self._restrictions) if date_applies(r, today)
-                )
+                dates[today] = self._mask_of(today)
             mask = dates[today] & self._times.mask_at(local.time())
             if mask != last:
                 yield microseconds(instant), mask
                 last = mask
+
+    def _steady_changes(self, local: datetime, at_us: int) -> Iterator[Change]:
+        """Yield the changes of a UTC day that begins at *local* time, and no clock is turned in."""
+        now, today = local.time(), local.date()
+        passed = bisect_right(self._boundaries, now)
+        dates = self._mask_of(today)
+        last = dates & self._times.mask_at(now)
+        yield at_us, last
+        # The rest of this local day, then the next one until the same time.
+        begin_us = at_us - _of_day(now)
+        for boundaries in (self._boundaries[passed:], self._boundaries[:passed]):
+            for boundary in boundaries:
+                mask = dates & self._times.mask_at(boundary)
+                if mask != last and boundary != now:
+                    yield begin_us + _of_day(boundary), mask
+                    last = mask
+            begin_us += DAY_US
+            dates = self._mask_of(today + _DAY)
+
+    def _mask_of(self, day: date) -> int:
+        """Return the elements that a local *day* allows."""
+        return self._undated | sum(bit for bit, each in self._dated if date_applies(each, day))
 
     def _instants(self, begin: datetime) -> Iterator[datetime]:
         """Yield the instants of the UTC day from *begin* at which a local boundary is passed."""
@@ -99,8 +131,6 @@ class WallClock:
             for boundary in self._boundaries
             for instant in self._instants_of(first + timedelta(days=offset), boundary)
         ]
-        # Where clocks jump they may jump over a boundary: the jump itself is one.
-        candidates.extend(self._shifts(begin))
         yield from (instant for instant in candidates if begin <= instant < end)
 
     def _instants_of(self, day: date, boundary: time) -> Iterator[datetime]:
@@ -111,7 +141,10 @@ class WallClock:
             yield local.astimezone(UTC)
 
     def _shifts(self, begin: datetime) -> Iterator[datetime]:
-        """Yield the instants at which the zone's offset changes (to the second)."""
+        """Yield the instants at which the zone's offset changes (to the second).
+
+        Clocks may jump over a boundary, so each is a cut of its own.
+        """
         for hour in range(24):
             low, high = begin + hour * _HOUR, begin + (hour + 1) * _HOUR
             if self._offset(low) == self._offset(high):
@@ -120,6 +153,11 @@ class WallClock:
 
     def _offset(self, instant: datetime) -> timedelta | None:
         return instant.astimezone(self._zone).utcoffset()
+
+
+def _of_day(now: time) -> int:
+    """Return the microseconds from midnight to *now*."""
+    return ((now.hour * 60 + now.minute) * 60 + now.second) * 1_000_000 + now.microsecond
 
 
 def register_at(points: Sequence[tuple[int, int]], instant_us: int) -> int:

@@ -47,6 +47,13 @@ def date_applies(restrictions: Restrictions, today: date) -> bool:
     return _season_applies(restrictions.season_start, restrictions.season_end, today)
 
 
+def asks_for_date(restrictions: Restrictions) -> bool:
+    """Tell whether it hangs on the date at all what *restrictions* allow."""
+    seasons = restrictions.season_start, restrictions.season_end
+    by_date = restrictions.start_date, restrictions.end_date, *seasons
+    return any(by_date) or bool(restrictions.day_of_week or restrictions.holidays)
+
+
 def _season_applies(start: str | None, end: str | None, today: date) -> bool:
     """Tell whether *today* lies in the season, which may reach over the end of the year."""
     if start is None or end is None:

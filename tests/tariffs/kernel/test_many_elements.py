@@ -24,8 +24,17 @@ from tests.roaming_ocpi.incoming.partner_stories import TARIFF, cdr_of, told_cdr
 bounds = st.none() | st.integers(0, 6)
 times = st.none() | st.sampled_from([time(0), time(1), time(2, 30), time(12), time(23, 59)])
 dates = st.none() | st.sampled_from([date(2026, 3, 28), date(2026, 3, 29), date(2026, 3, 30)])
+days = st.sampled_from([(), ("MONDAY",), ("SATURDAY", "SUNDAY")])
+seasons = st.none() | st.sampled_from(["11-01", "04-01"])
 restrictions = st.builds(
-    Restrictions, start_time=times, end_time=times, start_date=dates, end_date=dates
+    Restrictions,
+    start_time=times,
+    end_time=times,
+    start_date=dates,
+    end_date=dates,
+    day_of_week=days,
+    season_start=seasons,
+    season_end=seasons,
 )
 
 
@@ -58,6 +67,34 @@ def test_the_clock_allows_what_each_restriction_says(
     mask = WallClock(listed, zone).mask_at(microseconds(instant))
 
     assert [bool(mask >> i & 1) for i in range(len(listed))] == wanted
+
+
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "Pacific/Apia",
+    "Asia/Kathmandu",
+    "America/St_Johns",
+    "Africa/Monrovia",
+)
+
+
+@given(
+    st.lists(restrictions, min_size=1, max_size=5),
+    st.integers(-30_000, 40_000),
+    st.sampled_from(ZONES),
+)
+def test_where_no_clock_is_turned_a_day_changes_as_if_each_time_were_converted(
+    listed: list[Restrictions], day: int, name: str
+) -> None:
+    """From 1887 to 2079, of any length of a day and offsets to the second."""
+    quickly = WallClock(listed, ZoneInfo(name)).changes(day)
+    with pytest.MonkeyPatch.context() as patch:
+        shifts = WallClock._shifts  # noqa: SLF001 - the way of a day with a turned clock
+        patch.setattr(WallClock, "_shifts", lambda self, begin: [begin, *shifts(self, begin)])
+        one_by_one = WallClock(listed, ZoneInfo(name)).changes(day)
+
+    assert quickly == one_by_one
 
 
 def by_energy(number: int) -> dict[str, Any]:
