@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, LiteralString, NamedTuple
@@ -64,6 +64,9 @@ OVERLAP: Final = timedelta(minutes=10)
 """What is read again: the partner's clock may be behind ours."""
 PAGES: Final = (100, 10, 1)
 """So many objects of a page we ask for: of fewer where those are more than an answer may have."""
+PASSED_OVER_MAX: Final = 100
+"""Objects of a list that are larger than an answer may be: who ignores `offset` has no end."""
+_ALONE_TOO_LARGE: Final = "larger than an answer may be: no page of one object can be read"
 AT_ONCE: Final = 16
 """Partners that are read at the same time."""
 _RETRY: Final = timedelta(minutes=15)
@@ -180,7 +183,10 @@ class PartnerListReader:
         if row is not None:
             query["date_from"] = wire_moment(row[0] - OVERLAP)
         read, reading = ReadList(), _Reading(link, self._resources.told, parties, now)
-        async for page in self._resources.client.pages(link, url, query=query):
+        async for page in self._pages(link, url, query):
+            if page is None:
+                read = read.plus(_ALONE_TOO_LARGE)
+                continue
             async with database.connection() as connection:
                 for each in page:
                     read = read.plus(await _taken(connection, reading, each, taking))
@@ -188,6 +194,29 @@ class PartnerListReader:
         async with database.connection() as connection:
             await connection.execute(_PULLED, values)
         return read
+
+    async def _pages(
+        self, link: Link, url: str, query: Mapping[str, str]
+    ) -> AsyncIterator[Sequence[Any] | None]:
+        """Yield the pages of a list; None for an object that is passed over, too large alone.
+
+        Raises:
+            TooLargeAnswerError: If several together are, or too many.
+        """
+        offset = passed = 0
+        while True:
+            at = {"offset": str(offset)} if passed else {}
+            try:
+                async for page in self._resources.client.pages(link, url, query={**query, **at}):
+                    offset += len(page)
+                    yield page
+            except TooLargeAnswerError:
+                if query["limit"] != str(PAGES[-1]) or passed == PASSED_OVER_MAX:
+                    raise
+                offset, passed = offset + 1, passed + 1
+                yield None
+            else:
+                return
 
 
 class _Reading(NamedTuple):

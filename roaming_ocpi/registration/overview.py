@@ -28,6 +28,11 @@ _CHANGES: LiteralString = """
 SELECT at, state, version, by, why FROM roaming_link_change
 WHERE partner = %s ORDER BY number DESC LIMIT %s
 """
+_LISTS: LiteralString = """
+SELECT module, pulled_at AS read_at, refused, trouble FROM place_pulled WHERE partner = %(party)s
+UNION ALL SELECT module, tried_at, refused, problem FROM partner_pull WHERE party = %(party)s
+ORDER BY module
+"""
 
 
 class OfferedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +75,18 @@ class LinkChange(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class ListRead(msgspec.Struct, frozen=True, kw_only=True):
+    """A list of a partner as we read it last: how many objects of it were not taken.
+
+    `trouble` is why the first of them was not, or why the list was not read to its end.
+    """
+
+    module: str
+    read_at: datetime
+    refused: int
+    trouble: str | None
+
+
 def standings(connection: Connection[Any]) -> dict[str, LinkStanding]:
     """Return how it stands with every partner with whom something was begun."""
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -84,3 +101,9 @@ def changes_of(
     """Return how the link with *partner* changed, the latest first."""
     with connection.cursor(row_factory=class_row(LinkChange)) as cursor:
         return cursor.execute(_CHANGES, (partner, limit)).fetchall()
+
+
+def lists_read(connection: Connection[Any], partner: str) -> Sequence[ListRead]:
+    """Return how each list of *partner* was read last, by module."""
+    with connection.cursor(row_factory=class_row(ListRead)) as cursor:
+        return cursor.execute(_LISTS, {"party": partner}).fetchall()

@@ -14,10 +14,12 @@ from deploy.output import print_json, print_rows, say, shown
 from deploy.running.opening import opened, opened_with_log
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ledger.master_data.partners import Partner
     from ledger.partners.token_lists import TokenListState
     from ledger.partners.told_counts import ToldCount
-    from roaming_ocpi.registration.overview import LinkStanding
+    from roaming_ocpi.registration.overview import LinkChange, LinkStanding, ListRead
     from roaming_ocpi.relay.state import OutboxState
     from tariffs.kernel.priced import Note
 
@@ -55,6 +57,9 @@ _DEAD: Final = {
     "why": "left",
     "number": "right",
 }
+_LISTS: Final = {
+    "list": "left", "read at": "left", "not taken": "right", "why the first was not": "left"
+}  # fmt: skip
 _CHANGES: Final = {"at": "left", "state": "left", "OCPI": "left", "by": "left", "why": "left"}
 
 
@@ -171,12 +176,13 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
     from deploy.clock import SystemClock
     from ledger.partners.token_lists import token_list_state
     from ledger.partners.told_counts import told_counts
-    from roaming_ocpi.registration.overview import changes_of, standings
+    from roaming_ocpi.registration.overview import changes_of, lists_read, standings
     from roaming_ocpi.relay.state import outbox_state
 
     with opened(folder.settings()) as connection:
         partner, link = _declared(connection).get(party), standings(connection).get(party)
         changes, outbox = changes_of(connection, party), outbox_state(connection, party)
+        lists = lists_read(connection, party)
         lacking = _lacking(connection, party, link)
         tokens = token_list_state(connection, party)
         told = told_counts(connection, party, SystemClock().now())
@@ -193,6 +199,7 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
                 "tokens": _told(tokens),
                 "outbox": outbox._asdict(),
                 "changes": changes,
+                "lists": lists,
                 "lacking": lacking,
             }
         )
@@ -204,11 +211,19 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         print_rows("What it refused (partner retry)", _DEAD, outbox.dead_letters)
     if told:
         _print_told(told, folder.settings().roaming_bounds)
-    rows_of_changes = [(e.at, e.state, e.version, e.by, e.why) for e in changes]
-    print_rows("What changed, the latest first", _CHANGES, rows_of_changes)
+    _print_past(lists, changes)
     if lacking:
         print_rows("What it does not get of our places and prices", _LACKING, _grouped(lacking))
     return 0
+
+
+def _print_past(lists: Sequence[ListRead], changes: Sequence[LinkChange]) -> None:
+    """Print what came of reading its lists, and how the link changed."""
+    if lists:
+        rows = [(e.module, e.read_at, e.refused, e.trouble or "") for e in lists]
+        print_rows("Its lists, as we read them last", _LISTS, rows)
+    moves = [(e.at, e.state, e.version, e.by, e.why) for e in changes]
+    print_rows("What changed, the latest first", _CHANGES, moves)
 
 
 def _print_told(told: list[ToldCount], said: str) -> None:

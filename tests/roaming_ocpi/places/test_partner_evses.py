@@ -16,6 +16,7 @@ from ledger.partners.bounds import Bound
 from ledger.partners.tokens import BY_DEFAULT
 from ledger.partners.told_counts import told_counts
 from roaming_ocpi.client.transport import BODY_MAX
+from roaming_ocpi.places import pulling
 from roaming_ocpi.places.location_parts import EVSES_MAX
 from roaming_ocpi.places.partner_locations import (
     EVSE_BYTES_MAX,
@@ -193,6 +194,44 @@ async def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(
 
     assert read[ModuleId.LOCATIONS] == ReadList(20)
     assert min(asked) == max(size for size in PAGES if size <= fits)
+
+
+@pytest.mark.parametrize("knows_offset", [True, False])
+async def test_one_object_that_is_too_large_alone_is_passed_over_and_noted(
+    database: str, monkeypatch: pytest.MonkeyPatch, *, knows_offset: bool
+) -> None:
+    """A partner that answers with it whatever is asked is left after a few, and read later."""
+    monkeypatch.setattr(pulling, "PASSED_OVER_MAX", 2)
+    theirs = {"country_code": "DE", "party_id": "HBC"}
+    listed = [THEIRS | theirs | {"id": f"L{n}"} for n in range(5)]
+    alone: list[int] = []
+
+    async def serve(request: Any, writer: Any) -> None:  # noqa: ANN401 - what odd_partner gives
+        query = dict(parse_qsl(urlsplit(request.target).query))
+        limit = int(query["limit"])
+        offset = int(query.get("offset", "0")) if knows_offset else 3
+        page: list[Any] = listed[offset : offset + limit] if "locations" in request.target else []
+        if listed[3] in page:
+            page = ["x" * BODY_MAX]
+        headers = []
+        if page and offset + limit < len(listed):
+            url = f"{odd.url}/locations?limit={limit}&offset={offset + limit}"
+            headers = [f'Link: <{url}>; rel="next"']
+        if page and limit == 1:
+            alone.append(offset)
+        writer.write(answer(enveloped(json.loads(encoded(page))), headers=headers))
+        await writer.drain()
+
+    async with odd_partner(serve) as odd, reading(database, OcpiVersion.V2_2_1, odd.url) as both:
+        read = await both.reader.read(both.link)
+
+    if knows_offset:
+        why = "larger than an answer may be: no page of one object can be read"
+        assert read[ModuleId.LOCATIONS] == ReadList(4, 1, why)
+        assert alone == [0, 1, 2, 3, 4]
+    else:
+        assert ModuleId.LOCATIONS not in read
+        assert alone == [3, 3, 3]
 
 
 async def test_a_location_and_an_evse_have_an_end(database: str) -> None:

@@ -130,3 +130,31 @@ def test_how_much_it_told_is_shown_beside_what_it_may(
     assert "tariffs 41 41 7 2026-03-02" in text
     assert (found["bound"], found["counted"], found["refused"]) == ("tariffs", 41, 7)
     assert told == {"tariffs": 7}
+
+
+def test_what_was_not_taken_of_its_lists_is_said(
+    known: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    with connect(known) as connection:
+        connection.execute(
+            "INSERT INTO place_pulled VALUES ('NL-TNM', 'locations', %s, 2, 'evses: too many')",
+            [at],
+        )
+        connection.execute(
+            "INSERT INTO place_pulled VALUES ('DE-ANY', 'tariffs', %s, 9, 'x')", [at]
+        )
+        connection.execute(
+            "INSERT INTO partner_pull VALUES ('NL-TNM', 'cdrs', NULL, %s, 7, 0, NULL)", [at]
+        )
+
+    assert run(["partner", "show", "NL-TNM"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert run(["partner", "show", "NL-TNM", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["lists"]
+
+    assert "Its lists, as we read them last" in text
+    assert [(each["module"], each["refused"], each["trouble"]) for each in found] == [
+        ("cdrs", 0, None),
+        ("locations", 2, "evses: too many"),
+    ]
