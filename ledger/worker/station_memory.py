@@ -239,7 +239,8 @@ class StationMemory:
     def lying_at(self, place: int, at: datetime) -> list[SessionRow]:
         """Return the rows that had begun at *place* and were not over *at* a moment."""
         rows: Iterable[SessionRow] = self.rows.values()
-        if self.rest.ended_by(at):  # nearly always: what is told is of now
+        # Nearly always: what is told is of now. Of before `since` rows may be held by chance.
+        if at >= self.since and self.rest.ended_by(at):
             rows = chain.from_iterable(self.going_on.values())
         return [row for row in rows if row.lies_at(place, at)]
 

@@ -262,6 +262,21 @@ def test_what_is_settled_of_one_transaction_leaves_the_others() -> None:
     assert list(memory.plain) == ["A"]
 
 
+@pytest.mark.parametrize(
+    ("minute", "lying"), [(29, ["A", "X"]), (30, ["X"]), (39, ["X"]), (40, ["X"]), (41, ["B"])]
+)
+def test_what_lies_at_a_moment_is_found_whether_it_is_settled_or_not(
+    minute: float, lying: list[str]
+) -> None:
+    """X was brought back for another one's sake, from before what is in mind for itself."""
+    memory = StationMemory()
+    memory.absorb([row("A", ends=30), row("B", WAITING, begins=41, ends=50)], at(41))
+    memory.hold(row("X", ends=40.5))
+
+    assert [each.transaction_ref for each in memory.lying_at(1, at(minute))] == lying
+    assert memory.lying_at(2, at(minute)) == []
+
+
 OF_A = st.lists(
     st.tuples(st.sampled_from(SessionState), st.sampled_from([0, 0, 10, 20]), st.booleans()),
     max_size=3,
