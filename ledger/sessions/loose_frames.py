@@ -112,6 +112,14 @@ def loose_frame_of(frame: SessionFrame, traits: StationTraits) -> LooseFrame:
     )
 
 
+def loose_frames_of(
+    frames: Iterable[SessionFrame], traits: StationTraits, known: Iterable[LooseFrame] = ()
+) -> tuple[LooseFrame, ...]:
+    """Return what *frames* claim; of the very ones among *known* what was found then."""
+    found = {id(each.frame): each for each in known}
+    return tuple([found.get(id(frame)) or loose_frame_of(frame, traits) for frame in frames])
+
+
 def fits(loose: LooseFrame, window: Window, limit: PowerLimit) -> bool:
     """Return True when the frame may belong to the session of *window*; place 0 is the station."""
     frame, at, value = loose.frame, loose.at, loose.value

@@ -32,7 +32,7 @@ from ledger.sessions.loose_frames import (
     SessionFrame,
     Window,
     fits,
-    loose_frame_of,
+    loose_frames_of,
     windows_of,
 )
 from ledger.sessions.overlap import REACH, is_told_again, overlapping
@@ -147,7 +147,7 @@ def speak(
             borders += updates
         segments = split_segments(reference, borders, traits, is_tail=settled is not None)
         windows = (*known, *windows_of(segments, traits))
-    frames = tuple(loose_frame_of(frame, traits) for frame in loose)
+    frames = loose_frames_of(loose, traits, last.loose if last else ())
     return Spoken(told, (*starts, *updates, *ends, *reports), frames, windows, settled)
 
 

@@ -23,6 +23,7 @@ from ledger.sessions.loose_frames import (
     fits,
     flags_of_stop,
     loose_frame_of,
+    loose_frames_of,
     windows_of,
 )
 from ledger.sessions.segments import Segment
@@ -90,6 +91,19 @@ def stop(
 
 def is_its(frame: SessionFrame, **more: Any) -> bool:  # noqa: ANN401
     return fits(loose_frame_of(frame, AC), window(**more), PowerLimit(AC.max_power_w))
+
+
+def test_what_a_frame_claims_is_found_once() -> None:
+    story = Story16()
+    for minute in range(3):
+        story.sample(minute, wh(1000 + minute), tx=None)
+    frames = [each for each in story.facts() if isinstance(each, SessionUpdated)]
+    known = loose_frames_of(frames[:2], StationTraits())
+
+    found = loose_frames_of(frames[1:], StationTraits(), known)
+
+    assert found == loose_frames_of(frames[1:], StationTraits())
+    assert found[0] is known[1]
 
 
 @pytest.mark.parametrize(
