@@ -119,7 +119,7 @@ _FACT_SHELF: Final = {
     "fetch: True -> False": "Each key has both its parts.",
     "fetch: True -> False (2)": "As text it is the same, in more time.",
 }
-_LIVE_FOLDS: Final = {
+_LIVE_FOLD: Final = {
     "__init__: 1 -> 2": "Any number below 0 says so.",
     "_stretch: 1 -> 2": "Any number below 0 says so.",
     "__init__: 0 -> 1": "It is set before it is read.",
@@ -133,7 +133,7 @@ _LIVE_FOLDS: Final = {
 _STATION_MEMORY: Final = {
     "extents: continue -> nothing": "What follows comes to the same, in more time.",
     "_settle_transaction: len(rows) > 1 -> len(rows) >= 1": (
-        "One row shares its start with none, and what `final` spares is found in more time."
+        "One row shares its start with none, and what is at rest is found in more time."
     ),
     "_settle_transaction: lacking < len(rows) -> lacking <= len(rows)": (
         "No row is found among none."
@@ -251,7 +251,7 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.sessions.vehicle.last_sign": _LAST_SIGN,
         "ledger.worker.entries": _ENTRIES,
         "ledger.worker.fact_shelf": _FACT_SHELF,
-        "ledger.worker.live_folds": _LIVE_FOLDS,
+        "ledger.worker.live_fold": _LIVE_FOLD,
         "ledger.worker.partition": _PARTITION,
         "ledger.worker.rater": _RATER,
         "ledger.worker.session_rows": _SESSION_ROWS,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 
 from ledger.facts.station_facts import SessionStarted, StationFact
@@ -162,7 +162,9 @@ def first_start(
     if not isinstance(start, SessionStarted) or is_without_id(transaction):
         return None
     at = start.occurred_at
-    if at is None or extents.others[transaction].rows or not extents.rest.were_over(at):
+    if at is None or at.tzinfo is not UTC or extents.others[transaction].rows:
+        return None  # a time without a zone cannot be compared yet
+    if not extents.rest.were_over(at):
         return None
     for key, each in extents.others.items():
         if key != transaction and not (each.facts_from is None and each.was_over(at)):

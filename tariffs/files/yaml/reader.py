@@ -96,7 +96,7 @@ class _Builder:
             case yaml.ScalarEvent():
                 self._check(event)
                 if "\0" in event.value:
-                    self._complain(event, "U+0000 can stand in no text: no table holds it")
+                    self._complain(event, "it holds the character U+0000, which is no text")
                 line, column = _spot(event)
                 self._add(Scalar(line, column, event.value, bool(event.style)))
             case yaml.SequenceStartEvent():

@@ -60,4 +60,4 @@ def test_what_was_called_otherwise_before_is_withdrawn() -> None:
 def test_no_text_of_a_file_holds_what_no_table_does(text: str) -> None:
     problems = read_master_data([(text, "x.yaml")], declared()).problems
 
-    assert any("U+0000 can stand in no text" in each.message for each in problems)
+    assert any("it holds the character U+0000" in each.message for each in problems)

@@ -30,7 +30,7 @@ STORIES = st.one_of(stories_16(), stories_201())
 MINUTES = st.integers(-120, 240)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(STORIES, st.sampled_from([False, True]))
 def test_what_is_of_one_session_is_split_as_all_else(
     story: Story16 | Story201,
@@ -47,7 +47,7 @@ def test_what_is_of_one_session_is_split_as_all_else(
             assert run.split_segments(reference, facts, AC, is_tail=is_tail) == quickly
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(STORIES)
 def test_a_loose_frame_is_taken_by_the_only_window_of_all_that_it_fits(
     story: Story16 | Story201,
@@ -61,7 +61,7 @@ def test_a_loose_frame_is_taken_by_the_only_window_of_all_that_it_fits(
         assert fold.matched.takers[source_of(each.frame)] == taker
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(STORIES)
 def test_what_is_told_first_is_so_of_each_content(story: Story16 | Story201) -> None:
     facts = [
@@ -97,7 +97,7 @@ def test_a_clock_within_five_minutes_is_right_whatever_else_came_late(
         assert clock.offset or clock.flags or min(delay for _, delay in told) > 300
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=8), st.integers(1, 90))
 def test_more_than_power_brings_is_found_between_any_two_readings(
     rises: list[int], minutes: int
@@ -116,7 +116,7 @@ def test_more_than_power_brings_is_found_between_any_two_readings(
     assert (Flag.ENERGY_IMPLAUSIBLE in physics_flags(counted, (), LIMIT)) is beyond
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.sampled_from([-9000, 0, 400, 600, 7000, 20_000]), min_size=2, max_size=6),
     st.lists(st.sampled_from([0, 50, 400, 3000, 30_000]), min_size=5, max_size=5),
@@ -135,7 +135,7 @@ def test_what_the_mean_of_the_power_settles_the_higher_and_the_lower_ones_settle
     assert _is_against(counted, powers, Decimal("-Infinity"), LIMIT) is quickly
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(st.tuples(MINUTES, MINUTES), max_size=12),
     st.lists(st.tuples(MINUTES, MINUTES), min_size=1, max_size=4),

@@ -173,6 +173,13 @@ STOP.stop(0, 2000)
         pytest.param({}, {"1": [START], "": []}, False, id="with what names no transaction"),
         pytest.param({"-1": NEW}, {"-1": [START]}, False, id="without an id"),
         pytest.param({}, {"1": [start(occurred_at=None)]}, False, id="at no time"),
+        pytest.param({}, {"1": [start(occurred_at=at(0).replace(tzinfo=None))]}, False, id="naive"),
+        pytest.param(
+            {"0": over()},
+            {"1": [start(occurred_at=at(0).replace(tzinfo=None))]},
+            False,
+            id="naive, after another one",
+        ),
         pytest.param({}, {"1": []}, False, id="nothing"),
     ],
 )
