@@ -20,11 +20,11 @@ from ledger.meter.series import Counted, PowerLimit, RegisterReading
 from ledger.sessions.loose_frames import fits
 from ledger.sessions.reuse import run
 from ledger.sessions.segments import source_of
-from ledger.sessions.station_fold import _unlike
+from ledger.sessions.station_fold import _unlike, fold_station
 from ledger.sessions.vehicle.told_states import ToldStates
 from tests.ledger.meter.readings import LIMIT
 from tests.ledger.sessions.test_station_fold import stories_16, stories_201
-from tests.station_story import AC, Story16, Story201, at
+from tests.station_story import AC, Story16, Story201, at, wh
 
 STORIES = st.one_of(stories_16(), stories_201())
 MINUTES = st.integers(-120, 240)
@@ -181,3 +181,20 @@ def test_states_that_only_one_fold_knows_are_found_however_they_lie(
     assert found >= {*was} ^ {*now}
     if [was, now] == [sorted(was), sorted(now)]:
         assert found == {*was} ^ {*now}
+
+
+def test_a_frame_is_given_away_again_where_a_session_between_closes_the_one_that_took_it() -> None:
+    """That session was over before the frame: only the one before it is another than it was."""
+    story = Story16()
+    story.start(0, 1000)
+    story.sample(90, wh(2000), tx=None)
+    first = story.fold()
+    story.start(60, 1500, tx=2, token="TAG-2")
+    story.stop(65, 1600, tx=2)
+    whole = story.fold()
+
+    further = fold_station("CS-1", whole.told, AC, first)
+
+    assert [taker and taker[0] for taker in first.matched.takers.values()] == ["1"]
+    assert further.matched == whole.matched
+    assert [*whole.matched.takers.values()] == [None]

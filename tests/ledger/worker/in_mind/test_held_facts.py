@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +12,13 @@ from msgspec.structs import replace
 from ledger.sessions.station_fold import StationFold, fold_station
 from ledger.worker import live_fold, live_folds
 from ledger.worker.fact_shelf import FactShelf
+from ledger.worker.judging.at_rest import AtRest, Extents
 from ledger.worker.judging.extent import Extent
+from ledger.worker.live_fold import LiveFold
 from ledger.worker.live_folds import LiveFolds
 from ledger.worker.loose_facts import Horizon
+from ledger.worker.session_rows import BEGINNING, NEVER
+from tests.ledger.worker.in_mind.rows_of_sessions import row
 from tests.ledger.worker.in_mind.test_live_folds import (
     A_BIT,
     ALL,
@@ -225,3 +230,32 @@ def test_the_lines_are_named_in_the_order_of_the_log_and_once(
 
     assert raised is not None
     assert [each.position for each in raised.asides] == [2, 3, 9]
+
+
+def test_what_is_at_rest_is_followed_by_what_came_or_went(shelf: FactShelf) -> None:
+    """Each step comes to what a fold would hold that is told of all of it at once."""
+    rest, live = AtRest(), LiveFold("CS-1", AC, EVER)
+    named = Extent([], at(5), at(5))
+    steps: list[tuple[Callable[[], None], dict[str, Extent], datetime]] = [
+        (lambda: rest.put("A", row("A")), {}, BEGINNING),
+        (lambda: rest.put("B", row("B")), {"C": named}, BEGINNING),
+        (lambda: rest.drop("A"), {}, BEGINNING),
+        (lambda: rest.put("B", row("B", ends=20)), {"A": named}, BEGINNING),
+        (lambda: None, {}, NEVER),
+        (lambda: None, {"B": named}, BEGINNING),
+        (lambda: None, {}, BEGINNING),
+    ]
+    for step, others, since in steps:
+        step()
+        rest.look(since, ())
+        extents = Extents(others, rest)
+        live.follow(shelf, extents, EVER, 99)
+
+        anew = LiveFold("CS-1", AC, EVER)
+        anew.follow(shelf, dict(extents), EVER, 99)
+        assert held_by(live) == held_by(anew) == dict(extents)
+        live.turn()
+
+
+def held_by(live: LiveFold) -> dict[str, Extent]:
+    return live._extents  # noqa: SLF001 - what is held of each shows nowhere else
