@@ -319,7 +319,8 @@ class Judge:
         """Return the session of *row*, folded among those around it, with all that is known."""
         memory.hold(row)
         for other in load_around(self._connection, row):
-            if other.session_id not in self._findings.gone | memory.rows.keys():
+            is_gone = other.session_id in self._findings.gone
+            if not is_gone and other.session_id not in memory.rows:
                 memory.hold(other)
         around = [other for other in memory.rows.values() if is_around(other, row)]
         horizon = horizon_of_rows(row.first_fact_at, around)
