@@ -22,7 +22,7 @@ from ledger.invoices.order import cause_of_month, order_of
 from ledger.invoices.shown import ShownInvoice, shown_invoice
 from ledger.master_data.addresses import Address, BankAccount, Contact
 from ledger.rating.decisions import RatedLine, SessionRated
-from projections.documents.electronic.net_price import NetPrice
+from projections.documents.electronic.electronic_invoice import NetPrice
 from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import compile_tariff, price_session
 from tests.depot import NOON, declared
