@@ -89,6 +89,11 @@ class Settings:
     price_wait_ms: int = _setting(
         300, "how long the answer to a transaction's end waits for its price; 0: not at all"
     )
+    sessions_a_minute: int = _setting(
+        30,
+        "how many sessions one station may begin in the long run, 600 at once; it is read no"
+        " faster; 0: any number",
+    )
     tick_seconds: int = _setting(60, "how often the log records that time passed")
     upkeep_seconds: int = _setting(
         60, "how often it is looked what is missing of sessions and of local lists"
@@ -204,6 +209,7 @@ class Settings:
             ("database_idle_seconds", 0, 86_400),
             ("heartbeat_seconds", 1, 86_400),
             ("price_wait_ms", 0, 5000),
+            ("sessions_a_minute", 0, 60_000),
             ("tick_seconds", 1, 3600),
             ("upkeep_seconds", 1, 3600),
             ("calls_kept_days", 1, 3650),
