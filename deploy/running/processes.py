@@ -83,10 +83,8 @@ def serve_stations(context: PartContext, stop: threading.Event, ready: Ready, wa
 
 
 def _collect_seldom() -> None:
-    """Let the garbage collector look through thousands of connections seldom: it stops the loop.
-
-    A connection that ended is gone without it (tests/ingest/edge/connections/test_letting_go.py).
-    """
+    """Let the garbage collector look through connections seldom: it stops the loop."""
+    # A connection that ended is gone without it (tests/ingest/edge/connections/test_letting_go.py).
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_OBJECTS_BEFORE_COLLECTION)
@@ -352,6 +350,7 @@ def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, wa
         closing(ElectronicCheck(context.dsn)) as check,
         closing(Invoicer(context.dsn, log, check, silent_seconds=SILENT_SECONDS_MAX)) as invoicer,
     ):
+        _ = log.partitions  # whom Kafka does not let in ends here, with words
         watch.begin(InvoicingCondition(context.dsn, _log_to_ask(context), invoicer))
         keeping = _keeping(keep_up, dsn, stop) if isinstance(context.clock, SystemClock) else None
         ready(None)
