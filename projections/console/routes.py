@@ -16,6 +16,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from ledger.errors import LedgerError
+from projections.console.addresses import path_of
 from projections.console.entry import ANY_USER, EVERYBODY, NobodyInError, check_entry
 from projections.console.navigation import HOME, screens_of
 from projections.console.page import HEADERS, ThisPage, page_of
@@ -86,7 +87,8 @@ def console_router(rooms: Sequence[type[Controller]], opt: dict[str, Any]) -> Ro
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Answer a person for whom something could not be done."""
     if isinstance(error, NobodyInError):
-        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        query = request.scope["query_string"].decode("latin-1")
+        back = path_of(request) + (f"?{query}" if query else "")
         where = f"{HOME}/login"
         if request.method == "GET" and back != HOME:
             where += f"?next={quote(back, safe='')}"
