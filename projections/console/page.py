@@ -24,6 +24,7 @@ from projections.console.sentences import phrase_words
 from projections.console.side import ConsoleSide
 from tariffs.calendar.words import sentence
 from tariffs.phrases.phrase import Phrase
+from tariffs.phrases.printable import printable_page
 
 COOKIE: Final = "wattledger"
 FORM_KEY: Final = "form_key"
@@ -118,7 +119,11 @@ class ConsolePage(NamedTuple):
         html = environment().get_template(template).render(page=self, t=self.text, **content)
         cookies = [Cookie(key=_SAID, value="", path="/console", max_age=0)] if self.said else []
         return Response(
-            html, status_code=status, media_type="text/html", headers=HEADERS, cookies=cookies
+            printable_page(html),
+            status_code=status,
+            media_type="text/html",
+            headers=HEADERS,
+            cookies=cookies,
         )
 
     def go(self, address: str, said: str = "") -> Response[Any]:
