@@ -206,33 +206,8 @@ class Settings:
         Raises:
             BadSettingError: If a value is outside its range or a partner is missing.
         """
-<<<<<<< HEAD
-        for name, low, high in (
-            ("listen_port", -1, 65535),
-            ("tls_port", -1, 65535),
-            ("http_port", -1, 65535),
-            ("files_port", -1, 65535),
-            ("file_mb_max", 1, 4096),
-            ("station_files_mb", self.file_mb_max, 1 << 20),
-            ("files_kept_days", 1, 3650),
-            ("roaming_port", -1, 65535),
-            ("metrics_port", -1, 65526),
-            ("smtp_port", 1, 65535),
-            ("link_days", 1, 3650),
-            ("partitions", 1, 256),
-            ("linger_ms", 0, 1000),
-            ("database_idle_seconds", 0, 86_400),
-            ("heartbeat_seconds", 1, 86_400),
-            ("price_wait_ms", 0, 5000),
-            ("sessions_a_minute", 0, 60_000),
-            ("tick_seconds", 1, 3600),
-            ("upkeep_seconds", 1, 3600),
-            ("calls_kept_days", 1, 3650),
-        ):
-=======
         size = ("station_files_mb", self.file_mb_max, 1 << 20)
         for name, low, high in (*RANGES, size):
->>>>>>> part/desk
             value = getattr(self, name)
             if not low <= value <= high:
                 raise BadSettingError(SETTINGS, name, value, f"between {low} and {high}")
