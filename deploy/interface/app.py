@@ -37,7 +37,7 @@ from deploy.interface.description import (
     describe_partners,
     name_operation,
 )
-from deploy.interface.problems import answer_problem
+from deploy.interface.problems import answer_anybody
 from ledger.shapes import build_shapes
 from ledger.users.access_tokens import FactorMissingError, digest_of
 from ledger.users.roles import Reach
@@ -163,7 +163,7 @@ def build_app(
             name: Provide(_giving(part), sync_to_thread=False) for name, part in parts.items()
         },
         middleware=[DefineMiddleware(BearerMiddleware, find=find), *around],
-        exception_handlers={Exception: answer_problem},
+        exception_handlers={Exception: answer_anybody},
         lifespan=list(lifespan),
         request_max_body_size=BODY_MAX,
         openapi_config=_described(),

@@ -73,7 +73,7 @@ def judge_cdr(told: ToldCdr, around: CdrSurroundings, repricer: Repricer) -> Jud
         return _credit(told, around.original, cdr.credit_reference_id, codes)
     if _may_take_back(told, around):
         original = _taken_back(told, around.at_once)
-        if original is not None:
+        if original is not None or not _pays_the_driver(told, cdr, around, repricer):
             return _credit(told, original, None, codes)
     codes += _told_twice(told, cdr, around)
     codes += _plausible(told, cdr)
@@ -92,12 +92,8 @@ def _repriced(
         codes.append(phrase("cdr_currency_unknown"))
     elif around.session is not None:
         codes += _in_currency(told, cdr, around.session, currency)
-    # There are tariffs that pay the driver; else only a credit takes something back.
     if told.net is not None and told.net < 0 and (repriced.net is None or repriced.net >= 0):
-        if _may_take_back(told, around):
-            codes.append(phrase("cdr_credit_without_original"))
-        else:
-            codes.append(phrase("cdr_negative", stated=told.net))
+        codes.append(phrase("cdr_negative", stated=told.net))
     codes += repriced.codes
     return JudgedCdr(
         verdict_of(codes),
@@ -112,6 +108,12 @@ def _may_take_back(told: ToldCdr, around: CdrSurroundings) -> bool:
     """Whether a negative CDR takes another one back, for want of credit CDRs."""
     is_negative = told.net is not None and told.net < 0
     return is_negative and told.version is OcpiVersion.V2_1_1 and around.takes_negative
+
+
+def _pays_the_driver(told: ToldCdr, cdr: Cdr, around: CdrSurroundings, repricer: Repricer) -> bool:
+    """Whether it is negative by its tariff: there are those, and then it takes nothing back."""
+    net = repricer.reprice(told, cdr, around).net
+    return net is not None and net < 0
 
 
 def _taking_back(told: ToldCdr, codes: Sequence[Phrase], original: str | None) -> JudgedCdr:

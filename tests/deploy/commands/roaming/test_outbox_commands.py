@@ -42,7 +42,8 @@ def outbox(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
         enqueue(connection, TNM, MessageKind.CDR, "cdr-2", lane="cdr-2")
         connection.execute("UPDATE outgoing SET state = 'dead', failures = 3")
         connection.execute(
-            "INSERT INTO outgoing_party (party, failures, next_at) VALUES ('NL-TNM', 4, 'infinity')"
+            "INSERT INTO outgoing_party (party, failures, next_at)"
+            " VALUES ('NL-TNM', 4, '2100-01-01Z')"
         )
     return database
 
@@ -116,3 +117,29 @@ def test_or_all_that_a_partner_has_not_got_and_did_not_refuse(
 def test_what_makes_no_sense_is_said(outbox: str, words: list[str]) -> None:
     assert run(words) == WRONG
     assert waiting(outbox) == [("cdr-2", "dead", 3)]
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("invited", "it goes out once it has"),
+        ("revoked", "it goes out once it is registered again"),
+        ("paused", "it goes out once it is resumed"),
+        ("registered", None),
+    ],
+)
+def test_why_what_waits_does_not_go_is_said(
+    outbox: str, state: str, why: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with connect(outbox) as connection:
+        enqueue(connection, TNM, MessageKind.CDR, "cdr-3", lane="cdr-3")
+        connection.execute(
+            "INSERT INTO roaming_link (partner, state, our_party, version, sealed, changed_at)"
+            " VALUES ('NL-TNM', %s, 'DE-HBC', '2.2.1', 'sealed', now())",
+            (state,),
+        )
+    assert run(["partner", "show", TNM]) == 0
+    said = capsys.readouterr().out
+
+    assert "1 waiting, 1 refused" in said
+    assert (why in said) if why else ("not sent" not in said)
