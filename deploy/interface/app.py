@@ -118,7 +118,8 @@ class HeadAsGet:
 
     async def __call__(self, scope: Connected, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http" or scope["method"] != "HEAD":
+        # Of what is no request there is no method.
+        if scope.get("method") != "HEAD":
             await self._app(scope, receive, send)
             return
 
