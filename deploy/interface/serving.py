@@ -29,7 +29,7 @@ from deploy.console.wiring import OpenedDesk, console_routes, console_side
 from deploy.documents.routes import ROUTES as DOCUMENT_ROUTES
 from deploy.errors import DeployError
 from deploy.interface.access import Bearer, find_bearers
-from deploy.interface.app import BODY_MAX, build_app
+from deploy.interface.app import BODY_MAX, HeadAsGet, build_app
 from deploy.interface.books import ROUTES
 from deploy.interface.declaring import DeclaringDesk, OpenLog
 from deploy.interface.files import FilesController
@@ -255,7 +255,7 @@ class PromptProtocol(BoundedProtocol):
 def served(app: Litestar, settings: Settings) -> uvicorn.Config:
     """Return how people and programs are answered by *app*."""
     return uvicorn.Config(
-        app,
+        HeadAsGet(app),
         http=PromptProtocol,
         log_config=None,
         log_level="error",  # else a line for each stranger's request

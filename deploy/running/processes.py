@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from deploy.clock import SystemClock
 from deploy.errors import DeployError
 from deploy.observing.watch import Watch
+from deploy.postgres.newer import newer_tables
 from deploy.running.edge_secret import edge_secret
 from deploy.running.parts import PartContext, end_in_a_while
 from deploy.settings import Settings
@@ -306,7 +307,7 @@ def work(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch
     with _event_log(context) as log:
         partitions = range(log.partitions)
         with Worker(context.dsn, log=log, partitions=partitions, translate=translate) as worker:
-            worker.beat = watch.beat
+            worker.beat, worker.fence = watch.beat, newer_tables
             observed, now = _log_to_ask(context), context.clock.now
             watch.begin(WorkerCondition(context.dsn, observed, resting=worker.resting, now=now))
             ready(None)
@@ -330,8 +331,8 @@ async def _work_in_group(context: PartContext, ready: Ready, watch: Watch) -> No
         beat=watch.beat,
         ending=end_in_a_while,
     )
-    observed, now = _log_to_ask(context), context.clock.now
-    watch.begin(WorkerCondition(context.dsn, observed, resting=group.resting, now=now))
+    group.fence, now = newer_tables, context.clock.now
+    watch.begin(WorkerCondition(context.dsn, _log_to_ask(context), resting=group.resting, now=now))
     await group.run(stopping, lambda: ready(None))
 
 

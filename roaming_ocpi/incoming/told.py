@@ -76,6 +76,8 @@ _HEAD: Final = msgspec.json.Decoder(_Head)
 class ToldCdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A CDR as it was told. `cdr` is None where it cannot be read, `unread` then says why.
 
+    `notes`: what was read otherwise than it was sent.
+
     `net` and `tax` are as stated, exact, in `currency`; None where they are not stated.
     """
 
@@ -88,6 +90,7 @@ class ToldCdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     version: OcpiVersion
     cdr: Cdr | None
     unread: UnreadCdr | None = None
+    notes: tuple[Note, ...] = ()
     subject: str | None = None
     contract: str | None = None
     session_id: str | None = None
@@ -245,7 +248,7 @@ class MessageReader:
             UnfitObjectError: If it has no id.
         """
         data = line.body.encode()
-        unread = None
+        unread, notes = None, tuple[Note, ...]()
         quick = self._quick(data)
         if quick is not None:
             head, cdr, version = quick
@@ -253,7 +256,8 @@ class MessageReader:
             head = _object(decode_json(data))
             version = version_of_cdr(head)
             try:
-                cdr = ocpi_cdr_of(head, version=version).cdr
+                read = ocpi_cdr_of(head, version=version)
+                cdr, notes = read.cdr, read.notes
             except OcpiError as error:
                 cdr, unread = None, UnreadCdr(spot=bounded(error.spot), why=bounded(error.why))
             except TariffError as error:
@@ -270,6 +274,7 @@ class MessageReader:
             version=version,
             cdr=cdr,
             unread=unread,
+            notes=notes,
             subject=subject,
             contract=contract,
             session_id=_reference(head, "session_id"),

@@ -63,6 +63,7 @@ _DEAD: Final = {
     "why": "left",
     "number": "right",
 }
+_NOTED: Final = {"code": "left", "of": "left", "messages": "right", "last at": "left"}
 _LISTS: Final = {
     "list": "left", "read at": "left", "not taken": "right", "why the first was not": "left"
 }  # fmt: skip
@@ -216,6 +217,8 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         print_rows("Its modules", _MODULES, _modules(link))
     if outbox.dead_letters:
         print_rows("What it refused (partner retry)", _DEAD, outbox.dead_letters)
+    if outbox.noted:
+        print_rows("What was not said, or answered oddly", _NOTED, outbox.noted)
     if told:
         _print_told(told, folder.settings().roaming_bounds)
     _print_past(lists, changes)

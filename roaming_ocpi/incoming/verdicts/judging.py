@@ -36,6 +36,12 @@ ENERGY_KWH_MAX: Final = Decimal(2_000)
 POWER_KW_MAX: Final = Decimal(1_000)
 """More than any station of today gives, on average over a session."""
 _HOUR: Final = timedelta(hours=1)
+_AT_THE_START: Final = frozenset({"starts_before_cdr", "gap_at_start"})
+_OF_PERIODS: Final = {
+    **dict.fromkeys((*_AT_THE_START, "periods_missing", "dimension_repeated"), "cdr_periods_odd"),
+    "longer_than_period": "cdr_hours_exceed",
+}
+"""What the reader notes about what is priced (`tariffs.ocpi.cdr_reader`), by our code."""
 _SECONDS_IN_HOUR: Final = Decimal(3600)
 
 
@@ -77,6 +83,7 @@ def judge_cdr(told: ToldCdr, around: CdrSurroundings, repricer: Repricer) -> Jud
             return _credit(told, original, None, codes)
     codes += _told_twice(told, cdr, around)
     codes += _plausible(told, cdr)
+    codes += _odd_periods(told, cdr)
     if around.session is not None:
         codes += _of_session(told, cdr, around.session)
     return _repriced(told, cdr, around, repricer, codes)
@@ -227,6 +234,17 @@ def _plausible(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
     seconds = lasted.days * 86_400 + lasted.seconds
     if EXACT.multiply(energy, _SECONDS_IN_HOUR) > POWER_KW_MAX * max(seconds, 1):
         yield phrase("cdr_power_absurd", energy=energy, seconds=seconds)
+
+
+def _odd_periods(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
+    """Yield what of its periods is not the time that it says of itself, each kind once."""
+    far = abs(cdr.periods[0].starts_at - cdr.starts_at) > SLACK
+    for note in {each.code: each for each in reversed(told.notes)}.values():
+        code = _OF_PERIODS.get(note.code)
+        if code is not None and (far or note.code not in _AT_THE_START):
+            yield phrase(
+                code, spot=bounded(note.spot or ""), note=note.code, why=bounded(note.message)
+            )
 
 
 def _of_session(told: ToldCdr, cdr: Cdr, session: SessionBefore) -> Iterator[Phrase]:
