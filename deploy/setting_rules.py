@@ -49,6 +49,7 @@ RANGES = (
     ("database_idle_seconds", 0, 86_400),
     ("heartbeat_seconds", 1, 86_400),
     ("price_wait_ms", 0, 5000),
+    ("sessions_a_minute", 0, 60_000),
     ("tick_seconds", 1, 3600),
     ("upkeep_seconds", 1, 3600),
     ("calls_kept_days", 1, 3650),

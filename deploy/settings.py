@@ -103,6 +103,11 @@ class Settings:
     price_wait_ms: int = _setting(
         300, "how long the answer to a transaction's end waits for its price; 0: not at all"
     )
+    sessions_a_minute: int = _setting(
+        30,
+        "how many sessions one station may begin in the long run, 600 at once; it is read no"
+        " faster; 0: any number",
+    )
     tick_seconds: int = _setting(60, "how often the log records that time passed")
     upkeep_seconds: int = _setting(
         60, "how often it is looked what is missing of sessions and of local lists"

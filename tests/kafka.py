@@ -20,6 +20,11 @@ from deploy.kafka.jars import how_to_get_them
 from ledger.log.kafka.cluster import KafkaCluster
 
 NUMBERS = itertools.count(1)
+GIVEN = "TESTS_KAFKA"
+"""Its copy for this run and its worker processes: commands refuse settings unknown to them."""
+
+if given_here := os.environ.pop("WATTLEDGER_TEST_KAFKA", ""):
+    os.environ[GIVEN] = given_here
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +37,7 @@ def own_brokers() -> None:
 @pytest.fixture(scope="session")
 def kafka_bootstrap(request: pytest.FixtureRequest) -> Iterator[str]:
     """Where the brokers are."""
-    if given := os.environ.get("WATTLEDGER_TEST_KAFKA"):
+    if given := os.environ.get(GIVEN):
         yield given
         return
     request.getfixturevalue("own_brokers")

@@ -86,6 +86,11 @@ def apply(
     return new
 
 
+def own_files(migrations: MigrationSet) -> list[str]:
+    """Return the names of the files that this program has of a set, in order."""
+    return list(_files(MIGRATIONS / migrations))
+
+
 def _files(folder: Path) -> dict[str, str]:
     """Return the texts by file name, in order."""
     paths = sorted(folder.glob("*.sql"))

@@ -19,7 +19,7 @@ from deploy.observing.endpoint import Endpoint, address_of, open_listener
 from deploy.observing.watch import Watch
 from deploy.running.opening import prepare
 from deploy.running.owner import make_folder
-from deploy.running.parts import LogFormat, Part, PartContext
+from deploy.running.parts import LogFormat, Part, PartContext, watched
 from deploy.settings import Settings
 
 LOGGER = logging.getLogger("wattledger.alone")
@@ -55,7 +55,8 @@ def run_alone(part: Part, settings: Settings, ready: Callable[[object], None]) -
         context = PartContext(settings=settings, clock=SystemClock(), dsn=dsn, holder=holder)
         prepare(dsn, settings)
         log.info("started, process %s", os.getpid())
-        part.run(context, stop, ready, watch)
+        with watched(part, dsn):
+            part.run(context, stop, ready, watch)
     log.info("ended")
 
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from deploy.clock import SteppedClock, SystemClock
 from deploy.observing.endpoint import Endpoint
 from deploy.observing.watch import Watch
+from deploy.postgres.newer import ended_by_newer
 from deploy.postgres.private_files import open_private
 from deploy.settings import Settings
 from tariffs.phrases.printable import printable
@@ -89,7 +90,7 @@ def run_part(
     log = logging.getLogger(f"wattledger.{part.name}")
     log.info("started, process %s", os.getpid())
     try:
-        with endpoint or nullcontext():
+        with endpoint or nullcontext(), watched(part, context.dsn):
             part.run(context, stop, pipe.send, watch)
     except Exception as error:
         log.exception("failed")
@@ -97,6 +98,15 @@ def run_part(
             pipe.send(Failure(str(error) or type(error).__name__))
         raise SystemExit(1) from None
     log.info("ended")
+
+
+def watched(part: Part, dsn: str) -> AbstractContextManager[None]:
+    """Return what ends the process of *part* where a newer version takes over its tables.
+
+    Not that of stations: they are answered while all else is brought up to date, and what they say
+    is in the log.
+    """
+    return nullcontext() if part.name == "stations" else ended_by_newer(dsn)
 
 
 class LogFormat(logging.Formatter):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from deploy.clock import SystemClock
 from deploy.errors import DeployError
 from deploy.observing.watch import Watch
+from deploy.postgres.newer import newer_tables
 from deploy.running.edge_secret import edge_secret
 from deploy.running.parts import PartContext, end_in_a_while
 from deploy.settings import Settings
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ingest.commands.asking import StationCommands
     from ingest.declared_directory import DeclaredDirectory
     from ingest.directory import StationDirectory
-    from ingest.edge.server import Listener, Manners, Server
+    from ingest.edge.server import Listener, Server
     from ingest.persons.subjects import Subjects
     from ingest.prices.price import Prices
     from ledger.log.event_log import EventLog, LineWriter
@@ -83,10 +84,8 @@ def serve_stations(context: PartContext, stop: threading.Event, ready: Ready, wa
 
 
 def _collect_seldom() -> None:
-    """Let the garbage collector look through thousands of connections seldom: it stops the loop.
-
-    A connection that ended is gone without it (tests/ingest/edge/connections/test_letting_go.py).
-    """
+    """Let the garbage collector look through connections seldom: it stops the loop."""
+    # A connection that ended is gone without it (tests/ingest/edge/connections/test_letting_go.py).
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_OBJECTS_BEFORE_COLLECTION)
@@ -139,7 +138,7 @@ async def _open_server(
     from ingest.edge.admissions import Admissions, PostgresAdmissions  # noqa: PLC0415
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
     from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
-    from ingest.edge.server import serve  # noqa: PLC0415
+    from ingest.edge.server import Manners, serve  # noqa: PLC0415
     from ingest.prices.stopping import CommandedStops  # noqa: PLC0415
     from ingest.receipts import PostgresReceipts  # noqa: PLC0415
     from ingest.station_records import PostgresStationRecords  # noqa: PLC0415
@@ -165,7 +164,11 @@ async def _open_server(
             admissions=Admissions(store, known, clock),
             commands=calls,
             records=records,
-            manners=_manners(settings),
+            manners=Manners(
+                heartbeat_seconds=settings.heartbeat_seconds,
+                price_seconds=settings.price_wait_ms / 1000,
+                sessions_a_minute=settings.sessions_a_minute,
+            ),
             prices=_prices(context, exits),
             stops=CommandedStops(commands),
             receipts=receipts,
@@ -284,14 +287,6 @@ def _prices(context: PartContext, exits: AsyncExitStack) -> Prices | None:
     return prices
 
 
-def _manners(settings: Settings) -> Manners:
-    from ingest.edge.server import Manners  # noqa: PLC0415 - only this process needs it
-
-    return Manners(
-        heartbeat_seconds=settings.heartbeat_seconds, price_seconds=settings.price_wait_ms / 1000
-    )
-
-
 def _ports(settings: Settings, ports: Sequence[int]) -> Ports:
     """Return which port is which: the listeners' order is that of `_listeners`."""
     left = list(ports)
@@ -312,7 +307,7 @@ def work(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch
     with _event_log(context) as log:
         partitions = range(log.partitions)
         with Worker(context.dsn, log=log, partitions=partitions, translate=translate) as worker:
-            worker.beat = watch.beat
+            worker.beat, worker.fence = watch.beat, newer_tables
             observed, now = _log_to_ask(context), context.clock.now
             watch.begin(WorkerCondition(context.dsn, observed, resting=worker.resting, now=now))
             ready(None)
@@ -336,8 +331,8 @@ async def _work_in_group(context: PartContext, ready: Ready, watch: Watch) -> No
         beat=watch.beat,
         ending=end_in_a_while,
     )
-    observed, now = _log_to_ask(context), context.clock.now
-    watch.begin(WorkerCondition(context.dsn, observed, resting=group.resting, now=now))
+    group.fence, now = newer_tables, context.clock.now
+    watch.begin(WorkerCondition(context.dsn, _log_to_ask(context), resting=group.resting, now=now))
     await group.run(stopping, lambda: ready(None))
 
 
@@ -356,6 +351,7 @@ def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, wa
         closing(ElectronicCheck(context.dsn)) as check,
         closing(Invoicer(context.dsn, log, check, silent_seconds=SILENT_SECONDS_MAX)) as invoicer,
     ):
+        _ = log.partitions  # whom Kafka does not let in ends here, with words
         watch.begin(InvoicingCondition(context.dsn, _log_to_ask(context), invoicer))
         keeping = _keeping(keep_up, dsn, stop) if isinstance(context.clock, SystemClock) else None
         ready(None)

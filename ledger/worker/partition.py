@@ -117,16 +117,17 @@ class PartitionWorker:
         """
         entries: list[Entry] = []
         for record in records:
-            entry = self._ahead.pop(record.position, None) or self._reader.read(record)
+            entry = self._ahead.get(record.position) or self._reader.read(record)
             # It looks up what is set aside, which must be in the table by then.
             if entry.is_alone and entries:
                 break
             entries.append(entry)
+            # What there is no time for waits for a later group, and is not read again; no more of
+            # it than the largest group that was read.
+            self._ahead[entry.position] = entry
             if entry.is_alone:
                 break
         self._prepare(entries)
-        # What there is no time for is worked through in the next group, and not read again.
-        self._ahead = {entry.position: entry for entry in entries}
         for entry in entries:
             del self._ahead[entry.position]
             self.lines_done += entry.lines

@@ -90,10 +90,11 @@ class Pause(NamedTuple):
 
 
 class FencedError(LedgerError):
-    """Another worker moved the partition's position: this one must stop."""
+    """Another worker moved the partition's position, or is of a newer version: this one stops."""
 
-    def __init__(self, partition: int, position: int) -> None:
-        super().__init__(f"partition {partition} is no longer at {position}: another worker has it")
+    def __init__(self, partition: int, position: int, why: str = "") -> None:
+        moved = f"partition {partition} is no longer at {position}: another worker has it"
+        super().__init__(why or moved)
         self.partition, self.position = partition, position
 
 
@@ -131,6 +132,8 @@ class Worker:
         self._group_seconds = group_seconds
         self.beat: Callable[[], None] = lambda: None
         """Called before each partition's turn: it says that the worker goes on."""
+        self.fence: Callable[[Connection[Any]], str] = lambda _: ""
+        """Asked in each transaction: why nothing more may be written, empty if it may."""
         self.records_done = 0
         self._recorded_in = recorded_in
         self._translate = translate
@@ -354,6 +357,8 @@ class Worker:
         expected = (partition.partition, partition.next_position)
         if not lock_position(self._connection, *expected):
             raise FencedError(*expected)
+        if why := self.fence(self._connection):
+            raise FencedError(*expected, why)
 
 
 class Collector:

@@ -36,9 +36,10 @@ def copy(
     Each record gets the position that it has, repeats too; whatever would stand elsewhere is
     refused. The store to copy to is empty, or holds the first records of the log: then those are
     compared and the copy goes on, so that one that was interrupted is simply started again. The
-    topic is made if there is none, as by `kafka init`; one that is weaker than `kafka_profile` asks
-    is refused. Nothing may be up meanwhile. The log that was copied stays as it is, and nobody can
-    go on with it any more: with the old settings every command is refused, until it is copied back.
+    topic, and that of decisions, is made if there is none, as by `kafka init`; a log's that is
+    weaker than `kafka_profile` asks is refused. Nothing may be up meanwhile. The log that was
+    copied stays as it is, and nobody can go on with it any more: with the old settings every
+    command is refused, until it is copied back.
 
     Args:
         source: The store that has the log.
@@ -87,11 +88,13 @@ def _check_topic(connection: Connection[Any], settings: Settings) -> None:
 def _make(dsn: str, settings: Settings, *, partitions: int) -> None:
     """Make the log that is copied to, with as many *partitions*, if there is none."""
     if settings.log == "kafka":
-        from deploy.running.log_store import kafka_cluster
+        from deploy.running.log_store import decisions_cluster, kafka_cluster
         from ledger.log.kafka.topics import PROFILES, make_topic
 
         profile = PROFILES[settings.kafka_profile]
-        make_topic(kafka_cluster(settings), partitions=partitions, profile=profile)
+        # What is published, too: where the log is in Kafka, `up` does not start without its topic.
+        for cluster in (kafka_cluster(settings), decisions_cluster(settings)):
+            make_topic(cluster, partitions=partitions, profile=profile)
         return
     import psycopg
 

@@ -70,7 +70,6 @@ class KafkaEventLog:
     def partitions(self) -> int:
         """The number of partitions, fixed when the log was made."""
         if not self._partitions:
-            # Asked before all else, and by whom is told why he is not let in.
             try:
                 self._partitions = count_partitions(reached(self._cluster), self._cluster)
             except KafkaException as error:
@@ -222,6 +221,8 @@ class KafkaEventLog:
         """Yield the consumer; after an error the next call begins with a new one."""
         try:
             if self._reader is None:
+                # Whom they do not let in is told so here; the reader would only say: all away.
+                _ = self.partitions
                 self._reader = Consumer(_reading(self._cluster))
             yield self._reader
         except (BufferError, *FAILED_FOR_GOOD) as error:

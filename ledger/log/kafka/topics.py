@@ -45,7 +45,11 @@ PUBLISHED_BYTES_MAX: Final = 1 << 19
 """An event is smaller (projections/publishing/event_types.py says why); Kafka's default is 1 MB."""
 
 LOOK_SECONDS: Final = 0.05
-_SAFE: Final = {"unclean.leader.election.enable": "false"}
+_SAFE: Final = {
+    "unclean.leader.election.enable": "false",
+    # By the sender's clock, brokers refuse what is an hour ahead of theirs: all that it sends.
+    "message.timestamp.type": "LogAppendTime",
+}
 _KEPT: Final = {
     "cleanup.policy": "delete",  # compaction takes records out of the middle
     "retention.ms": "-1",
@@ -256,7 +260,7 @@ def _weaknesses(
 
 def _fault(cluster: KafkaCluster, name: str, found: str, wanted: str) -> TopicFault:
     remedy = (
-        f"kafka-configs.sh --alter --entity-type topics --entity-name {cluster.topic} "
-        f"--add-config {name}={wanted}"
+        f"kafka-configs.sh --bootstrap-server {cluster.bootstrap} --alter --entity-type topics "
+        f"--entity-name {cluster.topic} --add-config {name}={wanted}"
     )
     return TopicFault(name, found, wanted, remedy)

@@ -187,6 +187,8 @@ class WorkerGroup:
         self._handed = HandedLog(self._store)
         self._turns = _Turns(self._store, self._new_worker)
         self._dsn, self._translate, self._beat, self._ending = dsn, translate, beat, ending
+        self.fence: Callable[[Any], str] = lambda _: ""
+        """What each transaction asks (see `Worker`)."""
         self._failure: BaseException | None = None
         self._stopping = asyncio.Event()
         self._is_ending = False
@@ -241,7 +243,7 @@ class WorkerGroup:
         worker = Worker(
             self._dsn, log=self._handed, partitions=partitions, translate=self._translate
         )
-        worker.beat = self._beat
+        worker.beat, worker.fence = self._beat, self.fence
         return worker
 
     def _app(self, partitions: int) -> faust.App:

@@ -6,7 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -20,7 +20,10 @@ from deploy.running.log_store import (
     open_line_writer,
 )
 from deploy.settings import NAMES, Settings
+from ledger.log.event_log import NewRecord
 from ledger.log.kafka import access
+from ledger.log.kafka.cluster import KafkaCluster
+from ledger.log.kafka.event_log import KafkaEventLog
 from ledger.log.kafka.publisher import KafkaPublisher, KeyedMessage
 from tests.certificates import Authority
 from tests.charging_day import PARTITIONS, charging_day, declare_fleet, write_log
@@ -239,7 +242,37 @@ def test_where_one_broker_refuses_and_another_lets_us_in_we_are_in(
     assert run(["kafka", "init"]) == 0
 
 
-@pytest.mark.parametrize("part", ["worker", "stations", "projections"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(lambda log: log.read(0, 0, records=1), id="who reads"),
+        pytest.param(lambda log: log.read_at(0, [0]), id="who reads here and there"),
+        pytest.param(lambda log: log.ends(), id="who asks for its end"),
+        pytest.param(lambda log: log.append([NewRecord(0, [b"{}"])]), id="who adds"),
+    ],
+)
+def test_whatever_is_asked_of_the_log_first_says_who_is_not_let_in(
+    brokers: GuardedBrokers,
+    known: Mapping[str, str],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[KafkaEventLog], object],
+) -> None:
+    refuse_quickly(monkeypatch)
+    cluster = KafkaCluster(
+        bootstrap=brokers.sasl,
+        topic=known["kafka_topic"],
+        ca_file=str(folder / "ours/ca.pem"),
+        sasl_mechanism="PLAIN",
+        sasl_user=USER,
+        sasl_password="guessed",
+    )
+
+    with KafkaEventLog(cluster) as log, pytest.raises(access.KafkaRefusedError):
+        ask(log)
+
+
+@pytest.mark.parametrize("part", ["worker", "stations", "projections", "invoicing", "roaming"])
 def test_a_process_that_is_not_let_in_ends_with_words_and_no_password(
     database: str,
     brokers: GuardedBrokers,
@@ -251,7 +284,8 @@ def test_a_process_that_is_not_let_in_ends_with_words_and_no_password(
 ) -> None:
     given = {**by_sasl(brokers, folder, "SCRAM-SHA-512"), "kafka_sasl_password": "guessed-it"}
     there = {"data": str(tmp_path), "database_url": database, "metrics_port": "0"}
-    set_all({**known, **given, **there, "listen_port": "0"}, monkeypatch)
+    ports = {"listen_port": "0", "roaming_port": "0"}
+    set_all({**known, **given, **there, **ports}, monkeypatch)
 
     done = subprocess.run(
         [sys.executable, "-c", "from deploy.cli import main; main()", "run", part],

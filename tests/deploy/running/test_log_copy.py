@@ -59,6 +59,7 @@ def place(
         "DATA": str(tmp_path),
         "KAFKA_BOOTSTRAP": kafka.bootstrap,
         "KAFKA_TOPIC": kafka.topic,
+        "KAFKA_DECISIONS_TOPIC": f"{kafka.topic}.decisions",
         "KAFKA_PROFILE": "development",
     }
     for name, value in given.items():
@@ -89,6 +90,8 @@ def test_after_the_copy_replay_finds_no_difference_and_explain_reaches_the_old_f
     }
     assert (copied["from"], copied["to"], copied["found"]) == ("postgres", "kafka", 0)
     place.keep_log_in("kafka")
+    place.variables.setenv("WATTLEDGER_PARTITIONS", str(PARTITIONS))
+    assert "decisions, as the profile" in told(capsys, "kafka", "check")  # both topics are there
     replayed = json.loads(told(capsys, "replay", "--check", "--json"))
     assert replayed["differences"] == 0
     assert replayed["compared_by_kind"]["decision"] == 8

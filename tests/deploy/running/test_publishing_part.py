@@ -197,6 +197,7 @@ def test_how_long_decisions_are_kept_is_the_operator_s_choice_and_their_safety_i
     assert (told["made"], told["faults"], told["decisions"]["made"]) == (True, [], False)
     assert [each["what"] for each in told["decisions"]["faults"]] == [
         "unclean.leader.election.enable",
+        "message.timestamp.type",
         "max.message.bytes",
     ]
 

@@ -19,6 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs na
 from deploy.kafka.brokers import KafkaBrokers
 from ledger.log.event_log import LogUnavailableError, PartitionsMismatchError
 from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, KafkaCluster
+from ledger.log.kafka.event_log import new_producer
 from ledger.log.kafka.line_writer import KafkaLineWriter
 from ledger.log.kafka.topics import (
     PROFILES,
@@ -83,6 +84,7 @@ def test_a_topic_that_was_made_is_known_to_whoever_asks_next(kafka: KafkaCluster
         ("retention.ms", "604800000", "-1"),
         ("retention.bytes", "1073741824", "-1"),
         ("unclean.leader.election.enable", "true", "false"),
+        ("message.timestamp.type", "CreateTime", "LogAppendTime"),
         ("max.message.bytes", str(MESSAGE_BYTES_MAX - 1), str(MESSAGE_BYTES_MAX)),
     ],
 )
@@ -97,6 +99,25 @@ def test_whatever_would_lose_something_is_named(
 
     altered(made, name, wanted)
     assert faults(made) == []
+
+
+@pytest.mark.parametrize("hours", [-48, 0, 48])
+def test_a_writer_whose_clock_is_days_from_the_brokers_is_not_refused(
+    made: KafkaCluster, hours: int
+) -> None:
+    by_its_clock = int((time.time() + hours * 3600) * 1000)
+    told: list[object] = []
+    producer = new_producer(made)
+    producer.produce(
+        made.topic,
+        b"[]",
+        partition=0,
+        timestamp=by_its_clock,
+        on_delivery=lambda error, _: told.append(error),
+    )
+
+    assert producer.flush(30) == 0
+    assert told == [None]
 
 
 def test_one_broker_is_too_few_for_production(made: KafkaCluster) -> None:

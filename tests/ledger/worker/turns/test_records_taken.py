@@ -63,3 +63,22 @@ def test_what_there_was_no_time_for_is_not_read_again(
 
     assert calls.count == 4 + 5
     assert one.worker.lines_done == len(records)
+
+
+def test_what_lies_beyond_a_smaller_group_is_not_read_again_either(
+    one: OnePartition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who did one record of a hundred is given one at a time: the other 99 are there already."""
+    calls = Calls(partial(EntryReader.read, one.worker._reader))  # noqa: SLF001 - it is counted
+    monkeypatch.setattr(EntryReader, "read", calls)
+    records = [one.record(status16(A, n, "Available")) for n in range(100)]
+    ahead = []
+    one.worker.take(records, lambda: False)
+    while (position := one.worker.next_position) < len(records):
+        ahead.append(len(one.worker._ahead))  # noqa: SLF001 - and what is kept
+        one.worker.take(records[position : position + 1], lambda: True)
+        one.worker.store()
+
+    assert calls.count == len(records)
+    assert ahead == [*range(99, 0, -1)]
+    assert one.worker.lines_done == len(records)
