@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +47,8 @@ KNOWS_OCPP = re.compile("ocpp(?!21)", re.IGNORECASE)
 REPEATED_GROUP = re.compile(r"(?<!\(\?:\\\\\.\[\^\"\\\\\]\*\+)\)(?:[*+?]|\{[0-9,]+\})\+")
 """A possessive repeat of a group. Python before 3.11.5 does not go back to where a repeat began
 that came to nothing; one that can only fail at the end of the text is allowed."""
+NAMING = ("id", "attr", "arg", "name", "module")
+"""Of the nodes of a tree: where a name stands."""
 NEAR_MONEY = {r"\bfloat\(": "money and energy are exact: Decimal or scaled integers"}
 
 
@@ -71,23 +73,30 @@ def _text(path: Path) -> str:
 def _outline(path: Path) -> Outline:
     """What the rules ask of a file's tree; the trees of all files would fill the memory."""
     tree = ast.parse(_text(path))
-    functions, prose, said = [], set(), []
+    functions, prose, said = [], set(), list[ast.AST]()
+    is_ours = path in SOURCES
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             functions.append((node.name, (node.end_lineno or 0) - node.lineno + 1))
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             prose.add(node.value)
-        said += [getattr(node, name, None) for name in ("id", "attr", "arg", "name", "module")]
-    said += [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and node not in prose
-    ]
+        if is_ours:
+            said.append(node)
     return Outline(
         functions=functions,
         classes=[node.name for node in tree.body if isinstance(node, ast.ClassDef)],
-        tells_ocpp=[word for each in said if KNOWS_OCPP.search(word := str(each))],
+        tells_ocpp=[word for word in _words(said, prose) if KNOWS_OCPP.search(word)],
     )
+
+
+def _words(said: Iterable[ast.AST], prose: set[ast.Constant]) -> Iterator[str]:
+    """Yield what stands in code: names, and texts that are no docstrings."""
+    for node in said:
+        if isinstance(node, ast.Constant):
+            if node not in prose:
+                yield str(node.value)
+        else:
+            yield from (str(each) for name in NAMING if (each := getattr(node, name, None)))
 
 
 def _broken(paths: Iterable[Path], rule: Callable[[Path], object]) -> dict[str, object]:

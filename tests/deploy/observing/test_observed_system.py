@@ -44,6 +44,7 @@ from roaming_ocpi.registration.link import LinkState
 from roaming_ocpi.server.call_counts import CallOutcome
 from roaming_ocpi.wire.modules import ModuleId
 from tests.deploy.observing.stations import MASTER_DATA, call, station
+from tests.hostile.stalls import stalls
 
 Values = dict[tuple[str, ...], float]
 """A metric's values by its labels' values."""
@@ -206,7 +207,7 @@ def test_who_attacks_an_endpoint_disturbs_no_station(system: System) -> None:
         return slowest
 
     calm = asyncio.run(slowest_answer())
-    with ExitStack() as exits:
+    with ExitStack() as exits, stalls() as machine:
         for number in range(1_000):
             attacker = exits.enter_context(socket.create_connection((host, int(port)), timeout=20))
             # Nothing, half a request, a line without end, and a question whose answer is not read.
@@ -220,5 +221,5 @@ def test_who_attacks_an_endpoint_disturbs_no_station(system: System) -> None:
         assert get(system, "stations", "/readyz")[0] == 200
 
     assert system.supervisor.processes() == processes
-    # A machine that has other things to do is slow without attackers too.
-    assert attacked < max(20.0, 25 * calm)
+    # A machine that has other things to do is slow without attackers too, whoever waits.
+    assert attacked < max(20.0, 25 * calm, 25 * machine.longest_s)

@@ -30,6 +30,7 @@ from tests.hostile.hostile_crowd import (
     send_hostile,
 )
 from tests.hostile.hostile_parts import Progress, chosen_parts
+from tests.hostile.stalls import stalls
 from tests.tree import EXAMPLES
 
 ANSWER_SECONDS_MAX = 1.0
@@ -200,10 +201,11 @@ def test_two_thousand_hostile_frames_leave_the_system_alive(wattledger: Wattledg
     with System(settings, SystemClock()) as system:
         good = GoodStation(system.addresses[0])
         calm_s = asyncio.run(calm(good))
-        seen = play(system, good, part=1, frames=2_016)
+        with stalls() as machine:
+            seen = play(system, good, part=1, frames=2_016)
 
     # A machine that has other things to do is slow without hostile stations too, and not always.
-    assert seen.slowest_s < max(20 * ANSWER_SECONDS_MAX, 25 * calm_s)
+    assert seen.slowest_s < max(20 * ANSWER_SECONDS_MAX, 25 * calm_s, 25 * machine.longest_s)
 
 
 @pytest.mark.slow
