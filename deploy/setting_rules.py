@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 SECRETS = (
@@ -32,6 +33,28 @@ TOGETHER = (
     ("stripe_publishable_key", "stripe_key"),
 )
 """Who has the first but not the second would connect otherwise than he means."""
+RANGES = (
+    ("listen_port", -1, 65535),
+    ("tls_port", -1, 65535),
+    ("http_port", -1, 65535),
+    ("files_port", -1, 65535),
+    ("file_mb_max", 1, 4096),
+    ("files_kept_days", 1, 3650),
+    ("roaming_port", -1, 65535),
+    ("metrics_port", -1, 65526),
+    ("smtp_port", 1, 65535),
+    ("link_days", 1, 3650),
+    ("partitions", 1, 256),
+    ("linger_ms", 0, 1000),
+    ("database_idle_seconds", 0, 86_400),
+    ("heartbeat_seconds", 1, 86_400),
+    ("price_wait_ms", 0, 5000),
+    ("sessions_a_minute", 0, 60_000),
+    ("tick_seconds", 1, 3600),
+    ("upkeep_seconds", 1, 3600),
+    ("calls_kept_days", 1, 3650),
+)
+"""The least and the most that a number may be."""
 CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "log": ("postgres", "kafka"),
@@ -51,3 +74,33 @@ def is_guarded(address: str) -> bool:
         )
     except ValueError:
         return False
+
+
+def are_networks(text: str) -> bool:
+    """Say whether *text* is networks, or addresses, with commas between them, or nothing."""
+    try:
+        for each in filter(None, text.split(",")):
+            ip_network(each.strip())
+    except ValueError:
+        return False
+    return True
+
+
+def origin_of(address: str) -> str:
+    """Return scheme and host of an *address* as browsers say them, "" where it has none."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+        # Browsers know letters of other scripts by another name (IDNA).
+        host = host if host.isascii() else host.encode("idna").decode()
+    except ValueError:
+        return ""
+    host = f"[{host}]" if ":" in host else host
+    is_usual = port in {None, {"http": 80, "https": 443}.get(parts.scheme)}
+    return f"{parts.scheme}://{host}" + ("" if is_usual else f":{port}") if host else ""
+
+
+def is_origin(address: str) -> bool:
+    """Say whether *address* is scheme and host as browsers say them, and nothing more."""
+    is_web = address.startswith(("https://", "http://"))
+    return is_web and origin_of(address) == address.rstrip("/")

@@ -7,12 +7,20 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from deploy.errors import DeployError
-from deploy.setting_rules import CHOICES, SECRETS, TOGETHER, is_guarded
+from deploy.setting_rules import (
+    CHOICES,
+    RANGES,
+    SECRETS,
+    TOGETHER,
+    are_networks,
+    is_guarded,
+    is_origin,
+    origin_of,
+)
 from ledger.partners.bounds import BadBoundError, read_bounds
 
 PREFIX = "WATTLEDGER_"
@@ -71,6 +79,12 @@ class Settings:
     http_port: int = _setting(
         8080, "its port; taken or 0: a free one, which is printed; -1: `up` starts none"
     )
+    console_url: str = _setting(
+        "", "where people reach the console; empty: at `documents_url`, else at addresses alone"
+    )
+    trusted_proxies: str = _setting(
+        "127.0.0.1,::1", "proxies that are believed who comes, and whether by https; networks, too"
+    )
     files_host: str = _setting("127.0.0.1", "address on which stations fetch and send files")
     files_port: int = _setting(
         -1, "its port, `https://` where `tls_certificate` is set; 0 picks a free one, -1 closes it"
@@ -88,6 +102,11 @@ class Settings:
     heartbeat_seconds: int = _setting(300, "heartbeat interval told to stations")
     price_wait_ms: int = _setting(
         300, "how long the answer to a transaction's end waits for its price; 0: not at all"
+    )
+    sessions_a_minute: int = _setting(
+        30,
+        "how many sessions one station may begin in the long run, 600 at once; it is read no"
+        " faster; 0: any number",
     )
     tick_seconds: int = _setting(60, "how often the log records that time passed")
     upkeep_seconds: int = _setting(
@@ -187,27 +206,8 @@ class Settings:
         Raises:
             BadSettingError: If a value is outside its range or a partner is missing.
         """
-        for name, low, high in (
-            ("listen_port", -1, 65535),
-            ("tls_port", -1, 65535),
-            ("http_port", -1, 65535),
-            ("files_port", -1, 65535),
-            ("file_mb_max", 1, 4096),
-            ("station_files_mb", self.file_mb_max, 1 << 20),
-            ("files_kept_days", 1, 3650),
-            ("roaming_port", -1, 65535),
-            ("metrics_port", -1, 65526),
-            ("smtp_port", 1, 65535),
-            ("link_days", 1, 3650),
-            ("partitions", 1, 256),
-            ("linger_ms", 0, 1000),
-            ("database_idle_seconds", 0, 86_400),
-            ("heartbeat_seconds", 1, 86_400),
-            ("price_wait_ms", 0, 5000),
-            ("tick_seconds", 1, 3600),
-            ("upkeep_seconds", 1, 3600),
-            ("calls_kept_days", 1, 3650),
-        ):
+        size = ("station_files_mb", self.file_mb_max, 1 << 20)
+        for name, low, high in (*RANGES, size):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise BadSettingError(SETTINGS, name, value, f"between {low} and {high}")
@@ -237,13 +237,15 @@ class Settings:
             if url and not url.startswith(("https://", "http://")):
                 wanted = "an address that begins with https:// or http://"
                 raise BadSettingError(SETTINGS, name, url, wanted)
-        try:
-            for each in filter(None, self.webhook_networks.split(",")):
-                ip_network(each.strip())
-        except ValueError:
-            wanted = "networks with commas between them, as 10.0.0.0/8"
-            name = "webhook_networks"
-            raise BadSettingError(SETTINGS, name, self.webhook_networks, wanted) from None
+        if self.console_url and not is_origin(self.console_url):
+            wanted = (
+                "https:// or http:// and a host in lower case, with its port where it is another"
+            )
+            raise BadSettingError(SETTINGS, "console_url", self.console_url, wanted)
+        for name in ("webhook_networks", "trusted_proxies"):
+            if not are_networks(getattr(self, name)):
+                wanted = "networks with commas between them, as 10.0.0.0/8"
+                raise BadSettingError(SETTINGS, name, getattr(self, name), wanted)
         try:
             read_bounds(self.roaming_bounds)
         except BadBoundError as error:
@@ -278,6 +280,15 @@ class Settings:
     def stripe_webhook_secrets(self) -> tuple[str, ...]:
         """What Stripe may sign with, each of them."""
         return tuple(each.strip() for each in self.stripe_webhook_secret.split(",") if each.strip())
+
+    @property
+    def console_origin(self) -> str:
+        """Scheme and host by which people reach the console, "" where nobody said."""
+        return origin_of(self.console_url or self.documents_url)
+
+    def console_at(self, served: str) -> str:
+        """Return where people reach the console that is served there, "" where none is."""
+        return served and (self.console_origin or served)
 
     @property
     def files_base(self) -> str:

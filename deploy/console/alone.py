@@ -30,7 +30,8 @@ async def serve_console_alone(
     ready: Callable[[], None],
 ) -> None:
     """Answer browsers on *listener* until *stopping* is set."""
-    await serve_app(served(console_app(context)), listener, stopping=stopping, ready=ready)
+    config = served(console_app(context), context.settings)
+    await serve_app(config, listener, stopping=stopping, ready=ready)
 
 
 def console_app(context: PartContext) -> Litestar:

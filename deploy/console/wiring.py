@@ -139,7 +139,7 @@ def console_side(
         newest,
         now,
         desk,
-        is_secure=settings.documents_url.startswith("https://"),
+        reached_at=settings.console_origin,
         provider=provider_of(settings, now),
         scopes=tuple(Scope),
     )

@@ -23,6 +23,7 @@ from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
 from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.server import DEFAULT_MANNERS, DIALECTS
+from ingest.edge.session_pace import SessionPace
 from ingest.persons.subjects import Subjects
 from ledger.declared.identities import canonical
 from ledger.log.event_log import LineWriter
@@ -144,6 +145,7 @@ class MemoryWire:
             ),
             log=self._log,
             counts=FrameCounts(),
+            pace=SessionPace(access.station_id, 0),  # its days pass in seconds
             close_seconds=DEFAULT_MANNERS.close_seconds,
         )
         line.serve(connection)

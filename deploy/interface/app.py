@@ -10,7 +10,7 @@ that names one in its path.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from litestar import Litestar, Router
 from litestar.connection import ASGIConnection
@@ -26,7 +26,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Send
+from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Send
 from litestar.types import Scope as Connected
 
 from deploy.api.conventions.station_reach import STATION
@@ -37,7 +37,7 @@ from deploy.interface.description import (
     describe_partners,
     name_operation,
 )
-from deploy.interface.problems import answer_problem
+from deploy.interface.problems import answer_anybody
 from ledger.shapes import build_shapes
 from ledger.users.access_tokens import FactorMissingError, digest_of
 from ledger.users.roles import Reach
@@ -107,6 +107,30 @@ class BearerMiddleware:
         return bearer
 
 
+class HeadAsGet:
+    """Answers HEAD as GET, without a body: who looks whether a link leads anywhere asks so.
+
+    The server sends none. What would be told for ever ends with its beginning.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Connected, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        # Of what is no request there is no method.
+        if scope.get("method") != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def begin(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        await self._app(cast("Connected", {**scope, "method": "GET"}), receive, begin)
+
+
 def reach_of(bearer: Bearer, scope: Scope, *, is_cut: bool) -> Reach:
     """Return how far a *bearer* reaches by a route that wants *scope*.
 
@@ -163,7 +187,7 @@ def build_app(
             name: Provide(_giving(part), sync_to_thread=False) for name, part in parts.items()
         },
         middleware=[DefineMiddleware(BearerMiddleware, find=find), *around],
-        exception_handlers={Exception: answer_problem},
+        exception_handlers={Exception: answer_anybody},
         lifespan=list(lifespan),
         request_max_body_size=BODY_MAX,
         openapi_config=_described(),

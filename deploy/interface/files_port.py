@@ -82,6 +82,7 @@ async def serve_files(
             log_level="error",  # else a line for each stranger's request
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=END_SECONDS,
             lifespan="off",
             ws="none",

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import psycopg
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 
 from ingest.commands.asking import UnknownStationError
 from ingest.commands.command import NotConnectedError
@@ -47,6 +47,8 @@ from ledger.desk.paying.matching import SecondMatcherError
 from ledger.desk.second_person import SameDeciderError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError
+from projections.console.navigation import HOME
+from projections.console.routes import answer_person
 from projections.console.side import ActsBusyError
 from projections.crediting.chosen import (
     CreditNoteGivenError,
@@ -153,10 +155,24 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     # The day before the first one, or after the last.
     OverflowError: (HTTPStatus.BAD_REQUEST, "beyond_the_calendar"),
     LogError: (HTTPStatus.SERVICE_UNAVAILABLE, "log_away"),
-    # U+0000: no table holds it.
-    psycopg.DataError: (HTTPStatus.NOT_FOUND, "not_found"),
     psycopg.OperationalError: (HTTPStatus.SERVICE_UNAVAILABLE, "database_away"),
 }
+
+
+_IN_OTHER_WORDS: Final[Mapping[HTTPStatus, str]] = {
+    HTTPStatus.NOT_FOUND: "there is nothing at this address: /schema/openapi.json has them all",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address takes no such request, but what Allow has",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "a request has at most 1 MiB",
+}
+"""What is said where the library says no more than what its status is called."""
+_NO_SUCH_TEXT: Final = "nothing here is called so: no text has U+0000"
+
+
+def answer_anybody(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Answer a request for which no route has words of its own: a person by a page."""
+    is_page = f"{request.scope['path']}/".startswith(f"{HOME}/")
+    is_console = is_page and "console" in request.app.state
+    return (answer_person if is_console else answer_problem)(request, error)
 
 
 def answer_problem(_request: Request[Any, Any, Any], error: Exception) -> Response[HttpProblem]:
@@ -164,6 +180,9 @@ def answer_problem(_request: Request[Any, Any, Any], error: Exception) -> Respon
     headers: dict[str, str] = {}
     if isinstance(error, psycopg.errors.QueryCanceled):
         error = LongQuestionError()
+    if isinstance(error, psycopg.DataError):
+        # It may quote the question.
+        error = NotFoundException(_NO_SUCH_TEXT)
     if isinstance(error, HTTPException):
         status, code = HTTPStatus(error.status_code), _code_of(error)
         detail = _detail(error)
@@ -204,7 +223,10 @@ def _detail(error: HTTPException) -> str:
             if isinstance(each, dict)
         ]
         return "; ".join(filter(None, reasons)) or error.detail
-    return error.detail
+    status = HTTPStatus(error.status_code)
+    return (
+        _IN_OTHER_WORDS.get(status, error.detail) if error.detail == status.phrase else error.detail
+    )
 
 
 def _said(key: object) -> str:

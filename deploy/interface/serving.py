@@ -29,7 +29,7 @@ from deploy.console.wiring import OpenedDesk, console_routes, console_side
 from deploy.documents.routes import ROUTES as DOCUMENT_ROUTES
 from deploy.errors import DeployError
 from deploy.interface.access import Bearer, find_bearers
-from deploy.interface.app import BODY_MAX, build_app
+from deploy.interface.app import BODY_MAX, HeadAsGet, build_app
 from deploy.interface.books import ROUTES
 from deploy.interface.declaring import DeclaringDesk, OpenLog
 from deploy.interface.files import FilesController
@@ -73,9 +73,7 @@ STALLED_SECONDS: Final = 60.0
 """After which one is closed that takes nothing of its answer."""
 BACKLOG: Final = 1024
 THREADS_MAX: Final = 40
-"""More than both pools have connections, and acts take turns: Python's own few, on a small machine,
-would let those who wait hold up those who do not."""
-
+"""More than both pools have connections: where acts take turns, who waits holds up nobody else."""
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
     CallsController,
@@ -134,7 +132,8 @@ async def serve_interface(
 ) -> None:
     """Answer requests on *listener* until *stopping* is set."""
     app = interface_app(dsn, clock, open_log, payments, partners)
-    await serve_app(served(app), listener, stopping=stopping, ready=ready)
+    config = served(app, payments.settings if payments else Settings())
+    await serve_app(config, listener, stopping=stopping, ready=ready)
 
 
 class _Connections(ServerState):
@@ -253,15 +252,16 @@ class PromptProtocol(BoundedProtocol):
             self.abort()
 
 
-def served(app: Litestar) -> uvicorn.Config:
+def served(app: Litestar, settings: Settings) -> uvicorn.Config:
     """Return how people and programs are answered by *app*."""
     return uvicorn.Config(
-        app,
+        HeadAsGet(app),
         http=PromptProtocol,
         log_config=None,
         log_level="error",  # else a line for each stranger's request
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=END_SECONDS,
         lifespan="on",
         ws="none",

@@ -114,7 +114,7 @@ async def _exchange(
         tasks += [asyncio.create_task(run_blocking(each, stopping)) for each in blocking]
         if listener is not None:
             serving = serve_partners(
-                opened, listener, stopping=stopping, ready=lambda: ready(address)
+                opened, listener, context.settings, stopping=stopping, ready=lambda: ready(address)
             )
             tasks.append(asyncio.create_task(serving))
         # What ends by itself ends all: whoever supervises the process starts it again.

@@ -24,6 +24,7 @@ from deploy.roaming.addresses import note_address
 from deploy.roaming.opening import OpenedRoaming, opened_roaming
 from deploy.running.log_store import open_event_log
 from deploy.running.parts import PartContext
+from deploy.settings import Settings
 from roaming_ocpi.offered import offered_modules
 from roaming_ocpi.server.app import OcpiRoutes, ocpi_routes
 from roaming_ocpi.server.partner_side import PREFIX, WALLS
@@ -88,6 +89,7 @@ async def serve_interface_to_all(
 async def serve_partners(
     opened: OpenedRoaming,
     listener: socket.socket,
+    settings: Settings,
     *,
     stopping: asyncio.Event,
     ready: Callable[[], None],
@@ -107,6 +109,7 @@ async def serve_partners(
         log_level="error",  # else a line for each stranger's request
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=END_SECONDS,
         lifespan="on",
         ws="none",

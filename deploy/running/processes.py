@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ingest.commands.asking import StationCommands
     from ingest.declared_directory import DeclaredDirectory
     from ingest.directory import StationDirectory
-    from ingest.edge.server import Listener, Manners, Server
+    from ingest.edge.server import Listener, Server
     from ingest.persons.subjects import Subjects
     from ingest.prices.price import Prices
     from ledger.log.event_log import EventLog, LineWriter
@@ -138,7 +138,7 @@ async def _open_server(
     from ingest.edge.admissions import Admissions, PostgresAdmissions  # noqa: PLC0415
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
     from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
-    from ingest.edge.server import serve  # noqa: PLC0415
+    from ingest.edge.server import Manners, serve  # noqa: PLC0415
     from ingest.prices.stopping import CommandedStops  # noqa: PLC0415
     from ingest.receipts import PostgresReceipts  # noqa: PLC0415
     from ingest.station_records import PostgresStationRecords  # noqa: PLC0415
@@ -164,7 +164,11 @@ async def _open_server(
             admissions=Admissions(store, known, clock),
             commands=calls,
             records=records,
-            manners=_manners(settings),
+            manners=Manners(
+                heartbeat_seconds=settings.heartbeat_seconds,
+                price_seconds=settings.price_wait_ms / 1000,
+                sessions_a_minute=settings.sessions_a_minute,
+            ),
             prices=_prices(context, exits),
             stops=CommandedStops(commands),
             receipts=receipts,
@@ -281,14 +285,6 @@ def _prices(context: PartContext, exits: AsyncExitStack) -> Prices | None:
     exits.push_async_callback(prices.close)
     exits.push_async_callback(pricing.close)
     return prices
-
-
-def _manners(settings: Settings) -> Manners:
-    from ingest.edge.server import Manners  # noqa: PLC0415 - only this process needs it
-
-    return Manners(
-        heartbeat_seconds=settings.heartbeat_seconds, price_seconds=settings.price_wait_ms / 1000
-    )
 
 
 def _ports(settings: Settings, ports: Sequence[int]) -> Ports:

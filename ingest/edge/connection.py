@@ -21,7 +21,6 @@ which connection is the newest; an older one is fenced: what it still sends is n
 nothing that only it knows is taken as delivered.
 
 What tells who somebody is never reaches the log in clear: `ingest.persons`.
-
 Tests: tests/ingest/edge/test_server.py (no answer before the frame is durable) and its neighbours.
 """
 
@@ -44,6 +43,7 @@ from ingest.answers.repeats import Repeats
 from ingest.commands.command import CallEnd, CommandState, OutgoingCall, silent_end
 from ingest.edge.closing import hang_up, why_closed
 from ingest.edge.frame_counts import FrameCounts
+from ingest.edge.session_pace import SessionPace
 from ingest.errors import IngestError, StationGoneError
 from ingest.persons.sealer import sealed_frame
 from ingest.prices.price import PriceQuestion
@@ -79,20 +79,19 @@ class StationConnection:
         parts: AnsweringParts,
         log: LineWriter,
         counts: FrameCounts,
+        pace: SessionPace,
         close_seconds: float,
     ) -> None:
         self.epoch, self.is_fenced, self.turn = epoch, False, asyncio.Lock()
         # A station that only lost its connection does not boot again.
         self.has_booted = epoch > 1
-        self.heard_at, self.closing_reason = 0.0, ""
-        self.registration = parts.registration
+        self.heard_at, self.closing_reason, self.registration = 0.0, "", parts.registration
         self._socket, self._dialect, self._parts, self._log = socket, dialect, parts, log
-        self._counts, self._close_seconds = counts, close_seconds
+        self._counts, self._pace, self._close_seconds = counts, pace, close_seconds
         self._loop = asyncio.get_running_loop()
         self._partition = partition_of(parts.station_id, partitions=log.partitions)
-        self._calls = WaitingCalls()
+        self._calls, self._repeats = WaitingCalls(), Repeats()
         self._questions: set[asyncio.Task[None]] = set()
-        self._repeats = Repeats()
         self._telling = PriceTelling(self, parts, counts.told)
         self._pong: asyncio.Future[float] | None = None
         self._pinging: asyncio.Task[None] | None = None
@@ -283,6 +282,7 @@ class StationConnection:
         self._repeats.keep(answer, raw, reply, self._parts.clock.now())
         if answer.question is not None:
             self._ask(answer.question)
+        await self._pace.hold_back(self._socket, call, answer.payload)
 
     def _may_say(self, action: str) -> bool:
         if self.registration is Registration.ACCEPTED or self._dialect.asked_for is None:

@@ -37,6 +37,7 @@ from ingest.edge.connection_epochs import Epochs
 from ingest.edge.door import Door
 from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.gate import Gate
+from ingest.edge.session_pace import SessionPace
 from ingest.edge.station_socket import StationSocket
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
@@ -85,7 +86,8 @@ class Manners:
 
     `silence_seconds` closes a connection on which nothing came, neither frame nor pong; None stands
     for three heartbeats (field notes, quirk 35). So long at most waits the answer to the end of a
-    transaction for its price: `price_seconds`.
+    transaction for its price: `price_seconds`. Of one station `sessions_a_minute` may begin in the
+    long run (0: any number): `session_pace`.
     """
 
     heartbeat_seconds: int = 300
@@ -94,6 +96,7 @@ class Manners:
     open_seconds: float = 30.0
     close_seconds: float = 5.0
     price_seconds: float = 0.3
+    sessions_a_minute: float = 30.0
 
     @property
     def patience_seconds(self) -> float:
@@ -136,6 +139,7 @@ class Server:
         self._dispatcher = Dispatcher(commands, self._newest)
         self._sequences: dict[str, Sequences] = {}
         self._vehicles: dict[str, VehicleSchedules] = {}
+        self._paces: dict[str, SessionPace] = {}
         self._listening: list[WebSocketServer] = []
         self._opened: set[StationSocket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -225,6 +229,7 @@ class Server:
                 parts=self._parts(station, socket.registration),
                 log=self._log,
                 counts=self.counts,
+                pace=self._pace(station.station_id),
                 close_seconds=self._manners.close_seconds,
             )
             if self._enter(connection):
@@ -258,6 +263,8 @@ class Server:
         finally:
             if self._newest.get(connection.station_id) is connection:
                 del self._newest[connection.station_id]
+                if self._pace(connection.station_id).is_at_rest:
+                    del self._paces[connection.station_id]
                 self._start(self._leave(connection))
 
     async def _leave(self, connection: StationConnection) -> None:
@@ -289,6 +296,13 @@ class Server:
         connection.is_fenced = True
         _LOGGER.warning("station %s connected again", connection.station_id)
         self._start(connection.close("replaced", code=CloseCode.POLICY_VIOLATION))
+
+    def _pace(self, station_id: str) -> SessionPace:
+        pace = self._paces.get(station_id)
+        if pace is None:
+            pace = SessionPace(station_id, self._manners.sessions_a_minute)
+            self._paces[station_id] = pace
+        return pace
 
     def _parts(self, station: StationAccess, registration: Registration) -> AnsweringParts:
         return AnsweringParts(

@@ -15,7 +15,7 @@ from ingest.facts.lenient import (
     read_time,
     shift,
 )
-from ingest.facts.samples import MeterValue, Sample
+from ingest.facts.samples import POWER_MAX, MeterValue, Sample
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import Measurand, Reading, ReadingContext, SignedReading
 
@@ -32,6 +32,7 @@ class Billed(NamedTuple):
 
 
 _ENERGY: Final = {"Wh": 0, "kWh": 3, "wh": 0, "kwh": 3, "mwh": 6}
+_POWER: Final = {"W": 0, "kW": 3, "w": 0, "kw": 3, "mw": 6}
 _REGISTER: Final = Billed(Measurand.ENERGY_REGISTER_WH, _ENERGY)
 _BILLED: Final[Mapping[str | None, Billed]] = {
     None: _REGISTER,  # what a sampled value measures that names nothing (1.6 and 2.0.1 alike)
@@ -39,7 +40,9 @@ _BILLED: Final[Mapping[str | None, Billed]] = {
     "Energy.Active.Import.Interval": Billed(Measurand.ENERGY_INTERVAL_WH, _ENERGY),
     # Not billed, but a session that measured nothing else must say so.
     "Energy.Active.Export.Register": Billed(Measurand.ENERGY_EXPORT_WH, _ENERGY),
-    "Power.Active.Import": Billed(Measurand.POWER_W, {"W": 0, "kW": 3, "w": 0, "kw": 3, "mw": 6}),
+    "Power.Active.Import": Billed(Measurand.POWER_W, _POWER),
+    # Nor this: but what a register rises by meanwhile flowed the other way.
+    "Power.Active.Export": Billed(Measurand.POWER_EXPORT_W, _POWER),
     "Current.Import": Billed(Measurand.CURRENT_A, {"A": 0, "a": 0}, is_total_only=True),
     "Current.Offered": Billed(Measurand.CURRENT_OFFERED_A, {"A": 0, "a": 0}, is_total_only=True),
 }
@@ -49,7 +52,7 @@ _OTHER: Final = frozenset(
         "Energy.Reactive.Import.Register", "Energy.Reactive.Export.Register",
         "Energy.Reactive.Import.Interval", "Energy.Reactive.Export.Interval",
         "Energy.Active.Net", "Energy.Reactive.Net", "Energy.Apparent.Net",
-        "Energy.Apparent.Import", "Energy.Apparent.Export", "Frequency", "Power.Active.Export",
+        "Energy.Apparent.Import", "Energy.Apparent.Export", "Frequency",
         "Power.Factor", "Power.Offered", "Power.Reactive.Import", "Power.Reactive.Export",
         "RPM", "SoC", "Temperature", "Voltage",
         # Since 2.1.
@@ -84,8 +87,6 @@ _OUTLET: Final = frozenset({None, "Outlet", "Cable"})
 _ELSEWHERE: Final = frozenset({"Body", "EV", "Inlet", "Upstream"})
 _PHASES: Final = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
 _LINE_TO_LINE: Final = frozenset({"L1-L2", "L2-L3", "L3-L1"})
-# A wild multiplier would write a number of its own length.
-_POWER_MAX: Final = 15
 
 
 Readings = tuple[tuple[Reading, ...], tuple[SignedReading, ...], datetime | None]
@@ -175,7 +176,7 @@ def _in_base_unit(
             return None
         power += known
     if power:
-        if abs(power) > _POWER_MAX:
+        if abs(power) > POWER_MAX:
             oddities.add(Flag.VALUE_UNREADABLE)
             return None
         value = shift(value, power)

@@ -13,6 +13,8 @@ from ledger.facts.flags import Flag
 
 _SIGNED: Final = "SignedData"
 _ABSENT: Final = msgspec.Raw()
+POWER_MAX: Final = 15
+"""The highest power of ten: a wild one would write a number of its own length."""
 Measured = tuple[str | None, str | None, int, str | None]
 """What was measured: value, unit, the power of ten that the value is multiplied with, signed form.
 
@@ -88,7 +90,7 @@ class NumberSample(SampleWords, rename="camel", gc=False, kw_only=True):
         signed = sent.get("signedMeterValue")
         return cls(
             raw_value=msgspec.Raw((read_text(raw) or "").encode()),
-            unit_of_measure=_Unit(name, read_int(unit.get("multiplier")) or 0),
+            unit_of_measure=_Unit(name, _read_power(unit.get("multiplier"))),
             signed_meter_value=_ABSENT if signed is None else msgspec.Raw(encode(signed)),
             **_words(sent),
         )
@@ -131,6 +133,12 @@ def lenient_meter_values(
         timestamp = read_text(sent.get("timestamp")) or ""
         found.append(MeterValue(timestamp, [shape.read(sample, oddities) for sample in samples]))
     return found
+
+
+def _read_power(multiplier: object) -> int:
+    """Return the power of ten; of what is none nobody knows how much it means."""
+    power = 0 if multiplier is None else read_int(multiplier)
+    return POWER_MAX + 1 if power is None else power
 
 
 def _words(sent: dict[str, Any], *more: str) -> dict[str, str | None]:

@@ -173,8 +173,10 @@ def fact_of(told: Told | SetAside, frame: Frame, *, position: int, line: int) ->
         told.oddities.add(Flag.TEXT_ODD)
         _make_storable(parts)
     reference = parts.get("transaction_ref")
-    if reference is not None and len(reference) > REFERENCE_MAX:
-        parts["transaction_ref"] = f"sha256:{sha256(reference.encode()).hexdigest()}"
+    if reference is not None:
+        parts["transaction_ref"] = reference = reference.strip()  # no id has a blank in it
+        if len(reference) > REFERENCE_MAX:
+            parts["transaction_ref"] = f"sha256:{sha256(reference.encode()).hexdigest()}"
     if parts.get("token_uid") is not None:
         token = parts["token_uid"] = _subject(parts["token_uid"], frame, told.oddities)
         found = frame.authorization

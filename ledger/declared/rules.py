@@ -13,6 +13,7 @@ from ledger.declared.declarations import Declarations, Entity, Kind
 from ledger.declared.place_rules import plug_problems, site_problems
 from ledger.declared.policy_rules import policy_problems
 from ledger.declared.series import DeclaredSeries, series_of, twins_of
+from ledger.declared.text_rules import text_problems
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.charts import ANY, ChartOfAccounts
 from ledger.master_data.customers import PAYMENT_DAYS_MAX, Customer, CustomerKind, Invoicing
@@ -100,12 +101,20 @@ def problems_of(
 ) -> tuple[DeclarationProblem, ...]:
     """Return everything that is wrong with making the *planned* changes to what is *known*."""
     after = _Known(known, planned)
-    return tuple(
+    of_each = [
         DeclarationProblem(kind, key, message)
         for kind, key in after.checked()
         if (entity := after.entity(kind, key)) is not None
         for message in _messages(key, entity, after)
-    )
+    ]
+    # Of what changes alone: a text of before, when it was taken, holds nobody up.
+    of_texts = [
+        DeclarationProblem(change.kind, change.key, message)
+        for change in planned
+        if change.after is not None
+        for message in text_problems(change.after)
+    ]
+    return (*of_each, *of_texts)
 
 
 def _messages(key: str, entity: Entity, after: _Known) -> Iterator[str]:

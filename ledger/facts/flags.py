@@ -47,6 +47,7 @@ class Flag(StrEnum):
     STOP_TOLD_SINCE = "stop_told_since"
     ID_REUSED = "id_reused"
     ID_AMBIGUOUS = "id_ambiguous"
+    ID_SPELT_OTHERWISE = "id_spelt_otherwise"
     DECIDED_BEFORE = "decided_before"
     INTERRUPTED = "interrupted"
     OFFLINE = "offline"
@@ -207,6 +208,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.ID_REUSED: FlagRule("The station used one transaction id for several sessions."),
     _F.ID_AMBIGUOUS: FlagRule(
         "Frames under this id may be of several sessions, and whose they are cannot be told.", True
+    ),
+    _F.ID_SPELT_OTHERWISE: FlagRule(
+        "Another session of its station has this transaction id in other letters: by the standard"
+        " they are one."
     ),
     _F.DECIDED_BEFORE: FlagRule(
         "What was decided about another session of this id covers this time at this place.", True

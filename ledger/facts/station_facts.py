@@ -26,6 +26,7 @@ class Measurand(StrEnum):
     ENERGY_INTERVAL_WH = "energy_interval_wh"
     ENERGY_EXPORT_WH = "energy_export_wh"
     POWER_W = "power_w"
+    POWER_EXPORT_W = "power_export_w"
     CURRENT_A = "current_a"
     CURRENT_OFFERED_A = "current_offered_a"
 

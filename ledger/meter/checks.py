@@ -71,7 +71,8 @@ def physics_flags(
     inside = powers[bisect_left(powers, first, key=_AT) : bisect_right(powers, last, key=_AT)]
     if len(inside) < _PAIR:  # an integral needs two readings
         return flags
-    flowed = _integral(inside, add) / 2
+    is_taken = _lowest(inside) >= _ZERO  # nearly always
+    flowed = _integral(inside, add) / 2 if is_taken else _integral(inside, _mean_taken)
     measured = _over_all(flowed, inside, first, last)
     if measured is None:
         return flags
@@ -138,6 +139,10 @@ def _over_all(
     return flowed_wh * whole / covered
 
 
+def _mean_taken(one: Decimal, other: Decimal) -> Decimal:
+    return (max(one, _ZERO) + max(other, _ZERO)) / 2
+
+
 def _integral(
     powers: Sequence[PowerReading], between: Callable[[Decimal, Decimal], Decimal]
 ) -> Decimal:
@@ -161,6 +166,8 @@ def _is_against(
 
     From one power reading to the next at least the lower of both flowed and at most the higher;
     what is too low for a vehicle that charges may be a sensor's zero. *flowed_wh* is their mean.
+    What a vehicle gives back is no energy that it takes, and what the register rises by meanwhile
+    is none of its own.
     """
     first, last = powers[0].at, powers[-1].at
     begins, after = (bisect_left(counted, at, key=_READ_AT) for at in (first, last))
@@ -171,9 +178,10 @@ def _is_against(
     # Without power that is given back the mean lies between the two: it mostly settles it.
     if low <= flowed_wh * _TIMES and high * _TIMES >= flowed_wh and _lowest(powers) >= _ZERO:
         return False
-    most = _integral(powers, max)
+    most = _integral(powers, lambda *both: max(*both, _ZERO))
     least = _integral(powers, lambda *both: min(both) if min(both) >= _CHARGING_W else _ZERO)
-    is_more = most >= _POWER_MIN_WH and low > most * _TIMES
+    given = _integral(powers, lambda *both: -max(both) if max(both) <= -_CHARGING_W else _ZERO)
+    is_more = max(most, given) >= _POWER_MIN_WH and low > max(most * _TIMES, _POWER_MIN_WH)
     is_less = least >= _POWER_MIN_WH and high * _TIMES < least
     return is_more or is_less
 

@@ -26,7 +26,7 @@ from ledger.meter.series import RegisterReading
 
 
 class PowerReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Total active power at an effective time."""
+    """Total active power at an effective time; below 0 the vehicle gives energy back."""
 
     at: datetime
     power_w: Decimal
@@ -101,9 +101,29 @@ class _Roles(msgspec.Struct):
     others: list[_Told] = []
 
 
+class _Powers:
+    """Power by moment: the total, else the sum of its phases."""
+
+    __slots__ = ("_by_phase", "_whole")
+
+    def __init__(self) -> None:
+        self._whole: dict[datetime, Decimal] = {}
+        self._by_phase: dict[datetime, dict[str | None, Decimal]] = {}
+
+    def add(self, at: datetime, phase: str | None, value: Decimal) -> None:
+        if phase is None:
+            self._whole[at] = value
+        else:
+            self._by_phase.setdefault(at, {})[phase] = value
+
+    def totals(self) -> dict[datetime, Decimal]:
+        return {at: _sum(told) for at, told in self._by_phase.items()} | self._whole
+
+
 # Names of their own: to look up an enum's member takes longer than to compare it.
 _BEGIN, _END = ReadingContext.BEGIN, ReadingContext.END
 _POWER, _REGISTER = Measurand.POWER_W, Measurand.ENERGY_REGISTER_WH
+_POWER_OUT = Measurand.POWER_EXPORT_W
 _INTERVAL, _EXPORT = Measurand.ENERGY_INTERVAL_WH, Measurand.ENERGY_EXPORT_WH
 _ZERO = Decimal(0)
 
@@ -142,8 +162,7 @@ class _Gathering:
         self._starts: list[RegisterReading] = []
         self._stops: list[RegisterReading] = []
         self._registers, self._intervals = _Roles(), _Roles()
-        self._powers: dict[datetime, Decimal] = {}
-        self._powers_by_phase: dict[datetime, dict[str | None, Decimal]] = {}
+        self._powers, self._powers_out = _Powers(), _Powers()
         self._spread_wh = Decimal(0)
         self._beyond_phases: list[Decimal] = []
         self._exported: list[Decimal] = []
@@ -172,10 +191,9 @@ class _Gathering:
                 series = roles.ends if context is _END else series
                 series.append((at, reading.phase, value, fact))
             elif measurand is _POWER:
-                if reading.phase is None:
-                    self._powers[at] = value
-                else:
-                    self._powers_by_phase.setdefault(at, {})[reading.phase] = value
+                self._powers.add(at, reading.phase, value)
+            elif measurand is _POWER_OUT:
+                self._powers_out.add(at, reading.phase, value)
             elif measurand is _EXPORT:
                 self._exported.append(value)
                 if reading.phase is None:
@@ -213,7 +231,9 @@ class _Gathering:
         exported_wh = max(total) - min(total) if total else None
         if exported_wh:
             self._flags.add(Flag.ENERGY_EXPORTED)
-        powers = {at: _sum(told) for at, told in self._powers_by_phase.items()} | self._powers
+        powers = self._powers.totals()
+        for at, given in self._powers_out.totals().items():
+            powers[at] = powers.get(at, _ZERO) - given
         evidence = MeterEvidence(
             declared_start=_ordered(self._starts, self._flags),
             declared_stop=_ordered(self._stops, self._flags),

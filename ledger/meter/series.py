@@ -139,8 +139,8 @@ def rollover_rise(
         return None
     most = limit.energy_max_wh(earlier.at, later.at)
     for boundary in _BOUNDARIES_WH:
-        # Far from its end a register that falls was reset.
-        if boundary * _HALF < earlier.value_wh <= boundary:
+        # Far from its end a register that falls was reset; none shows its end itself.
+        if boundary * _HALF < earlier.value_wh < boundary:
             rise = boundary - earlier.value_wh + later.value_wh
             if rise <= most:
                 return rise

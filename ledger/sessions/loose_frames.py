@@ -11,6 +11,8 @@ and a server that believes them ends the session of somebody who still charges.
     the same with 40,000 Wh                                   -> unmatched: 39 kWh in one hour
     session 1 ended at 09:00 with 6,000 Wh, told again 09:00:30 with id -1 -> the same stop
     told again at 09:05                                       -> unmatched
+    and with session 2, connector 2 from 08:00, 7,000 Wh: stops without id at 09:00 with 6,000 Wh
+        and at 09:01 with 12,000 Wh -> session 1 alone can have the first, so the second is 2's
 
 Readings may count from the session's start (quirk 7) and then lie below its register; a stop never
 does. The tests are those of quirks 2, 4, 5 and 19 (tests/quirks/test_quirks_identity.py).
@@ -18,10 +20,10 @@ does. The tests are those of quirks 2, 4, 5 and 19 (tests/quirks/test_quirks_ide
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -29,11 +31,14 @@ from ledger.facts.flags import Flag
 from ledger.facts.station_facts import Measurand, SessionEnded, SessionFact, SessionUpdated
 from ledger.facts.station_traits import StationTraits
 from ledger.meter.series import PowerLimit
-from ledger.sessions.segments import Segment, is_without_id, place_of, rough_time
+from ledger.sessions.segments import Segment, Source, is_without_id, place_of, rough_time
 from ledger.sessions.session_end import SAME_STOP, start_value_of, stop_value_of
 
 # As BEFORE_START of the meter: such a reading may stand in for the one at the start.
 SLACK: Final = timedelta(seconds=60)
+STOP_FITS_MAX: Final = 16
+"""So many windows that a stop fits are as good as all: nobody knows which is meant."""
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 class Window(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -134,6 +139,49 @@ def fits(loose: LooseFrame, window: Window, limit: PowerLimit) -> bool:
     if window.closes_at is not None and at > window.closes_at:
         return False
     return _meter_fits(frame, at, value, window, limit)
+
+
+def one_to_one(
+    fitting: Mapping[Source, tuple[_Key, ...]], loose: Mapping[Source, LooseFrame]
+) -> dict[Source, _Key | None]:
+    """Return which window takes each frame that is *fitting* some; None: nobody knows.
+
+    A session has one stop: where one without id fits it alone, others may be of the rest only.
+    """
+    takers = {source: keys[0] if len(keys) == 1 else None for source, keys in fitting.items()}
+    several = {
+        source: {*keys}
+        for source, keys in fitting.items()
+        if 1 < len(keys) < STOP_FITS_MAX and _is_stop_without_id(loose[source])
+    }
+    if not several:  # nearly always
+        return takers
+    wanted: dict[_Key, list[Source]] = {}
+    for source, keys in several.items():
+        for key in keys:
+            wanted.setdefault(key, []).append(source)
+    won = [(key, src) for src, key in takers.items() if key and _is_stop_without_id(loose[src])]
+    while won:  # in rounds: what comes out hangs on no order
+        lost = {
+            (other, key)
+            for key, source in won
+            for other in wanted.get(key, ())
+            if other in several and not _is_same_stop(loose[other], loose[source])
+        }
+        for source, key in lost:
+            several[source].discard(key)
+        single = [source for source in {each for each, _ in lost} if len(several[source]) <= 1]
+        won = [(key, source) for source in single for key in several.pop(source)]
+        takers |= {source: key for key, source in won}
+    return takers
+
+
+def _is_stop_without_id(loose: LooseFrame) -> bool:
+    return isinstance(loose.frame, SessionEnded) and is_without_id(loose.frame.transaction_ref)
+
+
+def _is_same_stop(one: LooseFrame, other: LooseFrame) -> bool:
+    return abs(one.at - other.at) <= SAME_STOP and one.value == other.value
 
 
 def flags_of_stop(window: Window) -> frozenset[Flag]:

@@ -9,6 +9,8 @@ so both are held; one that is decided by then stays. Registers in Wh:
     1,000 at 08:00 to 4,000 at 08:40 and 2,000 at 08:30 to 6,000 at 09:00 -> 2,000 to 4,000 twice
     1,000 at 08:00 to 2,000 at 08:40 and 2,000 at 08:30 to 6,000 at 09:00 -> a late stop, no more
     1,000 at 08:00 to 6,000 at 09:00, then 4,000 at 09:05 to 7,000        -> 4,000 to 6,000 twice
+    1,000 at 08:00 to 6,000 at 09:00, then the same a day later           -> told twice, by a clock
+        that was set in between: no register comes back to where it was
     0 at 08:00 to 5,000 at 09:00, then 0 at 09:05 to 7,000                -> began anew, no more
 """
 
@@ -25,6 +27,8 @@ from ledger.sessions.session_end import SAME_STOP
 REACH: Final = 8
 """With so many before it in its row each is compared. Where all of them still run, it is held."""
 _NOISE_WH: Final = Decimal(10)
+_ANEW_WH: Final = Decimal(100)
+"""A register that counts from the start of each session may show so much when it is first read."""
 
 
 def overlapping(row: Sequence[Window]) -> set[int]:
@@ -45,9 +49,9 @@ def overlapping(row: Sequence[Window]) -> set[int]:
         if window.ends_at is None:
             continue  # it has nothing yet
         is_near = last >= first and last not in running
-        if is_near and _begins_within(row[last], window):
+        if is_near and _falls_back(row[last], window):
             found |= {last, index}
-        if _has_part(window):
+        if has_part(window):
             last = index
         latest = window.ends_at if latest is None else max(latest, window.ends_at)
     return found
@@ -70,16 +74,18 @@ def _share_at_once(earlier: Window, later: Window) -> bool:
     return top - max(low, begin) > _NOISE_WH
 
 
-def _begins_within(earlier: Window, later: Window) -> bool:
-    """Return True when *later*, though after *earlier*, begins within its part."""
+def _falls_back(earlier: Window, later: Window) -> bool:
+    """Return True when *later*, though after *earlier*, has some of its part."""
     low, high = _part(earlier)
-    begin = later.begin_wh
-    if low is None or high is None or begin is None:
+    begin, end = _part(later)
+    if low is None or high is None or begin is None or begin >= high - _NOISE_WH:
         return False
-    return low + _NOISE_WH < begin < high - _NOISE_WH
+    is_anew = begin <= _ANEW_WH or end is None or end <= low + _NOISE_WH
+    return begin > low + _NOISE_WH or not is_anew
 
 
-def _has_part(window: Window) -> bool:
+def has_part(window: Window) -> bool:
+    """Return True when energy is known to be its own."""
     low, high = _part(window)
     return low is not None and high is not None and high - low > _NOISE_WH
 

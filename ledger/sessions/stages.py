@@ -28,11 +28,13 @@ from ledger.layered import Layered
 from ledger.meter.series import PowerLimit
 from ledger.sessions.loose_frames import (
     SLACK,
+    STOP_FITS_MAX,
     LooseFrame,
     SessionFrame,
     Window,
     fits,
     loose_frames_of,
+    one_to_one,
     windows_of,
 )
 from ledger.sessions.overlap import REACH, is_told_again, overlapping
@@ -77,12 +79,13 @@ class Spoken(msgspec.Struct, frozen=True):
 
 
 class Matched(msgspec.Struct, frozen=True):
-    """The third stage: which window takes each loose frame (None: no one), so what each took.
+    """The third stage: which windows each loose frame fits, which one takes it, what each took.
 
     `left` are those that none took, by what they name; `foreign` sessions with a frame that names
     their id, and a place that is not theirs.
     """
 
+    fitting: Mapping[Source, tuple[WindowKey, ...]]
     takers: Mapping[Source, WindowKey | None]
     taken: Mapping[WindowKey, tuple[LooseFrame, ...]]
     left: Mapping[str, tuple[LooseFrame, ...]]
@@ -99,7 +102,7 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
 _STARTS_AT: Final = attrgetter("starts_at")
 _Told = TypeVar("_Told", bound=SessionFact | QueueReported)
 _Row = TypeVar("_Row", Window, Opening)
-NOTHING_LOOSE: Final = Matched({}, {}, {}, frozenset())
+NOTHING_LOOSE: Final = Matched({}, {}, {}, {}, frozenset())
 
 
 def speak(
@@ -286,23 +289,24 @@ def match(
     last: Matched = NOTHING_LOOSE,
     stirred: Sequence[Window] = (),
 ) -> Matched:
-    """Third stage: exactly one window that fits takes a loose frame.
+    """Third stage: the one window that a loose frame fits takes it (`one_to_one`).
 
     *last* is how it was among the same windows but for those *stirred*, which came, went or moved.
     """
     loose = {source_of(frame.frame): frame for each in spoken.values() for frame in each.loose}
     if not loose:
         return NOTHING_LOOSE
-    known = last.takers
-    takers = {
+    known = last.fitting
+    fitting = {
         source: known[source]
         for source in loose.keys() & known.keys()
         if not any(_is_open(window, loose[source].at) for window in stirred)
     }
-    asked = [loose[source] for source in loose.keys() - takers.keys()]
+    asked = [loose[source] for source in loose.keys() - fitting.keys()]
     for is_stop in (False, True):
         some = [each for each in asked if isinstance(each.frame, SessionEnded) is is_stop]
-        takers |= _takers(some, windows, traits, is_stop=is_stop) if some else {}
+        fitting |= _fitting(some, windows, traits, is_stop=is_stop) if some else {}
+    takers = one_to_one(fitting, loose)
     taken: dict[WindowKey, list[LooseFrame]] = {}
     left: dict[str, list[LooseFrame]] = {}
     foreign: set[WindowKey] = set()
@@ -317,6 +321,7 @@ def match(
             if named is not None:
                 foreign.add((each.reference, named.starts_at))
     return Matched(
+        fitting,
         takers,
         {taker: tuple(frames) for taker, frames in taken.items()},
         {reference: tuple(frames) for reference, frames in left.items()},
@@ -324,14 +329,14 @@ def match(
     )
 
 
-def _takers(
+def _fitting(
     loose: Iterable[LooseFrame],
     windows: Mapping[WindowKey, Window],
     traits: StationTraits,
     *,
     is_stop: bool,
-) -> dict[Source, WindowKey | None]:
-    """Return for each of *loose* the only one of *windows* that it fits, None: none or several.
+) -> dict[Source, tuple[WindowKey, ...]]:
+    """Return for each of *loose* which of *windows* it fits: of many, some.
 
     From the oldest on, so that each is held against those windows alone that are open for it.
     """
@@ -340,7 +345,7 @@ def _takers(
     coming = sorted(opens, key=itemgetter(0), reverse=True)
     closing: list[tuple[datetime, WindowKey]] = []
     open_at: dict[int | None, dict[WindowKey, Window]] = {}
-    takers: dict[Source, WindowKey | None] = {}
+    found: dict[Source, tuple[WindowKey, ...]] = {}
     for each in sorted(loose, key=lambda each: each.at):
         while coming and coming[-1][0] <= each.at:
             _, until, key = coming.pop()
@@ -357,9 +362,8 @@ def _takers(
             for key, window in open_at[place].items()
             if fits(each, window, limit)
         )
-        found = [*islice(fitting, 2)]
-        takers[source_of(each.frame)] = found[0] if len(found) == 1 else None
-    return takers
+        found[source_of(each.frame)] = tuple(islice(fitting, STOP_FITS_MAX if is_stop else 2))
+    return found
 
 
 def _is_open(window: Window, at: datetime) -> bool:

@@ -58,11 +58,13 @@ from functools import partial
 from operator import eq, is_
 from typing import TypeVar
 
+from ledger.facts.flags import Flag
 from ledger.facts.station_facts import ConnectorStatusChanged, QueueReported, SessionEnded
 from ledger.facts.station_traits import StationTraits
 from ledger.layered import Layered
 from ledger.sessions.loose_frames import LooseFrame, SessionFrame, Window
 from ledger.sessions.reuse.run import split_segments
+from ledger.sessions.reuse.spellings import Spellings, is_spelt_otherwise, respelt
 from ledger.sessions.segments import (
     Segment,
     is_without_id,
@@ -85,8 +87,8 @@ class StationFold:
     `changed` are the transactions whose sessions may differ from those of the last fold.
     """
 
-    __slots__ = ("_sessions", "around", "changed", "matched", "spoken", "station_id", "told",
-                 "traits", "windows")  # fmt: skip
+    __slots__ = ("_sessions", "around", "changed", "matched", "spellings", "spoken", "station_id",
+                 "told", "traits", "windows")  # fmt: skip
 
     def __init__(
         self,
@@ -95,10 +97,11 @@ class StationFold:
         traits: StationTraits,
         stages: tuple[Layered[str, Spoken], Windows, Matched],
         around: SaidAround,
+        spellings: Spellings,
     ) -> None:
         self.station_id, self.told, self.traits = station_id, told, traits
         self.spoken, self.windows, self.matched = stages
-        self.around = around
+        self.around, self.spellings = around, spellings
         self.changed: frozenset[str] = frozenset()
         self._sessions: dict[str, tuple[ChargingSession, ...]] = {}
 
@@ -111,6 +114,9 @@ class StationFold:
                 [fold_session(segment, self._surroundings(segment)) for segment in told],
                 [min(map(source_of, segment.starts or segment.facts)) for segment in told],
             )
+            if is_spelt_otherwise(transaction, self.spellings):
+                found = tuple([each.flagged(Flag.ID_SPELT_OTHERWISE) for each in found])
+                self._sessions[transaction] = found
         return found
 
     def follow(self, last: StationFold, altered: Iterable[str]) -> None:
@@ -258,15 +264,18 @@ def fold_station(
             news[reference] = speak(reference, said or SILENT, traits, was, part)
     spoken = known.but(news, altered - news.keys())
     laid, matched = (NO_WINDOWS, NOTHING_LOOSE) if last is None else (last.windows, last.matched)
+    spellings: Spellings = Layered() if last is None else last.spellings
+    spellings, alike = respelt(spellings, altered, known, spoken)
     windows, moved, stirred = _laid(laid, altered, known, spoken)
     heard = {reference: spoken[reference] for reference in told.transactions}
     matched = match(heard, windows.by_key, traits, matched, stirred)
     around = SaidAround(told) if last is None else last.around.said(told)
-    fold = StationFold(station_id, told, traits, (spoken, windows, matched), around)
+    stages = (spoken, windows, matched)
+    fold = StationFold(station_id, told, traits, stages, around, spellings)
     if last is None:
         fold.changed = frozenset(spoken)
     else:
-        fold.follow(last, altered | moved)
+        fold.follow(last, altered | moved | alike)
     return fold
 
 

@@ -5,12 +5,14 @@ It always says what one made anew from the same facts would say.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from ledger.facts.station_facts import SessionEnded, StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import Window
+from ledger.sessions.overlap import REACH, has_part
 from ledger.sessions.segments import dated, source_of
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import StationFold, fold_station
@@ -118,6 +120,14 @@ class LiveFold:
         takers, windows = self._fold.matched.takers, self._fold.windows.by_key
         keys = [takers.get(source_of(fact)) for fact in facts if isinstance(fact, SessionEnded)]
         return [windows[key] for key in keys if key is not None]
+
+    def has_before(self, window: Window) -> bool:
+        """Whether *window* was laid beside one that came before it and has energy."""
+        windows = self._fold.windows
+        row = [] if window.place is None else windows.rows.get(window.place, [])
+        index = bisect_left(row, (window.starts_at, (window.transaction_ref, window.starts_at)))
+        before = row[max(index - REACH, 0) : index]
+        return any(has_part(windows.by_key[key]) for _, key in before)
 
     def settle(self, decided: Mapping[str, Extent]) -> None:
         """After a `turn`: let go of facts that are not needed now that so much is *decided*."""

@@ -17,7 +17,7 @@ from ledger.facts.station_facts import ConnectorStatusChanged, StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.rating.decisions import Moment
 from ledger.sessions.overlap import overlapping
-from ledger.sessions.segments import dated
+from ledger.sessions.segments import AN_INSTANT, dated
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionState
 from ledger.sessions.told import place_of_status
@@ -33,6 +33,7 @@ from ledger.worker.stored.session_store import (
     load_after,
     load_beside,
     load_lying_at,
+    load_next,
     load_sessions,
     load_since,
     load_stations,
@@ -122,14 +123,19 @@ class Recollection:
     ) -> ChargingSession:
         """Return the session, held where one of long ago has a part of its register.
 
-        Those of its own transaction, of the last hours and unfinished ones the fold lays beside it.
+        Those of its own transaction, of the last hours and unfinished ones the fold lays beside it;
+        where none of them came before, the last one there may have been yesterday.
         """
         window, ended_at = session.window, session.ended_at
-        if ended_at is None or ended_at >= moment.at - RECENT:
+        if ended_at is None or window is None or window.place is None:
             return session
-        if window is None or window.place is None:
+        live = self._folds.get(session.station_id)
+        if window.starts_at >= moment.at - RECENT and live and live.has_before(window):
             return session
-        stored = load_beside(self._connection, session.station_id, window.place, ended_at)
+        station_id, place = session.station_id, window.place
+        stored = load_beside(self._connection, station_id, place, ended_at)
+        if ended_at < moment.at - RECENT:  # what began after it may be out of mind, too
+            stored += load_next(self._connection, station_id, place, ended_at - AN_INSTANT)
         rows = {row.session_id: row for row in stored} | memory.rows
         lies = [
             row.lies

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
+
+from litestar.connection import ASGIConnection
 
 AFTER: Final = "after"
 """The key of the last row of the page before."""
@@ -13,6 +15,14 @@ SORT: Final = "sort"
 FORMAT: Final = "format"
 LIST: Final = "list"
 """Which of a page's lists is wanted as a file."""
+
+
+def path_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Return the path of a request as it came: of its host, which may be anything, nothing.
+
+    Two slashes at its beginning would be a host where it stands in a link.
+    """
+    return "/" + connection.scope["raw_path"].decode("latin-1").lstrip("/")
 
 
 class PageAddress(NamedTuple):

@@ -23,6 +23,7 @@ from litestar.handlers import BaseRouteHandler
 from ledger.users.browser_sessions import SignedIn, find_session
 from ledger.users.roles import Permission
 from projections.console.page import COOKIE, FORM_KEY
+from projections.console.parts.reached import UnknownHostError, is_origin, origin_of
 from projections.console.side import ConsoleSide
 
 _PERMISSION: Final = "permission"
@@ -88,6 +89,7 @@ async def check_entry(
     """Let a request pass whose person has the permission of its page.
 
     Raises:
+        UnknownHostError: If it came by a name that nobody said is ours.
         NobodyInError: If nobody is in.
         PermissionDeniedException: If this person has it not, or the form is another session's.
         LongFormError: If the form is none of ours.
@@ -96,6 +98,8 @@ async def check_entry(
     wanted = handler.opt.get(_PERMISSION)
     if wanted is None:
         raise NotFoundException
+    if not origin_of(connection):
+        raise UnknownHostError
     signed_in = await asyncio.to_thread(_who, connection)
     connection.scope["state"]["signed_in"] = signed_in
     assert isinstance(connection, Request)
@@ -121,7 +125,7 @@ async def _check_form(request: Request[Any, Any, Any], signed_in: SignedIn | Non
     if request.headers.get("sec-fetch-site", "same-origin") not in _OWN:
         raise ForeignFormError
     origin = request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+    if origin is not None and not is_origin(request, origin):
         raise ForeignFormError
     # No form of ours brings files, which may claim any charset.
     if request.headers.get("content-type", _FORM).partition(";")[0].strip().lower() != _FORM:

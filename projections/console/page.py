@@ -15,14 +15,16 @@ from markupsafe import Markup
 
 from ledger.users.browser_sessions import SignedIn
 from ledger.users.user import User
-from projections.console.addresses import PageAddress
+from projections.console.addresses import PageAddress, path_of
 from projections.console.console_words import ConsoleWords, words_of
 from projections.console.environment import environment
 from projections.console.navigation import screens_of
+from projections.console.parts.reached import origin_of
 from projections.console.sentences import phrase_words
 from projections.console.side import ConsoleSide
 from tariffs.calendar.words import sentence
 from tariffs.phrases.phrase import Phrase
+from tariffs.phrases.printable import printable_page
 
 COOKIE: Final = "wattledger"
 FORM_KEY: Final = "form_key"
@@ -51,7 +53,7 @@ class ConsolePage(NamedTuple):
     is_part: bool
     said: str = ""
     origin: str = ""
-    """Scheme and host by which this browser came, for links that are handed over."""
+    """Scheme and host of the console, for links that are handed over."""
 
     @property
     def user(self) -> User:
@@ -117,7 +119,11 @@ class ConsolePage(NamedTuple):
         html = environment().get_template(template).render(page=self, t=self.text, **content)
         cookies = [Cookie(key=_SAID, value="", path="/console", max_age=0)] if self.said else []
         return Response(
-            html, status_code=status, media_type="text/html", headers=HEADERS, cookies=cookies
+            printable_page(html),
+            status_code=status,
+            media_type="text/html",
+            headers=HEADERS,
+            cookies=cookies,
         )
 
     def go(self, address: str, said: str = "") -> Response[Any]:
@@ -151,20 +157,14 @@ def page_of(request: Request[Any, Any, Any]) -> ConsolePage:
     signed_in: SignedIn | None = request.scope["state"].get("signed_in")
     chosen = signed_in.user.language if signed_in else ""
     return ConsolePage(
-        address=PageAddress(request.url.path, _query(request)),
+        address=PageAddress(path_of(request), _query(request)),
         words=words_of(chosen, request.headers.get("accept-language", "")),
         console=request.app.state["console"],
         signed_in=signed_in,
         is_part=request.headers.get("hx-request") == "true",
         said=_said(request.cookies.get(_SAID, "")),
-        origin=_origin(request),
+        origin=origin_of(request),
     )
-
-
-def _origin(request: Request[Any, Any, Any]) -> str:
-    is_secure = request.app.state["console"].is_secure
-    scheme = "https" if is_secure else request.url.scheme
-    return f"{scheme}://{request.headers.get('host', '')}"
 
 
 def _query(request: Request[Any, Any, Any]) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from ledger.errors import LedgerError
+from projections.console.addresses import path_of
 from projections.console.entry import ANY_USER, EVERYBODY, NobodyInError, check_entry
 from projections.console.navigation import HOME, screens_of
 from projections.console.page import HEADERS, ThisPage, page_of
@@ -24,6 +25,8 @@ from projections.console.statics import static_file
 from projections.errors import ProjectionError
 
 _KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_WHY_MAX: Final = 2_000
+"""Characters of why something was not done: an address of 60,000 is no page of as many."""
 _TOO_LONG: Final = "this takes longer than a page may: ask for less, by a filter or a nearer day"
 _SAID: Final[Sequence[tuple[type[Exception], HTTPStatus, str]]] = (
     # U+0000: no table holds it.
@@ -77,16 +80,17 @@ def console_router(rooms: Sequence[type[Controller]], opt: dict[str, Any]) -> Ro
         route_handlers=[ShellController, *rooms],
         guards=[check_entry],
         dependencies={"page": Provide(page_of, sync_to_thread=False), "form": Provide(form_of)},
-        exception_handlers={Exception: _answer},
+        exception_handlers={Exception: answer_person},
         opt=opt,
         include_in_schema=False,
     )
 
 
-def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def answer_person(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Answer a person for whom something could not be done."""
     if isinstance(error, NobodyInError):
-        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        query = request.scope["query_string"].decode("latin-1")
+        back = path_of(request) + (f"?{query}" if query else "")
         where = f"{HOME}/login"
         if request.method == "GET" and back != HOME:
             where += f"?next={quote(back, safe='')}"
@@ -99,7 +103,8 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         _LOGGER.error("no page for a request", exc_info=error)
     request.scope["state"].setdefault("signed_in", None)
     page = page_of(request)
-    return page.show("shell/refused.html.j2", status=status, code=status.value, why=page.told(why))
+    why = page.told(why)[:_WHY_MAX]
+    return page.show("shell/refused.html.j2", status=status, code=status.value, why=why)
 
 
 def _status_of(error: Exception) -> tuple[HTTPStatus, str]:

@@ -119,7 +119,7 @@ class IdentityProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConsoleSide:
-    """What pages have at hand. `is_secure`: browsers come by https, so cookies go that way alone.
+    """What pages have at hand. `reached_at`: scheme and host by which people come, "" by addresses.
 
     `dsn`: for what opens connections of its own; `scopes`: what a machine's token may be used for.
     """
@@ -129,11 +129,16 @@ class ConsoleSide:
     newest: NewestDeclarations
     now: Callable[[], datetime]
     desk: ConsoleDesk
-    is_secure: bool = False
+    reached_at: str = ""
     records: NewestRecords = field(default_factory=NewestRecords)
     provider: IdentityProvider | None = None
     scopes: Sequence[str] = ()
     export_idle_seconds: int = EXPORT_IDLE_SECONDS
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers come by https, so that cookies go that way alone."""
+        return self.reached_at.startswith("https://")
 
     @contextmanager
     def reading(self) -> Iterator[Connection[Any]]:

@@ -13,6 +13,7 @@ from projections.errors import ProjectionError
 from projections.journal.chart import NO_CHART, Chart
 from projections.journal.columns import AMOUNTS, COLUMNS, rows_of
 from projections.journal.entries import BookedEntry
+from tariffs.phrases.printable import printable
 
 ROWS_MAX: Final = 1_048_576
 """What a sheet holds, with its heading."""
@@ -55,7 +56,7 @@ class WorkbookSheet(NamedTuple):
 
 
 def write_sheet(path: Path, sheet: WorkbookSheet, rows: Iterable[Sequence[str | Decimal]]) -> None:
-    """Write *rows* to *path*: texts as texts, whatever they say, and amounts as numbers.
+    """Write *rows* to *path*: texts `printable` and as texts, and amounts as numbers.
 
     An amount of more digits than a spreadsheet keeps is written as text.
 
@@ -83,7 +84,7 @@ def write_sheet(path: Path, sheet: WorkbookSheet, rows: Iterable[Sequence[str | 
             for column, cell in enumerate(cells):
                 if not isinstance(cell, Decimal):
                     # No formula and no link, whatever it says; cut where a cell ends.
-                    made.write_string(row, column, cell)
+                    made.write_string(row, column, printable(cell))
                 elif len(cell.as_tuple().digits) > DIGITS_MAX:
                     made.write_string(row, column, f"{cell:f}")
                 else:

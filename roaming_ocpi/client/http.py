@@ -124,28 +124,35 @@ class HttpPartnerClient:
         """
         asked: set[int] = set()
         last: list[Any] = []
-        empty, until = 0, time.monotonic() + LIST_SECONDS_MAX
+        given = dict(query or {})
+        offset, empty, until = int(given.get("offset", 0)), 0, time.monotonic() + LIST_SECONDS_MAX
+        has_links = False
         while True:
             asked.add(_asked(url, query))
             answer = await self.ask(link, "GET", url, query=query)
-            objects = [] if answer.data is None else answer.data
-            if not isinstance(objects, list):
-                why = "the partner answers something else where a list was asked for"
-                raise PartnerRefusedError(why, answer=answer)
+            objects = _objects(answer)
+            is_again = bool(objects) and objects == last
+            has_links = has_links or answer.next_url is not None
+            if is_again and not has_links:
+                return  # it knows no offset: that was all
             if objects:
                 yield objects
-            if answer.next_url is None:
+            offset += len(objects)
+            following, query = answer.next_url, None
+            if not has_links and objects and (answer.total or 0) > offset:
+                # It says that there are more, and never where: they begin behind these.
+                following, query = url, {**given, "offset": str(offset)}
+            if following is None:
                 return
             empty = 0 if objects else empty + 1
-            is_again = bool(objects) and objects == last
-            if _asked(answer.next_url) in asked or is_again or empty >= EMPTY_PAGES_MAX:
+            if _asked(following, query) in asked or is_again or empty >= EMPTY_PAGES_MAX:
                 why = "the partner's links to a next page go round in a circle"
                 raise PartnerRefusedError(why, answer=answer)
             if len(asked) >= PAGES_MAX or time.monotonic() > until:
                 hours = LIST_SECONDS_MAX / 3_600
                 why = f"the partner's list has no end in {PAGES_MAX:,} pages or {hours:.0f} hours"
                 raise PartnerRefusedError(why, answer=answer)
-            url, query, last = answer.next_url, None, objects
+            url, last = following, objects
 
     async def _read(self, target: httpx.URL, reply: WireReply) -> PartnerAnswer:
         """Return what was answered; a large one is read beside everything else."""
@@ -157,6 +164,23 @@ class HttpPartnerClient:
     async def close(self) -> None:
         """End every connection."""
         await self._transport.close()
+
+
+def _objects(answer: PartnerAnswer) -> list[Any]:
+    """Return the objects of a page.
+
+    Raises:
+        PartnerUnreachableError: If nothing was answered: whether it is the end, nobody can say.
+        PartnerRefusedError: If it is no list.
+    """
+    if not answer.text.strip():
+        why = "the partner answers nothing where a list was asked for"
+        raise PartnerUnreachableError(why, answer=answer)
+    objects = [] if answer.data is None else answer.data
+    if not isinstance(objects, list):
+        why = "the partner answers something else where a list was asked for"
+        raise PartnerRefusedError(why, answer=answer)
+    return objects
 
 
 def _asked(url: str, query: Mapping[str, str] | None = None) -> int:

@@ -71,7 +71,8 @@ class PartyBatch:
         for row in [row for row in self._rows.values() if row.credits is not None]:
             assert row.credits is not None
             self._rows |= self._books.by_key({row.credits.casefold()} - self._rows.keys())
-        self._waiting = self._books.waiting(each.key for each in cdrs) if cdrs else {}
+        awaited = {key for each in cdrs for key in (each.key, each.charge_key) if key is not None}
+        self._waiting = self._books.waiting(awaited) if cdrs else {}
         sessions = {each.session_key for each in cdrs} - {None}
         self._bills = self._books.by_session(key for key in sessions if key)
         at_once = self._books.at_once(cdrs)
@@ -173,9 +174,12 @@ class PartyBatch:
             self._credit(row, is_valid=found.verdict is not CdrVerdict.DISPUTED)
             if told.credits_key is not None and told.credits_key not in self._rows:
                 row.waits_for = told.credits_key
+            elif found.credits is None and cdr is not None and not cdr.is_credit:
+                row.waits_for = told.charge_key
             return
         for credit in self._waiting.pop(told.key, ()):
             self._judge_again(credit, row)
+        self._take_back_unnamed(told, row)
         known = row.known
         if known.credited_by is not None:
             return
@@ -187,6 +191,15 @@ class PartyBatch:
                 self._bills[known.session_key] = known
         if known.subject is not None:
             self._new.setdefault(known.subject, []).append(known)
+
+    def _take_back_unnamed(self, told: ToldCdr, row: CdrRow) -> None:
+        """Let a negative CDR of 2.1.1 that came first take it back: one alone, and the first."""
+        key = told.charge_key
+        if key is None or (told.net or 0) < 0:
+            return
+        waiting = self._waiting.get(key, [])
+        while waiting and row.known.credited_by is None:
+            self._judge_again(waiting.pop(0), row)
 
     def _judge_again(self, credit: CdrRow, original: CdrRow) -> None:
         """Judge a credit that came before the CDR that it names; a person's word stays."""
@@ -202,7 +215,12 @@ class PartyBatch:
 
     def _credit(self, row: CdrRow, *, is_valid: bool) -> None:
         """Note at what *row* takes back that it is taken back, or no more."""
-        original = None if row.credits is None else self._rows.get(row.credits.casefold())
+        if row.credits is None:
+            return
+        key = row.credits.casefold()
+        if key not in self._rows:  # what a negative CDR of 2.1.1 takes back, it does not name
+            self._rows |= self._books.by_key([key])
+        original = self._rows.get(key)
         if original is None:
             return
         by = original.known.credited_by

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, TypedDict
@@ -44,6 +44,8 @@ _CONTRACT_NAMES: Final = re.compile(r'"(?:contract_id|auth_id)"\s*:\s*\Z')
 _NAME_CHARACTERS: Final = 40
 _NUMBER_CHARACTERS: Final = 40
 _ROOT: Final = ""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class UnfitObjectError(RoamingError):
@@ -74,6 +76,8 @@ _HEAD: Final = msgspec.json.Decoder(_Head)
 class ToldCdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A CDR as it was told. `cdr` is None where it cannot be read, `unread` then says why.
 
+    `notes`: what was read otherwise than it was sent.
+
     `net` and `tax` are as stated, exact, in `currency`; None where they are not stated.
     """
 
@@ -86,6 +90,7 @@ class ToldCdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     version: OcpiVersion
     cdr: Cdr | None
     unread: UnreadCdr | None = None
+    notes: tuple[Note, ...] = ()
     subject: str | None = None
     contract: str | None = None
     session_id: str | None = None
@@ -101,6 +106,14 @@ class ToldCdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """The id of the CDR that it names as the one it takes back, folded."""
         named = None if self.cdr is None else self.cdr.credit_reference_id
         return named.casefold() if named is not None and is_an_id(named) else None
+
+    @property
+    def charge_key(self) -> str | None:
+        """What a CDR shares with the negative one of 2.1.1 that takes it back; no id is like it."""
+        if self.cdr is None or self.subject is None or not self.net:
+            return None
+        times = [(each - _EPOCH) // _MICROSECOND for each in (self.cdr.starts_at, self.cdr.ends_at)]
+        return "\n".join((self.subject, *map(str, times), f"{plain(abs(self.net)):f}"))
 
     @property
     def takes_back(self) -> bool:
@@ -235,7 +248,7 @@ class MessageReader:
             UnfitObjectError: If it has no id.
         """
         data = line.body.encode()
-        unread = None
+        unread, notes = None, tuple[Note, ...]()
         quick = self._quick(data)
         if quick is not None:
             head, cdr, version = quick
@@ -243,7 +256,8 @@ class MessageReader:
             head = _object(decode_json(data))
             version = version_of_cdr(head)
             try:
-                cdr = ocpi_cdr_of(head, version=version).cdr
+                read = ocpi_cdr_of(head, version=version)
+                cdr, notes = read.cdr, read.notes
             except OcpiError as error:
                 cdr, unread = None, UnreadCdr(spot=bounded(error.spot), why=bounded(error.why))
             except TariffError as error:
@@ -260,6 +274,7 @@ class MessageReader:
             version=version,
             cdr=cdr,
             unread=unread,
+            notes=notes,
             subject=subject,
             contract=contract,
             session_id=_reference(head, "session_id"),

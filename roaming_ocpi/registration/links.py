@@ -45,6 +45,7 @@ SELECT digest, token.kind, link.partner, our_party, state, link.version, body,
     EXISTS (
         SELECT FROM roaming_token AS older
         WHERE older.partner = link.partner AND older.number < token.number
+        AND (older.kind = 'access' OR older.is_spent)
     )
 FROM roaming_token AS token JOIN roaming_link AS link USING (partner)
 CROSS JOIN LATERAL (

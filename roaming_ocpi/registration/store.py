@@ -49,12 +49,13 @@ _DROP_INVITATIONS: LiteralString = """
 DELETE FROM roaming_token WHERE partner = %s AND kind = 'invitation'
 """
 _PRESENTED: LiteralString = """
-SELECT digest, number, partner, kind FROM roaming_token
+SELECT digest, number, partner, kind, is_spent FROM roaming_token
 WHERE digest = ANY (%s) AND (expires_at IS NULL OR expires_at > now())
 """
 _STILL: LiteralString = _PRESENTED + "FOR UPDATE"
 _SPEND: LiteralString = """
-UPDATE roaming_token SET expires_at = least(expires_at, now() + make_interval(mins => %s))
+UPDATE roaming_token SET is_spent = true,
+    expires_at = least(expires_at, now() + make_interval(mins => %s))
 WHERE number = %s
 """
 _DROP_UNUSED: LiteralString = """
@@ -64,12 +65,32 @@ DELETE FROM roaming_token AS token USING (
 ) AS unused
 WHERE token.number = unused.number AND rank > %s
 """
-_DROP_OLDER: LiteralString = "DELETE FROM roaming_token WHERE partner = %s AND number < %s"
+# An invitation that led to nothing yet was made since the link was, and is the manager's to end.
+_DROP_OLDER: LiteralString = """
+DELETE FROM roaming_token
+WHERE partner = %s AND number < %s AND (kind = 'access' OR is_spent)
+"""
 _DROP_ALL: LiteralString = "DELETE FROM roaming_token WHERE partner = %s"
 _REGISTER: LiteralString = """
 UPDATE roaming_link SET state = %s, our_party = %s, version = %s, versions_url = %s,
     endpoints = %s, parties = %s, sealed = %s, changed_at = %s
 WHERE partner = %s
+"""
+_REGISTERED_AT: LiteralString = "SELECT versions_url = %s FROM roaming_link WHERE partner = %s"
+# What a token that held no more put off is tried at once. Locked in the relay's order.
+_GO_ON: LiteralString = """
+WITH parties AS (SELECT unnest(%(parties)s::text[]) AS party),
+    standing AS (
+        UPDATE outgoing_party SET next_at = '-infinity', failures = 0, refusals = 0
+        WHERE party IN (SELECT party FROM parties)
+    ),
+    paused AS (
+        SELECT id FROM outgoing
+        WHERE party IN (SELECT party FROM parties) AND state = 'waiting' AND next_at > '-infinity'
+        ORDER BY kind <> 'session', subject COLLATE "C" FOR UPDATE
+    )
+UPDATE outgoing SET next_at = '-infinity', failures = 0
+FROM paused WHERE outgoing.id = paused.id
 """
 _MOVE: LiteralString = "UPDATE roaming_link SET state = %s, changed_at = %s WHERE partner = %s"
 _CLEAR: LiteralString = "UPDATE roaming_link SET sealed = NULL WHERE partner = %s"
@@ -109,6 +130,8 @@ class PresentedToken(NamedTuple):
     number: int
     partner: str
     kind: CredentialKind
+    is_spent: bool = False
+    """It led to a token, of which we do not know yet whether the partner got it."""
 
 
 class Agreed(NamedTuple):
@@ -152,13 +175,15 @@ def digest_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def presented(database: Database, digests: Sequence[bytes]) -> PresentedToken | None:
+async def presented(
+    database: Database, digests: Sequence[bytes], *, query: LiteralString = _PRESENTED
+) -> PresentedToken | None:
     """Return which of our tokens has one of *digests*, of all its spellings; None: none."""
-    row = await (await database.execute(_PRESENTED, (list(digests),))).fetchone()
+    row = await (await database.execute(query, (list(digests),))).fetchone()
     if row is None:
         return None
-    digest, number, partner, kind = row
-    return PresentedToken(digest, number, partner, CredentialKind(kind))
+    digest, number, partner, kind, is_spent = row
+    return PresentedToken(digest, number, partner, CredentialKind(kind), is_spent)
 
 
 async def invite(
@@ -210,8 +235,14 @@ async def accept(
     """
     async with database.transaction():
         await database.execute(_LOCK, (shown.partner,))
-        if not await (await database.execute(_STILL, ([shown.digest],))).fetchone():
+        still = await presented(database, [shown.digest], query=_STILL)
+        if still is None:
             raise SpentTokenError
+        if still.is_spent:
+            # Who never got the answer asks again from where he was; anybody else found the token.
+            asked = await database.execute(_REGISTERED_AT, (agreed.versions_url, shown.partner))
+            if await asked.fetchone() != (True,):
+                raise SpentTokenError
         await database.execute(_ADD_ACCESS, (digest_of(token), shown.partner))
         if shown.kind is CredentialKind.INVITATION:
             await database.execute(_SPEND, (RETRY_MINUTES, shown.number))
@@ -317,6 +348,8 @@ async def _register(database: Database, partner: str, agreed: Agreed, at: dateti
         partner,
     )
     await database.execute(_REGISTER, values)
+    parties = sorted({partner, *agreed.parties})
+    await database.execute(_GO_ON, {"parties": parties})
 
 
 async def _subject(database: Database, partner: str) -> Subject:

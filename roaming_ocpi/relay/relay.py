@@ -191,7 +191,10 @@ class Relay:
     async def _send(
         self, claimed: MessageClaim, link: Link, made: Mapping[int, Prepared | AttemptOutcome]
     ) -> dict[int, SentMessage]:
-        """Return by its id what came of each message that was tried."""
+        """Return by its id what came of each message that was tried.
+
+        Where the link ends, is paused or gets another token meanwhile, the rest waits for that.
+        """
         came: dict[int, SentMessage] = {}
         waiting: deque[tuple[Outgoing, Prepared]] = deque()
         for message in claimed.messages:
@@ -203,7 +206,11 @@ class Relay:
         tried: list[AttemptOutcome] = []
 
         async def work() -> None:
-            while waiting and not gives_up(claimed, tried, failures_max=IN_FLIGHT):
+            while (
+                waiting
+                and self._routes.get(link.partner) == link
+                and not gives_up(claimed, tried, failures_max=IN_FLIGHT)
+            ):
                 message, form = waiting.popleft()
                 came[message.id] = done = await exchange(self._client, link, message, form)
                 tried.append(done.outcome)

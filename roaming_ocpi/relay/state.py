@@ -9,6 +9,8 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 
 SHOWN_MAX: Final = 20
+LOOKED_AT_MAX: Final = 10_000
+"""Attempts, the latest, whose notes are counted."""
 
 _COUNTS: LiteralString = """
 SELECT state, count(*) FROM outgoing WHERE party = %s GROUP BY state
@@ -28,6 +30,21 @@ _DEAD: LiteralString = """
 SELECT kind, subject, lane, attempts, reason, number FROM outgoing
 WHERE party = %s AND state = 'dead' ORDER BY id LIMIT %s
 """
+_NOTED: LiteralString = """
+SELECT note, kind, count(*), max(at) FROM (
+    SELECT kind, at, notes FROM outgoing_attempt WHERE party = %s ORDER BY number DESC LIMIT %s
+) AS latest, unnest(notes) AS note
+GROUP BY note, kind ORDER BY note, kind
+"""
+
+
+class SentNote(NamedTuple):
+    """What could not be said to the partner, or was odd about its answers, of so many messages."""
+
+    code: str
+    kind: str
+    times: int
+    last_at: datetime
 
 
 class DeadLetter(NamedTuple):
@@ -47,7 +64,7 @@ class OutboxState(NamedTuple):
     `waiting` are all messages that are to be sent, the oldest since `waiting_since`; `dead` those
     that were refused, of which the first are in `dead_letters`. `cdrs` counts CDRs and credits by
     what came of them. `failures`: so often in a row nothing was taken, for `reason`; it is tried
-    again at `next_at`.
+    again at `next_at`. `noted` is of the latest attempts.
     """
 
     waiting: int
@@ -58,6 +75,7 @@ class OutboxState(NamedTuple):
     reason: str = ""
     next_at: datetime | None = None
     dead_letters: Sequence[DeadLetter] = ()
+    noted: Sequence[SentNote] = ()
 
 
 def outbox_state(connection: Connection[Any], party: str) -> OutboxState:
@@ -76,4 +94,5 @@ def outbox_state(connection: Connection[Any], party: str) -> OutboxState:
         reason=reason,
         next_at=next_at if failures else None,
         dead_letters=letters,
+        noted=[SentNote(*row) for row in connection.execute(_NOTED, (party, LOOKED_AT_MAX))],
     )

@@ -16,7 +16,9 @@ from tariffs.ocpi.fields import shown
 
 LIMIT: Final = 100
 LIMIT_MAX: Final = 1_000
-_NUMBER: Final = re.compile(r"\d{1,15}", re.ASCII)
+OFFSET_MAX: Final = 10**15
+"""Behind every list."""
+_NUMBER: Final = re.compile(r"\d{1,100}", re.ASCII)
 _MOMENT: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE
 )
@@ -33,7 +35,7 @@ def page_asked(query: Mapping[str, str]) -> PageAsked:
         message = "limit must be at least 1"
         raise OcpiRefusedError.invalid(message)
     return PageAsked(
-        offset=_number(query, "offset", 0),
+        offset=min(_number(query, "offset", 0), OFFSET_MAX),
         limit=min(limit, LIMIT_MAX),
         date_from=_moment(query, "date_from"),
         date_to=_moment(query, "date_to"),

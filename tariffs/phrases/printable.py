@@ -23,6 +23,10 @@ _UNSAFE: Final = (
 _IN_TEXT: Final = re.compile(f"[{_UNSAFE}]")
 # What JSON's own rules leave as it is; its line feeds are between values.
 _IN_JSON: Final = re.compile(f"[{_UNSAFE}]".replace(r"\x00-\x1f", ""))
+# Blanks of HTML are between what a page says.
+_ON_A_PAGE: Final = re.compile(f"[{_UNSAFE}]".replace(r"\x00-\x1f", r"\x00-\x08\x0b\x0c\x0e-\x1f"))
+# Tags, whose attributes are sent back as they are, and so is what somebody edits.
+_MARKUP: Final = re.compile(r"(<textarea\b[^<>]*>[^<]*</textarea>|<[^<>]*>)")
 
 _DELETE: Final = "\x7f"
 # With what a spreadsheet begins a formula; some take the wide forms, too.
@@ -50,6 +54,18 @@ def printable_lines(lines: Sequence[str]) -> str:
 def html_text(text: str) -> str:
     """Return *text* as HTML that shows it `printable`, within an element or a quoted attribute."""
     return escape(printable(text))
+
+
+def printable_page(page: str) -> str:
+    r"""Return the HTML of a *page* with `\u202e` for what would not be seen of what it says.
+
+    What stands in its tags, or in a field to be edited, stays: it comes back as it went.
+    """
+    if not _ON_A_PAGE.search(page):
+        return page
+    parts = _MARKUP.split(page)
+    parts[::2] = [_ON_A_PAGE.sub(_escaped, each) for each in parts[::2]]
+    return "".join(parts)
 
 
 def csv_text(text: str) -> str:

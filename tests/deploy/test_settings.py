@@ -55,6 +55,26 @@ def test_an_unknown_name_in_the_file_is_refused_with_the_file(tmp_path: Path) ->
         pytest.param({"WATTLEDGER_LOG_LEVEL": "loud"}, id="a word must be known"),
         pytest.param({"WATTLEDGER_TLS_PORT": "9443"}, id="TLS needs a certificate"),
         pytest.param({"WATTLEDGER_FILES_URL": "ftp://files"}, id="files go over HTTP"),
+        *(
+            pytest.param({"WATTLEDGER_CONSOLE_URL": url}, id=f"{url} is no origin")
+            for url in (
+                "desk.example",
+                "ftp://desk.example",
+                "https://",
+                "https://desk.example/console",
+                "https://desk.example?x",
+                "https://a@desk.example",
+                "https://Desk.example",
+                "https://desk.example:443",
+                "http://desk.example:80",
+                "https://desk.example:port",
+                "https://säule.example",
+                "https://desk.example\n",
+            )
+        ),
+        pytest.param({"WATTLEDGER_TRUSTED_PROXIES": "*"}, id="nobody believes everybody"),
+        pytest.param({"WATTLEDGER_TRUSTED_PROXIES": "10.0.0.1/8"}, id="a network has no host"),
+        pytest.param({"WATTLEDGER_WEBHOOK_NETWORKS": "lan"}, id="a network has an address"),
         pytest.param({"WATTLEDGER_FILE_MB_MAX": "257"}, id="a station's files have room for one"),
         pytest.param({"WATTLEDGER_STRIPE_KEY": "pk_test_x"}, id="a payer's key is not ours"),
         pytest.param({"WATTLEDGER_STRIPE_KEY": "sk_test_x\n"}, id="a key bears no line break"),
@@ -169,3 +189,22 @@ def test_what_is_secret_is_in_no_message_and_no_trace(name: str) -> None:
     assert name in str(refused.value)
     assert secret not in str(refused.value)
     assert "sk_test_x" not in repr(Settings(stripe_key="sk_test_x"))
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ({}, ""),
+        ({"console_url": "https://desk.example/"}, "https://desk.example"),
+        ({"console_url": "http://desk.example:8080"}, "http://desk.example:8080"),
+        ({"console_url": "http://[::1]:8080"}, "http://[::1]:8080"),
+        ({"documents_url": "https://Säule.example:443/post"}, "https://xn--sule-loa.example"),
+        ({"documents_url": "https://post.example", "console_url": "http://desk"}, "http://desk"),
+    ],
+)
+def test_the_console_is_where_browsers_say_that_it_is(given: dict[str, Any], origin: str) -> None:
+    settings = Settings(**given)
+
+    assert settings.console_origin == origin
+    assert settings.console_at("http://127.0.0.1:1") == (origin or "http://127.0.0.1:1")
+    assert settings.console_at("") == ""

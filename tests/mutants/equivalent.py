@@ -203,10 +203,10 @@ _STAGES: Final = {
     "overlaps_near: REACH -> REACH + 1 (3)": _LOOKED_AT_ONLY,
     "overlaps_near: REACH -> REACH + 1 (4)": _LOOKED_AT_ONLY,
     "overlaps_near: 1 -> 2": _LOOKED_AT_ONLY,
-    "_takers: heappush(closing, (until, key)) -> nothing": (
+    "_fitting: heappush(closing, (until, key)) -> nothing": (
         "Whether it fits is asked of all that are looked at."
     ),
-    "_takers: 2 -> 3": "Three are several as two are.",
+    "_fitting: 2 -> 3": "Three are several as two are.",
 }
 _SESSION_FOLD: Final = {
     "_timed: True -> False": "Each fact has its time.",

@@ -195,6 +195,24 @@ def test_quirk_11_a_register_far_off_a_steady_power_is_held(
 
 
 @BOTH
+@pytest.mark.parametrize(
+    ("measurand", "watt"), [("Power.Active.Import", -5000), ("Power.Active.Export", 5000)]
+)
+def test_quirk_11_what_a_vehicle_gives_back_is_not_billed_as_what_it_takes(
+    version: Version, measurand: str, watt: int
+) -> None:
+    """A meter that counts either way on one register."""
+    story = version()
+    story.start(0, 1000)
+    for minute in range(10, 60, 10):
+        register = wh(1000 + minute * 80)
+        story.sample(minute, register, {**watts(watt), "measurand": measurand})
+    story.stop(60, 5800)
+
+    assert story.session().blockers == (Flag.ENERGY_AGAINST_POWER,)
+
+
+@BOTH
 def test_quirk_18_two_sessions_at_once_on_one_plug_are_held(version: Version) -> None:
     story = version()
     story.start(0, 1000, tx=1)

@@ -195,6 +195,23 @@ def test_quirk_04_events_without_an_id_are_sessions_all_the_same(nothing: str | 
     assert found == [("tag-1", Decimal(5000), ()), ("tag-2", Decimal(5000), ())]
 
 
+@pytest.mark.parametrize("kind", ["Updated", "Ended"])
+def test_quirk_04_an_id_in_other_letters_is_named_on_both_sessions(kind: str) -> None:
+    """By OCPP 2.x it is the same id; nobody can tell who counts by ids that differ in case."""
+    story = Story201()
+    story.start(0, 1000, tx="Ab")
+    story.event(kind, 30, wh(3000), tx="aB", seq=1)
+    story.start(0, 1000, tx="b", place=2)
+    story.stop(30, 2000, tx="b")
+
+    mine, plain, stray = in_any_order(story)
+
+    assert [each.transaction_ref for each in (mine, plain, stray)] == ["T-Ab", "T-b", "T-aB"]
+    assert Flag.ID_SPELT_OTHERWISE in mine.flags
+    assert Flag.ID_SPELT_OTHERWISE in stray.flags
+    assert Flag.ID_SPELT_OTHERWISE not in plain.flags
+
+
 def test_quirk_04_a_stop_of_another_token_or_below_the_start_closes_nothing() -> None:
     story = Story16()
     story.start(0, 1000, tx=1)

@@ -13,6 +13,7 @@ from deploy.commands.text_files import FromStdin, read_secret
 from deploy.commands.users.acting import acting
 from deploy.errors import DeployError
 from deploy.output import print_json, say
+from deploy.running.opening import opened
 
 if TYPE_CHECKING:
     from roaming_ocpi.registration.handshake import Handshaker
@@ -168,6 +169,7 @@ def _exchange(
 ) -> int:
     from deploy.roaming.partner_way import with_partners
     from roaming_ocpi.registration.sending import Registered, register, renew
+    from roaming_ocpi.relay.state import outbox_state
 
     def told(step: str) -> None:
         if not folder.json:
@@ -186,6 +188,12 @@ def _exchange(
         f"{party} is registered, in OCPI {came.version}.",
         f"It offers {', '.join(came.modules)}.",
     )
+    with opened(folder.settings()) as connection:
+        outbox = outbox_state(connection, party)
+    if outbox.waiting:
+        say(f"What waited for it goes out now: {outbox.waiting} messages.")
+    if outbox.dead:
+        say(f"What it refused before does not: {outbox.dead}, `wattledger partner retry {party}`.")
     if not came.is_checked:
         say("It did not take the new token at once: look at `wattledger partner show` later.")
     return 0

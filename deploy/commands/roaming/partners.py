@@ -31,6 +31,12 @@ Versions = Annotated[
 ]
 _DECLARED: Final = "declared"
 """The state of a partner with whom nothing was begun."""
+_NOT_SENT_TO: Final = {
+    "invited": "it has not registered; it goes out once it has",
+    "revoked": "the link ended; it goes out once it is registered again",
+    "paused": "it is paused; it goes out once it is resumed",
+}
+"""Why what waits for a partner does not go, by the state of its link."""
 _LISTED: Final = {
     "partner": "left",
     "name": "left",
@@ -57,6 +63,7 @@ _DEAD: Final = {
     "why": "left",
     "number": "right",
 }
+_NOTED: Final = {"code": "left", "of": "left", "messages": "right", "last at": "left"}
 _LISTS: Final = {
     "list": "left", "read at": "left", "not taken": "right", "why the first was not": "left"
 }  # fmt: skip
@@ -204,11 +211,14 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
             }
         )
         return 0
-    say(*_lines(party, partner, link), *_lines_of_tokens(tokens), *_lines_of_outbox(outbox))
+    lines = [*_lines(party, partner, link), *_lines_of_tokens(tokens)]
+    say(*lines, *_lines_of_outbox(outbox, link))
     if link is not None and link.endpoints:
         print_rows("Its modules", _MODULES, _modules(link))
     if outbox.dead_letters:
         print_rows("What it refused (partner retry)", _DEAD, outbox.dead_letters)
+    if outbox.noted:
+        print_rows("What was not said, or answered oddly", _NOTED, outbox.noted)
     if told:
         _print_told(told, folder.settings().roaming_bounds)
     _print_past(lists, changes)
@@ -329,7 +339,7 @@ def _lines_of_tokens(state: TokenListState | None) -> list[str]:
     return [*lines, f"  last try     {state.problem}"] if state.problem else lines
 
 
-def _lines_of_outbox(state: OutboxState) -> list[str]:
+def _lines_of_outbox(state: OutboxState, link: LinkStanding | None) -> list[str]:
     """Return what is on its way to the partner, and why it does not get there."""
     if not (state.waiting or state.dead or state.cdrs):
         return []
@@ -339,6 +349,8 @@ def _lines_of_outbox(state: OutboxState) -> list[str]:
     ]
     if state.waiting_since is not None:
         lines.append(f"  the oldest   since {shown(state.waiting_since)}")
+        if link is not None and link.state in _NOT_SENT_TO:
+            lines.append(f"  not sent     {_NOT_SENT_TO[link.state]}")
     if not state.failures:
         return lines
     again = f"{state.failures} times in a row ({state.reason}); again {shown(state.next_at)}"

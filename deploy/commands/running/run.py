@@ -85,8 +85,9 @@ def _say_how_to_begin(settings: Settings, address: str) -> None:
     from deploy.running.opening import opened
     from ledger.database import dsn_of
 
+    here = settings.console_at(address)
     with opened(settings) as connection:
-        first = first_address(dsn_of(connection), address, SystemClock().now(), by=acting())
+        first = first_address(dsn_of(connection), here, SystemClock().now(), by=acting())
     if first:
         say(*first_words(first).split("\n"))
 

@@ -43,7 +43,8 @@ def up(
     say(f"starting, with the data in {settings.data}")
     with System(settings, SystemClock()) as system:
         say(*welcome(system, settings.data).split("\n"))
-        address = first_address(system.dsn, system.interface, system.clock.now(), by=acting())
+        here = settings.console_at(system.interface)
+        address = first_address(system.dsn, here, system.clock.now(), by=acting())
         if address:
             say(*first_words(address).split("\n"))
         while not stop.wait(1.0):

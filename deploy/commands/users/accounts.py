@@ -292,7 +292,8 @@ def _tell_of_no_places(connection: Connection[Any], grants: Iterable[Grant]) -> 
 
 
 def _show_link(settings: Settings, name: str, link: str, *, is_json: bool) -> None:
-    address = f"http://{settings.http_host}:{settings.http_port}/console/link/{link}"
+    here = settings.console_at(f"http://{settings.http_host}:{settings.http_port}")
+    address = f"{here}/console/link/{link}"
     if is_json:
         print_json({"name": name, "link": address})
     else:

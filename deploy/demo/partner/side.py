@@ -103,7 +103,7 @@ async def served_side(context: PartContext) -> AsyncIterator[RoamingSide]:
     stopping, ready = asyncio.Event(), asyncio.Event()
     async with opened_roaming(context, address_served(context, listener)) as opened:
         serving = asyncio.create_task(
-            serve_partners(opened, listener, stopping=stopping, ready=ready.set)
+            serve_partners(opened, listener, context.settings, stopping=stopping, ready=ready.set)
         )
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)

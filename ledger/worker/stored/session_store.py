@@ -216,8 +216,15 @@ def load_beside(
 def load_after(connection: Connection[Any], row: SessionRow) -> list[SessionRow]:
     """Return the next sessions that began at the place of that of *row*."""
     place = row.connector_id if row.evse_id is None else row.evse_id
+    return load_next(connection, row.station_id, place, row.started_at)
+
+
+def load_next(
+    connection: Connection[Any], station_id: str, place: int | None, at: datetime | None
+) -> list[SessionRow]:
+    """Return the next sessions that began at a place after a moment."""
     cursor = connection.cursor(row_factory=class_row(SessionRow))
-    return cursor.execute(AFTER, (row.station_id, row.started_at, place)).fetchall()
+    return cursor.execute(AFTER, (station_id, at, place)).fetchall()
 
 
 def load_lying_at(

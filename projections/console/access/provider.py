@@ -96,7 +96,8 @@ def _next_of(kept: str) -> str:
 def _arrived(page: ConsolePage, request: AnyRequest, provider: IdentityProvider) -> Response[Any]:
     kept = request.cookies.get(_WAY, "")[:_COOKIE_MAX]
     try:
-        proven = provider.arrive(_back(page), request.url.query, kept)
+        query = request.scope["query_string"].decode("latin-1")
+        proven = provider.arrive(_back(page), query, kept)
         with page.console.pool.connection() as connection:
             name = come_by_identity(
                 connection, proven.issuer, proven.subject, proven.email, page.now

@@ -37,4 +37,4 @@ def comer_of(request: AnyRequest) -> Comer:
 
 def is_secure(request: AnyRequest) -> bool:
     """Say whether the browser came by https, itself or to the proxy before us."""
-    return request.url.scheme == "https" or bool(request.app.state["console"].is_secure)
+    return request.scope["scheme"] == "https" or bool(request.app.state["console"].is_secure)

@@ -63,12 +63,6 @@ def net_price(line: InvoiceLine, net_minor: int, exponent: int) -> NetPrice:
     )
 
 
-def costs_minor(priced: NetPrice, exponent: int) -> int:
-    """Return what *priced* comes to, rounded to minor units: the net amount of its line."""
-    measured = _Measured(priced.quantity, priced.unit, priced.base)
-    return _costs_minor(measured, Fraction(priced.price), exponent)
-
-
 def _price(line: InvoiceLine, measured: _Measured, costs: int, exponent: int) -> Decimal | None:
     """Return the price at which *measured* costs so many minor units, None if there is none."""
     stated = abs(line.unit_price)

@@ -8,15 +8,13 @@ a document that ends the process comes last when it is started again, and stops 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 
 from ledger.books.feed import DESK_PARTITION, FIRST_NUMBER, DeskDecision, read_feed
 from ledger.books.following import ADVANCE, BEGIN, LOAD
-from ledger.persons.sealing import Subject, seal, unseal
-from ledger.persons.store import keys_of
+from ledger.persons.sealing import Subject, seal
 
 FOLLOWER: Final = "documents"
 PAGE: Final = 500
@@ -50,27 +48,10 @@ _AGAIN: LiteralString = """
 UPDATE document_task SET next_at = now(), is_erased = false
 WHERE number = ANY (%s) OR (%s AND reason IS NOT NULL) RETURNING number
 """
-_LIST: LiteralString = """
-SELECT number, attempts, next_at, subject, reason, is_erased FROM document_task
-ORDER BY next_at, number LIMIT %s
-"""
 _COUNT: LiteralString = """
 SELECT count(*) FILTER (WHERE reason IS NULL AND NOT is_erased),
        count(*) FILTER (WHERE reason IS NOT NULL AND NOT is_erased) FROM document_task
 """
-
-
-class DocumentTask(NamedTuple):
-    """A document that is still to be rendered.
-
-    `reason`: why its last attempt failed; None: none failed, or who it is for was erased since.
-    """
-
-    number: str
-    attempts: int
-    next_at: datetime
-    reason: str | None
-    is_erased: bool
 
 
 def follow_feed(connection: Connection[Any]) -> int:
@@ -132,22 +113,6 @@ def try_again(
     """Make tasks due at once: those of *numbers*, or all that failed; return which those are."""
     rows = connection.execute(_AGAIN, (list(numbers), all_failed))
     return sorted(number for (number,) in rows)
-
-
-def list_tasks(connection: Connection[Any], *, limit: int) -> list[DocumentTask]:
-    """Return what is still to be rendered, what is due first before the others."""
-    rows = connection.execute(_LIST, (limit,)).fetchall()
-    keys = keys_of(connection, {row[3] for row in rows if row[3] is not None})
-    return [
-        DocumentTask(
-            number=number,
-            attempts=attempts,
-            next_at=next_at,
-            reason=unseal(Subject(subject, keys[subject]), sealed) if subject in keys else None,
-            is_erased=is_erased,
-        )
-        for number, attempts, next_at, subject, sealed, is_erased in rows
-    ]
 
 
 def count_tasks(connection: Connection[Any]) -> tuple[int, int]:

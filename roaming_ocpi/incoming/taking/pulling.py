@@ -43,11 +43,14 @@ from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from roaming_ocpi.wire.walls import check_tree, encoded
 from tariffs.errors import TariffError
 from tariffs.ocpi.versions import OcpiVersion
+from tariffs.phrases.phrase import bounded
 
 EVERY: Final = timedelta(minutes=30)
 """So often a partner is asked for its lists."""
 OVERLAP: Final = timedelta(hours=1)
 """So long before the newest object that we have a list begins."""
+HELD: Final = timedelta(days=1)
+"""So long an object that could not be taken is asked for again: its partner may mend it."""
 SESSIONS_SINCE: Final = timedelta(days=7)
 """How old sessions may be that are asked for the first time: a CDR follows soon."""
 PAGE: Final = 100
@@ -78,11 +81,15 @@ Links = Callable[[], Awaitable[Sequence[Link]]]
 
 
 class PulledList(NamedTuple):
-    """What a list had: objects that were taken, and that could not be; the newest one's moment."""
+    """What a list had: objects that were taken, and that could not be; the newest one's moment.
+
+    `why` the first of those could not be, in words that quote nobody.
+    """
 
     taken: int = 0
     refused: int = 0
     newest: datetime | None = None
+    why: str | None = None
 
 
 class IncomingPuller:
@@ -129,8 +136,11 @@ class IncomingPuller:
             raise
         if found.newest is not None:
             since = min(found.newest, now) - OVERLAP
+            if found.refused:
+                since = min(since, now - HELD)
             date_from = since if date_from is None else max(date_from, since)
-        await self._note(link.partner, what, date_from, now, found.taken, found.refused, None)
+        row = (link.partner, what, date_from, now, found.taken, found.refused)
+        await self._note(*row, found.why)
         return found
 
     async def _look(self) -> None:
@@ -161,25 +171,27 @@ class IncomingPuller:
         """Take the objects of a page, some at once; one that cannot be taken costs no other."""
         for index in range(0, len(page), AT_ONCE):
             some = page[index : index + AT_ONCE]
-            moments = await asyncio.gather(
-                *(self._take(value, link, caller, what) for value in some)
-            )
-            known = [each for each in moments if each is not None]
+            came = await asyncio.gather(*(self._take(value, link, caller, what) for value in some))
+            known = [each for each in came if isinstance(each, datetime)]
+            whys = [each for each in came if isinstance(each, str)]
             newest = max([*known, *([found.newest] if found.newest else [])], default=None)
             found = PulledList(
-                found.taken + len(known), found.refused + len(some) - len(known), newest
+                found.taken + len(known),
+                found.refused + len(whys),
+                newest,
+                next(iter([*([found.why] if found.why else []), *whys]), None),
             )
         return found
 
-    async def _take(self, value: object, link: Link, caller: Caller, what: str) -> datetime | None:
-        """Take one object; return when it was updated, None if it cannot be taken.
+    async def _take(self, value: object, link: Link, caller: Caller, what: str) -> datetime | str:
+        """Take one object; return when it was updated, or why it cannot be taken.
 
         Raises:
             TooMuchToldError: If the partner has to wait: the list is asked for again then.
         """
         try:
             if not isinstance(value, dict):
-                return None
+                return "something that is no object"
             check_tree(value)
             named = value.get("country_code"), value.get("party_id")
             is_old = link.version is OcpiVersion.V2_1_1 and named == (None, None)
@@ -195,10 +207,10 @@ class IncomingPuller:
                 await note_one_refused(connection, error.party, error.bound, self._now())
             if error.wait is not None:
                 raise
-            return None
+            return problem_of(error)
         except _UNFIT as error:
             _LOGGER.warning("one of the %s of %s: %s", what, link.partner, type(error).__name__)
-            return None
+            return _why_of(value, error)
         return updated
 
     async def _speaker(self, link: Link) -> Caller:
@@ -214,3 +226,13 @@ class IncomingPuller:
     async def _note(self, *row: object) -> None:
         async with self._database.connection() as connection:
             await connection.execute(_NOTE, row)
+
+
+def _why_of(value: object, error: Exception) -> str:
+    """Return why an object was not taken: which, and where in it; what stands there is not said."""
+    said = value.get("id") if isinstance(value, dict) else None
+    named = bounded(said) if isinstance(said, str) and said else "one without an id"
+    if isinstance(error, RoamingError):
+        return f"{named}: {error}"
+    spot = getattr(error, "spot", "")
+    return f"{named}: it cannot be read{f', at {bounded(spot)}' if spot else ''}"

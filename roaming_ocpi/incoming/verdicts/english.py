@@ -22,6 +22,8 @@ SENTENCES: Final = {
     "cdr_tax_differs": "With taxes its total is {stated}, its tariff gives {ours}.",
     "cdr_part_differs": "Its {field} is {stated}, its tariff gives {ours}.",
     "cdr_volume_differs": "Its {field} is {stated}, its periods add up to {ours}.",
+    "cdr_hours_exceed": "It bills more time than passed, at {spot}: {why}.",
+    "cdr_periods_odd": "Its periods are not as its times say, at {spot}: {why}.",
     "cdr_tariff_unknown": "The tariff{tariff:quoted? *} was neither published nor sent with it.",
     "cdr_tariff_differs": "The tariff {tariff:quoted} sent with it is not the one published, by"
     " which it is priced.",

@@ -36,6 +36,12 @@ ENERGY_KWH_MAX: Final = Decimal(2_000)
 POWER_KW_MAX: Final = Decimal(1_000)
 """More than any station of today gives, on average over a session."""
 _HOUR: Final = timedelta(hours=1)
+_AT_THE_START: Final = frozenset({"starts_before_cdr", "gap_at_start"})
+_OF_PERIODS: Final = {
+    **dict.fromkeys((*_AT_THE_START, "periods_missing", "dimension_repeated"), "cdr_periods_odd"),
+    "longer_than_period": "cdr_hours_exceed",
+}
+"""What the reader notes about what is priced (`tariffs.ocpi.cdr_reader`), by our code."""
 _SECONDS_IN_HOUR: Final = Decimal(3600)
 
 
@@ -73,10 +79,11 @@ def judge_cdr(told: ToldCdr, around: CdrSurroundings, repricer: Repricer) -> Jud
         return _credit(told, around.original, cdr.credit_reference_id, codes)
     if _may_take_back(told, around):
         original = _taken_back(told, around.at_once)
-        if original is not None:
+        if original is not None or not _pays_the_driver(told, cdr, around, repricer):
             return _credit(told, original, None, codes)
     codes += _told_twice(told, cdr, around)
     codes += _plausible(told, cdr)
+    codes += _odd_periods(told, cdr)
     if around.session is not None:
         codes += _of_session(told, cdr, around.session)
     return _repriced(told, cdr, around, repricer, codes)
@@ -92,12 +99,8 @@ def _repriced(
         codes.append(phrase("cdr_currency_unknown"))
     elif around.session is not None:
         codes += _in_currency(told, cdr, around.session, currency)
-    # There are tariffs that pay the driver; else only a credit takes something back.
     if told.net is not None and told.net < 0 and (repriced.net is None or repriced.net >= 0):
-        if _may_take_back(told, around):
-            codes.append(phrase("cdr_credit_without_original"))
-        else:
-            codes.append(phrase("cdr_negative", stated=told.net))
+        codes.append(phrase("cdr_negative", stated=told.net))
     codes += repriced.codes
     return JudgedCdr(
         verdict_of(codes),
@@ -112,6 +115,12 @@ def _may_take_back(told: ToldCdr, around: CdrSurroundings) -> bool:
     """Whether a negative CDR takes another one back, for want of credit CDRs."""
     is_negative = told.net is not None and told.net < 0
     return is_negative and told.version is OcpiVersion.V2_1_1 and around.takes_negative
+
+
+def _pays_the_driver(told: ToldCdr, cdr: Cdr, around: CdrSurroundings, repricer: Repricer) -> bool:
+    """Whether it is negative by its tariff: there are those, and then it takes nothing back."""
+    net = repricer.reprice(told, cdr, around).net
+    return net is not None and net < 0
 
 
 def _taking_back(told: ToldCdr, codes: Sequence[Phrase], original: str | None) -> JudgedCdr:
@@ -225,6 +234,17 @@ def _plausible(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
     seconds = lasted.days * 86_400 + lasted.seconds
     if EXACT.multiply(energy, _SECONDS_IN_HOUR) > POWER_KW_MAX * max(seconds, 1):
         yield phrase("cdr_power_absurd", energy=energy, seconds=seconds)
+
+
+def _odd_periods(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
+    """Yield what of its periods is not the time that it says of itself, each kind once."""
+    far = abs(cdr.periods[0].starts_at - cdr.starts_at) > SLACK
+    for note in {each.code: each for each in reversed(told.notes)}.values():
+        code = _OF_PERIODS.get(note.code)
+        if code is not None and (far or note.code not in _AT_THE_START):
+            yield phrase(
+                code, spot=bounded(note.spot or ""), note=note.code, why=bounded(note.message)
+            )
 
 
 def _of_session(told: ToldCdr, cdr: Cdr, session: SessionBefore) -> Iterator[Phrase]:

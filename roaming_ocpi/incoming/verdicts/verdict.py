@@ -28,6 +28,7 @@ _DISPUTED: Final = frozenset(
         "cdr_net_missing",
         "cdr_negative",
         "cdr_total_differs",
+        "cdr_hours_exceed",
         "cdr_duplicate",
         "cdr_token_unknown",
         "cdr_credit_without_original",

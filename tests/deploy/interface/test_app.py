@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Generator
 from typing import Any, cast
 
 import httpx
+import psycopg
 import pytest
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -14,7 +15,7 @@ from litestar.params import JSONBody
 from litestar.testing import TestClient
 
 from deploy.interface.access import Bearer, Scope
-from deploy.interface.app import FOR_ANYBODY, build_app
+from deploy.interface.app import BODY_MAX, FOR_ANYBODY, build_app
 
 
 @get("/forgotten", sync_to_thread=False)
@@ -75,6 +76,36 @@ async def test_parts_are_given_one_after_the_other_without_a_task_for_each() -> 
         asyncio.get_running_loop().set_task_factory(None)
 
     assert (answer.text, started) == ("3", [])
+
+
+def test_what_no_route_says_no_to_says_what_to_do() -> None:
+    app = build_app([wishes], find=_everything, parts={})
+    with TestClient(app) as client:
+        answers = [
+            client.get("/nowhere"),
+            client.get("/wishes"),
+            client.post("/wishes", content=b" " * (BODY_MAX + 1)),
+        ]
+        details = [each.json()["detail"] for each in answers]
+
+    assert [each.status_code for each in answers] == [404, 405, 413]
+    assert "POST" in answers[1].headers["allow"]
+    assert ["openapi" in details[0], "Allow" in details[1], "1 MiB" in details[2]] == [True] * 3
+
+
+@pytest.mark.parametrize("kind", [psycopg.DataError, psycopg.errors.NumericValueOutOfRange])
+def test_no_answer_quotes_what_the_database_was_asked(kind: type[Exception]) -> None:
+    error = kind("LINE 1: SELECT secret FROM subject")
+
+    @get("/sums", sync_to_thread=False, opt=FOR_ANYBODY)
+    def failing() -> None:
+        raise error
+
+    with TestClient(build_app([failing], find=_everything, parts={})) as client:
+        answer = client.get("/sums")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "SELECT" not in answer.text
 
 
 def test_a_body_that_is_too_deep_is_their_fault_and_fills_no_log(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import threading
 from collections.abc import AsyncIterator
@@ -12,9 +13,11 @@ from contextlib import asynccontextmanager
 import pytest
 from litestar import Litestar, get, post
 from litestar.params import JSONBody
+from litestar.response.streaming import ASGIStreamingResponse
 
 from deploy.interface import serving
 from deploy.interface.serving import open_http, serve_app, served
+from deploy.settings import Settings
 
 LONG = bytes(30_000_000)
 HEAD = b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -32,6 +35,18 @@ class Held:
 
     let_go: asyncio.Event | None = None
     threads_let_go = threading.Event()
+
+
+@get("/told")
+async def told() -> ASGIStreamingResponse:
+    """Tell what does not come to its end."""
+
+    async def ever() -> AsyncIterator[bytes]:
+        while True:
+            yield b"more"
+            await asyncio.sleep(0.01)
+
+    return ASGIStreamingResponse(iterator=ever(), media_type="text/event-stream")
 
 
 @post("/count")
@@ -63,8 +78,9 @@ def asking(body: bytes, length: int) -> bytes:
 @asynccontextmanager
 async def port_of_an_app() -> AsyncIterator[int]:
     listener, stopping, ready = open_http("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
-    app = Litestar([long, count, slow, quick], logging_config=None)
-    task = asyncio.create_task(serve_app(served(app), listener, stopping=stopping, ready=ready.set))
+    app = Litestar([long, told, count, slow, quick], logging_config=None)
+    config = served(app, Settings())
+    task = asyncio.create_task(serve_app(config, listener, stopping=stopping, ready=ready.set))
     async with asyncio.timeout(30):
         await ready.wait()
     try:
@@ -177,3 +193,18 @@ def _left_of(stalled: socket.socket) -> int:
         except ConnectionResetError:
             pass
     return taken
+
+
+async def test_who_asks_for_heads_alone_gets_one_after_the_other() -> None:
+    async with port_of_an_app() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        said = ""
+        for path in ("/long", "/told", "/quick", "/nowhere", "/count"):
+            writer.write(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            async with asyncio.timeout(60):
+                said += (await reader.readuntil(b"\r\n\r\n")).decode()
+        writer.close()
+
+    assert re.findall("HTTP/1.1 ([0-9]+)", said) == ["200", "200", "200", "404", "405"]
+    assert f"content-length: {len(LONG)}" in said
+    assert "text/event-stream" in said

@@ -217,6 +217,7 @@ class ManyProcesses:
             "tick_seconds": 1,
             "linger_ms": self._broken.linger_ms,
             "metrics_port": 0,
+            "sessions_a_minute": 0,  # its stations charge faster than any
         }
         lines = [
             f"{name} = {value if isinstance(value, int) else repr(value)}"

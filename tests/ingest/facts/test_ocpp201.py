@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 
 from ingest.facts.translate import translate
+from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
     ChargingState,
     ComponentProblem,
@@ -103,6 +104,35 @@ def test_readings_are_exact_in_base_units_with_multiplier() -> None:
     assert [signed.text for signed in fact.signed] == [
         '{"signedMeterData":"T0NNRg==","encodingMethod":"OCMF"}'
     ]
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "read"),
+    [("3", 6000), ("-1", Decimal("0.6")), ("null", 6), ('"3"', 6000), ('"x"', None), ("2.5", None),
+     ("true", None), ("[3]", None)],
+)  # fmt: skip
+def test_what_is_no_power_of_ten_is_not_taken_for_none(
+    multiplier: str, read: Decimal | None
+) -> None:
+    (fact,) = _facts(
+        _event(
+            "Updated",
+            ',"meterValue":[{"timestamp":"2026-03-02T11:58:00Z","sampledValue":[{"value":6,'
+            f'"unitOfMeasure":{{"unit":"Wh","multiplier":{multiplier}}}}}]}}]',
+        )
+    )
+
+    assert isinstance(fact, SessionUpdated)
+    assert [reading.value for reading in fact.readings] == ([] if read is None else [read])
+    assert (Flag.VALUE_UNREADABLE in fact.oddities) is (read is None)
+
+
+@pytest.mark.parametrize("told", ["A-1", " A-1", "A-1 ", "\\tA-1\\n"])
+def test_no_blank_is_a_part_of_a_transaction_s_id(told: str) -> None:
+    (fact,) = _facts(_event("Ended").replace('"T"', f'"{told}"'))
+
+    assert isinstance(fact, SessionEnded)
+    assert fact.transaction_ref == "A-1"
 
 
 def test_an_end_carries_its_reason() -> None:

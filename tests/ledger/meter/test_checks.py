@@ -143,6 +143,19 @@ def test_a_register_is_held_against_the_power_measured(
         ([(0, 0), (20, 3000), (60, 3000)], [(20, 400), (60, 400)], set()),
         # what is too low for charging is nothing, however long
         ([(0, 0), (6000, 0)], [(0, 499), (6000, 499)], set()),
+        # what rises while energy is given back flowed the other way
+        ([(0, 0), (60, 5000)], [(0, -5000), (60, -5000)], {AGAINST}),
+        ([(0, 0), (60, 111)], [(0, -500), (60, -500)], {AGAINST}),
+        ([(0, 0), (60, 110)], [(0, -500), (60, -500)], set()),
+        ([(0, 0), (60, 5000)], [(0, -499), (60, -499)], set()),
+        ([(0, 0), (12, 5000)], [(0, -500), (12, -500)], {AGAINST}),
+        ([(0, 0), (11.9, 4000)], [(0, -500), (11.9, -500)], set()),
+        # first taken, then nearly all of it given back
+        (
+            [(0, 0), (60, 5000), (120, 5000)],
+            [(0, 5000), (59, 5000), (60, -4900), (120, -4900)],
+            set(),
+        ),
         # within one second there is no integral, in one there is
         ([(0, 0), (0.01, 0)], [(0, 6000), (0.01, 6000)], set()),
         ([(0, 0), (1 / 60, "0.3")], [(0, 10**6), (1 / 60, 10**6)], {UNIT}),

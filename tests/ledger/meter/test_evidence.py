@@ -21,7 +21,7 @@ from ledger.facts.station_facts import (
 )
 from ledger.meter.evidence import MeterEvidence, PowerReading, gather_evidence
 from ledger.meter.series import RegisterReading
-from tests.ledger.meter.readings import readings
+from tests.ledger.meter.readings import powers, readings
 from tests.station_story import Story16, Story201, at, wh
 
 EXPORT: dict[str, Any] = {"measurand": "Energy.Active.Export.Register", "unit": "Wh"}
@@ -218,8 +218,20 @@ def test_each_measurand_goes_where_it_belongs() -> None:
 
     assert [each.value_wh for each in evidence.samples] == [values[Measurand.ENERGY_REGISTER_WH]]
     assert [each.value_wh for each in evidence.intervals] == [values[Measurand.ENERGY_INTERVAL_WH]]
-    assert evidence.powers == (PowerReading(at(30), values[Measurand.POWER_W]),)
+    taken = values[Measurand.POWER_W] - values[Measurand.POWER_EXPORT_W]
+    assert evidence.powers == (PowerReading(at(30), taken),)
     assert evidence.exported == (values[Measurand.ENERGY_EXPORT_WH],)
+
+
+def test_power_is_less_by_what_is_given_back_at_that_moment() -> None:
+    taken, given = ({"measurand": f"Power.Active.{way}"} for way in ("Import", "Export"))
+    story = Story201()
+    story.start()
+    story.sample(10, {"value": 5000, **taken}, {"value": 0, **given})
+    story.sample(20, {"value": 2000, **taken}, {"value": 500, **given})
+    story.sample(30, *({"value": 1000, "phase": phase, **given} for phase in PHASES))
+
+    assert _evidence(story).powers == powers((10, 5000), (20, 1500), (30, -3000))
 
 
 def test_power_is_the_total_or_the_sum_of_its_phases_over_all_frames_of_a_moment() -> None:

@@ -51,7 +51,16 @@ def _window(
         ((0, 1000, 30, 4000), (30, 3990, 60, 6000), False),
         ((0, 1000, 30, 4000), (30, 3989, 60, 6000), True),
         ((0, 1000, 30, 4000), (30, 1011, 60, 6000), True),
-        ((0, 1000, 30, 4000), (30, 1010, 60, 6000), False),
+        # told twice, by a clock that was set in between; or a register that begins anew
+        ((0, 1000, 30, 4000), (60, 1000, 90, 4000), True),
+        ((0, 1000, 30, 4000), (60, 500, 90, 1011), True),
+        ((0, 1000, 30, 4000), (60, 500, 90, 1010), False),
+        ((0, 1000, 30, 4000), (60, 101, 90, 4000), True),
+        ((0, 1000, 30, 4000), (60, 100, 90, 4000), False),
+        ((0, 20, 30, 4000), (60, 30, 90, 4000), False),
+        ((0, 20, 30, 4000), (60, 31, 90, 4000), True),
+        ((0, 1000, 30, 4000), (60, 1000, 90, None), False),
+        ((0, 1000, 30, 4000), (60, 1011, 90, None), True),
         ((0, 0, 30, 5000), (40, 0, 60, 7000), False),
         # a stop that is lost or still to come has nothing yet
         ((0, 1000, None, None), (30, 2000, 60, 6000), False),
@@ -110,7 +119,7 @@ def test_a_session_is_compared_with_the_eight_before_it(between: int, found: set
     assert overlapping(row) == found
 
 
-@pytest.mark.parametrize(("rise", "found"), [(10, {0, 2}), (11, set())])
+@pytest.mark.parametrize(("rise", "found"), [(10, {0, 2}), (11, {1, 2})])
 def test_after_others_it_is_compared_with_the_last_that_drew_energy(
     rise: int, found: set[int]
 ) -> None:

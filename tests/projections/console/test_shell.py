@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -32,6 +32,20 @@ from tests.projections.console.served_console import ServedConsole, served_conso
 
 NOON = datetime(2026, 4, 1, 10, tzinfo=UTC)
 SAID = re.compile(r"""\bt\(\s*("[^"]*"|'[^']*')""")
+
+
+ODD_ADDRESSES: Final = (
+    # How it is asked for, the address, and what the page says of it.
+    ("GET", "/console/nothing", 404, "/nothing"),
+    ("GET", "/console/invoices/a/b/c/d", 404, ""),
+    ("GET", "/console/invoices/%2F..%2f..%2fetc", 404, ""),
+    ("GET", "/console/%E2%80%AE%00%1bx", 404, r"/\u202e\x00\x1bx"),
+    ("GET", "/console/" + "a" * 60_000, 404, "a" * 1_000),
+    ("GET", "//console/me?x=%ff", 200, ""),
+    ("PUT", "/console/invoices", 405, ""),
+    ("TRACE", "/console", 405, ""),
+    ("POST", "/console/months", 405, ""),
+)
 
 
 @pytest.fixture
@@ -127,6 +141,23 @@ def test_a_form_of_another_page_changes_nothing(console: ServedConsole) -> None:
             answer = client.post("/console/logout", data={"form_key": "guessed"}, headers=headers)
             assert answer.status_code == 403, headers
         assert client.get("/console/").status_code == 200
+
+
+def test_whatever_is_asked_for_is_answered_by_a_page_that_can_be_read(
+    console: ServedConsole,
+) -> None:
+    with console.client("anna", Role.AUDITOR) as client:
+        for method, address, status, said in ODD_ADDRESSES:
+            answer = client.send(client.build_request(method, f"{console.url}{address}"))
+            shown = answer.text
+
+            assert answer.status_code == status, address[:80]
+            assert answer.headers["content-type"].startswith("text/html")
+            assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+            assert said in shown
+            assert len(shown) < 20_000
+            assert not re.search("[\x00\x1b\u202e]", shown)
+            assert not re.search('(href|action)="//', shown)
 
 
 def test_styles_and_scripts_are_kept_for_ever_by_their_address(console: ServedConsole) -> None:

@@ -38,6 +38,7 @@ from projections.journal.workbook import (
     write_sheet,
     write_workbook,
 )
+from tariffs.phrases.printable import printable
 from tests.projections.books_of_a_day import ask, books_of_a_day
 
 EVER = BookDays(None, None, None, {})
@@ -238,6 +239,17 @@ def test_a_workbook_computes_nothing_and_rounds_no_amount(tmp_path: Path) -> Non
     assert second[COLUMNS.index("credit")] == "10000000000000.00"
     assert '<c r="N2" s="' in sheet
     assert '<c r="O3" t="inlineStr">' in sheet
+
+
+@pytest.mark.parametrize("text", ["=1+1", "a\x00b\x1b", "<&>\n", "\u202egpj\ud800", "_x0041_"])
+def test_a_cell_says_what_a_text_is_and_computes_nothing(tmp_path: Path, text: str) -> None:
+    write_workbook(tmp_path / "book.xlsx", [entry(session=text)])
+
+    _, row, _ = sheet_rows(tmp_path / "book.xlsx")
+    shown = row[COLUMNS.index("session")].replace("_x005F_", "_")
+    assert shown == printable(text)
+    with zipfile.ZipFile(tmp_path / "book.xlsx") as book:
+        assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
 
 
 @pytest.mark.parametrize("text", ["x" * 32_767, "x" * 32_768, "a\x00b\x1b", "<&>\n"])

@@ -11,7 +11,11 @@ import pytest
 
 from roaming_ocpi.client import http
 from roaming_ocpi.client.addresses import joined_url
-from roaming_ocpi.client.answers import ForbiddenAddressError, PartnerRefusedError
+from roaming_ocpi.client.answers import (
+    ForbiddenAddressError,
+    PartnerRefusedError,
+    PartnerUnreachableError,
+)
 from roaming_ocpi.client.links import next_target
 from tests.roaming_ocpi.client.odd_partner import (
     OddPartner,
@@ -126,6 +130,43 @@ async def test_a_link_elsewhere_is_guarded_as_every_address(target: str) -> None
 async def test_what_is_no_list_is_refused(data: object) -> None:
     with pytest.raises(PartnerRefusedError, match="list"):
         await objects_of(lambda _url, _page: None, data=lambda _: data)
+
+
+@pytest.mark.parametrize(("pages", "asked"), [(3, 3), (2, 3), (4, 3)])
+async def test_who_gives_no_links_and_says_that_there_are_more_is_asked_for_them(
+    pages: int, asked: int
+) -> None:
+    """Of six objects, two a page; one whose total is wrong has no more than it gives."""
+
+    def data(page: int) -> list[str]:
+        return [f"{page}-a", f"{page}-b"] if page < pages else []
+
+    found, partner = await objects_of(lambda _url, _page: None, data=data)
+
+    assert found == [each for page in range(min(pages, 3)) for each in data(page)]
+    queries = [each.target.split("?")[1] for each in partner.asked]
+    assert queries[0] == "date_from=2026-03-01T00%3A00%3A00Z"
+    assert queries[1:] == [f"{queries[0]}&offset={2 * page}" for page in range(1, asked)]
+
+
+async def test_who_gives_no_links_and_knows_no_offset_gives_all_that_it_has() -> None:
+    found, partner = await objects_of(lambda _url, _page: None, data=lambda _: ["a", "b"])
+
+    assert (found, len(partner.asked)) == (["a", "b"], 2)
+
+
+async def test_who_gives_no_links_and_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "PAGES_MAX", 2)
+    with pytest.raises(PartnerRefusedError, match="no end"):
+        await objects_of(lambda _url, _page: None)
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n"])
+async def test_an_answer_of_nothing_is_no_end_of_a_list(body: bytes) -> None:
+    async with odd_partner(saying(answer(body))) as partner, client_of() as client:
+        with pytest.raises(PartnerUnreachableError, match="nothing"):
+            async for _ in client.pages(link_to(partner.url), f"{partner.url}/emsp/cdrs"):
+                pass
 
 
 async def test_no_data_is_an_empty_list() -> None:

@@ -6,15 +6,21 @@ from typing import Any
 
 import pytest
 
+from deploy.postgres.migrate import MIGRATIONS
+from ledger.database import connect
+from ledger.master_data.partners import OldCorrections
 from roaming_ocpi.incoming.told import ACCEPT, DISPUTE
+from roaming_ocpi.tokens.own_tokens import Issuer, contract_of
 from tests.roaming_ocpi.incoming.partner_stories import (
     Told,
     append,
     cdr_of,
     credit_of,
     declare_roaming,
+    old_cdr_of,
     read_all,
     rows_of,
+    subject_of,
     verdicts,
 )
 
@@ -104,3 +110,116 @@ def test_a_credit_that_names_itself_or_nothing_waits_for_nothing(books: str) -> 
 
     assert [row["waits_for"] for row in rows_of(books, "partner_cdr")] == [None, None]
     assert {each.verdict for each in verdicts(books).values()} == {"disputed"}
+
+
+TAKES_NEGATIVE = OldCorrections.NEGATIVE_CDR
+
+
+def ours(dsn: str, **changes: object) -> dict[str, Any]:
+    """Return a CDR of 2.1.1 of our driver, who stands in it by his contract."""
+    contract = contract_of(subject_of(dsn), Issuer("DE-HBC", "Harbour Charging GmbH"))
+    return old_cdr_of(**{"auth_id": contract, **changes})
+
+
+@pytest.mark.parametrize("each_alone", [True, False])
+@pytest.mark.parametrize(
+    ("original", "negative", "is_of_it"),
+    [
+        ({}, {}, True),
+        ({"total_cost": "8.00"}, {"start_date_time": "2026-03-02T13:00:00+01:00"}, True),
+        ({"total_cost": 8.01}, {}, False),
+        ({"stop_date_time": "2026-03-02T14:00:00.001Z"}, {}, False),
+        ({"currency": "CHF"}, {}, True),
+        ({"auth_id": "NOBODYS"}, {"auth_id": "NOBODYS"}, True),
+        ({"auth_id": "NOBODYS"}, {}, False),
+        ({"charging_periods": [7]}, {}, False),
+    ],
+)
+def test_a_negative_cdr_of_2_1_1_that_comes_first_takes_its_cdr_back_when_that_comes(
+    database: str,
+    other_database: str,
+    original: dict[str, Any],
+    negative: dict[str, Any],
+    *,
+    is_of_it: bool,
+    each_alone: bool,
+) -> None:
+    for dsn in (database, other_database):
+        declare_roaming(dsn, corrections=TAKES_NEGATIVE)
+        one = Told(ours(dsn, **original))
+        other = Told(ours(dsn, **{"id": "N1", "total_cost": -8.0, **negative}))
+        append(dsn, *((other, one) if dsn == database else (one, other)), each_alone=each_alone)
+        read_all(dsn)
+    wanted, found = verdicts(other_database), verdicts(database)
+
+    assert (wanted["N1"].credits == "C1") == is_of_it
+    if not is_of_it:
+        assert found == wanted
+        assert "cdr_credit_without_original" in found["N1"].codes
+        return
+    codes = found["N1"].codes
+    assert codes[-1] == "cdr_credit_came_first"
+    assert found["N1"]._replace(codes=codes[:-1]) == wanted["N1"]
+    assert found["C1"] == wanted["C1"]
+
+
+def test_the_first_of_two_negative_cdrs_takes_back_and_the_other_waits_on(database: str) -> None:
+    declare_roaming(database, corrections=TAKES_NEGATIVE)
+    first, second = (Told(ours(database, id=each, total_cost=-8.0)) for each in ("N1", "N2"))
+    append(database, first, second, Told(ours(database)), each_alone=False)
+    read_all(database)
+
+    found = verdicts(database)
+    assert found["C1"].credited_by == "N1"
+    assert [found[each].verdict for each in ("N1", "N2")] == ["accepted", "disputed"]
+    assert found["N2"].codes == ("cdr_credit_without_original",)
+
+    append(database, Told(ours(database, id="C2")))
+    read_all(database)
+    found = verdicts(database)
+    assert (found["C2"].codes, found["C2"].credited_by) == ((), "N2")
+    assert found["N2"].verdict == "accepted"
+
+
+def test_what_a_person_said_of_a_negative_cdr_stays_and_the_next_one_takes_back(
+    database: str,
+) -> None:
+    declare_roaming(database, corrections=TAKES_NEGATIVE)
+    append(database, Told(ours(database, id="N1", total_cost=-8.0)))
+    read_all(database)
+    append(database, Told({**SAID_OF_CREDIT, "id": "N1"}, DISPUTE, direction="out"))
+    append(database, Told(ours(database, id="N2", total_cost=-8.0)), Told(ours(database)))
+    read_all(database)
+
+    found = verdicts(database)
+    assert (found["N1"].verdict, found["N1"].credits) == ("disputed", "C1")
+    assert (found["N2"].verdict, found["C1"].credited_by) == ("accepted", "N2")
+
+
+def test_where_a_partner_gives_no_negative_cdrs_none_takes_back_what_comes_later(
+    database: str,
+) -> None:
+    declare_roaming(database)
+    append(database, Told(ours(database, id="N1", total_cost=-8.0)), Told(ours(database)))
+    read_all(database)
+
+    found = verdicts(database)
+    assert found["C1"].credited_by is None
+    assert "cdr_negative" in found["N1"].codes
+
+
+def test_a_negative_cdr_of_before_waits_as_one_that_comes_now(database: str) -> None:
+    declare_roaming(database, corrections=TAKES_NEGATIVE)
+    append(database, Told(ours(database, id="N1", total_cost="-8.00")))
+    read_all(database)
+    [wanted] = rows_of(database, "partner_cdr")
+    script = (MIGRATIONS / "books" / "0230_waiting_negative_cdrs.sql").read_bytes()
+    with connect(database) as connection:
+        connection.execute("UPDATE partner_cdr SET waits_for = NULL, kind = 'cdr'")
+        connection.execute(script)
+
+    assert rows_of(database, "partner_cdr") == [wanted]
+    assert wanted["waits_for"].endswith("\n8")
+    append(database, Told(ours(database)))
+    read_all(database)
+    assert verdicts(database)["C1"].credited_by == "N1"

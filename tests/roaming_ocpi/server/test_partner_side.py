@@ -235,8 +235,12 @@ async def test_a_limit_is_cut_to_what_we_give(database: str) -> None:
     async with partners_served(database) as served:
         asked = await served.client.get("/ocpi/cpo/2.2.1/cdrs?limit=9999", headers=headers_of(TNM))
         unasked = await served.client.get("/ocpi/cpo/2.2.1/cdrs", headers=headers_of(TNM))
+        url = f"/ocpi/cpo/2.2.1/cdrs?limit={'9' * 100}&offset={'9' * 100}"
+        beyond = await served.client.get(url, headers=headers_of(TNM))
 
     assert (asked.headers["x-limit"], unasked.headers["x-limit"]) == ("1000", "100")
+    assert (beyond.status_code, beyond.headers["x-limit"]) == (200, "1000")
+    assert (beyond.json()["data"], beyond.links) == ([], {})
 
 
 async def test_who_comes_through_a_hub_is_answered_with_the_parties_turned_round(

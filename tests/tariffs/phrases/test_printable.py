@@ -17,6 +17,7 @@ from tariffs.phrases.printable import (
     printable,
     printable_json,
     printable_lines,
+    printable_page,
 )
 
 HARMLESS_FORMAT = {"\u200c", "\u200d"}
@@ -112,3 +113,18 @@ def test_json_keeps_its_lines() -> None:
 
 def test_it_takes_a_text_of_any_length() -> None:
     assert not re.search("\x1b", printable("\x1b" * 1_000_000))
+
+
+def test_a_page_shows_what_a_stranger_wrote_and_brings_back_what_stood_there() -> None:
+    odd = "CS\x1b[2J\u202e1\x00"
+    title, edited, said = (f"<{name}>{odd}</{name}>" for name in ("title", "textarea", "b"))
+    shown = printable_page(f'{title}\n<input value="{odd}">{edited}\t{said}')
+
+    title, said = (each.replace(odd, printable(odd)) for each in (title, said))
+    assert shown == f'{title}\n<input value="{odd}">{edited}\t{said}'
+    assert printable_page("<p>\n\u00e9\r\t\u200d</p>") == "<p>\n\u00e9\r\t\u200d</p>"
+
+
+@pytest.mark.parametrize("piece", ["<", "<textarea", "<textarea>", "<textarea>a", "<a ", "\0"])
+def test_a_page_of_any_kind_and_length_is_looked_through_once(piece: str) -> None:
+    assert len(printable_page(piece * 50_000 + "\0")) >= 50_000 * len(piece)

@@ -42,7 +42,8 @@ def outbox(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
         enqueue(connection, TNM, MessageKind.CDR, "cdr-2", lane="cdr-2")
         connection.execute("UPDATE outgoing SET state = 'dead', failures = 3")
         connection.execute(
-            "INSERT INTO outgoing_party (party, failures, next_at) VALUES ('NL-TNM', 4, 'infinity')"
+            "INSERT INTO outgoing_party (party, failures, next_at)"
+            " VALUES ('NL-TNM', 4, '2100-01-01Z')"
         )
     return database
 
@@ -116,3 +117,65 @@ def test_or_all_that_a_partner_has_not_got_and_did_not_refuse(
 def test_what_makes_no_sense_is_said(outbox: str, words: list[str]) -> None:
     assert run(words) == WRONG
     assert waiting(outbox) == [("cdr-2", "dead", 3)]
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("invited", "it goes out once it has"),
+        ("revoked", "it goes out once it is registered again"),
+        ("paused", "it goes out once it is resumed"),
+        ("registered", None),
+    ],
+)
+def test_why_what_waits_does_not_go_is_said(
+    outbox: str, state: str, why: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with connect(outbox) as connection:
+        enqueue(connection, TNM, MessageKind.CDR, "cdr-3", lane="cdr-3")
+        connection.execute(
+            "INSERT INTO roaming_link (partner, state, our_party, version, sealed, changed_at)"
+            " VALUES ('NL-TNM', %s, 'DE-HBC', '2.2.1', 'sealed', now())",
+            (state,),
+        )
+    assert run(["partner", "show", TNM]) == 0
+    said = capsys.readouterr().out
+
+    assert "1 waiting, 1 refused" in said
+    assert (why in said) if why else ("not sent" not in said)
+
+
+def test_what_was_not_said_or_answered_oddly_is_told_to_the_partner_manager(
+    outbox: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with connect(outbox) as connection:
+        for number, kind, notes in (
+            (2, "session", ["not_said"]),
+            (3, "session", ["not_said", "text_cut"]),
+            (4, "cdr", ["location_differs"]),
+        ):
+            connection.execute(
+                "INSERT INTO outgoing_attempt (party, number, attempt, kind, subject, at,"
+                " came_of_it, notes) VALUES (%s, %s, 1, %s, 'x', %s, 'delivered', %s)",
+                (TNM, number, kind, f"2026-03-0{number}T12:00:00Z", notes),
+            )
+        # Of another partner.
+        connection.execute(
+            "INSERT INTO outgoing_attempt (party, number, attempt, kind, subject, at, came_of_it,"
+            " notes) VALUES ('DE-BLU', 1, 1, 'cdr', 'x', now(), 'delivered', '{location_odd}')"
+        )
+        connection.execute(
+            "INSERT INTO roaming_link (partner, state, changed_at) VALUES (%s, 'invited', now())",
+            (TNM,),
+        )
+    assert run(["partner", "show", TNM, "--json"]) == 0
+
+    noted = told(capsys)["outbox"]["noted"]
+    assert [each[:3] for each in noted] == [
+        ["location_differs", "cdr", 1],
+        ["not_said", "session", 2],
+        ["text_cut", "session", 1],
+    ]
+    assert noted[1][3].startswith("2026-03-03T12:00:00")
+    assert run(["partner", "show", TNM]) == 0
+    assert "location_differs" in capsys.readouterr().out

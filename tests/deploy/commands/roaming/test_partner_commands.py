@@ -15,7 +15,9 @@ import pytest
 
 from deploy.cli import MISUSED, WRONG, run
 from deploy.settings import NAMES
+from ledger.database import connect
 from roaming_ocpi.registration.sending import register
+from roaming_ocpi.relay.outgoing import MessageKind, enqueue
 from roaming_ocpi.server.front.callers import FRESH_SECONDS
 from tests.roaming_ocpi.registration.linking_instance import (
     OURS,
@@ -126,6 +128,10 @@ async def test_a_manager_registers_renews_pauses_and_ends(
         assert (await ours.link(THEIRS)).state == "paused"
         assert "is registered" in await said(capsys, "partner", "resume", THEIRS)
 
+        with connect(books) as connection:
+            for subject in ("C1", "C2", "C3"):
+                enqueue(connection, THEIRS, MessageKind.CDR, subject, lane=subject)
+            connection.execute("UPDATE outgoing SET state = 'dead' WHERE subject = 'C1'")
         ended = await said(capsys, "partner", "revoke", THEIRS, "--reason", "contract over")
         assert "NL-TNM is revoked; it was told" in ended
         await asyncio.sleep(FRESH_SECONDS)
@@ -134,6 +140,11 @@ async def test_a_manager_registers_renews_pauses_and_ends(
         assert row["state"] == "revoked"
         audited = ours.rows("SELECT direction, module, http FROM roaming_call ORDER BY id")
         assert ("out", "credentials", 200) in audited
+
+        monkeypatch.setattr(sys, "stdin", io.StringIO(await partner.invited(OURS)))
+        again = await said(capsys, "partner", "register", THEIRS, "--token-stdin")
+        assert "What waited for it goes out now: 2 messages." in again
+        assert "What it refused before does not: 1, `wattledger partner retry NL-TNM`." in again
 
 
 async def partner_holds(partner: LinkingInstance) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -30,7 +30,6 @@ from tests.ledger.worker.in_mind.rows_of_sessions import folded, row
 from tests.ledger.worker.judged.one_partition import Calls
 
 OPEN, RATED = SessionState.OPEN, SessionState.RATED
-BIT = timedelta(microseconds=1)
 NOW = 1000.0
 
 
@@ -155,16 +154,23 @@ def session(
 WITHIN = lies("A", 30, 40, 2000, 4000)
 
 
-@pytest.mark.parametrize(
-    ("ended_at", "is_held"),
-    [(at(60), False), (at(60) - BIT, True), (None, False)],
-)
-def test_a_session_is_laid_beside_those_of_long_ago_where_it_ended_before_two_hours(
+@pytest.mark.parametrize(("ended_at", "is_held"), [(at(60), True), (None, False)])
+def test_a_session_is_laid_beside_those_of_long_ago_once_it_has_ended(
     connection: psycopg.Connection[Any], ended_at: datetime | None, *, is_held: bool
 ) -> None:
     mind = Mind(connection, [WITHIN])
 
-    assert mind.beside(session(ended_at=ended_at), 180) is is_held
+    assert mind.beside(session(ended_at=ended_at), 60) is is_held
+
+
+@pytest.mark.parametrize(("minute", "is_held"), [(180, False), (180 + 1 / 60, True), (60, False)])
+def test_it_is_laid_beside_what_began_after_it_where_that_may_be_out_of_mind(
+    connection: psycopg.Connection[Any], minute: float, *, is_held: bool
+) -> None:
+    """A worker that begins here decides as one that has it in mind still."""
+    mind = Mind(connection, [lies("A", 60, 90, 5000, 7000)])
+
+    assert mind.beside(session(), minute) is is_held
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from ledger.invoices.order import cause_of_month, order_of
 from ledger.invoices.shown import ShownInvoice, shown_invoice
 from ledger.master_data.addresses import Address, BankAccount, Contact
 from ledger.rating.decisions import RatedLine, SessionRated
+from projections.documents.electronic.electronic_invoice import NetPrice
 from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import compile_tariff, price_session
 from tests.depot import NOON, declared
@@ -57,6 +59,13 @@ class Sample(NamedTuple):
 
     shown: ShownInvoice
     paid_minor: int = 0
+
+
+def costs_minor(priced: NetPrice, exponent: int) -> int:
+    """Return what *priced* comes to, rounded half away from zero: the net amount of its line."""
+    exact = Fraction(priced.quantity) * Fraction(priced.price) * 10**exponent / priced.base
+    rounded = int(abs(exact) + Fraction(1, 2))
+    return -rounded if exact < 0 else rounded
 
 
 def invoiced(*sessions: SessionRated, currency: str = "EUR") -> ShownInvoice:

@@ -13,11 +13,10 @@ from ledger.invoices.shown import InvoiceLine
 from projections.documents.electronic.net_price import (
     PRICE_DECIMALS_MAX,
     UNIT_CODES,
-    costs_minor,
     net_price,
 )
 from tariffs.phrases.phrase import phrase
-from tests.projections.documents.electronic.electronic_samples import invoiced
+from tests.projections.documents.electronic.electronic_samples import costs_minor, invoiced
 from tests.told import told
 
 LINE = invoiced(told(((400, 76), "19"))).lines[0]

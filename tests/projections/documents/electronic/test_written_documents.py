@@ -13,7 +13,6 @@ from ledger.invoices.shown import ShownInvoice
 from projections.documents.electronic.cii_writer import cii
 from projections.documents.electronic.electronic_invoice import ElectronicInvoice
 from projections.documents.electronic.making import electronic_invoice
-from projections.documents.electronic.net_price import costs_minor
 from projections.documents.electronic.official.validator import Validator
 from projections.documents.electronic.tax_categories import is_electronic
 from projections.documents.electronic.ubl_writer import ubl
@@ -21,6 +20,7 @@ from projections.documents.languages.language import LANGUAGES
 from tests.projections.documents.electronic.electronic_samples import (
     Sample,
     cases,
+    costs_minor,
     credit_note,
     invoiced,
     public,

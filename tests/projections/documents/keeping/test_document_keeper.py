@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from ledger.database import connect
 from ledger.master_data.customers import Delivery
+from projections.documents.delivery.listing import list_documents
 from projections.documents.keeping.issued import IssuedDocument
 from projections.documents.keeping.keeper import DocumentKeeper
 from projections.documents.keeping.kept import (
@@ -24,7 +25,7 @@ from projections.documents.keeping.kept import (
     digest,
     read_kept,
 )
-from projections.documents.keeping.tasks import list_tasks, try_again
+from projections.documents.keeping.tasks import try_again
 from tests.projections.documents.issued_documents import (
     forget,
     issue,
@@ -56,7 +57,7 @@ def test_each_document_is_rendered_once_after_it_was_booked(
 
     with connect(database) as connection:
         kept = [read_kept(connection, number) for number in numbers]
-        assert list_tasks(connection, limit=9) == []
+        assert rows(database, "SELECT * FROM document_task") == []
         feed = dict(connection.execute("SELECT number, sha256 FROM issued_invoice").fetchall())
     assert [each.pdf.split()[1].decode() for each in kept] == numbers
     assert [each.pdf_sha256 for each in kept] == [digest(each.pdf) for each in kept]
@@ -99,9 +100,10 @@ def test_a_document_that_cannot_be_rendered_stops_no_other_and_is_tried_again(
 
     with closing(DocumentKeeper(database, render)) as keeper, connect(database) as connection:
         keeper.run_once()
-        [task] = list_tasks(connection, limit=9)
-        assert (task.number, task.attempts) == (numbers[0], 1)
-        assert task.reason == "ValueError: no font has the letter of Ada Reader"
+        listed = list_documents(connection, limit=9, only_open=True)
+        [task] = [each for each in listed if each.state != "rendered"]
+        assert (task.number, task.renderings, task.state) == (numbers[0], 1, "failed")
+        assert task.why == "ValueError: no font has the letter of Ada Reader"
         # The reason may quote its reader: nobody else reads it.
         assert "Ada" not in str(rows(database, "SELECT * FROM document_task"))
         assert keeper.run_once() == 0, "it is put off"
@@ -143,10 +145,10 @@ def test_nothing_is_rendered_for_who_was_erased(
     keeper.run_once()
 
     with connect(database) as connection:
-        tasks = list_tasks(connection, limit=9)
+        tasks = list_documents(connection, limit=9)
         with pytest.raises(NotRenderedError):
             read_kept(connection, numbers[0])
-    assert {task.number for task in tasks if task.is_erased} == {numbers[0], numbers[3]}
+    assert {task.number for task in tasks if task.state == "erased"} == {numbers[0], numbers[3]}
     make_due(database)
     assert keeper.run_once() == 0
 

@@ -23,7 +23,7 @@ from ledger.partners.tokens import BY_DEFAULT
 from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.client.answers import PartnerRefusedError
 from roaming_ocpi.incoming.taking.intake import PartnerIntake
-from roaming_ocpi.incoming.taking.pulling import OVERLAP, IncomingPuller, PulledList
+from roaming_ocpi.incoming.taking.pulling import HELD, OVERLAP, IncomingPuller, PulledList
 from roaming_ocpi.incoming.told import CDRS, SESSIONS
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
@@ -192,6 +192,35 @@ async def test_one_bad_object_costs_no_other(place: str) -> None:
     read_all(place)
     assert (found.taken, found.refused) == (1, len(bad))
     assert verdicts(place)["C1"].verdict == "accepted"
+    [noted] = rows_of(place, "partner_pull")
+    assert (noted["refused"], noted["problem"]) == (len(bad), "something that is no object")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"id": ""}, "one without an id: a CDR needs an id: a text that is not empty"),
+        ({"party_id": "XYZ"}, "P9: NL-XYZ is not yours: this token speaks for NL-TNM"),
+        ({"total_energy": 10**60}, "P9: it cannot be read, at .total_energy"),
+        ({"last_updated": "04AABBCC"}, "P9: it cannot be read, at last_updated"),
+    ],
+)
+async def test_what_could_not_be_taken_is_named_and_asked_for_again_for_a_day(
+    place: str, changes: dict[str, Any], why: str
+) -> None:
+    lists = [[[cdr_of(), cdr_of(**{"id": "P9", **changes})]]]
+    async with lister(lambda: lists[0]) as partner, puller(place) as asking:
+        await asking.pull(link_of(partner.url), CDRS)
+        [noted] = rows_of(place, "partner_pull")
+        lists[0] = [[cdr_of(), cdr_of(id="P9", session_id="P9")]]
+        mended = await asking.pull(link_of(partner.url), CDRS)
+
+    assert noted["problem"] == why
+    since = (CAME - HELD).strftime("%Y-%m-%dT%H%%3A%M%%3A%SZ")
+    assert since in partner.asked[1].target
+    assert (mended.taken, mended.refused) == (2, 0)
+    [noted] = rows_of(place, "partner_pull")
+    assert (noted["problem"], noted["refused"]) == (None, 0)
 
 
 async def test_a_pushed_and_a_pulled_one_are_the_same_whatever_its_spaces(place: str) -> None:

@@ -270,17 +270,16 @@ CASES: list[tuple[str, ROW, CdrSurroundings, CdrVerdict]] = [
     ),
     *(
         (
-            wrong,
+            "cdr_credit_without_original",
             old_cdr_of(id="C2", total_cost=-8.0),
             CdrSurroundings(at_once=[other], takes_negative=True),
             DISPUTED,
         )
-        for twice, other in (
-            ("cdr_duplicate", KNOWN._replace(net=Decimal("8.01"))),
-            ("cdr_overlaps", KNOWN._replace(started_at=NOON - timedelta(seconds=1))),
-            ("cdr_overlaps", KNOWN._replace(ended_at=END + timedelta(seconds=1))),
+        for other in (
+            KNOWN._replace(net=Decimal("8.01")),
+            KNOWN._replace(started_at=NOON - timedelta(seconds=1)),
+            KNOWN._replace(ended_at=END + timedelta(seconds=1)),
         )
-        for wrong in (f"{twice} cdr_credit_without_original cdr_total_differs",)
     ),
     ("cdr_unreadable", cdr_of(charging_periods=[7]), CdrSurroundings(), DISPUTED),
 ]
@@ -390,5 +389,6 @@ def test_a_code_has_words_for_whatever_it_is_given() -> None:
             assert ENGLISH.words(code)
             assert "{" not in ENGLISH.words(code)
     others = {"cdr_late", "cdr_ahead", "cdr_energy_absurd", "cdr_power_absurd"}
+    others |= {"cdr_periods_odd", "cdr_hours_exceed"}
     elsewhere = {"cdr_told_otherwise", "cdr_policy_differs", "cdr_credit_came_first"}
     assert SENTENCES.keys() == seen | others | elsewhere
