@@ -37,11 +37,8 @@ POWER_KW_MAX: Final = Decimal(1_000)
 """More than any station of today gives, on average over a session."""
 _HOUR: Final = timedelta(hours=1)
 _AT_THE_START: Final = frozenset({"starts_before_cdr", "gap_at_start"})
-_OF_PERIODS: Final = {
-    **dict.fromkeys((*_AT_THE_START, "periods_missing", "dimension_repeated"), "cdr_periods_odd"),
-    "longer_than_period": "cdr_hours_exceed",
-}
-"""What the reader notes about what is priced (`tariffs.ocpi.cdr_reader`), by our code."""
+_ANYWHERE: Final = frozenset({"periods_missing", "dimension_repeated"})
+"""What the reader notes about periods (`tariffs.ocpi.cdr_reader`)."""
 _SECONDS_IN_HOUR: Final = Decimal(3600)
 
 
@@ -240,11 +237,11 @@ def _odd_periods(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
     """Yield what of its periods is not the time that it says of itself, each kind once."""
     far = abs(cdr.periods[0].starts_at - cdr.starts_at) > SLACK
     for note in {each.code: each for each in reversed(told.notes)}.values():
-        code = _OF_PERIODS.get(note.code)
-        if code is not None and (far or note.code not in _AT_THE_START):
-            yield phrase(
-                code, spot=bounded(note.spot or ""), note=note.code, why=bounded(note.message)
-            )
+        spot, why = bounded(note.spot or ""), bounded(note.message)
+        if note.code == "longer_than_period":
+            yield phrase("cdr_hours_exceed", spot=spot, why=why)
+        elif note.code in _ANYWHERE or (far and note.code in _AT_THE_START):
+            yield phrase("cdr_periods_odd", spot=spot, why=why)
 
 
 def _of_session(told: ToldCdr, cdr: Cdr, session: SessionBefore) -> Iterator[Phrase]:
