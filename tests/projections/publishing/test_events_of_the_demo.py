@@ -26,7 +26,7 @@ def file_of(kind: str, version: int) -> Draft202012Validator:
 
 
 def test_every_event_of_the_demo_fits_the_schema_that_it_names(
-    demo_copy: str, kafka: KafkaCluster
+    kafka: KafkaCluster, demo_copy: str
 ) -> None:
     make_topic(kafka, partitions=3, profile=PROFILES["development"])
     count = publish_all(demo_copy, kafka)
