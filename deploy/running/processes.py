@@ -145,7 +145,6 @@ async def _open_server(
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
 
     settings, clock = context.settings, context.clock
-    known = KnownKeys(edge_secret(settings.data))
     connect = partial(connect_async, context.dsn)
     ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
     store, calls = PostgresAdmissions(connect), PostgresCommands(connect)
@@ -161,7 +160,7 @@ async def _open_server(
             epochs=epochs,
             clock=clock,
             listeners=_listeners(settings),
-            admissions=Admissions(store, known, clock),
+            admissions=Admissions(store, KnownKeys(edge_secret(settings.data)), clock),
             commands=calls,
             records=records,
             manners=Manners(

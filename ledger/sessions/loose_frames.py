@@ -132,6 +132,8 @@ def fits(loose: LooseFrame, window: Window, limit: PowerLimit) -> bool:
     if loose.place == 0 or is_elsewhere or at < window.starts_at - SLACK:
         return False
     if isinstance(frame, SessionEnded):
+        if at < window.starts_at:  # it is of who was there before, however soon the next one came
+            return False
         if window.ends_at is not None:  # it has its stop: this may only be the same stop again
             return abs(at - window.ends_at) <= SAME_STOP and value == window.meter_stop_wh
         if not _may_end(frame, value, window):

@@ -77,18 +77,17 @@ UPDATE roaming_link SET state = %s, our_party = %s, version = %s, versions_url =
 WHERE partner = %s
 """
 _REGISTERED_AT: LiteralString = "SELECT versions_url = %s FROM roaming_link WHERE partner = %s"
-# What a token that held no more put off is tried at once. Locked in the relay's order.
+# What a token that held no more put off is tried at once. Both are locked in the relay's order.
+_ASK_AGAIN: LiteralString = """
+UPDATE outgoing_party SET next_at = '-infinity', failures = 0, refusals = 0
+WHERE party = ANY (%s)
+"""
 _GO_ON: LiteralString = """
-WITH parties AS (SELECT unnest(%(parties)s::text[]) AS party),
-    standing AS (
-        UPDATE outgoing_party SET next_at = '-infinity', failures = 0, refusals = 0
-        WHERE party IN (SELECT party FROM parties)
-    ),
-    paused AS (
-        SELECT id FROM outgoing
-        WHERE party IN (SELECT party FROM parties) AND state = 'waiting' AND next_at > '-infinity'
-        ORDER BY kind <> 'session', subject COLLATE "C" FOR UPDATE
-    )
+WITH paused AS (
+    SELECT id FROM outgoing
+    WHERE party = ANY (%s) AND state = 'waiting' AND next_at > '-infinity'
+    ORDER BY kind <> 'session', subject COLLATE "C" FOR UPDATE
+)
 UPDATE outgoing SET next_at = '-infinity', failures = 0
 FROM paused WHERE outgoing.id = paused.id
 """
@@ -349,7 +348,8 @@ async def _register(database: Database, partner: str, agreed: Agreed, at: dateti
     )
     await database.execute(_REGISTER, values)
     parties = sorted({partner, *agreed.parties})
-    await database.execute(_GO_ON, {"parties": parties})
+    for query in (_ASK_AGAIN, _GO_ON):
+        await database.execute(query, (parties,))
 
 
 async def _subject(database: Database, partner: str) -> Subject:

@@ -63,6 +63,8 @@ INSERT INTO outgoing_party AS standing (party) VALUES (%s)
 ON CONFLICT (party) DO UPDATE SET party = excluded.party
 RETURNING next_number, failures, refusals
 """
+# Before any message of the party, as `_STANDING` is: nobody waits in a circle.
+_HOLD_STANDING: LiteralString = "SELECT FROM outgoing_party WHERE party = %s FOR UPDATE"
 # Two of one lane wait where an update of its session came while a CDR was tried, or where the first
 # was put by somebody whose commit came late.
 _DUE: LiteralString = """
@@ -210,6 +212,7 @@ def note(
     noted = [*(each.message for each in notes.attempts), *notes.untouched]
     with connection.transaction():
         hold_lease(connection, lease, seconds=LEASE_SECONDS)
+        connection.execute(_HOLD_STANDING, (party,))
         connection.execute(_LOCK, (_numbers(each.id for each in noted),))
         copy_rows(connection, _ATTEMPTS, [_attempt_row(each) for each in notes.attempts])
         ids = _numbers(each.id for each in done)

@@ -150,8 +150,8 @@ def put_back(connection: Connection[Any], party: str, only: Sequence[str] | None
 
 def send_at_once(connection: Connection[Any], party: str) -> None:
     """Let nothing for a partner wait for the end of its pause after a failure."""
-    connection.execute(_AT_ONCE, (party,))
     connection.execute(_ASK_AT_ONCE, (party,))
+    connection.execute(_AT_ONCE, (party,))
 
 
 def send_again(connection: Connection[Any], cdr_id: str) -> str | None:

@@ -215,16 +215,21 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
     say(*lines, *_lines_of_outbox(outbox, link))
     if link is not None and link.endpoints:
         print_rows("Its modules", _MODULES, _modules(link))
-    if outbox.dead_letters:
-        print_rows("What it refused (partner retry)", _DEAD, outbox.dead_letters)
-    if outbox.noted:
-        print_rows("What was not said, or answered oddly", _NOTED, outbox.noted)
+    _print_outbox(outbox)
     if told:
         _print_told(told, folder.settings().roaming_bounds)
     _print_past(lists, changes)
     if lacking:
         print_rows("What it does not get of our places and prices", _LACKING, _grouped(lacking))
     return 0
+
+
+def _print_outbox(outbox: OutboxState) -> None:
+    """Print what the partner refused, and what was not as it should be of what it took."""
+    if outbox.dead_letters:
+        print_rows("What it refused (partner retry)", _DEAD, outbox.dead_letters)
+    if outbox.noted:
+        print_rows("What was not said, or answered oddly", _NOTED, outbox.noted)
 
 
 def _print_past(lists: Sequence[ListRead], changes: Sequence[LinkChange]) -> None:

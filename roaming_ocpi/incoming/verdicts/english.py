@@ -25,6 +25,7 @@ SENTENCES: Final = {
     "cdr_hours_exceed": "It bills more time than passed, at {spot}: {why}.",
     "cdr_periods_odd": "Its periods are not as its times say, at {spot}: {why}.",
     "cdr_tariff_unknown": "The tariff{tariff:quoted? *} was neither published nor sent with it.",
+    "cdr_tariff_not_valid": "The tariff {tariff:quoted} does not hold when it began.",
     "cdr_tariff_differs": "The tariff {tariff:quoted} sent with it is not the one published, by"
     " which it is priced.",
     "cdr_not_repriced": "It cannot be priced: {why}.",

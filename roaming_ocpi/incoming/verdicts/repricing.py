@@ -29,6 +29,8 @@ from tariffs.phrases.phrase import Phrase, bounded, phrase
 from tariffs.quantities import EXACT, plain
 
 _SPANS: Final = "period_spans_price_change"
+_OTHER_ID: Final = "other_tariff_id"
+_NOT_VALID: Final = "tariff_not_valid"
 _UTC: Final = "UTC"
 _CACHED_MAX: Final = 1000
 _AFTER_TAXES: Final = ".after_taxes"
@@ -73,6 +75,7 @@ class Repricer:
         except TariffError as error:
             codes.append(phrase("cdr_not_repriced", why=bounded(str(error))))
             return Repriced(None, None, codes)
+        codes += _otherwise(cdr, priced)
         codes += _spans(priced)
         codes += _differing(cdr, priced, differences)
         exponent = priced.compiled.exponent
@@ -117,6 +120,18 @@ def _priced_parts(tariff: Tariff) -> tuple[object, ...]:
     """Return what of a tariff a price depends on."""
     limits = (tariff.min_price, tariff.max_price)
     return tariff.currency, tariff.elements, limits, tariff.tax_included
+
+
+def _otherwise(cdr: Cdr, priced: PricedSession) -> Iterator[Phrase]:
+    """Yield where it was priced by another tariff than it names, or one that does not hold."""
+    noted = {note.code: note for note in priced.remarks}
+    if _OTHER_ID in noted:
+        ours = priced.compiled.tariff.id.casefold()
+        named = [each.tariff_id for each in cdr.periods if each.tariff_id is not None]
+        other = next((each for each in named if each.casefold() != ours), None)
+        yield phrase("cdr_tariff_unknown", tariff=_bounded(other))
+    if _NOT_VALID in noted:
+        yield phrase("cdr_tariff_not_valid", tariff=bounded(priced.compiled.tariff.id))
 
 
 def _spans(priced: PricedSession) -> Iterator[Phrase]:

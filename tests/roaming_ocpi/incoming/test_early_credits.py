@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from psycopg import Connection
 
-from deploy.postgres.migrate import MIGRATIONS
+from deploy.postgres.migrate import MIGRATIONS, apply
 from ledger.database import connect
+from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.partners import OldCorrections
+from roaming_ocpi.incoming.rechecking import judge_all_again
 from roaming_ocpi.incoming.told import ACCEPT, DISPUTE
 from roaming_ocpi.tokens.own_tokens import Issuer, contract_of
 from tests.roaming_ocpi.incoming.partner_stories import (
@@ -179,6 +182,13 @@ def test_the_first_of_two_negative_cdrs_takes_back_and_the_other_waits_on(databa
     found = verdicts(database)
     assert (found["C2"].codes, found["C2"].credited_by) == ((), "N2")
     assert found["N2"].verdict == "accepted"
+
+    def new_schema(connection: Connection[Any], schema: str) -> None:
+        apply(connection, "books", schema=schema)
+
+    with PostgresEventLog(database) as log:
+        report = judge_all_again(database, log, new_schema=new_schema)
+    assert (report.compared, report.different) == (4, ())
 
 
 def test_what_a_person_said_of_a_negative_cdr_stays_and_the_next_one_takes_back(

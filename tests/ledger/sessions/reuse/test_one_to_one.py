@@ -79,6 +79,19 @@ def test_two_stops_that_only_one_session_is_left_for_are_held() -> None:
     assert [each.blockers for each in in_any_order(story)] == [(), (Flag.CONFLICTING_STOP,)]
 
 
+@pytest.mark.parametrize(("pause", "is_first_s"), [(1 / 60, True), (0, False), (0.5, True)])
+def test_a_stop_is_not_the_next_session_s_however_soon_that_began(
+    pause: float, *, is_first_s: bool
+) -> None:
+    """A reading may come a minute before its start; a stop does not."""
+    story = Story16()
+    story.start(0, 1000, tx=1)
+    story.stop(60, 6000, tx=0)
+    story.start(60 + pause, 6000, tx=2)
+
+    assert stopped(story) == ({"1": 5000} if is_first_s else {"-": None})
+
+
 @pytest.mark.parametrize("foreign", [(999, -1), (-1, 999), (999, 999)])
 def test_a_foreign_id_leads_to_nothing(foreign: tuple[int, int]) -> None:
     """It closes none of several sessions, and says nothing of who may be closed by another."""

@@ -389,6 +389,6 @@ def test_a_code_has_words_for_whatever_it_is_given() -> None:
             assert ENGLISH.words(code)
             assert "{" not in ENGLISH.words(code)
     others = {"cdr_late", "cdr_ahead", "cdr_energy_absurd", "cdr_power_absurd"}
-    others |= {"cdr_periods_odd", "cdr_hours_exceed"}
+    others |= {"cdr_periods_odd", "cdr_hours_exceed", "cdr_tariff_not_valid"}
     elsewhere = {"cdr_told_otherwise", "cdr_policy_differs", "cdr_credit_came_first"}
     assert SENTENCES.keys() == seen | others | elsewhere

@@ -11,7 +11,7 @@ from roaming_ocpi.incoming.verdicts.judging import JudgedCdr, judge_cdr
 from roaming_ocpi.incoming.verdicts.known import CdrSurroundings
 from roaming_ocpi.incoming.verdicts.repricing import Repricer
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
-from tests.roaming_ocpi.incoming.partner_stories import cdr_of, old_cdr_of, told_cdr
+from tests.roaming_ocpi.incoming.partner_stories import TARIFF, cdr_of, old_cdr_of, told_cdr
 
 FIRST = "charging_periods__0__start_date_time"
 DIMENSIONS = "charging_periods__0__dimensions"
@@ -63,3 +63,31 @@ def test_periods_are_those_of_the_time_of_their_cdr(
         for code in came.codes:
             assert "charging_periods" in ENGLISH.words(code)
             assert code.parameters["note"]
+
+
+@pytest.mark.parametrize(
+    ("tariff", "found"),
+    [
+        ({"id": "t1"}, []),
+        ({"id": "T2"}, ["cdr_tariff_unknown"]),
+        ({"end_date_time": "2026-03-02T12:00:01Z"}, []),
+        ({"end_date_time": "2026-03-02T12:00:00Z"}, ["cdr_tariff_not_valid"]),
+        ({"start_date_time": "2026-03-02T12:00:00Z"}, []),
+        ({"start_date_time": "2026-03-02T12:00:01Z"}, ["cdr_tariff_not_valid"]),
+        (
+            {"id": "T2", "end_date_time": "2026-03-01T00:00:00Z"},
+            ["cdr_tariff_unknown", "cdr_tariff_not_valid"],
+        ),
+    ],
+)
+def test_a_cdr_is_priced_by_the_tariff_that_it_names_while_that_holds(
+    tariff: dict[str, Any], found: list[str]
+) -> None:
+    came = judged(cdr_of(tariffs=[{**TARIFF, **tariff}]))
+
+    assert [each.code for each in came.codes] == found
+    assert came.verdict is (CdrVerdict.FLAGGED if found else CdrVerdict.ACCEPTED)
+    for code in came.codes:
+        wanted = "T1" if code.code == "cdr_tariff_unknown" else tariff.get("id", "T1")
+        assert code.parameters["tariff"] == wanted
+        assert f"'{wanted}'" in ENGLISH.words(code)
