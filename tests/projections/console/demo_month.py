@@ -1,10 +1,11 @@
-"""The demo's month for tests of pages: played once a run, however many processes test.
+"""The demo's month, played once a run, however many processes test: by the README's command.
 
+    demo_played    what it printed, its figures, and the folder it left: for reading
     demo_folder    what `wattledger demo` left, shared: for reading
     demo_dsn       its database on a server of this process: for reading
     demo_copy      a copy of that database for one test: for changing it
 
-`WATTLEDGER_TESTS_DEMO` names a folder that a demo left before: then none is played.
+`WATTLEDGER_TESTS_DEMO` names a folder that a demo left before: then none is played for pages.
 """
 
 from __future__ import annotations
@@ -35,10 +36,8 @@ TEMPLATE = "demo_template"
 
 
 @pytest.fixture(scope="session")
-def demo_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The folder of a demo that is over; nobody changes it."""
-    if given := os.environ.get("WATTLEDGER_TESTS_DEMO"):
-        return Path(given)
+def demo_played(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder with `data`, `figures.json` and `output.txt` of a demo; nobody changes it."""
     base = tmp_path_factory.getbasetemp()
     shared = (base if worker_id == "master" else base.parent) / "demo-month"
     shared.mkdir(exist_ok=True)
@@ -47,7 +46,16 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pat
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (shared / "figures.json").exists():
             play(shared)
-    return shared / "data"
+    return shared
+
+
+@pytest.fixture(scope="session")
+def demo_folder(request: pytest.FixtureRequest) -> Path:
+    """The folder of a demo that is over; nobody changes it."""
+    if given := os.environ.get("WATTLEDGER_TESTS_DEMO"):
+        return Path(given)
+    played: Path = request.getfixturevalue("demo_played")
+    return played / "data"
 
 
 def play(folder: Path) -> None:
@@ -61,6 +69,7 @@ def play(folder: Path) -> None:
         env={name: value for name, value in os.environ.items() if "WATTLEDGER" not in name},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "output.txt").write_text(done.stdout, "utf-8")
     Path(f"{figures}.new").rename(figures)
 
 
