@@ -31,6 +31,7 @@ from deploy.interface.access import Scope
 from deploy.interface.serving import open_http, serve_app, serve_interface, served
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
+from deploy.settings import Settings
 from ledger.database import connect, connect_options
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.users.access_tokens import make_token
@@ -145,4 +146,4 @@ async def _serve_bare(
     app = Litestar([bare, bare_on_the_loop], openapi_config=None, logging_config=None)
     with pool:
         async with on_loop:
-            await serve_app(served(app), listener, stopping=stopping, ready=ready)
+            await serve_app(served(app, Settings()), listener, stopping=stopping, ready=ready)
