@@ -103,7 +103,9 @@ def answer_person(request: Request[Any, Any, Any], error: Exception) -> Response
         _LOGGER.error("no page for a request", exc_info=error)
     request.scope["state"].setdefault("signed_in", None)
     page = page_of(request)
-    why = page.told(why)[:_WHY_MAX]
+    why = page.told(why)
+    if len(why) > _WHY_MAX:  # what is wrong with a long text may stand behind it
+        why = f"{why[: _WHY_MAX // 2]} … {why[-_WHY_MAX // 2 :]}"
     return page.show("shell/refused.html.j2", status=status, code=status.value, why=why)
 
 
