@@ -91,9 +91,11 @@ class SessionPace:
             return False
         said = PayloadFields(call.payload)
         reference = said.nested("transactionInfo").text("transactionId")
-        if said.text("eventType") == "Ended":
+        kind = (said.text("eventType") or "").casefold()
+        if kind == "ended":
             return not self._ends(reference)
-        return not self._goes_on(reference)
+        # One that starts again, though it goes on, is another session of its id.
+        return not self._goes_on(reference) or kind == "started"
 
     def _goes_on(self, reference: str | None) -> bool:
         """Say whether a transaction was known to go on; from now on it is."""

@@ -88,9 +88,12 @@ async def test_after_a_rest_as_many_may_begin_at_once_again(paced: Paced) -> Non
         lambda paced, _: paced.stops(0),
         lambda paced, _: paced.stops(None),
         lambda paced, n: paced.tells("Started", f"R{n}"),
+        lambda paced, _: paced.tells("Started", "R"),
+        lambda paced, _: paced.tells("started", "R"),
         lambda paced, n: paced.tells("Updated", f"R{n}"),
         lambda paced, n: paced.tells("Ended", f"R{n}"),
         lambda paced, _: paced.tells("Ended", "R"),
+        lambda paced, n: paced.tells("ended", f"R{n}"),
         lambda paced, _: paced.tells("Updated", None),
         lambda paced, n: paced.tells("Odd", f"R{n}"),
     ],
@@ -109,7 +112,7 @@ async def test_what_a_session_that_goes_on_tells_counts_as_nothing(paced: Paced)
 
     assert await paced.stops(1) == 0
     assert await paced.tells("Updated", "R2") == 0
-    assert await paced.tells("Ended", "R2") == 0
+    assert await paced.tells("ENDED", "R2") == 0
     assert await paced.says("MeterValues", {"connectorId": 1, "transactionId": 77}) == 0
     assert await paced.says("StatusNotification", {"connectorId": 1}) == 0
     assert await paced.says("BootNotification", {}) == 0

@@ -115,3 +115,15 @@ def test_of_a_crowd_nobody_asks_who_is_left(others: int, *, is_ended: bool) -> N
     assert (
         str(others + 2) in {each.transaction_ref for each in story.sessions() if each.is_ended}
     ) is is_ended
+
+
+def test_a_stop_that_is_told_again_is_no_other_session_s() -> None:
+    """Told first, it was more than session 1 could have had; half a minute later it no longer is.
+
+    It ends nobody who still charges: what is told again is nobody's, and held.
+    """
+    story = started(1, 2)
+    for minute in (26, 26.5):
+        story.stop(minute, 12_000, tx=-1)
+
+    assert stopped(story) == {"2": 5000, "-": None}
