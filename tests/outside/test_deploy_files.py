@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from deploy.settings import NAMES
+from deploy.settings import NAMES, Settings
 from tests.tree import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -27,6 +29,10 @@ PARTS = ("stations", "worker", "invoicing", "documents", "roaming", "projections
 SERVED = ("stations", "roaming", "interface")
 TLS_AND_SASL = ("secrets.kafkaTls=tls", "secrets.kafkaSasl=sasl")
 STRIPE = ("secrets.stripe=stripe",)
+TLS = ("settings.tls_port=9443", "settings.files_port=9444", "secrets.tls=tls")
+OTHERS = ("secrets.mail=mail", "secrets.webhook=webhook", "secrets.oidc=oidc")
+HIDDEN = [each.name for each in fields(Settings) if not each.repr]
+"""Settings that nobody may read."""
 SECRETS = {
     "POSTGRES_PASSWORD": "one",
     "GRAFANA_PASSWORD": "two",
@@ -135,22 +141,62 @@ def test_who_proves_who_he_is_to_kafka_may_read_his_files_and_has_all_settings(
         named = {each["name"] for each in container["env"]}
         settings = {f"WATTLEDGER_{name.upper()}" for name in NAMES}
         assert named <= settings
-        asked = {name for name in named if "_KAFKA_SASL_" in name or name.endswith("_FILE")}
-        whole = {name for name in settings if "_KAFKA_SASL_" in name or name.endswith("_FILE")}
+        asked = {name for name in named if re.search("_KAFKA_(SASL_|.*_FILE$)", name)}
+        whole = {name for name in settings if re.search("_KAFKA_(SASL_|.*_FILE$)", name)}
         certified = {"WATTLEDGER_KAFKA_CERTIFICATE_FILE", "WATTLEDGER_KAFKA_KEY_FILE"}
         assert asked == (whole if certificate == "true" else whole - certified)
 
 
-def test_a_chart_without_kafka_is_refused(tools: Path) -> None:
+def test_stations_reach_by_tls_what_is_theirs_and_the_interface_is_not(tools: Path) -> None:
+    found = rendered(tools, *TLS, *OTHERS)
+
+    services = {each["metadata"]["name"]: each for each in found if each["kind"] == "Service"}
+    assert services.keys() == {"w-files"} | {f"w-{name}" for name in SERVED}
+    assert ports_of(services["w-stations"]) == {"ocpp": 9000, "ocpp-tls": 443}
+    assert ports_of(services["w-files"]) == {"files": 443}
+    assert ports_of(services["w-interface"]) == {"http": 8080}
+    assert services["w-files"]["spec"]["selector"] == services["w-interface"]["spec"]["selector"]
+    secrets = {}
+    for part in (each for each in found if each["kind"] == "Deployment"):
+        pod = part["spec"]["template"]["spec"]
+        [container] = pod["containers"]
+        named = {volume["name"] for volume in pod["volumes"]}
+        assert {mount["name"] for mount in container["volumeMounts"]} == named
+        secrets[part["metadata"]["name"]] = named - {"data", "tmp"}
+        opened = {each["name"]: each["containerPort"] for each in container["ports"]}
+        assert opened.get("ocpp-tls") == (9443 if "edge" in named else None)
+        assert opened.get("files") == (9444 if "oidc" in named else None)
+    private = {"w-stations": {"edge", "tls"}, "w-interface": {"tls", "oidc"}}
+    assert secrets == {f"w-{name}": private.get(f"w-{name}", set()) for name in PARTS}
+
+
+def ports_of(service: dict[str, Any]) -> dict[str, int]:
+    return {each["name"]: each["port"] for each in service["spec"]["ports"]}
+
+
+def test_what_nobody_may_read_comes_by_secrets(tools: Path) -> None:
+    found = rendered(tools, *TLS_AND_SASL, *STRIPE, *TLS, *OTHERS)
+
+    for pod in (each["spec"]["template"]["spec"] for each in found if "template" in each["spec"]):
+        given = {each["name"]: each for each in pod["containers"][0]["env"]}
+        assert {f"WATTLEDGER_{name.upper()}" for name in HIDDEN} <= given.keys()
+        for name in HIDDEN:
+            assert "secretKeyRef" in given[f"WATTLEDGER_{name.upper()}"]["valueFrom"]
+
+
+@pytest.mark.parametrize("setting", ["log=postgres", *(f"{name}=s" for name in HIDDEN)])
+def test_a_chart_without_kafka_or_with_a_secret_in_clear_is_refused(
+    tools: Path, setting: str
+) -> None:
     done = subprocess.run(
-        [tools / "helm", "template", "w", DEPLOY / "chart", "--set", "settings.log=postgres"],
+        [tools / "helm", "template", "w", DEPLOY / "chart", "--set", f"settings.{setting}"],
         check=False,
         capture_output=True,
         text=True,
     )
 
     assert done.returncode != 0
-    assert "/settings/log" in done.stderr
+    assert "/settings/log" in done.stderr or setting.partition("=")[0] in done.stderr
 
 
 def test_compose_reads_its_file(tools: Path, tmp_path: Path) -> None:
@@ -163,7 +209,9 @@ def test_compose_reads_its_file(tools: Path, tmp_path: Path) -> None:
     assert {"prometheus", "grafana"} <= set(services)
 
 
-@pytest.mark.parametrize("values", [(), (*TLS_AND_SASL, *STRIPE)], ids=["plain", "with secrets"])
+@pytest.mark.parametrize(
+    "values", [(), (*TLS_AND_SASL, *STRIPE, *TLS, *OTHERS)], ids=["plain", "with secrets"]
+)
 def test_kubernetes_knows_every_field_of_the_chart(
     tools: Path, tmp_path: Path, values: tuple[str, ...]
 ) -> None:
@@ -172,7 +220,7 @@ def test_kubernetes_knows_every_field_of_the_chart(
 
     kinds = ran(check, input=manifests).split()
 
-    counts = {"Job": 1, "Service": len(SERVED)}
+    counts = {"Job": 1, "Service": len(SERVED) + (TLS[0] in values)}
     parts = len(PARTS) + (STRIPE[0] in values)
     counts |= dict.fromkeys(("Deployment", "PodDisruptionBudget"), parts)
     assert Counter(kinds) == counts

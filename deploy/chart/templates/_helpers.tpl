@@ -38,6 +38,24 @@ app.kubernetes.io/component: {{ .part }}
 - name: WATTLEDGER_STRIPE_PUBLISHABLE_KEY
   valueFrom: {secretKeyRef: {name: {{ . }}, key: publishable_key, optional: true}}
 {{- end }}
+{{- with .Values.secrets.mail }}
+- name: WATTLEDGER_SMTP_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
+{{- end }}
+{{- with .Values.secrets.webhook }}
+- name: WATTLEDGER_WEBHOOK_SECRET
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: secret}}
+{{- end }}
+{{- if .Values.secrets.oidc }}
+- name: WATTLEDGER_OIDC_CLIENT_SECRET_FILE
+  value: /etc/wattledger/oidc/client_secret
+{{- end }}
+{{- if .Values.secrets.tls }}
+- name: WATTLEDGER_TLS_CERTIFICATE
+  value: /etc/wattledger/tls/tls.crt
+- name: WATTLEDGER_TLS_KEY
+  value: /etc/wattledger/tls/tls.key
+{{- end }}
 {{- if .Values.secrets.kafkaTls }}
 - name: WATTLEDGER_KAFKA_CA_FILE
   value: /etc/wattledger/kafka/ca.crt
@@ -58,6 +76,63 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{/* Where a part keeps files, and the files of secrets that it alone reads: root, part. */}}
+{{- define "wattledger.mounts" -}}
+- {name: data, mountPath: /var/lib/wattledger}
+- {name: tmp, mountPath: /tmp}
+{{- if eq .part "stations" }}
+- {name: edge, mountPath: /var/lib/wattledger/edge.secret, subPath: edge.secret, readOnly: true}
+{{- end }}
+{{- if and .root.Values.secrets.tls (has .part (list "stations" "interface")) }}
+- {name: tls, mountPath: /etc/wattledger/tls, readOnly: true}
+{{- end }}
+{{- if and .root.Values.secrets.oidc (eq .part "interface") }}
+- {name: oidc, mountPath: /etc/wattledger/oidc, readOnly: true}
+{{- end }}
+{{- if .root.Values.secrets.kafkaTls }}
+- {name: kafka-tls, mountPath: /etc/wattledger/kafka, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "wattledger.volumes" -}}
+{{- $secrets := .root.Values.secrets -}}
+- {name: data, emptyDir: {}}
+- {name: tmp, emptyDir: {}}
+{{- if eq .part "stations" }}
+- {name: edge, secret: {secretName: {{ $secrets.edge }}, defaultMode: 0440}}
+{{- end }}
+{{- if and $secrets.tls (has .part (list "stations" "interface")) }}
+- {name: tls, secret: {secretName: {{ $secrets.tls }}, defaultMode: 0440}}
+{{- end }}
+{{- if and $secrets.oidc (eq .part "interface") }}
+- {name: oidc, secret: {secretName: {{ $secrets.oidc }}, defaultMode: 0440}}
+{{- end }}
+{{- with $secrets.kafkaTls }}
+- {name: kafka-tls, secret: {secretName: {{ . }}, defaultMode: 0440}}
+{{- end }}
+{{- end }}
+
+{{/* A service of a part: root, part, name, service (type, annotations), ports (name, port). */}}
+{{- define "wattledger.service" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ .root.Release.Name }}-{{ .name }}
+  labels:
+    {{- include "wattledger.labels" .root | nindent 4 }}
+  {{- with .service.annotations }}
+  annotations: {{ toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  type: {{ .service.type }}
+  selector:
+    {{- include "wattledger.selector" . | nindent 4 }}
+  ports:
+    {{- range .ports }}
+    - {name: {{ .name }}, port: {{ .port }}, targetPort: {{ .name }}}
+    {{- end }}
 {{- end }}
 
 {{/* A deployment and its disruption budget: root, part, port of its metrics, further ports. */}}
@@ -135,23 +210,9 @@ spec:
           securityContext:
             {{- include "wattledger.security" .root | nindent 12 }}
           volumeMounts:
-            - {name: data, mountPath: /var/lib/wattledger}
-            - {name: tmp, mountPath: /tmp}
-            {{- if eq .part "stations" }}
-            - {name: edge, mountPath: /var/lib/wattledger/edge.secret, subPath: edge.secret, readOnly: true}
-            {{- end }}
-            {{- if .root.Values.secrets.kafkaTls }}
-            - {name: kafka-tls, mountPath: /etc/wattledger/kafka, readOnly: true}
-            {{- end }}
+            {{- include "wattledger.mounts" . | nindent 12 }}
       volumes:
-        - {name: data, emptyDir: {}}
-        - {name: tmp, emptyDir: {}}
-        {{- if eq .part "stations" }}
-        - {name: edge, secret: {secretName: {{ .root.Values.secrets.edge }}, defaultMode: 0440}}
-        {{- end }}
-        {{- with .root.Values.secrets.kafkaTls }}
-        - {name: kafka-tls, secret: {secretName: {{ . }}, defaultMode: 0440}}
-        {{- end }}
+        {{- include "wattledger.volumes" . | nindent 8 }}
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget

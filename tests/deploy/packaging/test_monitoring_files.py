@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -11,7 +16,9 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
+from deploy.observing.endpoint import Endpoint
 from deploy.observing.metrics import METRICS
+from deploy.observing.watch import Condition, Watch
 from deploy.settings import METRICS_PORT
 from tests.tree import ROOT
 
@@ -158,3 +165,34 @@ def test_each_file_that_compose_hands_over_is_there() -> None:
 
     assert len(files) == 5
     assert [name for name in files if not (DEPLOY / Path(name)).is_file()] == []
+
+
+def test_compose_asks_each_process_at_its_own_port_whether_it_lives() -> None:
+    services = loaded("compose.yaml")["services"]
+
+    ours = {name: each for name, each in services.items() if each["image"] == "wattledger"}
+    assert ours.pop("init")["healthcheck"] == {"disable": True}
+    asked = {name: each["environment"]["HEALTH_PORT"] for name, each in ours.items()}
+    assert asked == {part: str(port) for part, port in PORTS.items()}
+    assert len({tuple(each["healthcheck"]["test"]) for each in ours.values()}) == 1
+
+
+def test_a_container_is_healthy_while_its_process_answers_and_not_when_it_is_gone() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    watch = Watch("worker", now=time.monotonic)
+    watch.begin(lambda: Condition([], []))
+
+    with Endpoint(watch, listener):
+        port = listener.getsockname()[1]
+        assert is_healthy(port)
+    assert not is_healthy(port)
+
+
+def is_healthy(port: int) -> bool:
+    program, *words = loaded("compose.yaml")["services"]["worker"]["healthcheck"]["test"][1:]
+    assert program == "python"
+    environment = os.environ | {"HEALTH_PORT": str(port)}
+    done = subprocess.run(
+        [sys.executable, *words], check=False, capture_output=True, env=environment
+    )
+    return done.returncode == 0
