@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from roaming_ocpi.server.calls import ObjectPage, OcpiRefusedError, PageAsked
-from tariffs.ocpi.fields import shown
+from tariffs.ocpi.fields import read_moment, shown
 
 LIMIT: Final = 100
 LIMIT_MAX: Final = 1_000
@@ -72,9 +72,8 @@ def _moment(query: Mapping[str, str], name: str) -> datetime | None:
     written = text.replace(" ", "+")
     try:
         if _MOMENT.fullmatch(written):
-            moment = datetime.fromisoformat(written.upper())
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+            return read_moment(written)
+    except ValueError:
         pass
     message = f"{name} must be a date and time like 2026-03-01T00:00:00Z, not {shown(text)}"
     raise OcpiRefusedError.invalid(message)

@@ -17,6 +17,7 @@ _T = TypeVar("_T")
 _SHOWN_MAX: Final = 60
 _SHORT_HOUR: Final = re.compile(r"\d:[0-5]\d(:[0-5]\d)?", re.ASCII)
 _GAP_SECOND: Final = 59
+_LEAP_SECOND: Final = re.compile(r"([T ][0-9]{2}:?[0-9]{2}:?)60", re.ASCII)
 
 
 class JsonFields:
@@ -212,11 +213,31 @@ def _amount(value: object) -> Decimal:
     return number
 
 
-def _moment(value: object) -> datetime:
-    text = _text(value)
+def read_moment(text: str) -> datetime:
+    """Return the moment in *text*, in UTC; of UTC where it names no offset.
+
+    Source: OCPI 2.2.1, types, DateTime; RFC 3339, 5.6 and 5.7: letters in either case, and a leap
+    second, which is the first moment of the next minute.
+
+    Raises:
+        ValueError: If it is none.
+    """
     try:
-        moment = datetime.fromisoformat(text)
+        moment = _moment_as_written(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         message = f"{shown(text)} is not a date and time"
         raise ValueError(message) from None
+
+
+def _moment_as_written(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        shouted = text.upper()
+        whole = _LEAP_SECOND.sub(r"\g<1>59", shouted, count=1)
+        return datetime.fromisoformat(whole) + timedelta(seconds=whole != shouted)
+
+
+def _moment(value: object) -> datetime:
+    return read_moment(_text(value))

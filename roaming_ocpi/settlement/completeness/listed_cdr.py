@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from ledger.partners.party import BadPartyError, check_party
 from roaming_ocpi.errors import RoamingError
 from tariffs.currencies import UnknownCurrencyError, currency_exponent
+from tariffs.ocpi.fields import read_moment
 from tariffs.quantities import BadNumberError, is_sane, plain, read_number
 
 ID_MAX: Final = 255
@@ -189,9 +190,8 @@ def _moment(said: Mapping[str, Any], key: str) -> datetime:
     if not isinstance(value, str) or not value:
         raise UnfitRowError(column=key, why=f"{_shown(value)} is not a date and time")
     try:
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return read_moment(value)
+    except ValueError:
         raise UnfitRowError(column=key, why=f"{_shown(value)} is not a date and time") from None
 
 
