@@ -122,6 +122,7 @@ class Flag(StrEnum):
     SIGNED_UNREADABLE = "signed_unreadable"
     # What the station says of its terms
     LIMIT_REACHED = "limit_reached"
+    LIMIT_EXCEEDED = "limit_exceeded"
     TARIFF_NOT_TAKEN = "tariff_not_taken"
     STATION_COST_FAILED = "station_cost_failed"
     STATION_COST_DIFFERS = "station_cost_differs"
@@ -337,6 +338,7 @@ RULES: Final[dict[Flag, FlagRule]] = {
         "Signed data was cut off or broken; what was told plainly was held against nothing."
     ),
     _F.LIMIT_REACHED: FlagRule("A limit on cost, energy, time or state of charge was reached."),
+    _F.LIMIT_EXCEEDED: FlagRule("It went further than the limit that its driver chose."),
     _F.TARIFF_NOT_TAKEN: FlagRule("The station did not take the tariff that it was sent."),
     _F.STATION_COST_FAILED: FlagRule("The station could not reckon what the session costs."),
     # Raised by the rating, which says both figures.

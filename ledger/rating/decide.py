@@ -55,6 +55,7 @@ from ledger.rating.decisions import (
 from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
 from ledger.rating.payers import token_objections
 from ledger.rating.rate import rate
+from ledger.rating.reconciling.chosen_limit import with_limits
 from ledger.rating.reconciling.giving_back import with_given_back
 from ledger.rating.reconciling.station_cost import cost_difference
 from ledger.rating.reconciling.station_periods import noted_on, period_differences
@@ -187,7 +188,7 @@ def _rated_or_held(
     is_timed = session.quote is not None and basis.depends_on_time()
     periods = period_differences(session, terms.policy, is_timed=is_timed)
     difference = cost_difference(session.quote, rated)
-    rated = attested_on(rated, session.attested)
+    rated = with_limits(attested_on(rated, session.attested), session)
     given_back = entitlements.corrects.given_back if entitlements.corrects else ()
     if difference is None:
         return noted_on(with_given_back(rated, given_back), periods)

@@ -40,6 +40,7 @@ SENTENCES: Final = {
     "time_ends_by_policy": "Time is billed by the policy time_ends: {time_ends:word time_ends}.",
     "charging_by_policy": "More than {idle_power_w:number} W flowed: charging, by idle_power_w.",
     "price_told_differs": "Its station was told {told} after its end, it is rated at {rated}.",
+    "limit_exceeded": "It was to go no further than {limit}, and came to {reached}.",
     "station_cost_differs": "The station reckons {station}, our price is {ours}, {basis}"
     "{tariff:quoted?; its tariff is *}.",
     "station_period_differs": "From {starts_at} the station counts {station}, we count {ours}.",

@@ -59,6 +59,7 @@ NOT_TOLD: Final[Mapping[str, tuple[str, ...]]] = {
         "price_told_differs",
         "station_cost_differs",
         "station_period_differs",
+        "limit_exceeded",
         "station_periods_more",
         "with_taxes",
         "before_taxes",
