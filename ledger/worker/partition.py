@@ -188,7 +188,8 @@ class PartitionWorker:
                 facts[fact.station_id].setdefault(transaction_of(fact), []).append(fact)
                 if type(fact) in ALWAYS_JUDGED:
                     judged.add(fact.station_id)
-            others = [each.station for _, each in (*entry.choices, *entry.validations)]
+            others = [choice.station for _, choice in entry.choices]
+            others += (validation.station for _, validation in entry.validations)
             for station_id in (*others, *entry.resumed):
                 facts[station_id].setdefault(NO_TRANSACTION, [])
         self._remember(facts.keys(), since)
