@@ -67,10 +67,12 @@ def apply_files(
     at: datetime,
     is_dry: bool = False,
     means: DocumentMeans | None = None,
+    beside: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Declare the master data of *files* (text, source); a dry run only says what would change.
 
-    *means*: what documents can be made with; what none could be made with is refused.
+    *means*: what documents can be made with; what none could be made with is refused. *beside*: as
+    for `declare_all`.
 
     Raises:
         ProblemsError: If anything in the files is wrong; then nothing is declared.
@@ -95,7 +97,7 @@ def apply_files(
         version = load_version(connection)
     else:
         # Also where nothing is new: what a killed command declared may wait for its markers.
-        version = declare_all(connection, changes, log=log, by=by, at=at)
+        version = declare_all(connection, changes, log=log, by=by, at=at, beside=beside)
     return Applied(
         planned=planned,
         version=version,
