@@ -138,6 +138,7 @@ class MasterDataController(Controller):
         self,
         request: Asked,
         declaring: Declaring,
+        newest: Newest,
         section: FromPath[Section],
         key: Key,
         data: JSONBody[dict[str, Any]],
@@ -157,14 +158,15 @@ class MasterDataController(Controller):
             # Until the end: of two who change the same version, the second one sees the first's.
             connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
             try:
-                known = load_declarations(connection)
+                known = load_declarations(connection, known=newest.of(connection))
                 found = declared_thing(connection, known, SECTIONS[section], key, at)
                 _check_tag(found, if_match)
                 means = InstalledMeans(has_files=False)
-                apply_files(connection, [(file, "body")], log=log, by=by, at=at, means=means)
-                known = load_declarations(connection, known=known)
+                files = [(file, "body")]
+                apply_files(connection, files, log=log, by=by, at=at, means=means, known=known)
                 holds_at = max(at, since or at)
-                return declared_thing(connection, known, SECTIONS[section], key, holds_at)
+                declared = load_declarations(connection, known=known)
+                return declared_thing(connection, declared, SECTIONS[section], key, holds_at)
             finally:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 

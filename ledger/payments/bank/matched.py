@@ -14,14 +14,16 @@ from psycopg import Connection
 
 from ledger.books.journal import JournalEntry
 from ledger.books.prepayments import record_prepayment
+from ledger.payments.awaited import awaited_payouts
 from ledger.payments.bank.document_names import DocumentNames
 from ledger.payments.bank.importing import Importing, rest_prepayments, rest_references
 from ledger.payments.bank.lines import (
     BankLine,
     details_of_lines,
     facts_of,
+    find_lines,
+    lines_to_match_again,
     note_left,
-    waiting_lines,
 )
 from ledger.payments.bank.matching import (
     BY_PERSONS,
@@ -151,9 +153,11 @@ def match_waiting(importing: Importing) -> int:
     What a person decided about is left to persons. Returns how many lines left the work list.
     """
     connection, matched = importing.connection, 0
+    awaited = {each.under_way_minor for each in awaited_payouts(connection)}
     last: BankLine | None = None
-    while page := waiting_lines(connection, PAGE, last):
-        last = page[-1]
+    is_more = True
+    while is_more and (page := lines_to_match_again(connection, PAGE, awaited, last)):
+        last, is_more = page[-1], len(page) == PAGE
         by_entity: dict[str, list[BankLine]] = {}
         for line in page:
             if line.reason not in BY_PERSONS:
@@ -178,9 +182,7 @@ def _match_again(importing: Importing, legal_entity: str, lines: Sequence[BankLi
     matched = 0
     with under_the_books(connection):
         standing = standing_of(connection, wanted, legal_entity)
-        for line in lines:
-            if line.line not in named:
-                continue
+        for line in _still_waiting(connection, list(named)):
             found = match(facts_of(line, told[line.line]), named[line.line], standing)
             if found.reason is None:
                 by, at = importing.by, importing.now
@@ -190,6 +192,16 @@ def _match_again(importing: Importing, legal_entity: str, lines: Sequence[BankLi
                 )
                 matched += 1
     return matched
+
+
+def _still_waiting(connection: Connection[Any], names: Sequence[str]) -> list[BankLine]:
+    """Return which of the lines of those *names* wait for evidence now, in their order.
+
+    A person, or another import, may have said what one is for while its texts were read.
+    """
+    now = {each.line: each for each in find_lines(connection, names)}
+    waiting = (now[name] for name in names)
+    return [each for each in waiting if each.left_minor and each.reason not in BY_PERSONS]
 
 
 def _sure(found: Matching) -> Match:

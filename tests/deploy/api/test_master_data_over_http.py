@@ -12,6 +12,7 @@ from ledger.declared.store import load_declarations
 from ledger.master_data.documents.logos import data_uri
 from tests.deploy.interface.served_interface import served
 from tests.deploy.interface.site_of_stations import HERE, site_of_stations
+from tests.projections.console.crowded.asked_statements import statements_logged
 
 SHOP = {"time_zone": "Europe/Berlin", "country": "DE", "legal_entity": "watt", "currency": "EUR"}
 
@@ -98,3 +99,20 @@ async def test_who_changes_something_says_which_version_he_saw(database: str) ->
     assert (wrong.status_code, wrong.json()["code"]) == (400, "not_declared")
     assert "y" in wrong.json()["detail"]
     assert (nothing.status_code, policy.status_code) == (412, 404)
+
+
+async def test_who_declares_one_thing_has_no_other_read(database: str) -> None:
+    site_of_stations(database)
+    with statements_logged(database) as asked:
+        async with served(database, Scope.MASTER_DATA, Scope.DECLARE) as client:
+            for key in ("first", "second"):
+                made = await client.put(f"/master-data/sites/{key}", json=SHOP)
+                assert made.status_code == 200, made.text
+                asked.new()
+            made = await client.put("/master-data/sites/third", json=SHOP)
+            rows = [each.rows for each in asked.new() if "FROM declaration" in each.text]
+
+    assert made.json()["version"] > 0
+    # What is newest, now and then; and the site itself as it came.
+    assert sum(rows) <= 8
+    assert max(rows) <= 1
