@@ -40,9 +40,15 @@ def print_json(content: object, *, names: Mapping[str, str] | None = None) -> No
     """
     encoded = _ENERGY.sub(rb"\1", msgspec.json.encode(content, order="deterministic"))
     text = msgspec.json.format(encoded, indent=2).decode()
-    for subject_id, name in (names or {}).items():
-        text = text.replace(subject_id, msgspec.json.encode(name).decode()[1:-1])
+    if names:
+        from ledger.persons.store import readable  # noqa: PLC0415 - few need it
+
+        text = readable(text, names, _within_json)
     print_json_text(text)
+
+
+def _within_json(text: str) -> str:
+    return msgspec.json.encode(text).decode()[1:-1]
 
 
 def print_json_text(text: str) -> None:

@@ -25,7 +25,6 @@ from deploy.api.documents import Acting
 from deploy.interface.access import Scope
 from deploy.interface.books import Pool, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
-from ledger.declared.store import load_declarations
 from ledger.desk.paying.explaining import MoneyWish, PlannedMoney, explain_money, plan_money
 from ledger.desk.paying.match_plans import (
     MatchWish,
@@ -203,7 +202,7 @@ class MatchesController(Controller):
             line = find_line(connection, name)
             whose = None if line is None else line.legal_entity
             check_reach(request, whose, f"there is no bank line {name}", Scope.MONEY)
-            plan = plan_match(connection, load_declarations(connection), wish, acting.now())
+            plan = plan_match(connection, acting.newest.of(connection), wish, acting.now())
             if data.preview:
                 return _line_done(plan, is_booked=False)
             _check_person(request, takes_two=plan.takes_two)
@@ -225,7 +224,7 @@ class MatchesController(Controller):
         with acting.pool.connection() as connection:
             whose = _whose(connection, number)
             check_reach(request, whose, f"nothing is unmatched of payment {number}", Scope.MONEY)
-            plan = plan_money(connection, load_declarations(connection), wish, acting.now())
+            plan = plan_money(connection, acting.newest.of(connection), wish, acting.now())
             if data.preview:
                 return _money_done(plan, is_booked=False)
             _check_person(request, takes_two=plan.takes_two)

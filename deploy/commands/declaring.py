@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ledger.declared.changes import PlannedChange
     from ledger.declared.declarations import Entity
     from ledger.desk.apply import Applied
+
+
+SHOWN_MAX: Final = 500
+"""To lay out a table of a hundred thousand rows takes longer than to declare them."""
 
 
 def apply(
@@ -60,8 +64,10 @@ def apply(
     columns = {"": "left", "kind": "left", "key": "left", "holds from": "left", "what": "left"}
     if applied.planned:
         title = "Would change" if dry_run else "Changed"
-        rows = [list(_row(each, applied).values()) for each in applied.planned]
+        rows = [list(_row(each, applied).values()) for each in applied.planned[:SHOWN_MAX]]
         print_rows(title, columns, rows)
+        if more := len(applied.planned) - len(rows):
+            say(f"and {more} more: --json tells all of them")
     done = "would change, nothing was" if dry_run else "declared"
     say(f"{len(applied.planned)} {done}; version {applied.version} holds.")
     return 0

@@ -11,7 +11,11 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
+from io import TextIOWrapper
+from logging.handlers import WatchedFileHandler
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Protocol
 
 from deploy.clock import SteppedClock, SystemClock
@@ -23,6 +27,7 @@ from deploy.settings import Settings
 from tariffs.phrases.printable import printable
 
 LOG_FILE = "wattledger.log"
+LOG_BYTES_MAX = 64 << 20
 ALONE_SECONDS_MAX = 15.0
 END_SECONDS_MAX = 30.0
 """Longer than who supervises a part waits: this is for one that ends because of an error."""
@@ -109,6 +114,34 @@ def watched(part: Part, dsn: str) -> AbstractContextManager[None]:
     return nullcontext() if part.name == "stations" else ended_by_newer(dsn)
 
 
+class SharedLog(WatchedFileHandler):
+    """The log of several processes in one file; a full one is put aside, by one of them alone.
+
+    The one put aside before goes: what is told for years takes twice `LOG_BYTES_MAX` at the most.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, into the file that stands there now."""
+        super().emit(record)
+        # Gone: another one puts it aside at this moment.
+        with suppress(FileNotFoundError):
+            if Path(self.baseFilename).stat().st_size > LOG_BYTES_MAX:
+                self._put_aside()
+
+    def _put_aside(self) -> None:
+        there = Path(self.baseFilename)
+        with there.open("rb") as full:
+            flock(full, LOCK_EX)
+            known = os.fstat(full.fileno())
+            # Whoever comes second finds another file there.
+            if known.st_size > LOG_BYTES_MAX and os.path.samestat(known, there.stat()):
+                there.replace(f"{there}.1")
+
+    def _open(self) -> TextIOWrapper:
+        open_private(Path(self.baseFilename)).close()
+        return super()._open()
+
+
 class LogFormat(logging.Formatter):
     """A line of the log for each thing that is told, however strangers name things in it."""
 
@@ -126,9 +159,7 @@ class LogFormat(logging.Formatter):
 
 def write_log(settings: Settings) -> None:
     """Write this process's log to the data folder; nobody else may read it."""
-    path = settings.data / LOG_FILE
-    open_private(path).close()
-    handler = logging.FileHandler(path)
+    handler = SharedLog(settings.data / LOG_FILE)
     handler.setFormatter(LogFormat())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
 

@@ -64,6 +64,8 @@ _CONNECTOR_STATES: Final[States] = {
 _read_charging_state: Final = state_among(_CHARGING_STATES)
 _OF_A_SESSION: Final = ("evse", "idToken", "meterValue")
 _ANONYMOUS: Final = "NoAuthorization"
+_STOPPED: Final = "StopAuthorized"
+"""Why an event before the end names a token: it stops, and may be another one of the group."""
 
 
 class _Evse(msgspec.Struct, rename="camel", gc=False):
@@ -91,6 +93,7 @@ class TransactionEventRequest(msgspec.Struct, rename="camel", gc=False):
     timestamp: str | None
     seq_no: int | None
     transaction_info: TransactionInfo
+    trigger_reason: str | None = None
     offline: bool = False
     evse: _Evse | None = None
     id_token: _Token | None = None
@@ -123,6 +126,8 @@ def tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
         return Told(SessionStarted, parts, oddities)
     if kind != "updated":
         oddities.add(Flag.ENUM_UNKNOWN)
+    if event.trigger_reason == _STOPPED:
+        parts["token_uid"] = None
     return Told(SessionUpdated, parts, oddities)
 
 
@@ -165,6 +170,12 @@ def _read_token(raw: object, _oddities: Oddities) -> str | None:
     token = read_object(raw)
     uid = read_text(token.get("idToken"))
     return _token_of(uid, read_text(token.get("type"))) if uid else None
+
+
+def _token_of_update(call: RpcCall) -> str | None:
+    if call.payload.get("triggerReason") == _STOPPED:
+        return None
+    return _read_token(call.payload.get("idToken"), call.oddities)
 
 
 def _token_of(uid: str, kind: str | None) -> str | None:
@@ -213,7 +224,7 @@ def told_by_events(strict: Strict, **more: Part) -> Kinds:
     event = _EVENT.having(None, **more)
     reservation_id = at("reservationId", read_int)
     reason = at("transactionInfo.stoppedReason", read_text)
-    updated = event.having(None, reservation_id=reservation_id)
+    updated = event.having(None, reservation_id=reservation_id, token_uid=_token_of_update)
     return Kinds(
         "eventType",
         {

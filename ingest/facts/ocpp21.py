@@ -42,7 +42,6 @@ class _Info(ocpp201.TransactionInfo, rename="camel", gc=False):
 
 class _Event(ocpp201.TransactionEventRequest, rename="camel", gc=False):
     transaction_info: _Info
-    trigger_reason: str | None = None
     cost_details: msgspec.Raw = _ABSENT
 
 

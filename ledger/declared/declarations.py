@@ -7,15 +7,17 @@ it. A snapshot at a version never changes, so a replay sees what was in force th
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from ledger.facts.station_traits import StationTraits
+from ledger.layered import Layered
 from ledger.master_data.assignments import Assignment, keys_for
 from ledger.master_data.charts import ChartOfAccounts
 from ledger.master_data.customers import Customer
@@ -97,6 +99,17 @@ class Declaration(NamedTuple):
     entity: Entity | None
 
 
+class _KeysOfKind(NamedTuple):
+    """The keys of a kind, sorted as they were last asked for, and those that came since."""
+
+    in_order: tuple[str, ...]
+    further: tuple[str, ...] = ()
+
+
+_BY_VERSION: Final = attrgetter("version")
+_BY_TIME: Final = attrgetter("valid_from", "version")
+
+
 class TariffInForce(NamedTuple):
     """The tariff version that prices a session, and the assignment that says so."""
 
@@ -109,26 +122,38 @@ class Declarations:
 
     def __init__(self, rows: Iterable[Declaration] = ()) -> None:
         self.version = 0
-        self._histories: dict[tuple[Kind, str], list[Declaration]] = {}
         # What was made of a station last: it is asked for at every look, and changes hardly ever.
         self._traits: dict[str, tuple[Station, Site | None, Policy, StationTraits]] = {}
         # Made when they are first asked for: there may be a million tokens beside a few sites.
-        self._keys: dict[Kind, tuple[str, ...]] = {}
-        for row in sorted(rows, key=lambda row: row.version):
+        self._keys: dict[Kind, _KeysOfKind] = {}
+        self._states: dict[Kind, object] = {}
+        histories: dict[tuple[Kind, str], list[Declaration]] = {}
+        for row in sorted(rows, key=_BY_VERSION):
             self.version = row.version
-            self._histories.setdefault((row.kind, row.key), []).append(row)
-        for history in self._histories.values():
-            history.sort(key=lambda row: (row.valid_from, row.version))
+            histories.setdefault((row.kind, row.key), []).append(row)
+        for history in histories.values():
+            history.sort(key=_BY_TIME)
+        self._histories: Mapping[tuple[Kind, str], list[Declaration]] = histories
 
     def extended(self, rows: Iterable[Declaration]) -> Declarations:
-        """Return this snapshot with newer *rows*; it costs what they do, and a look at the rest."""
-        found = Declarations()
-        found.version, found._histories = self.version, dict(self._histories)
-        for row in sorted(rows, key=lambda row: row.version):
+        """Return this snapshot with newer *rows*; it costs what they do, and shares the rest."""
+        found, base = Declarations(), self._histories
+        found.version, found._keys = self.version, dict(self._keys)
+        found._states = dict(self._states)
+        changed: dict[tuple[Kind, str], list[Declaration]] = {}
+        further: dict[Kind, list[str]] = {}
+        for row in sorted(rows, key=_BY_VERSION):
+            name = row.kind, row.key
+            known = changed.get(name) or base.get(name)
+            if known is None:
+                further.setdefault(row.kind, []).append(row.key)
             found.version = row.version
-            history = [*found._histories.get((row.kind, row.key), ()), row]
-            history.sort(key=lambda row: (row.valid_from, row.version))
-            found._histories[row.kind, row.key] = history
+            found._states.pop(row.kind, None)
+            changed[name] = sorted([*(known or ()), row], key=_BY_TIME)
+        for kind in further.keys() & found._keys.keys():
+            keys = found._keys[kind]
+            found._keys[kind] = keys._replace(further=(*keys.further, *further[kind]))
+        found._histories = (base if isinstance(base, Layered) else Layered(base)).but(changed)
         return found
 
     def at_version(self, version: int) -> Declarations:
@@ -139,11 +164,26 @@ class Declarations:
 
     def keys(self, kind: Kind) -> tuple[str, ...]:
         """Return every key ever declared for *kind*, sorted."""
-        found = self._keys.get(kind)
-        if found is None:
-            found = tuple(sorted(key for known, key in self._histories if known is kind))
-            self._keys[kind] = found
+        known = self._keys.get(kind)
+        if known is not None and not known.further:
+            return known.in_order
+        # Set at once: other threads may ask meanwhile.
+        named = (
+            (each for of, each in self._histories if of is kind)
+            if known is None
+            else (*known.in_order, *known.further)
+        )
+        found = tuple(sorted(named))
+        self._keys[kind] = _KeysOfKind(found)
         return found
+
+    def state(self, kind: Kind) -> object:
+        """Return what stands for all that is declared of *kind*.
+
+        It is the same in snapshots that follow each other until something of it is declared: what
+        was made of it holds until then, whatever else is.
+        """
+        return self._states.setdefault(kind, object())
 
     def history(self, kind: Kind, key: str) -> tuple[Declaration, ...]:
         """Return every declaration of one thing, by valid_from and then version."""

@@ -19,6 +19,7 @@ class EarlierDeclarations(Declarations):
         super().__init__()
         self._newer, self.version = newer, version
         self._asked: dict[tuple[Kind, str], list[Declaration]] = {}
+        self._keys_then: dict[Kind, tuple[str, ...]] = {}
 
     def _of(self, kind: Kind, key: str) -> list[Declaration]:
         found = self._asked.get((kind, key))
@@ -40,10 +41,10 @@ class EarlierDeclarations(Declarations):
 
     def keys(self, kind: Kind) -> tuple[str, ...]:
         """Return every key declared for *kind* by then, sorted."""
-        found = self._keys.get(kind)
+        found = self._keys_then.get(kind)
         if found is None:
             found = tuple(key for key in self._newer.keys(kind) if self._of(kind, key))
-            self._keys[kind] = found
+            self._keys_then[kind] = found
         return found
 
     def extended(self, rows: Iterable[Declaration]) -> Declarations:

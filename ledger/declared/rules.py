@@ -114,7 +114,13 @@ def problems_of(
         if change.after is not None
         for message in text_problems(change.after)
     ]
-    return (*of_each, *of_texts)
+    of_ids = [
+        DeclarationProblem(change.kind, change.key, message)
+        for change in planned
+        if isinstance(change.after, TariffVersion)
+        for message in _spelling(change.key, known, planned)
+    ]
+    return (*of_each, *of_texts, *of_ids)
 
 
 def _messages(key: str, entity: Entity, after: _Known) -> Iterator[str]:
@@ -327,6 +333,22 @@ def _tariff(key: str, version: TariffVersion) -> Iterator[str]:
         yield f"the key must be the tariff's id {version.tariff.id!r}"
     if published(version.tariff).sha256 != version.sha256:
         yield "the hash is not the tariff's"
+
+
+def _spelling(key: str, known: Declarations, planned: Sequence[PlannedChange]) -> Iterator[str]:
+    """Yield a problem where a new tariff is to partners one that there is, or was.
+
+    Source: OCPI 2.2.1, types, CiString: ids that differ by case alone are one.
+    """
+    if known.history(Kind.TARIFF, key):
+        return
+    others = {*known.keys(Kind.TARIFF), *(each.key for each in planned if each.kind is Kind.TARIFF)}
+    for other in sorted(others - {key}):
+        if other.casefold() == key.casefold():
+            yield (
+                f"there is, or was, a tariff {other!r}: to roaming partners ids that differ by "
+                "case alone are one; name it otherwise"
+            )
 
 
 def _named(after: _Known, kind: Kind, key: str | None) -> Iterator[str]:

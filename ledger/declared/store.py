@@ -72,6 +72,15 @@ LOCK: LiteralString = "LOCK TABLE declaration IN EXCLUSIVE MODE"
 """Who holds it, in a transaction, declares alone: what was read is still so when it is written."""
 
 
+# Versions go up in the order in which it is said.
+_DECLARE: LiteralString = """
+INSERT INTO declaration (kind, key, valid_from, body, declared_at, declared_by)
+SELECT kind, key, valid_from, body, %s::timestamptz, %s::text
+FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[])
+    WITH ORDINALITY AS said (kind, key, valid_from, body, place) ORDER BY place
+"""
+
+
 def declare(
     connection: Connection[Any],
     changes: Sequence[Change],
@@ -96,19 +105,14 @@ def declare(
         problems = problems_of(known, planned)
         if problems:
             raise InvalidDeclarationError(problems)
-        for change in planned:
-            connection.execute(
-                "INSERT INTO declaration (kind, key, valid_from, body, declared_at, declared_by)"
-                " VALUES (%s, %s, %s, %s, %s, %s)",
-                (
-                    change.kind,
-                    change.key,
-                    change.valid_from,
-                    canonical_json(change.after).decode(),
-                    at,
-                    by,
-                ),
-            )
+        # Who declares a hundred thousand holds everybody up who declares anything.
+        columns = [
+            [change.kind.value for change in planned],
+            [change.key for change in planned],
+            [change.valid_from for change in planned],
+            [canonical_json(change.after).decode() for change in planned],
+        ]
+        connection.execute(_DECLARE, [at, by, *columns])
         return load_version(connection)
 
 

@@ -67,17 +67,17 @@ def apply_files(
     at: datetime,
     is_dry: bool = False,
     means: DocumentMeans | None = None,
-    beside: Callable[[], None] = lambda: None,
+    known: Declarations | None = None,
 ) -> Applied:
     """Declare the master data of *files* (text, source); a dry run only says what would change.
 
-    *means*: what documents can be made with; what none could be made with is refused. *beside*: as
-    for `declare_all`.
+    *means*: what documents can be made with; what none could be made with is refused. *known*: an
+    older snapshot, if there is one at hand.
 
     Raises:
         ProblemsError: If anything in the files is wrong; then nothing is declared.
     """
-    known = load_declarations(connection)
+    known = load_declarations(connection, known=known)
     data = read_master_data(files, known, means)
     if data.problems:
         # Nobody gets a subject id because of a file that is not used.
@@ -97,7 +97,7 @@ def apply_files(
         version = load_version(connection)
     else:
         # Also where nothing is new: what a killed command declared may wait for its markers.
-        version = declare_all(connection, changes, log=log, by=by, at=at, beside=beside)
+        version = declare_all(connection, changes, log=log, by=by, at=at, known=known)
     return Applied(
         planned=planned,
         version=version,

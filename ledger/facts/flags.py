@@ -303,7 +303,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
         True,
     ),
     _F.REGISTER_SHARED: FlagRule(
-        "Another session at this place has a part of the same register.", True
+        "Another session at this place has a part of the same register, or an earlier part of it at"
+        " a later time.",
+        True,
     ),
     _F.REGISTERS_OF_TWO_PLACES: FlagRule(
         "The start's register and the stop's were measured at two places: outlet and elsewhere.",

@@ -116,7 +116,8 @@ class Invoicer:
             return ()
         complete_up_to = waiting_since(self._connection, self._log)
         if load_version(self._connection) != self._declarations.version:
-            self._declarations = load_declarations(self._connection)
+            known = self._declarations
+            self._declarations = load_declarations(self._connection, known=known)
         looked_at = self._thresholds_at
         with_thresholds = looked_at is None or up_to - looked_at >= THRESHOLDS_EVERY
         if with_thresholds:

@@ -29,8 +29,10 @@ _ZERO: Final = Decimal(0)
 # Stations tell one phase's power for three; a register that is ten times wrong is far beyond that.
 _TIMES: Final = 5
 _CHARGING_W: Final = 500
-# Who sends intervals for two reasons tells each of them twice.
+_PHASES_TIMES: Final = 2
 _TOLD_TIMES: Final = 3
+# Of the energy so much may be drawn in a time before the stop of which no interval tells.
+_UNTOLD_PART: Final = Decimal("0.02")
 _STEADY: Final = 2
 _STEADY_MIN: Final = 3
 
@@ -60,9 +62,16 @@ def is_coarse(evidence: MeterEvidence) -> bool:
 
 
 def physics_flags(
-    counted: Sequence[Counted], powers: Sequence[PowerReading], limit: PowerLimit
+    counted: Sequence[Counted],
+    powers: Sequence[PowerReading],
+    limit: PowerLimit,
+    *,
+    is_one_phase: bool = False,
 ) -> set[str]:
-    """Return what contradicts the energy of *counted*: the connector's power, or that measured."""
+    """Return what contradicts the energy of *counted*: the connector's power, or that measured.
+
+    *is_one_phase*: a register of one phase stands for the total, which three times as much may be.
+    """
     flags: set[str] = set()
     first, last = counted[0].reading.at, counted[-1].reading.at
     energy = counted[-1].energy_wh
@@ -81,7 +90,11 @@ def physics_flags(
         flags.add(Flag.UNIT_SUSPECT if is_beyond else Flag.POWER_UNIT_SUSPECT)
     elif measured >= _POWER_MIN_WH and _is_like(energy * _THOUSAND, measured):
         flags.add(Flag.UNIT_SUSPECT)
-    elif _is_against(counted, inside, flowed, limit) or _is_beyond_steady(counted, inside, limit):
+    elif (
+        _is_against(counted, inside, flowed, limit)
+        or _is_beyond_steady(counted, inside, limit)
+        or (is_one_phase and flowed >= _POWER_MIN_WH and flowed > energy * _PHASES_TIMES)
+    ):
         flags.add(Flag.ENERGY_AGAINST_POWER)
     return flags
 
@@ -94,9 +107,7 @@ def is_against_readings(
     That are the *intervals* of the session, of which the first may have begun before it, and what
     *others*, readings of some other register, rose by.
     """
-    summed = sum([each.value_wh for each in intervals[1:]], _ZERO)
-    if energy_wh == 0:
-        summed += sum([each.value_wh for each in intervals[:1]], _ZERO)
+    summed = _sum_of(intervals if energy_wh == 0 else intervals[1:])
     risen = others[-1].value_wh - others[0].value_wh if others else _ZERO
     told = max(summed, risen)
     return told >= _POWER_MIN_WH and told > energy_wh * _TOLD_TIMES
@@ -223,15 +234,20 @@ def sum_intervals(
 ) -> Metered:
     """Return the energy of a session whose station sends intervals instead of a register.
 
-    Each interval ends at its time. A gap is longer than one and a half usual distances. Those of
-    an open session after *until* are not its own.
+    Each interval ends at its time. A gap is longer than one and a half usual distances, or a time
+    before the stop in which much would be drawn if it went on as in the last interval; and there
+    is one where more is told by the clock than is told by sampling. Those of an open session after
+    *until* are not its own.
     """
-    inside = intervals_between(evidence, started_at, ended_at or until)
+    bound = ended_at or until
+    inside = intervals_between(evidence.intervals, started_at, bound)
     flags = set(evidence.flags)
     if not inside:
         flags |= {Flag.START_READING_MISSING, Flag.STOP_READING_MISSING}
         return Metered(flags=frozenset(flags))
     flags.add(Flag.INTERVALS_SUMMED)
+    if not limit.is_one_moment(evidence.spread_wh):
+        flags.add(Flag.READINGS_OF_ONE_MOMENT)
     anchor = RegisterReading(started_at, Decimal(0), inside[0].position, inside[0].line)
     counted = [Counted(anchor, Decimal(0))]
     for reading in inside:
@@ -240,21 +256,40 @@ def sum_intervals(
     last = counted[-1]
     if ended_at is not None and last.reading.at < ended_at:
         counted.append(Counted(replace(last.reading, at=ended_at), last.energy_wh))
-    if _has_gap([started_at, *(r.at for r in inside)], ended_at):
+    again = intervals_between(evidence.told_again, started_at, bound)
+    is_more_told = _sum_of(again[1:]) > last.energy_wh + limit.tolerance_wh
+    moments = [started_at, *(r.at for r in inside)]
+    is_untold = ended_at is not None and _is_untold(inside[-1], moments[-2], ended_at, last)
+    if is_more_told or is_untold or _has_gap(moments, ended_at):
         flags.add(Flag.INTERVAL_GAP)
-    flags |= physics_flags(counted, evidence.powers, limit)
+    is_one_phase = Flag.SINGLE_PHASE_REGISTER in flags
+    flags |= physics_flags(counted, evidence.powers, limit, is_one_phase=is_one_phase)
     return Metered(energy_wh=last.energy_wh, counted=tuple(counted), flags=frozenset(flags))
 
 
 def intervals_between(
-    evidence: MeterEvidence, started_at: datetime, bound: datetime | None
+    intervals: Sequence[RegisterReading], started_at: datetime, bound: datetime | None
 ) -> Sequence[RegisterReading]:
-    """Return the intervals that end after the start, and not after *bound* where there is one."""
+    """Return *intervals* that end after the start, and not after *bound* where there is one."""
     return [
         reading
-        for reading in evidence.intervals
+        for reading in intervals
         if started_at < reading.at and (bound is None or reading.at <= bound)
     ]
+
+
+def _is_untold(
+    interval: RegisterReading, begins: datetime, ended_at: datetime, last: Counted
+) -> bool:
+    """Return True when much would be drawn after the last *interval* if it went on as in it."""
+    seconds = _seconds(begins, interval.at)
+    drawn_ws = interval.value_wh * _seconds(interval.at, ended_at)
+    least_wh = max(_POWER_MIN_WH, last.energy_wh * _UNTOLD_PART)
+    return seconds > 0 and drawn_ws > least_wh * seconds
+
+
+def _sum_of(intervals: Sequence[RegisterReading]) -> Decimal:
+    return sum([each.value_wh for each in intervals], _ZERO)
 
 
 def _has_gap(moments: Sequence[datetime], ended_at: datetime | None) -> bool:

@@ -36,7 +36,8 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """Register values by role, ordered by time and content; no value twice.
 
     `declared_start` and `declared_stop` are the values that the start and stop messages carry
-    as their own; `begins` and `ends` are readings whose context says so. `spread_wh` is the most
+    as their own; `begins` and `ends` are readings whose context says so. `intervals` add up, and
+    `told_again` are those that tell the same energy for another reason. `spread_wh` is the most
     that two values of one moment differ by, `phase_gap_wh` by how much the phases rose otherwise
     than the total told beside them, `exported` what registers of energy given back show,
     `exported_wh` by how much their total rose; None: nothing showed it.
@@ -48,6 +49,7 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
     ends: tuple[RegisterReading, ...] = ()
     samples: tuple[RegisterReading, ...] = ()
     intervals: tuple[RegisterReading, ...] = ()
+    told_again: tuple[RegisterReading, ...] = ()
     powers: tuple[PowerReading, ...] = ()
     spread_wh: Decimal = Decimal(0)
     phase_gap_wh: Decimal = Decimal(0)
@@ -122,6 +124,7 @@ class _Powers:
 
 # Names of their own: to look up an enum's member takes longer than to compare it.
 _BEGIN, _END = ReadingContext.BEGIN, ReadingContext.END
+_CLOCK, _PERIODIC = ReadingContext.CLOCK, ReadingContext.PERIODIC
 _POWER, _REGISTER = Measurand.POWER_W, Measurand.ENERGY_REGISTER_WH
 _POWER_OUT = Measurand.POWER_EXPORT_W
 _INTERVAL, _EXPORT = Measurand.ENERGY_INTERVAL_WH, Measurand.ENERGY_EXPORT_WH
@@ -161,7 +164,7 @@ class _Gathering:
         self._clock, self._factor = clock, factor
         self._starts: list[RegisterReading] = []
         self._stops: list[RegisterReading] = []
-        self._registers, self._intervals = _Roles(), _Roles()
+        self._registers, self._intervals, self._aligned = _Roles(), _Roles(), _Roles()
         self._powers, self._powers_out = _Powers(), _Powers()
         self._spread_wh = Decimal(0)
         self._beyond_phases: list[Decimal] = []
@@ -169,6 +172,7 @@ class _Gathering:
         self._exported_in_all: list[Decimal] = []
         self._flags: set[str] = set()
         self._is_elsewhere: set[bool] = set()
+        self._is_sampled = False
 
     def add(self, fact: SessionFact, at: datetime) -> None:
         """Add what *fact*, which happened *at* a moment, says."""
@@ -184,9 +188,9 @@ class _Gathering:
                 if value < _ZERO:
                     self._flags.add(Flag.READING_NEGATIVE)
                     continue
-                # Why else a reading was taken (clock, trigger) makes it no better and no worse.
-                roles = self._registers if measurand is _REGISTER else self._intervals
+                # Why else a register was read (clock, trigger) makes it no better and no worse.
                 context = reading.context
+                roles = self._registers if measurand is _REGISTER else self._roles_of(context)
                 series = roles.begins if context is _BEGIN else roles.others
                 series = roles.ends if context is _END else series
                 series.append((at, reading.phase, value, fact))
@@ -198,6 +202,11 @@ class _Gathering:
                 self._exported.append(value)
                 if reading.phase is None:
                     self._exported_in_all.append(value)
+
+    def _roles_of(self, context: ReadingContext) -> _Roles:
+        """Return where an interval belongs: it goes on from the last one of the same reason."""
+        self._is_sampled = self._is_sampled or context is _PERIODIC
+        return self._aligned if context is _CLOCK else self._intervals
 
     def _add_own(self, fact: SessionFact, at: datetime) -> None:
         """Add the register that a start or a stop carries as its own, and where it was read."""
@@ -219,6 +228,7 @@ class _Gathering:
     def evidence(self) -> MeterEvidence:
         """Return everything added, ordered."""
         begins, ends, samples = self._totals(self._registers)
+        intervals, told_again = self._interval_series()
         beyond = self._beyond_phases or [_ZERO]
         gap = max(beyond) - min(beyond)
         told = (self._starts, self._stops, begins, ends, samples)
@@ -240,7 +250,8 @@ class _Gathering:
             begins=_ordered(begins, self._flags),
             ends=_ordered(ends, self._flags),
             samples=_ordered(samples, self._flags),
-            intervals=_ordered([*chain(*self._totals(self._intervals))], self._flags),
+            intervals=_ordered(intervals, self._flags),
+            told_again=_ordered(told_again, self._flags),
             powers=tuple([PowerReading(at, powers[at]) for at in sorted(powers)]),
             spread_wh=self._spread_wh * (self._factor or 1),
             phase_gap_wh=gap * (self._factor or 1),
@@ -251,6 +262,18 @@ class _Gathering:
         if not evidence.is_export_only:
             return evidence
         return msgspec.structs.replace(evidence, flags=evidence.flags | {Flag.EXPORT_ONLY})
+
+    def _interval_series(self) -> tuple[list[RegisterReading], list[RegisterReading]]:
+        """Return the intervals that add up, and those that tell the same energy once more.
+
+        Who sends them by the clock, too, tells it twice; what is told of start and stop goes on
+        from those that were sampled, or else from those by the clock.
+        """
+        begins, ends, sampled = self._totals(self._intervals)
+        aligned = [*chain(*self._totals(self._aligned))]
+        if aligned and not self._is_sampled:
+            sampled, aligned = aligned, sampled
+        return [*begins, *ends, *sampled], aligned
 
     def _totals(self, roles: _Roles) -> list[list[RegisterReading]]:
         """Return each instant's total by role: the unphased value, else the sum of all phases.

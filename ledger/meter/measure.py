@@ -160,9 +160,13 @@ class _Measurement:
             beyond = max(self._late, key=lambda r: (r.at, r.value_wh))
             if self._limit.allows(last.reading, beyond):
                 unattributed = beyond.value_wh - last.reading.value_wh
-        self._flags |= physics_flags(counted, self._evidence.powers, self._limit)
-        intervals = intervals_between(self._evidence, self._started_at, last.reading.at)
-        if is_against_readings(energy, intervals, self._others):
+        is_one_phase = Flag.SINGLE_PHASE_REGISTER in self._flags
+        self._flags |= physics_flags(
+            counted, self._evidence.powers, self._limit, is_one_phase=is_one_phase
+        )
+        told = (self._evidence.intervals, self._evidence.told_again)
+        series = [intervals_between(each, self._started_at, last.reading.at) for each in told]
+        if any(is_against_readings(energy, each, self._others) for each in series):
             self._flags.add(Flag.ENERGY_AGAINST_READINGS)
         return Metered(
             energy_wh=energy,

@@ -25,7 +25,8 @@ _BOUNDARIES_WH: Final = (
     Decimal(2) ** 32,
     Decimal(2) ** 31,
 )
-_HALF: Final = Decimal("0.5")
+_NEAR_ITS_END: Final = Decimal("0.98")
+"""From this part of its end on a register that falls passed it; one of 700 kWh was exchanged."""
 _ZERO: Final = Decimal(0)
 _APART_MAX: Final = timedelta(minutes=5)
 _BOOT_GRACE: Final = timedelta(seconds=60)
@@ -133,14 +134,16 @@ def rollover_rise(
 ) -> Decimal | None:
     """Return the rise over a register's end (10^n, 2^31 or 2^32), None when it is implausible.
 
-    A register at 0 proves no rollover: 0 is what a station says when it knows nothing.
+    A register at 0 proves no rollover: 0 is what a station says when it knows nothing. Nor does
+    one that fell far from its end: where power and time are large enough, all that it had left
+    could be reckoned as drawn.
     """
     if later.value_wh == 0:
         return None
     most = limit.energy_max_wh(earlier.at, later.at)
     for boundary in _BOUNDARIES_WH:
-        # Far from its end a register that falls was reset; none shows its end itself.
-        if boundary * _HALF < earlier.value_wh < boundary:
+        # No register shows its end itself.
+        if boundary * _NEAR_ITS_END <= earlier.value_wh < boundary:
             rise = boundary - earlier.value_wh + later.value_wh
             if rise <= most:
                 return rise

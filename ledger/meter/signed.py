@@ -30,6 +30,8 @@ SIGNED_APART_MAX: Final = timedelta(minutes=5)
 _ALIKE_WH: Final = Decimal(10)
 """Two readings that mean the same may lie so far apart; one in coarser steps less than its step."""
 _ONE: Final = Decimal(1)
+_ZERO: Final = Decimal(0)
+_ENDS: Final = frozenset({"begin", "end"})
 
 
 class _Signed(NamedTuple):
@@ -60,17 +62,35 @@ def signed_flags(
     moments = [at for each in signed if (at := each.register.at) is not None]
     if any(not first <= at <= last for at in moments) or _is_turned(signed):
         flags.add(Flag.SIGNED_TIME_DIFFERS)
-    if metered.start_wh is None or metered.stop_wh is None:
-        return flags
+    if not _is_agreed(signed, metered):
+        flags.add(Flag.SIGNED_READING_DIFFERS)
+    return flags
+
+
+def _is_agreed(signed: Sequence[_Signed], metered: Metered) -> bool:
+    """Return True when a signed register says what start and stop do.
+
+    Before and after losses, of the mains and the device: what is told plainly is one of those that
+    are signed at both ends. Where none is, each end is held against what is signed there.
+    Intervals have no register: they come to what one rose by that is signed at both ends.
+    """
+    start_wh, stop_wh, has_register = metered.start_wh, metered.stop_wh, True
+    if start_wh is None or stop_wh is None:
+        start_wh, stop_wh, has_register = _ZERO, metered.energy_wh, False
+    if stop_wh is None:
+        return True
     groups: dict[str, list[_Signed]] = {}
     for each in signed:
         groups.setdefault(each.register.register, []).append(each)
-    # Before and after losses, of the mains and the device: what is told plainly is one of them.
-    if groups and not any(
-        _agrees(group, metered.start_wh, metered.stop_wh) for group in groups.values()
-    ):
-        flags.add(Flag.SIGNED_READING_DIFFERS)
-    return flags
+    stages = {name: {each.register.stage for each in some} for name, some in groups.items()}
+    agreed = {name for name, some in groups.items() if _agrees(some, start_wh, stop_wh)}
+    whole = {name for name, found in stages.items() if found >= _ENDS}
+    if whole:
+        return bool(whole & agreed)
+    if not has_register:
+        return True
+    told = {each.register.stage for each in signed}
+    return all(any(stage in stages[name] for name in agreed) for stage in told)
 
 
 def _flags_of_records(records: Sequence[SignedRecord]) -> set[Flag]:

@@ -6,7 +6,8 @@ The statements are shared with the edge, which asks them over a connection of it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, LiteralString
 
 import msgspec
@@ -51,9 +52,11 @@ SELECT subject, key FROM subject WHERE subject = ANY (%s) AND kind <> 'secret'
 """
 KEYS_TO_SEND: LiteralString = "SELECT subject, key FROM subject WHERE subject = ANY (%s)"
 _ERASE: LiteralString = "DELETE FROM subject WHERE subject = ANY (%s) RETURNING subject"
-_KEEP_BLOB: LiteralString = """
-INSERT INTO blob (blob, subject, sealed) VALUES (%s, %s, %s) ON CONFLICT (blob) DO NOTHING
+_KEEP_BLOBS: LiteralString = """
+INSERT INTO blob (blob, subject, sealed)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) ON CONFLICT (blob) DO NOTHING
 """
+_BLOBS_AT_ONCE: Final = 10_000
 _BLOB: LiteralString = """
 SELECT blob, subject, key, sealed FROM blob JOIN subject USING (subject) WHERE blob = ANY (%s)
 """
@@ -128,9 +131,11 @@ def keys_of(connection: Connection[Any], subjects: Iterable[str]) -> dict[str, b
     return dict(connection.execute(KEYS, (sorted(set(subjects)),)).fetchall())
 
 
-def readable(text: str, names: Mapping[str, str]) -> str:
-    """Return *text* with every subject id in it that has a name replaced by that."""
-    return _ID.sub(lambda found: names.get(found[0], found[0]), text)
+def readable(
+    text: str, names: Mapping[str, str], written: Callable[[str], str] = lambda name: name
+) -> str:
+    """Return *text* with every subject id in it that has a name replaced by that, as *written*."""
+    return _ID.sub(lambda found: written(names.get(found[0], found[0])), text)
 
 
 def names_in(connection: Connection[Any], content: object) -> dict[str, str]:
@@ -179,10 +184,26 @@ def erase(connection: Connection[Any], subjects: Iterable[str]) -> int:
 
 def keep_blob(connection: Connection[Any], subject: Subject, content: bytes) -> str:
     """Keep *content* sealed for *subject*; return the reference to it."""
-    reference = blob_reference(subject, content)
-    sealed = seal(subject, content.decode())
-    connection.execute(_KEEP_BLOB, (reference, subject.id, sealed))
-    return reference
+    return keep_blobs(connection, [(subject, content)])[0]
+
+
+def keep_blobs(connection: Connection[Any], contents: Sequence[tuple[Subject, bytes]]) -> list[str]:
+    """Keep what is each subject's, sealed for it; return the references, in order.
+
+    Thousands with one statement, and so with one commit where nobody began a transaction.
+    """
+    references = [blob_reference(subject, content) for subject, content in contents]
+    # In one order everywhere: two who keep the same ones then wait for each other.
+    rows = sorted(zip(references, contents, strict=True), key=itemgetter(0))
+    for begin in range(0, len(rows), _BLOBS_AT_ONCE):
+        some = rows[begin : begin + _BLOBS_AT_ONCE]
+        columns = [
+            [reference for reference, _ in some],
+            [subject.id for _, (subject, _) in some],
+            [seal(subject, content.decode()) for _, (subject, content) in some],
+        ]
+        connection.execute(_KEEP_BLOBS, columns)
+    return references
 
 
 def read_blobs(connection: Connection[Any], references: Iterable[str]) -> dict[str, bytes]:

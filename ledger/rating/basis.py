@@ -5,11 +5,12 @@ Its terms are looked up once, when it is decided, and handed on: nothing keeps t
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ledger.declared.declarations import Declarations, TariffInForce
+from ledger.facts.flags import Flag
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.policies import Policy
 from ledger.master_data.sites import Site
@@ -24,6 +25,20 @@ from tariffs.model.tariff import Dimension, Restrictions, Tariff
 from tariffs.phrases.phrase import Phrase, phrase
 
 _COMPILED_MAX = 256
+TIME_BLOCKERS: Final = frozenset(
+    {
+        Flag.TIME_UNREADABLE,
+        Flag.CLOCK_UNSYNCED,
+        Flag.CLOCK_AHEAD,
+        Flag.CLOCK_BEHIND,
+        Flag.CLOCK_JUMPED,
+        Flag.HOUR_AMBIGUOUS,
+        Flag.LAST_SIGN_UNKNOWN,
+    }
+)
+"""Blockers that say only that times are derived; they forbid a price that depends on time."""
+DOUBT: Final = timedelta(days=1)
+"""So far from its start a session may have begun whose times are derived."""
 _TIMED = frozenset({Dimension.TIME, Dimension.PARKING_TIME})
 
 
@@ -49,7 +64,7 @@ class Terms(NamedTuple):
     """What the declarations up to `version` say of one session, at its start.
 
     `basis` prices it; where there is none, `objections` say why. `driver` is who charges, `policy`
-    what held then.
+    what held then. `is_certain`: nor is another price or payer found by a time that is wrong.
     """
 
     version: int
@@ -58,6 +73,12 @@ class Terms(NamedTuple):
     objections: tuple[Phrase, ...]
     driver: Driver
     policy: Policy
+    is_certain: bool = True
+
+    @property
+    def forgives_time(self) -> bool:
+        """Whether the price is the same however wrong the times of the session are."""
+        return self.basis is not None and self.is_certain and not self.basis.depends_on_time()
 
 
 def compiled_version(version: TariffVersion) -> CompiledTariff:
@@ -110,7 +131,32 @@ def terms_of(session: ChargingSession, declarations: Declarations) -> Terms:
     driver = driver_of(declarations, session.token_uid, at, session.authorization)
     basis, objections = _basis_of(session, declarations, driver, at)
     policy = declarations.policy(at)
-    return Terms(declarations.version, at, basis, objections, driver, policy)
+    known = Terms(declarations.version, at, basis, objections, driver, policy)
+    # A clock that was never set makes no kWh dearer, but may name the tariff of another month.
+    if basis is None or TIME_BLOCKERS.isdisjoint(session.blockers):  # nearly always
+        return known
+    beside = (at - DOUBT, at + DOUBT)
+    is_certain = not any(_is_other(session, declarations, known, each) for each in beside)
+    return known._replace(is_certain=is_certain)
+
+
+def _is_other(
+    session: ChargingSession, declarations: Declarations, known: Terms, at: datetime
+) -> bool:
+    """Whether another tariff, site or payer than *known* holds *at* another time.
+
+    What nobody had declared yet is none: before their first day there are no sessions.
+    """
+    driver = driver_of(declarations, session.token_uid, at, session.authorization)
+    basis, _ = _basis_of(session, declarations, driver, at)
+    payers = {known.driver.customer_id, driver.customer_id} - {None}
+    if basis is None or known.basis is None:
+        return False
+    return len(payers) > 1 or _prices(basis) != _prices(known.basis)
+
+
+def _prices(basis: Basis) -> tuple[str, str, str]:
+    return basis.site_id, basis.site.legal_entity, basis.tariff.version.sha256
 
 
 def _basis_of(

@@ -18,6 +18,7 @@ station told nothing for `silence_s` (a day).
     no stop, last fact at 13:00                 -> waiting until 13:00 of the next day, then held
     token that nobody declared                  -> held at once: token_unknown
     clock never set, a price per kWh alone      -> rated: no time of day changes that price
+    the same, and another price since that day  -> waiting, then held: clock_unsynced
     five years long, whatever the price         -> waiting, then held: session_too_long
     clock never set, a price for parking too    -> waiting, then held: clock_unsynced
 
@@ -42,7 +43,7 @@ from ledger.errors import LedgerError
 from ledger.facts.flags import STOP_IS_GONE, Flag
 from ledger.facts.station_facts import StopAttested
 from ledger.master_data.policies import Policy
-from ledger.rating.basis import Basis, Terms, terms_of
+from ledger.rating.basis import TIME_BLOCKERS, Basis, Terms, terms_of
 from ledger.rating.decisions import (
     FIRST_REVISION,
     Moment,
@@ -62,19 +63,6 @@ from ledger.rating.reconciling.station_periods import noted_on, period_differenc
 from ledger.sessions.session import ChargingSession
 from tariffs.errors import TariffError
 from tariffs.phrases.phrase import Phrase, bounded, phrase
-
-TIME_BLOCKERS = frozenset(
-    {
-        Flag.TIME_UNREADABLE,
-        Flag.CLOCK_UNSYNCED,
-        Flag.CLOCK_AHEAD,
-        Flag.CLOCK_BEHIND,
-        Flag.CLOCK_JUMPED,
-        Flag.HOUR_AMBIGUOUS,
-        Flag.LAST_SIGN_UNKNOWN,
-    }
-)
-"""Blockers that say only that times are derived; they forbid a price that depends on time."""
 
 
 def decide(
@@ -235,8 +223,7 @@ def blocking(session: ChargingSession, terms: Terms) -> tuple[Phrase, ...]:
     """Return what forbids a price of *session* by *terms*: its flags, and times beyond belief."""
     blockers = set(session.blockers)
     # A clock that was never set makes no kWh dearer.
-    is_of_time = not TIME_BLOCKERS.isdisjoint(blockers)
-    if is_of_time and terms.basis is not None and not terms.basis.depends_on_time():
+    if not TIME_BLOCKERS.isdisjoint(blockers) and terms.forgives_time:
         blockers -= TIME_BLOCKERS
     return (*(_blocked(flag) for flag in sorted(blockers)), *_beyond_belief(session, terms.policy))
 

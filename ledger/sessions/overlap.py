@@ -8,6 +8,8 @@ so both are held; one that is decided by then stays. Registers in Wh:
 
     1,000 at 08:00 to 4,000 at 08:40 and 2,000 at 08:30 to 6,000 at 09:00 -> 2,000 to 4,000 twice
     1,000 at 08:00 to 2,000 at 08:40 and 2,000 at 08:30 to 6,000 at 09:00 -> a late stop, no more
+    5,000 at 08:00 to 9,000 at 20:00 and 1,000 at 18:00 to 5,000 at 19:00 -> a start that is dated
+        hours back, or both times of the other one: it goes on from where that one ended
     1,000 at 08:00 to 6,000 at 09:00, then 4,000 at 09:05 to 7,000        -> 4,000 to 6,000 twice
     1,000 at 08:00 to 6,000 at 09:00, then the same a day later           -> told twice, by a clock
         that was set in between: no register comes back to where it was
@@ -27,6 +29,8 @@ from ledger.sessions.session_end import SAME_STOP
 REACH: Final = 8
 """With so many before it in its row each is compared. Where all of them still run, it is held."""
 _NOISE_WH: Final = Decimal(10)
+_BETWEEN_WH: Final = Decimal(1000)
+"""So much may flow at a plug between two sessions: one step of a register in whole kWh."""
 _ANEW_WH: Final = Decimal(100)
 """A register that counts from the start of each session may show so much when it is first read."""
 
@@ -44,7 +48,7 @@ def overlapping(row: Sequence[Window]) -> set[int]:
             if len(running) == REACH:
                 found.add(index)
             for other in running:
-                if _share_at_once(row[other], window):
+                if _share_at_once(row[other], window) or _comes_before(row[other], window):
                     found |= {other, index}
         if window.ends_at is None:
             continue  # it has nothing yet
@@ -72,6 +76,18 @@ def _share_at_once(earlier: Window, later: Window) -> bool:
         return earlier.ends_at - later.starts_at > SAME_STOP
     top = high if end is None else min(high, end)
     return top - max(low, begin) > _NOISE_WH
+
+
+def _comes_before(earlier: Window, later: Window) -> bool:
+    """Return True when *earlier*, that *later* lies within, goes on from where that one ended.
+
+    Two meters under one number, of which the second began lower, lie farther apart.
+    """
+    low, (begin, end) = earlier.begin_wh, _part(later)
+    if low is None or begin is None or end is None or not has_part(earlier):
+        return False
+    is_next = -_NOISE_WH <= low - end <= _BETWEEN_WH
+    return is_next and has_part(later) and _ANEW_WH < begin < low - _NOISE_WH
 
 
 def _falls_back(earlier: Window, later: Window) -> bool:

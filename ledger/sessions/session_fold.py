@@ -38,10 +38,9 @@ that goes back (tests/ledger/sessions/test_station_fold.py); no content raises
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from operator import itemgetter
 
 from ledger.facts.first_told import first_told
 from ledger.facts.flags import Flag, blockers_of
@@ -59,9 +58,14 @@ from ledger.log.authorization import Authorization
 from ledger.meter.checks import is_coarse
 from ledger.meter.evidence import MeterEvidence, evidence_of
 from ledger.meter.measure import measure
-from ledger.meter.series import Metered, PowerLimit
+from ledger.meter.series import Counted, Metered, PowerLimit
 from ledger.meter.signed import signed_flags
-from ledger.sessions.reuse.starts import earliest_start, reservation_of, start_flags
+from ledger.sessions.reuse.starts import (
+    authorization_of,
+    earliest_start,
+    reservation_of,
+    start_flags,
+)
 from ledger.sessions.segments import (
     Segment,
     Source,
@@ -73,8 +77,9 @@ from ledger.sessions.segments import (
 from ledger.sessions.sequence import check_sequence, queue_told
 from ledger.sessions.session import ChargingSession, SessionSpan, points_of, session_id_of
 from ledger.sessions.session_end import choose_end, is_dated_outside
-from ledger.sessions.surroundings import Surroundings
+from ledger.sessions.surroundings import Surroundings, flags_around
 from ledger.sessions.vehicle.activity import StateChange, fold_activity, with_power
+from ledger.sessions.vehicle.contradicted import was_free_meanwhile, went_on
 from ledger.sessions.vehicle.last_sign import last_sign_of, provisional_end
 
 
@@ -97,10 +102,12 @@ class _Fold:
         self._received = min(received), max(received)
         self._last_at = max([fact.received_at for fact in self._facts])
         self._queue = queue_told(segment.queue, around.queue_empty_at)
-        self._pairs = first_told((*heard, *around.states.received(*self._received)))
+        self._heard = around.states.received(*self._received)
+        self._pairs = first_told((*heard, *self._heard))
         self._clock = self._learn_clock()
         self._ats = [happened_at(fact, self._clock) for fact in self._facts]
         self._start = self._choose_start()
+        self._evse_id, self._connector_id = self._place()
 
     def session(self) -> ChargingSession:
         """Return the folded session."""
@@ -111,14 +118,14 @@ class _Fold:
         until = ended_at or provisional_at
         spans, last_sign_at = self._vehicle(end, (started_at, until), metered, evidence)
         missing, token = self._check_sequence(end), self._token(end)
-        place, quote, found = self._place(), self._quote(end), self._authorization(token)
+        quote, found = self._quote(end), self._authorization(token)
         flags = {str(flag) for flag in (*self._flags, *metered.flags)}
         return ChargingSession(
             session_id=self._session_id(started_at, ended_at),
             station_id=self._around.station_id,
             transaction_ref=self._segment.transaction_ref,
-            evse_id=place[0],
-            connector_id=place[1],
+            evse_id=self._evse_id,
+            connector_id=self._connector_id,
             token_uid=token,
             authorization=found,
             stopped_by=end.token_uid if end else None,
@@ -165,7 +172,12 @@ class _Fold:
         if started_at and ended_at and ended_at < started_at:
             self._flags.add(Flag.STOP_BEFORE_START)
             ended_at = started_at
-        self._note_surroundings(started_at, ended_at)
+        self._flags |= {*flags_around(self._around, self._segment, self._sources)}
+        if any(fact.offline for fact in self._facts):
+            self._flags.add(Flag.OFFLINE)
+        # A boot carries no time of the station: ours stands in.
+        if started_at is not None and self._around.has_booted(started_at, ended_at):
+            self._flags.add(Flag.INTERRUPTED)
         return chosen.end, started_at, ended_at
 
     def _session_id(self, started_at: datetime | None, ended_at: datetime | None) -> str:
@@ -251,8 +263,8 @@ class _Fold:
             return None
         counted = metered.counted
         since = min([started_at, *(each.reading.at for each in counted[:1])])
-        freed_at = self._around.states.shown_by(self._clock, since).freed_at
-        return provisional_end(started_at, next_start_at, counted, self._ats, freed_at)
+        states = self._around.states.shown_by(self._clock, since, self._connector_id)
+        return provisional_end(started_at, next_start_at, counted, self._ats, states.freed_at)
 
     def _vehicle(
         self,
@@ -282,6 +294,8 @@ class _Fold:
         updates = [at for at, fact in self._timed() if isinstance(fact, SessionUpdated)]
         if is_dated_outside((started_at, until), updates, metered, evidence):
             self._flags.add(Flag.CLOCK_JUMPED)
+        if self._is_contradicted(end, (started_at, until), changes, counted):
+            self._flags.add(Flag.CLOCK_JUMPED)
         sign = last_sign_of(
             end,
             (started_at, until),
@@ -293,6 +307,21 @@ class _Fold:
         )
         self._flags |= sign.flags
         return spans, sign.at
+
+    def _is_contradicted(
+        self,
+        end: SessionEnded,
+        bounds: tuple[datetime, datetime],
+        changes: Mapping[StateChange, bool],
+        counted: Sequence[Counted],
+    ) -> bool:
+        """Return True when states refute the time of a start or stop that came late."""
+        start, (started_at, ended_at) = self._start, bounds
+        if start and was_free_meanwhile(start.received_at, started_at, changes, counted):
+            return True
+        clock, next_start_at = self._clock, self._around.next_start_at
+        place = self._connector_id
+        return went_on(end, ended_at, self._timed(), self._heard, clock, next_start_at, place)
 
     def _check_sequence(self, end: SessionEnded | None) -> tuple[int, ...]:
         numbered = [
@@ -310,28 +339,6 @@ class _Fold:
             self._flags.discard(Flag.SEQ_GAP)
             self._flags.add(Flag.SEQ_GAP_CLOSED)
         return checked.missing
-
-    def _note_surroundings(self, started_at: datetime | None, ended_at: datetime | None) -> None:
-        around, flags = self._around, self._flags
-        if around.attached.intersection(self._sources):
-            flags.add(Flag.RESOLVED_BY_CONTEXT)
-        if any(source_of(fact) in around.foreign_ids for fact in self._segment.ends):
-            flags.add(Flag.FOREIGN_STOP_ATTACHED)
-        if around.has_foreign_connector or self._segment.has_elsewhere:
-            flags.add(Flag.FOREIGN_CONNECTOR)
-        if self._segment.is_reused:
-            flags.add(Flag.ID_REUSED)
-        if self._segment.is_ambiguous:
-            flags.add(Flag.ID_AMBIGUOUS)
-        if around.window is not None and around.window.is_overlapping:
-            flags.add(Flag.REGISTER_SHARED)
-        if around.is_told_again:
-            flags.add(Flag.START_TOLD_AGAIN)
-        if any(fact.offline for fact in self._facts):
-            flags.add(Flag.OFFLINE)
-        # A boot carries no time of the station: ours stands in.
-        if started_at is not None and around.has_booted(started_at, ended_at):
-            flags.add(Flag.INTERRUPTED)
 
     def _token(self, end: SessionEnded | None) -> str | None:
         """Return the token: the start's, else the first that an update names.
@@ -355,20 +362,7 @@ class _Fold:
         return token
 
     def _authorization(self, token: str | None) -> Authorization | None:
-        """Return what the token was found to be: at a start, else at the first event naming it.
-
-        Of a frame that was sent again the first one holds: by its answer the station let charge.
-        """
-        facts: Sequence[SessionStarted | SessionUpdated]
-        facts = (*self._segment.starts, *self._segment.updates)
-        asked = [
-            (not isinstance(fact, SessionStarted), self._at(fact), source_of(fact), found)
-            for fact in facts
-            if (found := fact.authorization) is not None
-            and token is not None
-            and fact.token_uid == token
-        ]
-        found = min(asked, key=itemgetter(0, 1, 2))[3] if asked else None
+        found = authorization_of(self._timed(), token)
         if found is not None and found.status == "no_credit":
             self._flags.add(Flag.STARTED_WITHOUT_CREDIT)
         return found
@@ -390,8 +384,8 @@ class _Fold:
                 change = (at, fact.seq_no or 0, str(fact.charging_state))
                 is_refuted = self._clock.refutes(fact.occurred_at, fact.received_at)
                 changes[change] = is_refuted and changes.get(change, True)
-        shown = self._around.states.shown_by(self._clock, started_at).between(started_at, last)
-        for change, is_refuted in shown:
+        shown = self._around.states.shown_by(self._clock, started_at, self._connector_id)
+        for change, is_refuted in shown.between(started_at, last):
             changes[change] = is_refuted and changes.get(change, True)
         return changes
 

@@ -6,7 +6,7 @@ Each is a function of the stage before it. `ledger.sessions.station_fold` says w
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import islice
@@ -237,9 +237,10 @@ class Windows(msgspec.Struct, frozen=True):
                 told, untold = told_again_near(row, index, by_key)
                 moved.update(key[0] for key in (told - again) | (untold & again))
                 again = again - untold | told if told - again or untold & again else again
-            found = overlaps_near(row, min(spots), max(spots), by_key)
-            by_key = by_key.but(found)
-            moved.update(key[0] for key in found)
+            for first, last in _changed_runs(row, spots):
+                found = overlaps_near(row, first, last, by_key)
+                by_key = by_key.but(found)
+                moved.update(key[0] for key in found)
         return Windows(by_key, {**self.rows, **rows}, again), moved
 
 
@@ -256,15 +257,30 @@ def told_again_near(
     return told, untold
 
 
+def _changed_runs(row: Sequence[Spot], spots: Iterable[Spot]) -> Iterator[tuple[int, int]]:
+    """Return the stretches of *row* in which *spots* came or went, by their first and last index.
+
+    What lets go of its oldest window when a new one comes changes at both ends, and nowhere else.
+    """
+    first, *others = sorted(bisect_left(row, spot) for spot in spots)
+    last = first
+    for index in others:
+        if index > last + 2 * REACH:
+            yield first, last
+            first = index
+        last = index
+    yield first, last
+
+
 def overlaps_near(
-    row: Sequence[Spot], first: Spot, last: Spot, windows: Mapping[WindowKey, Window]
+    row: Sequence[Spot], first: int, last: int, windows: Mapping[WindowKey, Window]
 ) -> dict[WindowKey, Window]:
     """Return which of *windows* say otherwise whether they overlap, now that *row* changed.
 
-    It changed between the spots *first* and *last*; farther than REACH from there nothing does.
+    It changed from the index *first* to the *last*; farther than REACH from there nothing does.
     """
-    low = max(bisect_left(row, first) - REACH, 0)
-    high = bisect_left(row, last) + REACH + 1
+    low = max(first - REACH, 0)
+    high = last + REACH + 1
     start = max(low - REACH, 0)
     near = [windows[key] for _, key in row[start : high + REACH]]
     shared = overlapping(near)

@@ -110,12 +110,14 @@ class StationFold:
         found = self._sessions.get(transaction)
         if found is None:
             told = [each for each in self._segments(transaction) if not each.is_empty]
-            found = self._sessions[transaction] = told_apart(
+            found = told_apart(
                 [fold_session(segment, self._surroundings(segment)) for segment in told],
                 [min(map(source_of, segment.starts or segment.facts)) for segment in told],
             )
             if is_spelt_otherwise(transaction, self.spellings):
                 found = tuple([each.flagged(Flag.ID_SPELT_OTHERWISE) for each in found])
+            # Of what nothing is told any more nothing is kept, or it would be for ever.
+            if found or transaction in self.spoken:
                 self._sessions[transaction] = found
         return found
 

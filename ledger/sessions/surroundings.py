@@ -13,7 +13,7 @@ not sure it does. A session from 08:00 to 09:00, its last frame received at 09:0
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -25,7 +25,7 @@ from ledger.facts.station_clock import SKEW_MAX
 from ledger.facts.station_facts import ConnectorStatusChanged
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import Window
-from ledger.sessions.segments import Source
+from ledger.sessions.segments import Segment, Source, source_of
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.told import StationTold
 from ledger.sessions.vehicle.told_states import FREED, NO_STATES, ToldStates
@@ -105,6 +105,26 @@ class SaidAround:
         return found
 
 
+def flags_around(
+    around: Surroundings, segment: Segment, sources: Collection[Source]
+) -> Iterator[Flag]:
+    """Yield what surrounds the session of *segment*, whose frames have these *sources*."""
+    if around.attached.intersection(sources):
+        yield Flag.RESOLVED_BY_CONTEXT
+    if any(source_of(fact) in around.foreign_ids for fact in segment.ends):
+        yield Flag.FOREIGN_STOP_ATTACHED
+    if around.has_foreign_connector or segment.has_elsewhere:
+        yield Flag.FOREIGN_CONNECTOR
+    if segment.is_reused:
+        yield Flag.ID_REUSED
+    if segment.is_ambiguous:
+        yield Flag.ID_AMBIGUOUS
+    if around.window is not None and around.window.is_overlapping:
+        yield Flag.REGISTER_SHARED
+    if around.is_told_again:
+        yield Flag.START_TOLD_AGAIN
+
+
 def boot_bears(session: ChargingSession, boot: datetime, *, is_news: bool) -> bool:
     """Whether *session* may differ with *boot*; not *is_news*: without it."""
     if boot > session.last_received_at + _AROUND:
@@ -138,6 +158,6 @@ def state_bears(
     if at <= max(over, session.last_received_at + SKEW_MAX):
         return True
     # It was over when its plug was free first, after all that it told itself.
-    return state.charging_state in FREED and not known.shown_by(session.clock, over).is_free_at(
-        over
-    )
+    return state.charging_state in FREED and not known.shown_by(
+        session.clock, over, session.connector_id
+    ).is_free_at(over)

@@ -134,7 +134,7 @@ class _Side:
             if cdr.is_disputed:
                 disputed[cdr.cdr_key] = cdr
             elif cdr.kind is SettledKind.CREDIT:
-                credits_[(cdr.credits or "").lower()].append(cdr)
+                credits_[(cdr.credits or "").casefold()].append(cdr)
             else:
                 self._add(cdr)
         for key in sorted(credits_.keys() - disputed.keys()):

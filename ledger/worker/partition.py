@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final
 
 import msgspec
@@ -41,7 +42,7 @@ from ledger.worker.loose_facts import NO_TRANSACTION
 from ledger.worker.position import Reached
 from ledger.worker.rater import Rater
 from ledger.worker.recollection import Named
-from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, SessionRow, WaitsSince
+from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, SessionRow
 from ledger.worker.station_memory import StationMemory
 from ledger.worker.stored.session_store import (
     load_stations,
@@ -91,13 +92,12 @@ class PartitionWorker:
         self.stalled |= stalled_stations(connection, partition)
         self._deadline, self._waits = BEGINNING, (0, 0)
         self._memories: dict[str, StationMemory] = {}
-        self._watched: dict[str, WaitsSince] = {}
         self._heard: set[str] = set()
         self._ahead: dict[int, Entry] = {}
-        self._is_crowded = False
+        self._is_crowded, self.prepared_in = False, 0.0
+        """Seconds that the last `take` needed to have its stations in mind."""
         # Their time-outs come with a tick, without a frame that would bring them to mind.
-        if not is_trial:
-            self._watched = load_watched(connection, partition)
+        self._watched = {} if is_trial else load_watched(connection, partition)
 
     @property
     def stations(self) -> Collection[str]:
@@ -127,7 +127,9 @@ class PartitionWorker:
             self._ahead[entry.position] = entry
             if entry.is_alone:
                 break
+        began = monotonic()
         self._prepare(entries)
+        self.prepared_in = monotonic() - began
         for entry in entries:
             del self._ahead[entry.position]
             self.lines_done += entry.lines
@@ -241,7 +243,6 @@ class PartitionWorker:
             self.version, self._deadline = entry.version, BEGINNING
             self._judge.use(entry.version)
         self._accruals.accrue(self._marks.take(entry.marks, entry.position), moment)
-        # Before the facts: a code may come in the record of its stop, which is rated with it.
         for line, validation in entry.validations:
             self._validate(validation, moment, line)
         named = {**{station_id: {} for station_id in entry.resumed}, **self._add(entry)}
@@ -335,8 +336,7 @@ class PartitionWorker:
             self._set_aside[station_id, fact.reason] += 1
         elif kind not in OF_NO_FOLD:  # no fold has a use for it
             self._shelf.new[station_id, transaction if is_owned else ""].append(fact)
-        is_news = kind in ALWAYS_JUDGED or (kind is SessionUpdated and is_owned)
-        return memory.is_waiting or is_news
+        return memory.is_waiting or kind in ALWAYS_JUDGED or (kind is SessionUpdated and is_owned)
 
     def _time_out(self, moment: Moment) -> None:
         """Judge the sessions that waited long enough; find when the next one will have."""

@@ -136,11 +136,14 @@ class Recollection:
         stored = load_beside(self._connection, station_id, place, ended_at)
         if ended_at < moment.at - RECENT:  # what began after it may be out of mind, too
             stored += load_next(self._connection, station_id, place, ended_at - AN_INSTANT)
-        rows = {row.session_id: row for row in stored} | memory.rows
+        # Of the thousands that may be in mind hardly any is not stored as it is there.
+        rows = {row.session_id: memory.rows.get(row.session_id, row) for row in stored}
+        rows |= self._findings.changed_at(station_id)
         lies = [
             row.lies
             for row in rows.values()
             if row.transaction_ref != session.transaction_ref
+            and row.state is not SessionState.REPLACED
             and row.session_id not in self._findings.gone
         ]
         around = [window, *(each for each in lies if each and each.place == window.place)]

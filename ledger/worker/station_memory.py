@@ -221,10 +221,9 @@ class StationMemory:
         found = self._lacking(extents.others)
         rest = extents.rest
         if rest.unproved:
-            taking_part = {key: each for key in rest.unproved if (each := rest.extents.get(key))}
+            taking_part = {key: rest.extents[key] for key in rest.unproved}
             lacking = self._lacking(taking_part)
-            # From now on they are known to lack nothing: what is let go of is older than they.
-            rest.unproved -= taking_part.keys() - lacking.keys()
+            rest.prove(taking_part.keys() - lacking.keys())
             found = {**lacking, **found}
         return found
 

@@ -342,7 +342,9 @@ class Worker:
                 self._lock(partition)
                 if is_alone:
                     lock_all(self._connection)
-                partition.take(records, lambda: monotonic() < until)
+                # What it takes to have stations in mind is not counted: once it took longer, each
+                # record alone would be a group that brings them to mind.
+                partition.take(records, lambda: monotonic() < until + partition.prepared_in)
                 partition.store()
                 store_position(self._connection, partition.reached)
         done = partition.lines_done - before

@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 from projections.audit.corrections import Correction
 from projections.audit.partner_cdrs import PartnerCdr
 from projections.audit.raw_frames import RawFrame
-from projections.audit.trail import ExplainedLine, Explanation, Period, UsedReading
+from projections.audit.trail import ExplainedLine, Explanation, UsedReading
+from projections.audit.usage_curve import Period
 from tariffs.phrases.printable import printable
 
 T = TypeVar("T")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from itertools import pairwise
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -38,14 +40,12 @@ from projections.audit.partner_cdrs import PartnerCdr, partner_cdr
 from projections.audit.payments import Payment, payments_for
 from projections.audit.raw_frames import RawFrame, read_frames
 from projections.audit.shown_documents import issued_text, shown_text
+from projections.audit.usage_curve import Period, UsageCurve
 from projections.documents.paid import InvoicePayments, payments_of
 from projections.energy.session_then import session_then
 from projections.errors import LongDocumentError, UnknownLineError
-from tariffs.model.tariff import Dimension
-from tariffs.model.usage import UsagePoint
 
-ZERO: Final = Decimal(0)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_AT: Final = attrgetter("at")
 _Known = Declarations | None
 
 
@@ -86,19 +86,6 @@ class Rating(msgspec.Struct, frozen=True, kw_only=True, rename={"log_position": 
     payments: tuple[Payment, ...]
     corrects: Correction | None
     corrected_by: int | None
-
-
-class Period(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch between two moments that a reading or the line's own border sets.
-
-    `is_interpolated`: a border lies between two readings, and the energy was shared by time.
-    """
-
-    starts_at: datetime
-    ends_at: datetime
-    energy_wh: Decimal
-    activity: str
-    is_interpolated: bool
 
 
 class UsedReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,19 +210,22 @@ class _Trail:
         self._corrected_by = later_revision(connection, session)
         self._partition = moment.partition
         self._frames = read_frames(connection, log, self._positions())
+        self._lines = {each.line: each for each in decision.lines}
+        points = self._session.points if self._session else ()
+        self._points = sorted(points, key=_AT)
+        self._curve = UsageCurve(self._billed) if self._billed else None
 
     def explained(
         self, line: InvoiceLine, credited: CreditedBecause | None = None
     ) -> ExplainedLine:
         """Return *line* with all that is known of it."""
-        decision = self._decision
-        [rated] = [each for each in decision.lines if each.line == line.rated_line]
+        decision, rated = self._decision, self._lines[line.rated_line]
         frames = self._session.frames if self._session else ()
         return ExplainedLine(
             line=line,
             price=_price(decision, rated),
-            rating=_rating(decision, self._payments, self._corrects, self._corrected_by),
-            periods=tuple(_periods(self._billed, rated)) if self._billed else (),
+            rating=self._rating,
+            periods=tuple(self._curve.periods(rated)) if self._curve else (),
             readings=tuple(self._readings(rated)),
             start_frame=self._frame(*self._ends()[0]) if frames else None,
             end_frame=self._frame(*self._ends()[-1]) if frames else None,
@@ -243,6 +233,10 @@ class _Trail:
             credited=credited,
             partner_cdr=self._partner_cdr,
         )
+
+    @cached_property
+    def _rating(self) -> Rating:
+        return _rating(self._decision, self._payments, self._corrects, self._corrected_by)
 
     def _positions(self) -> Iterable[Position]:
         session = self._session
@@ -266,17 +260,19 @@ class _Trail:
 
     def _readings(self, rated: RatedLine) -> Iterable[UsedReading]:
         """Yield the readings within the line's time, and the one before and after it."""
-        points = self._session.points if self._session else ()
-        since = max((p.at for p in points if p.at <= rated.starts_at), default=rated.starts_at)
-        until = min((p.at for p in points if p.at >= rated.ends_at), default=rated.ends_at)
-        for point in points:
-            if since <= point.at <= until:
-                yield UsedReading(
-                    at=point.at,
-                    register_wh=point.register_wh,
-                    energy_wh=point.energy_wh,
-                    frame=self._frame(point.position, point.line),
-                )
+        points = self._points
+        first = bisect_right(points, rated.starts_at, key=_AT)
+        since = points[first - 1].at if first else rated.starts_at
+        last = bisect_left(points, rated.ends_at, key=_AT)
+        until = points[last].at if last < len(points) else rated.ends_at
+        begin, end = bisect_left(points, since, key=_AT), bisect_right(points, until, key=_AT)
+        for point in points[begin:end]:
+            yield UsedReading(
+                at=point.at,
+                register_wh=point.register_wh,
+                energy_wh=point.energy_wh,
+                frame=self._frame(point.position, point.line),
+            )
 
 
 def _billed(session: ChargingSession | None, declarations: Declarations) -> BilledTime | None:
@@ -326,40 +322,3 @@ def _rating(
         corrects=corrects,
         corrected_by=corrected_by,
     )
-
-
-def _periods(billed: BilledTime, rated: RatedLine) -> Iterable[Period]:
-    """Yield the stretches of the line's time: cut at readings, activities and its borders."""
-    start, end = rated.starts_at, rated.ends_at
-    if rated.dimension in {Dimension.FLAT, Dimension.SESSION} or start >= end:
-        return
-    readings = {point.at for point in billed.points}
-    changes = {span.starts_at for span in billed.spans}
-    cuts = sorted({start, end, *(at for at in readings | changes if start < at < end)})
-    for earlier, later in pairwise(cuts):
-        drawn = _energy_at(billed.points, later) - _energy_at(billed.points, earlier)
-        yield Period(
-            starts_at=earlier,
-            ends_at=later,
-            energy_wh=drawn,
-            activity=_activity_at(billed, earlier),
-            is_interpolated=drawn != 0 and not {earlier, later} <= readings,
-        )
-
-
-def _energy_at(points: Sequence[UsagePoint], at: datetime) -> Decimal:
-    """Return the energy since the start at a moment, by time between two readings; to 0.001 Wh."""
-    for earlier, later in pairwise(points):
-        if earlier.at <= at <= later.at and later.at > earlier.at:
-            share = Decimal((at - earlier.at) // _MICROSECOND) / Decimal(
-                (later.at - earlier.at) // _MICROSECOND
-            )
-            risen = (later.energy_wh - earlier.energy_wh) * share
-            exact = at in {earlier.at, later.at}
-            return earlier.energy_wh + (risen if exact else risen.quantize(Decimal("0.001")))
-    return points[-1].energy_wh if points and at > points[-1].at else ZERO
-
-
-def _activity_at(billed: BilledTime, at: datetime) -> str:
-    current = [span for span in billed.spans if span.starts_at <= at]
-    return current[-1].activity.value if current else "charging"

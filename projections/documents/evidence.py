@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import Any, Final, LiteralString
 
@@ -173,8 +174,10 @@ def thinned(
     if len(points) <= most:
         return points
     kept = {0, len(points) - 1}
+    # The earliest that is still to come: it never falls, so that a border is looked up.
+    lowest = [*accumulate((each.at for each in reversed(points)), min)][::-1]
     for border in borders:
-        before = max((i for i, each in enumerate(points) if each.at <= border), default=0)
+        before = max(bisect_right(lowest, border) - 1, 0)
         kept |= {before, min(before + 1, len(points) - 1)}
     powers = [_power_w(earlier, later) for earlier, later in pairwise(points)]
     # Two points of the highest and two of the lowest power of each stretch.

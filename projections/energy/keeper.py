@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, localcontext
 from typing import Any, Final, LiteralString
 
 import msgspec
 from psycopg import Connection
 
-from ledger.declared.declarations import Declarations
+from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import load_declarations
 from ledger.facts.flags import Flag
 from ledger.facts.station_traits import StationTraits
@@ -41,6 +41,12 @@ DELETE FROM energy_news WHERE station_id = %s RETURNING position, session_id
 _DECLARED: LiteralString = """
 SELECT (SELECT version FROM energy_declared), (SELECT max(version) FROM declaration)
 """
+_SAID_OF_PLACES: LiteralString = """
+SELECT DISTINCT kind, key FROM declaration
+WHERE version > %s AND version <= %s AND kind IN ('station', 'site', 'policy')
+"""
+_STATIONS: LiteralString = "SELECT station_id, traits, heard_at FROM energy_station"
+_NAMED_STATIONS: LiteralString = _STATIONS + " WHERE station_id = ANY (%s)"
 _KNOWN: LiteralString = "SELECT traits, heard_at FROM energy_station WHERE station_id = %s"
 _KNOW: LiteralString = """
 INSERT INTO energy_station (station_id, traits, heard_at) VALUES (%s, %s, %s)
@@ -110,14 +116,17 @@ class EnergyKeeper:
                     self._count(StationTables(self._connection, station_id), station_id, found)
 
     def _look_at_declarations(self) -> None:
-        """Have stations counted anew that master data says something else of than they had."""
+        """Have stations counted anew that master data says something else of than they had.
+
+        Only stations, sites and policies do: a hundred thousand tokens are no reason to look.
+        """
         [(known, newest)] = self._connection.execute(_DECLARED).fetchall()
         if newest is None or known >= newest:
             return
         with self._connection.transaction():
             self._connection.execute("SELECT FROM energy_declared FOR UPDATE")
-            self._declarations = load_declarations(self._connection, known=self._declarations)
-            rows = self._connection.execute("SELECT * FROM energy_station").fetchall()
+            [(known, newest)] = self._connection.execute(_DECLARED).fetchall()
+            rows = self._told_otherwise(known, newest)
             changed = [
                 station
                 for station, traits, heard_at in rows
@@ -127,9 +136,18 @@ class EnergyKeeper:
                 cursor.executemany(
                     "INSERT INTO energy_news (station_id) VALUES (%s)", [(s,) for s in changed]
                 )
-            self._connection.execute(
-                "UPDATE energy_declared SET version = %s", (self._declarations.version,)
-            )
+            self._connection.execute("UPDATE energy_declared SET version = %s", (newest,))
+
+    def _told_otherwise(self, known: int, newest: int) -> Sequence[tuple[str, str, datetime]]:
+        """Return the stations of which something was said in versions after *known*."""
+        said = self._connection.execute(_SAID_OF_PLACES, (known, newest)).fetchall()
+        if not said:
+            return []
+        self._declarations = load_declarations(self._connection, known=self._declarations)
+        is_wide = any(kind != Kind.STATION for kind, _ in said)
+        query = _STATIONS if is_wide else _NAMED_STATIONS
+        asked = () if is_wide else ([station for _, station in said],)
+        return self._connection.execute(query, asked).fetchall()
 
     @contextmanager
     def _alone(self, station_id: str) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """Sessions by filters, the newest first unless another order is asked for, within a reach.
 
-Each filter has its index. Of some stations alone, their newest sessions are looked up station by
-station, unless another filter leaves fewer to look at.
+Each filter has its index. Of some stations alone, the newest session of each is looked up first:
+only where those are among the newest of all can others be. Where another filter leaves fewer to
+look at, these are.
 """
 
 from __future__ import annotations
@@ -62,12 +63,13 @@ class SessionOrder(StrEnum):
 _PRICED: LiteralString = " AND energy_wh IS NOT NULL AND state IN ('rated', 'released')"
 _SORTED: Final[Mapping[SessionOrder, LiteralString]] = MappingProxyType(
     {
-        SessionOrder.NEWEST: " ORDER BY" + _BEGUN + "DESC, session_id LIMIT %(limit)s",
-        SessionOrder.OLDEST: " ORDER BY" + _BEGUN + ", session_id DESC LIMIT %(limit)s",
-        SessionOrder.MOST_ENERGY: " ORDER BY energy_wh DESC, session_id LIMIT %(limit)s",
-        SessionOrder.LEAST_ENERGY: " ORDER BY energy_wh, session_id DESC LIMIT %(limit)s",
+        SessionOrder.NEWEST: " ORDER BY" + _BEGUN + "DESC, session_id",
+        SessionOrder.OLDEST: " ORDER BY" + _BEGUN + ", session_id DESC",
+        SessionOrder.MOST_ENERGY: " ORDER BY energy_wh DESC, session_id",
+        SessionOrder.LEAST_ENERGY: " ORDER BY energy_wh, session_id DESC",
     }
 )
+_LIMIT: LiteralString = " LIMIT %(limit)s"
 _BEHIND: Final[Mapping[SessionOrder, LiteralString]] = MappingProxyType(
     {
         SessionOrder.NEWEST: ASKED["begun_at"],
@@ -82,10 +84,8 @@ _BEHIND: Final[Mapping[SessionOrder, LiteralString]] = MappingProxyType(
         " AND (energy_wh > %(drawn)s OR session_id < %(after)s)",
     }
 )
-_AT_EACH: LiteralString = f"""{COLUMNS} FROM {STAYS} CROSS JOIN LATERAL (
-    SELECT * FROM listed_session
+_LISTED_THERE: LiteralString = f"""SELECT * FROM listed_session
     WHERE station_id = stands AND {_BEGUN} >= begins AND {_BEGUN} < ends"""  # noqa: S608 - our own
-_OF_EACH: LiteralString = ") AS listed LEFT JOIN subject ON subject = token_uid"
 
 
 class Drawn(NamedTuple):
@@ -140,6 +140,19 @@ def find_sessions(
         # In any other state are few.
         is_narrow = wish.state not in {None, SessionState.RATED}
         is_narrow = is_narrow or bool(wish.is_open or wish.subject or wish.station_id)
-        query = query + _STOOD if is_narrow else _AT_EACH + clauses + _SORTED[order] + _OF_EACH
+        query = query + _STOOD if is_narrow else _of_stays(clauses, _SORTED[order])
     with connection.cursor(row_factory=class_row(SessionSummary)) as cursor:
-        return cursor.execute(query + _SORTED[order], asked).fetchall()
+        return cursor.execute(query + _SORTED[order] + _LIMIT, asked).fetchall()
+
+
+def _of_stays(clauses: LiteralString, order: LiteralString) -> LiteralString:
+    """Return what finds the first sessions at stays: at as many of them as there are to find.
+
+    Where so many others begin with one that comes before all that a station has, it has none.
+    """
+    there: LiteralString = _LISTED_THERE + clauses + order
+    return f"""{COLUMNS} FROM (
+    SELECT listed.* FROM (
+        SELECT stay.* FROM {STAYS} CROSS JOIN LATERAL ({there} LIMIT 1) AS first {order} {_LIMIT}
+    ) AS stay CROSS JOIN LATERAL ({there} {_LIMIT}) AS listed {order} {_LIMIT}
+) AS listed LEFT JOIN subject ON subject = token_uid"""  # noqa: S608 - our own

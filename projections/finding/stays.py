@@ -47,11 +47,26 @@ def stays_within(
     """Return what of all stations *reach* covers, at *site* alone if one is named; None: all."""
     if reach.is_everywhere and site is None:
         return None
-    return _stays(declarations, reach, site)
+    return _stays(_StationsAndSites(declarations), reach, site)
+
+
+class _StationsAndSites:
+    """What is declared of stations and sites: equal until something of them is, whatever else."""
+
+    def __init__(self, declarations: Declarations) -> None:
+        self.declarations = declarations
+        self._states = declarations.state(Kind.STATION), declarations.state(Kind.SITE)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _StationsAndSites) and self._states == other._states
+
+    def __hash__(self) -> int:
+        return hash(self._states)
 
 
 @lru_cache(maxsize=64)
-def _stays(declarations: Declarations, reach: Reach, site: str | None) -> Stays:
+def _stays(known: _StationsAndSites, reach: Reach, site: str | None) -> Stays:
+    declarations = known.declarations
     found: list[tuple[str, str, str]] = []
     for key in declarations.keys(Kind.STATION):
         covered_since: datetime | None = None

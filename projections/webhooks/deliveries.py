@@ -18,11 +18,12 @@ ATTEMPTS_SHOWN_MAX: Final = 50
 _LIST: LiteralString = """
 SELECT number, event, kind, state, attempts, made_at, ended_at,
     CASE WHEN state = 'waiting' THEN next_at END AS next_at
-FROM webhook_delivery
-WHERE webhook = %(webhook)s AND (%(state)s::text IS NULL OR state = %(state)s)
-  AND (%(before)s::bigint IS NULL OR number < %(before)s)
-ORDER BY number DESC LIMIT %(limit)s
+FROM webhook_delivery WHERE webhook = %(webhook)s
 """
+# Only what is asked for is asked: a plan for any state would look at all of them.
+_IN_STATE: LiteralString = " AND state = %(state)s"
+_BEFORE: LiteralString = " AND number < %(before)s"
+_NEWEST: LiteralString = " ORDER BY number DESC LIMIT %(limit)s"
 _ONE: LiteralString = """
 SELECT number, event, kind, state, attempts, made_at, ended_at,
     CASE WHEN state = 'waiting' THEN next_at END AS next_at
@@ -85,8 +86,10 @@ def deliveries(
 ) -> Sequence[WebhookDelivery]:
     """Return what a webhook was told, the last one first; those before the number *before*."""
     asked = {"webhook": webhook, "state": state, "before": before, "limit": limit}
+    query: LiteralString = _LIST + ("" if state is None else _IN_STATE)
+    query += ("" if before is None else _BEFORE) + _NEWEST
     with connection.cursor(row_factory=class_row(WebhookDelivery)) as cursor:
-        return cursor.execute(_LIST, asked).fetchall()
+        return cursor.execute(query, asked).fetchall()
 
 
 def delivery_of(

@@ -4,7 +4,8 @@ A mark-up is in the prices, so that the CDR's own tariff comes to its total; wha
 that partner has it, too. Where no version of OCPI has words for a price (a cap, a grace, a price
 series, a season), the session still has prices that held, period by period: a tariff for each,
 which the periods name. What even these do not give (a discount, an allowance) is one flat amount,
-with the VAT that gives the taxes.
+with the VAT that gives the taxes. Neither stands under the id of what is published: a partner
+prices by that, and it comes to something else.
 
 10 kWh at 0.40 of which a coupon gave back 1.00, before 19 % VAT, as one amount:
 
@@ -28,7 +29,7 @@ from msgspec.structs import replace
 
 from ledger.rating.decisions import RatedLine
 from roaming_ocpi.cdrs.made import CdrNote
-from roaming_ocpi.wire.ids import tariff_id_of
+from roaming_ocpi.wire.ids import made_tariff_id, tariff_id_of
 from roaming_ocpi.wire.walls import encoded
 from tariffs.cdr.cut import CutPeriod
 from tariffs.kernel.compiled import CompiledTariff, Why
@@ -193,7 +194,7 @@ def flat_tariff(
     for vat in _rates(lines, net_minor, tax_minor):
         flat = PriceComponent(dimension=Dimension.FLAT, price=net, vat=vat, step_size=1)
         alone = replace(
-            _bare(tariff, tariff.id),
+            _bare(tariff),
             elements=(
                 TariffElement(
                     price_components=(flat,), restrictions=Restrictions(reservation=kind)
@@ -204,7 +205,7 @@ def flat_tariff(
             max_price=None,
             below_zero=net_minor < 0,
         )
-        yield PricedTariffs((alone,))
+        yield PricedTariffs((_named_apart(alone),))
 
 
 def _marked_up(element: TariffElement, factor: Decimal) -> TariffElement:
@@ -280,16 +281,20 @@ def _component(tariff: Tariff, line: RatedLine, factor: Decimal) -> PriceCompone
 
 
 def _of_kinds(tariff: Tariff, kinds: dict[tuple[PriceComponent, ...], int]) -> Iterator[Tariff]:
-    for components, number in kinds.items():
-        made = _bare(tariff, tariff_id_of(f"{tariff.id}-{number + 1}"))
-        yield replace(made, elements=(TariffElement(price_components=components),))
+    for components in kinds:
+        made = replace(_bare(tariff), elements=(TariffElement(price_components=components),))
+        yield _named_apart(made)
 
 
-def _bare(tariff: Tariff, tariff_id: str) -> Tariff:
-    """Return *tariff* without all that OCPI has no words for, under another id."""
+def _named_apart(made: Tariff) -> Tariff:
+    """Return a tariff that is published nowhere under an id that none that is has."""
+    return replace(made, id=made_tariff_id(made.id, tariff_hash(made)))
+
+
+def _bare(tariff: Tariff) -> Tariff:
+    """Return *tariff* without all that OCPI has no words for."""
     return replace(
         tariff,
-        id=tariff_id,
         adjustments=(),
         alt_text=(),
         alt_url=None,

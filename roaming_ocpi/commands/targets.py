@@ -12,7 +12,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from ledger.declared.declarations import Declarations
+from ledger.declared.declarations import Declarations, Kind
 from ledger.partners.tokens import BY_DEFAULT, LOOK_UP, add_partner_tokens, asked_about, told_token
 from ledger.partners.told_counts import ToldCounts
 from ledger.persons.store import find_or_make
@@ -35,7 +35,7 @@ SELECT session_id, station_id, transaction_ref, evse_id, token_uid
 FROM unfinished_session WHERE token_uid IS NOT NULL AND state = 'open'
 """
 _LAST_AT: LiteralString = """
-SELECT token_uid, ended_at FROM session
+SELECT session_id, token_uid, ended_at FROM session
 WHERE station_id = %s AND evse_id = %s AND started_at IS NOT NULL AND NOT is_refused
 ORDER BY coalesce(started_at, first_fact_at) DESC, session_id DESC LIMIT 1
 """
@@ -43,6 +43,10 @@ _COMMANDED: LiteralString = """
 SELECT party FROM partner_command
 WHERE kind = 'START_SESSION' AND subject = %s AND station_id = %s
 ORDER BY asked_at DESC LIMIT 1
+"""
+_TOLD_TO: LiteralString = """
+SELECT party FROM roaming_session WHERE party = ANY (%s) AND session_id = %s
+ORDER BY last_updated DESC, party LIMIT 1
 """
 _RESERVED: LiteralString = """
 SELECT station_id, number FROM partner_reservation WHERE party = %s AND reservation_id = %s
@@ -127,11 +131,11 @@ def _for_session(
     id_: UUID, request: PartnerRequest, by: Commander, connection: Connection[Any]
 ) -> NewCommand:
     """Return a command about a session that runs, and is the caller's."""
-    wanted = (request.session_id or "").casefold()
+    wanted, parties = (request.session_id or "").casefold(), by.caller.parties
     for session_id, station_id, transaction_ref, evse, token in connection.execute(_OPEN):
         if wire_session_id(session_id).casefold() != wanted:
             continue
-        if owner_of(connection, by, token, station_id) not in by.caller.parties:
+        if _owner_of_session(connection, by, session_id, token, station_id) not in parties:
             break  # as if there were none: whose it is, is nobody else's matter
         order = CommandOrder(
             response_url=request.response_url,
@@ -151,9 +155,12 @@ def _unlock(
 ) -> NewCommand:
     named = _place(request, by)
     row = connection.execute(_LAST_AT, named).fetchone()
-    token, ended_at = row if row is not None else (None, None)
-    is_theirs = token is not None and (ended_at is None or by.now - ended_at <= JUST_ENDED)
-    if not is_theirs or owner_of(connection, by, token, named.station_id) not in by.caller.parties:
+    session_id, token, ended_at = row if row is not None else ("", None, None)
+    is_late = token is None or (ended_at is not None and by.now - ended_at > JUST_ENDED)
+    if is_late or (
+        _owner_of_session(connection, by, session_id, token, named.station_id)
+        not in by.caller.parties
+    ):
         raise _rejected(why="no session of yours is there, or was lately")
     text = request.connector_id or ""
     if not (text.isascii() and text.isdigit()) or len(text) > len("999"):
@@ -174,6 +181,18 @@ def _release(
     station_id, number = row
     order = CommandOrder(response_url=request.response_url, number=number)
     return NewCommand(id_, by.caller.partner, by.version, request.kind, station_id, None, order)
+
+
+def _owner_of_session(
+    connection: Connection[Any], by: Commander, session_id: str, token: str | None, station_id: str
+) -> str | None:
+    """Return the party whose driver's session it is: it was told of it since that began.
+
+    Whoever else has a token of that name by now, or commanded one there, has no say about it.
+    """
+    asked = list(by.declared.keys(Kind.PARTNER)), session_id
+    row = connection.execute(_TOLD_TO, asked).fetchone()
+    return owner_of(connection, by, token, station_id) if row is None else str(row[0])
 
 
 def owner_of(

@@ -14,15 +14,17 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
+from ledger.log.event_log import Position
 from ledger.master_data.partners import OldCorrections
 from ledger.master_data.tokens import TokenKind
 from roaming_ocpi.incoming.charging import ChargeLines, note_acts
 from roaming_ocpi.incoming.published import PublishedByPartners, TariffAsked
 from roaming_ocpi.incoming.store import AT_ONCE_MAX, CdrRow, PartnerBooks, PartnerSessionRow
 from roaming_ocpi.incoming.told import CdrChoice, ToldCdr, ToldSession, is_an_id
-from roaming_ocpi.incoming.verdicts.judging import judge_cdr, judge_waiting
+from roaming_ocpi.incoming.verdicts.judging import judge_beside, judge_cdr, judge_waiting
 from roaming_ocpi.incoming.verdicts.known import CdrBefore, CdrSurroundings
 from roaming_ocpi.incoming.verdicts.repricing import Repricer
+from roaming_ocpi.incoming.verdicts.retelling import AskedSum, is_in_other_version
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict, verdict_of
 from roaming_ocpi.wire.merging import is_late
 from tariffs.kernel.compiled import CompiledTariff
@@ -141,6 +143,8 @@ class PartyBatch:
             self._judge(told)
         elif row.digest != told.digest:
             self._again.append(told)
+            if is_in_other_version(told, row.version, _asked_sum(row.known)):
+                return
             if all(each.code != "cdr_told_otherwise" for each in row.codes):
                 row.codes = (*row.codes, phrase("cdr_told_otherwise"))
                 row.judged = verdict_of(row.codes)
@@ -167,7 +171,7 @@ class PartyBatch:
             session_key=told.session_key,
         )
         row = CdrRow(known, told.digest, found.verdict, found.verdict, found.codes, found.credits)
-        row.told, row.found, row.at = told, found, told.at
+        row.told, row.found, row.at, row.version = told, found, told.at, told.version
         row.zone = self._zones.get(told.key)
         self._rows[told.key] = self._changed[told.key] = row
         if found.is_credit:
@@ -231,6 +235,26 @@ class PartyBatch:
         else:
             return
         self._changed[original.known.key] = original
+        self._judge_siblings(original)
+
+    def _judge_siblings(self, original: CdrRow) -> None:
+        """Judge again who bills the same as *original*, which counts no more, or again."""
+        if original.known.is_credit:
+            return
+        found = [
+            self._rows.setdefault(e.known.key, e) for e in self._books.siblings(original.known)
+        ]
+        every = sorted([*found, original], key=_by_place)
+        behind = next(place for place, row in enumerate(every) if row is original) + 1
+        for place, row in enumerate(every[behind:], behind):
+            before = [each.known for each in every[:place] if each.known.counts]
+            codes = judge_beside(row.known, row.codes, original.known, before)
+            if codes is None:
+                continue
+            row.codes, row.judged = codes, verdict_of(codes)
+            if not row.is_decided:
+                row.verdict = row.judged
+            self._changed[row.known.key] = row
 
     def _around(self, told: ToldCdr) -> CdrSurroundings:
         cdr = told.cdr
@@ -298,6 +322,17 @@ class PartyBatch:
         self._changed[told.key] = row
         if row.known.is_credit:
             self._credit(row, is_valid=told.is_accepted)
+
+
+def _by_place(row: CdrRow) -> Position:
+    assert row.at is not None, row.known.id
+    return row.at
+
+
+def _asked_sum(known: CdrBefore) -> AskedSum:
+    return AskedSum(
+        known.currency, known.net, known.energy, known.started_at, known.ended_at, known.tax
+    )
 
 
 def _asked(told: ToldCdr) -> list[TariffAsked]:

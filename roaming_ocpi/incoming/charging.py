@@ -6,6 +6,8 @@ and again whenever a person accepts the CDR: what could not be priced then may b
 
     accepted, or flagged with `charges_flagged`  -> charge
     disputed, flagged, or taken back by a credit -> take_back, if it was charged before
+
+What came under its id again, and does not count, changes nothing of that: the partner is paid.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from ledger.log.envelope import ChargeOn, encode_line
 from ledger.log.event_log import EventLog, partition_of
 from ledger.log.outbox import NotCarriedError, carry, put_all
 from roaming_ocpi.incoming.store import CdrRow
-from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
+from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict, owed_verdict_of
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +39,9 @@ def note_acts(
         began = row.known.started_at
         if row.known.is_credit or row.known.subject is None or began is None:
             continue
-        is_paid = row.verdict is CdrVerdict.ACCEPTED or (
-            row.verdict is CdrVerdict.FLAGGED and charges_flagged(began)
+        verdict = row.verdict if row.is_decided else owed_verdict_of(row.codes)
+        is_paid = verdict is CdrVerdict.ACCEPTED or (
+            verdict is CdrVerdict.FLAGGED and charges_flagged(began)
         )
         is_charged = is_paid and row.known.credited_by is None
         before, row.charge_act = row.charge_act, "charge" if is_charged else row.charge_act

@@ -5,7 +5,7 @@ Statements name one party: all of its messages stand in one partition of the log
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ from roaming_ocpi.incoming.told import ToldCdr
 from roaming_ocpi.incoming.verdicts.judging import JudgedCdr
 from roaming_ocpi.incoming.verdicts.known import CdrBefore, SessionBefore
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
+from tariffs.ocpi.versions import OcpiVersion
 from tariffs.phrases.phrase import Phrase
 
 AT_ONCE_MAX: Final = 8
@@ -30,7 +31,7 @@ subject, session_key
 """
 _ROWS: LiteralString = f"""
 SELECT {_KNOWN}, sha256, verdict, judged, codes::text, decided_at IS NOT NULL, credits, zone,
-    charge_act, waits_for, partition, position, line FROM partner_cdr
+    charge_act, waits_for, version, partition, position, line FROM partner_cdr
 """  # noqa: S608 - constants
 _BY_KEY: LiteralString = f"{_ROWS} WHERE party = %s AND cdr_key = ANY (%b::text[])"
 # In the order in which they came.
@@ -54,6 +55,19 @@ SELECT asked.number, found.* FROM unnest(%b::int[], %b::text[], %b::timestamptz[
         AND credited_by IS NULL
     ORDER BY ended_at, cdr_key COLLATE "C" LIMIT %s
 ) AS found
+"""  # noqa: S608 - constants
+# As many as are looked at when a CDR comes, by the same indexes.
+_SIBLINGS: LiteralString = f"""
+{_ROWS} WHERE party = %(party)s AND cdr_key <> %(key)s AND cdr_key = ANY (ARRAY(
+    SELECT cdr_key FROM partner_cdr WHERE party = %(party)s AND session_key = %(session)s
+        AND kind = 'cdr' AND credited_by IS NULL AND started_at IS NOT NULL
+    ORDER BY cdr_key COLLATE "C" LIMIT %(limit)s
+) || ARRAY(
+    SELECT cdr_key FROM partner_cdr WHERE party = %(party)s AND subject = %(subject)s
+        AND kind = 'cdr' AND credited_by IS NULL
+        AND ended_at >= %(began)s AND started_at <= %(ended)s
+    ORDER BY ended_at, cdr_key COLLATE "C" LIMIT %(limit)s
+)) ORDER BY partition, position, line
 """  # noqa: S608 - constants
 _SESSIONS: LiteralString = """
 SELECT session_key, session_id, status, currency, net, energy_kwh, started_at, ended_at,
@@ -114,6 +128,7 @@ class CdrRow:
     charge_act: str | None = None
     waits_for: str | None = None
     at: Position | None = None
+    version: OcpiVersion = OcpiVersion.V2_2_1
 
     @property
     def is_new(self) -> bool:
@@ -163,10 +178,29 @@ class PartnerBooks:
             found.setdefault(each.waits_for, []).append(each)
         return found
 
+    def siblings(self, of: CdrBefore) -> list[CdrRow]:
+        """Return the CDRs that bill its session, or its token's time, too, as they came."""
+        asked = {
+            "party": self._party,
+            "key": of.key,
+            "session": of.session_key,
+            "subject": of.subject,
+            "began": of.started_at,
+            "ended": of.ended_at,
+            "limit": AT_ONCE_MAX,
+        }
+        return list(self._found(_SIBLINGS, asked))
+
     def _rows(self, query: LiteralString, keys: Iterable[str]) -> Iterator[CdrRow]:
-        rows = self._connection.execute(query, (self._party, sorted(set(keys))))
-        for *told, is_decided, credited, zone, act, waits_for, partition, position, line in rows:
-            *known, digest, verdict, judged, codes = told
+        return self._found(query, (self._party, sorted(set(keys))))
+
+    def _found(
+        self, query: LiteralString, asked: Sequence[object] | Mapping[str, object]
+    ) -> Iterator[CdrRow]:
+        for *told, act, waits_for, version, partition, position, line in self._connection.execute(
+            query, asked
+        ):
+            *known, digest, verdict, judged, codes, is_decided, credited, zone = told
             yield CdrRow(
                 CdrBefore(*known),
                 bytes(digest),
@@ -179,6 +213,7 @@ class PartnerBooks:
                 charge_act=act,
                 waits_for=waits_for,
                 at=Position(partition, position, line),
+                version=OcpiVersion(version),
             )
 
     def by_session(self, keys: Iterable[str]) -> dict[str, CdrBefore]:

@@ -76,6 +76,22 @@ UPDATE roaming_link SET state = %s, our_party = %s, version = %s, versions_url =
     endpoints = %s, parties = %s, sealed = %s, changed_at = %s
 WHERE partner = %s
 """
+# Corrections that 2.1.1 had no form for, and no statement says yet: as CDRs, in their order.
+_SAY_NOW: LiteralString = """
+INSERT INTO outgoing (party, kind, subject, lane)
+SELECT made.party, made.kind, made.cdr_id, made.session_id FROM roaming_cdr AS made
+JOIN roaming_link AS link ON link.partner = made.party AND link.version = %(oldest)s
+WHERE made.party = %(partner)s AND (made.kind = 'credit' OR made.revision > 1)
+AND NOT EXISTS (
+    SELECT FROM settled_cdr AS settled WHERE settled.side = 'sent'
+    AND settled.party = made.party AND settled.cdr_key = lower(made.cdr_id)
+) AND NOT EXISTS (
+    SELECT FROM outgoing_attempt AS sent WHERE sent.party = made.party
+    AND sent.kind = made.kind AND sent.subject = made.cdr_id
+    AND sent.came_of_it IN ('delivered', 'known')
+)
+ORDER BY made.number ON CONFLICT (party, kind, subject) DO NOTHING
+"""
 _REGISTERED_AT: LiteralString = "SELECT versions_url = %s FROM roaming_link WHERE partner = %s"
 # What a token that held no more put off is tried at once. Both are locked in the relay's order.
 _ASK_AGAIN: LiteralString = """
@@ -346,6 +362,9 @@ async def _register(database: Database, partner: str, agreed: Agreed, at: dateti
         at,
         partner,
     )
+    if agreed.version is not OcpiVersion.V2_1_1:
+        oldest = OcpiVersion.V2_1_1.value
+        await database.execute(_SAY_NOW, {"partner": partner, "oldest": oldest})
     await database.execute(_REGISTER, values)
     parties = sorted({partner, *agreed.parties})
     for query in (_ASK_AGAIN, _GO_ON):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from psycopg import Connection
 
+from ledger.database import is_of_content
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome
 from roaming_ocpi.relay.outgoing import MessageKind, Outgoing
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 MODULES: Final[Mapping[MessageKind, ModuleId]] = {
     MessageKind.SESSION: ModuleId.SESSIONS,
@@ -57,7 +61,31 @@ def made_messages(
         if some and endpoint_of(link, kind) is None:
             made.update((each.id, _NOWHERE) for each in some)
         elif some:
-            made.update(maker.make(connection, some, link))
+            made.update(_made(connection, maker, some, link))
+    return made
+
+
+def _made(
+    connection: Connection[Any], maker: MessageMaker, some: Sequence[Outgoing], link: Link
+) -> Mapping[int, Prepared | AttemptOutcome]:
+    """Return what is sent of *some*; one that cannot be made is refused alone, and holds none up.
+
+    That is a fault of ours, which a person sees, and puts it back once it is mended.
+    """
+    try:
+        return maker.make(connection, some, link)
+    except Exception as error:
+        if not is_of_content(error):
+            raise
+        if len(some) == 1:
+            # No error's words in the log file: they may tell who somebody is.
+            _LOGGER.error(  # noqa: TRY400 - without them
+                "%s %s cannot be made: %s", some[0].kind, some[0].subject, type(error).__name__
+            )
+            return {some[0].id: _UNMADE}
+    made: dict[int, Prepared | AttemptOutcome] = {}
+    for each in some:
+        made.update(_made(connection, maker, [each], link))
     return made
 
 
@@ -66,4 +94,5 @@ def endpoint_of(link: Link, kind: MessageKind) -> str | None:
     return link.endpoints.get((MODULES[kind], InterfaceRole.RECEIVER))
 
 
+_UNMADE: Final = AttemptOutcome(Arrival.REFUSED, reason="unmade")
 _NOWHERE: Final = AttemptOutcome(Arrival.NOWHERE, reason="no_endpoint")

@@ -10,7 +10,7 @@ from roaming_ocpi.client.answers import PartnerAnswer
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.registration.link import Link
-from roaming_ocpi.relay.messages import Prepared, endpoint_of
+from roaming_ocpi.relay.messages import MODULES, Prepared, endpoint_of
 from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome, outcome_of_error
 from roaming_ocpi.relay.outgoing import Outgoing
 from tariffs.ocpi.documents import decode_json
@@ -51,8 +51,8 @@ async def exchange(
         reply = answer.text
     notes = (*prepared.notes, *outcome.notes)
     outcome = outcome._replace(notes=notes, sha256=sha256(prepared.body).digest())
-    module = "sessions" if message.kind == "session" else "cdrs"
-    return SentMessage(outcome, f"{module} {prepared.method}", prepared.body, reply)
+    what = f"{MODULES[message.kind]} {prepared.method}"
+    return SentMessage(outcome, what, prepared.body, reply)
 
 
 async def _read_back(

@@ -5,6 +5,7 @@ they are that cannot fall together with another one; all others get a digest at 
 
     site "harbour"                 location "harbour"
     site "Harbour"                 location "Harbour-r3tm4kz2wq5a"
+    tariff "day", a session's own  tariff "day*4qz7k2mw3c5a"
     station "HB-07", EVSE 1        EVSE uid "HB-07*1", EVSE id "DE*HBC*EHB*07*1"
     station "hb 07", EVSE 1        EVSE uid "hb-07-4q...*1", EVSE id "DE*HBC*EHB*07*4Q...*1"
 
@@ -69,6 +70,15 @@ def connector_id(connector: int | None) -> str:
 def tariff_id_of(tariff_id: str) -> str:
     """Return the id under which a tariff of ours is told to partners (at most 36 characters)."""
     return _bounded(tariff_id, _TARIFF, ID_MAX)
+
+
+def made_tariff_id(tariff_id: str, content: str) -> str:
+    """Return the id of a tariff made for a session, from the one that it stands for, as told.
+
+    No published one has an asterisk in its id: whoever prices by what was published looks for none.
+    What says the same has the same id.
+    """
+    return f"{tariff_id[: ID_MAX - _DIGEST - 1]}*{_digest(content, _DIGEST)}"
 
 
 def wire_session_id(session_id: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
@@ -19,6 +19,7 @@ from tariffs.calendar.week import (
     HeldPrice,
     Stretch,
     WeekCalendar,
+    held_within,
     week_calendar,
 )
 from tariffs.calendar.words import (
@@ -40,6 +41,7 @@ from tariffs.model.tariff import Restrictions, Tariff
 from tariffs.phrases.phrase import Phrase, phrase
 
 _ANYWHERE: Final = Circumstances(energy_kwh=None, duration_s=None)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Axis(StrEnum):
@@ -182,7 +184,7 @@ def _side_by_side(
 
 
 def _at(stretches: Sequence[Stretch], instant: datetime) -> Stretch | None:
-    return next((s for s in stretches if s.starts_at <= instant < s.ends_at), None)
+    return next(held_within(stretches, instant, instant + _MICROSECOND), None)
 
 
 def _same(old: Stretch | None, new: Stretch | None) -> bool:

@@ -6,11 +6,13 @@ Nothing is evaluated here: the wall clock, the bands and the selection are those
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -29,6 +31,8 @@ QUARTER: Final = timedelta(minutes=15)
 _QUARTERS_PER_DAY: Final = 96
 _MILLI_PER_KW: Final = 1_000_000
 _MILLI_PER_A: Final = 1_000
+_MICROSECOND: Final = timedelta(microseconds=1)
+_STARTS_AT: Final = attrgetter("starts_at")
 
 
 class Fee(StrEnum):
@@ -149,7 +153,7 @@ class WeekCalendar(msgspec.Struct, frozen=True, kw_only=True):
 
     def held(self, fee: Fee, instant: datetime) -> Stretch:
         """Return the stretch of *fee* in which *instant* (within the week) lies."""
-        return next(s for s in self.stretches[fee] if s.starts_at <= instant < s.ends_at)
+        return next(held_within(self.stretches[fee], instant, instant + _MICROSECOND))
 
     def constant(self, fee: Fee) -> Stretch | None:
         """Return the one stretch of *fee* if it costs the same all the time, else None."""
@@ -181,11 +185,21 @@ class WeekCalendar(msgspec.Struct, frozen=True, kw_only=True):
         for instant in instants:
             found.extend(
                 stretch
-                for stretch in self.stretches[fee]
-                if stretch.starts_at < instant + QUARTER and instant < stretch.ends_at
+                for stretch in held_within(self.stretches[fee], instant, instant + QUARTER)
                 if not found or found[-1].price != stretch.price
             )
         return tuple(found)
+
+
+def held_within(stretches: Sequence[Stretch], begin: datetime, end: datetime) -> Iterator[Stretch]:
+    """Yield what of *stretches*, which follow each other, holds from *begin* until *end*."""
+    first = bisect_right(stretches, begin, key=_STARTS_AT) - 1
+    for index in range(max(first, 0), len(stretches)):
+        stretch = stretches[index]
+        if stretch.starts_at >= end:
+            return
+        if begin < stretch.ends_at:
+            yield stretch
 
 
 def week_calendar(

@@ -7,11 +7,13 @@ start of a session and in every band of kWh, duration, power and current that ei
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import reduce
 from itertools import islice, pairwise, product
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -137,7 +139,8 @@ class _Week:
         ordered = sorted({at for _, d, _ in seen for at in (d.starts_at, d.ends_at)})
         for fee, difference, point in seen:
             change = _change_of(fee, difference)
-            inside = [c for c in ordered if difference.starts_at <= c <= difference.ends_at]
+            first = bisect_left(ordered, difference.starts_at)
+            inside = ordered[first : bisect_right(ordered, difference.ends_at)]
             for atom in pairwise(inside):
                 found.setdefault(change, {}).setdefault(atom, set()).add(point)
         for fee in self.fees:
@@ -168,6 +171,7 @@ class _Week:
             [None, *(band for band in bands if band.circumstances != AT_START)]
             for bands in self.bands.values()
         ]
+        ordered = {change: sorted(atoms) for change, atoms in found.items()}
         for chosen in islice(product(*further), COMBINATIONS_MAX):
             bands = [band for band in chosen if band is not None]
             if len(bands) < 2:  # noqa: PLR2004 - one quantity alone is said already
@@ -179,7 +183,8 @@ class _Week:
             for fee in self.fees:
                 for difference in differences(*pair, fee):
                     change = _change_of(fee, difference)
-                    if not _is_known(found.get(change, {}), difference, alone):
+                    points, atoms = found.get(change, {}), ordered.get(change, ())
+                    if not _is_known(points, atoms, difference, alone):
                         cut = local_pieces(difference.starts_at, difference.ends_at, self.time_zone)
                         pieces.setdefault(change, []).extend(cut)
             when = phrase("both_of", runs=tuple(band.said for band in bands))
@@ -284,13 +289,19 @@ def _change_of(fee: Fee, difference: HourlyDifference) -> PriceChange:
     return PriceChange(fee, _unnamed(difference, old=True), _unnamed(difference, old=False))
 
 
-def _is_known(points: _Points, difference: HourlyDifference, alone: set[Circumstances]) -> bool:
-    """Tell whether the same change was found over the stretch for one quantity alone."""
-    return any(
-        at & alone
-        for (starts_at, ends_at), at in points.items()
-        if starts_at < difference.ends_at and difference.starts_at < ends_at
-    )
+def _is_known(
+    points: _Points,
+    atoms: Sequence[tuple[datetime, datetime]],
+    difference: HourlyDifference,
+    alone: set[Circumstances],
+) -> bool:
+    """Tell whether the same change was found over the stretch for one quantity alone.
+
+    *atoms* are the stretches of *points* in their order; none of them overlap.
+    """
+    first = bisect_right(atoms, difference.starts_at, key=itemgetter(1))
+    last = bisect_left(atoms, difference.ends_at, key=itemgetter(0))
+    return any(points[atom] & alone for atom in atoms[first:last])
 
 
 def _unnamed(difference: HourlyDifference, *, old: bool) -> HeldPrice | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from difflib import SequenceMatcher
@@ -187,30 +188,49 @@ def _pairs(
 ) -> list[tuple[int, int]]:
     """Return which removed element is which added one: same words, same name, or same gap."""
     pairs: list[tuple[int, int]] = []
-    for same in (_says_the_same, _has_the_same_name, _prices_the_same_things):
-        for old in removed:
-            for new in added:
-                free = all(old != a and new != b for a, b in pairs)
-                if free and same(before.elements[old], after.elements[new]):
-                    pairs.append((old, new))
+    olds, news = dict.fromkeys(removed), dict.fromkeys(added)
+    for sameness in (_what_it_says, _its_name, _all_but_one_respect):
+        # Looked up: of a thousand elements each pair would be a million to look at.
+        known: defaultdict[object, list[int]] = defaultdict(list)
+        for new in reversed(news):
+            for key in sameness(after.elements[new], is_old=False):
+                known[key].append(new)
+        for old in [*olds]:
+            found = []
+            for key in sameness(before.elements[old], is_old=True):
+                alike = known.get(key, [])
+                while alike and alike[-1] not in news:
+                    alike.pop()
+                found += alike[-1:]
+            if found:
+                pairs.append((old, min(found)))
+                del olds[old], news[min(found)]
     return sorted(pairs)
 
 
-def _says_the_same(old: TariffElement, new: TariffElement) -> bool:
-    return old == new
+def _what_it_says(element: TariffElement, *, is_old: bool) -> Iterator[object]:
+    """Yield by what elements that say the same are known."""
+    del is_old
+    yield element
 
 
-def _has_the_same_name(old: TariffElement, new: TariffElement) -> bool:
-    return old.name is not None and old.name == new.name
+def _its_name(element: TariffElement, *, is_old: bool) -> Iterator[object]:
+    """Yield by what elements of one name are known."""
+    del is_old
+    if element.name is not None:
+        yield element.name
 
 
-def _prices_the_same_things(old: TariffElement, new: TariffElement) -> bool:
-    """Tell whether two elements without a common name differ in one respect only."""
-    if old.name is not None and new.name is not None:
-        return False
-    dimensions = [[c.dimension for c in e.price_components] for e in (old, new)]
-    same_prices = old.price_components == new.price_components
-    return dimensions[0] == dimensions[1] and (same_prices or old.restrictions == new.restrictions)
+def _all_but_one_respect(element: TariffElement, *, is_old: bool) -> Iterator[object]:
+    """Yield by what elements without a common name are known that differ in one respect only.
+
+    Two that both have a name have none in common by now.
+    """
+    dimensions = tuple(component.dimension for component in element.price_components)
+    is_named = element.name is not None
+    for has_name in {False, not is_named} if is_old else {is_named}:
+        yield has_name, element.price_components
+        yield has_name, dimensions, element.restrictions
 
 
 def _element_change(before: Tariff, after: Tariff, old: int, new: int) -> Phrase:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Final
 
 from tariffs.calendar.week import Fee, HeldPrice, Stretch, WeekCalendar, fee_of
@@ -15,6 +15,7 @@ from tariffs.calendar.words import (
     price_phrase,
     windows_phrase,
 )
+from tariffs.lint.reach import columns_of
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity, Spot
 from tariffs.model.tariff import WEEKDAYS, Dimension, Restrictions, TariffElement
 from tariffs.phrases.phrase import Phrase, phrase
@@ -39,9 +40,10 @@ def is_shadowed(subject: LintSubject) -> Iterator[Said]:
         if key in seen or fee is None or not subject.reach.is_complete:
             continue
         seen.add(key)
-        winners = subject.reach.winners.get((component.dimension, index), frozenset())
-        if winners and not subject.reach.is_chosen(component.dimension, index):
-            label, others = subject.label(index), tuple(map(subject.label, sorted(winners)))
+        if subject.reach.is_chosen(component.dimension, index):
+            continue
+        if winners := subject.reach.winners(component.dimension, index):
+            label, others = subject.label(index), tuple(map(subject.label, winners))
             yield spot, phrase("shadowed", fee=fee.name, label=label, others=others)
 
 
@@ -137,13 +139,24 @@ def _first_spot(subject: LintSubject, fee: Fee) -> Spot:
 
 
 def overlaps(subject: LintSubject) -> Iterator[Said]:
-    """Find windows that overlap in part, so that the order of elements decides the price."""
-    elements = subject.tariff.elements
+    """Find windows that overlap in part, so that the order of elements decides the price.
+
+    In part: neither lies inside the other.
+    """
+    elements, reach = subject.tariff.elements, subject.reach
+    moments = [*reach.clock_masks.values()]
+    by_clock = columns_of(reach.clock_masks, len(elements))
+    at_once = columns_of(reach.masks, len(elements))
     for later in range(len(elements)):
         for earlier in range(later):
+            both = by_clock[earlier] & by_clock[later]
+            if both in {0, by_clock[earlier], by_clock[later]}:
+                continue
+            if not at_once[earlier] & at_once[later]:
+                continue
             fees = _priced_apart(elements[earlier], elements[later])
-            example = _partial_overlap(subject, earlier, later) if fees else None
-            if example is not None:
+            if fees:
+                example = moments[len(moments) - both.bit_length()]
                 said = phrase(
                     "overlaps",
                     label=subject.label(later),
@@ -168,16 +181,6 @@ def _priced_apart(earlier: TariffElement, later: TariffElement) -> tuple[str, ..
         if other is not None and other != component and fee is not None:
             apart.append(fee.name)
     return tuple(apart)
-
-
-def _partial_overlap(subject: LintSubject, earlier: int, later: int) -> datetime | None:
-    """Return a local moment in both windows, if neither lies inside the other."""
-    reach, first, second = subject.reach, 1 << earlier, 1 << later
-    pair = first | second
-    met = {mask & pair for mask in reach.clock_masks}
-    if not {first, second, pair} <= met or all(mask & pair != pair for mask in reach.masks):
-        return None
-    return next(local for mask, local in reach.clock_masks.items() if mask & pair == pair)
 
 
 def wraps_into_another_day(subject: LintSubject) -> Iterator[Said]:

@@ -7,8 +7,10 @@ and all are combined, as if kWh, duration, power and current were independent.
 from __future__ import annotations
 
 from calendar import isleap
-from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -22,11 +24,14 @@ from tariffs.calendar.week import (
     week_calendar,
 )
 from tariffs.kernel.compiled import CompiledTariff, State, Why
-from tariffs.model.restrictions import clock_applies, clock_boundaries
 from tariffs.model.tariff import Dimension, Tariff
+from tariffs.model.usage import EPOCH, moment_of
 from tariffs.phrases.phrase import Phrase
+from tariffs.zones import zone
 
 MASKS_MAX: Final = 20_000
+CALENDARS_MAX: Final = 2_000
+"""Weeks multiply with bands: a thousand of each would be a million weeks to look at."""
 _DAY: Final = timedelta(days=1)
 _WEEK_DAYS: Final = 7
 _LEAP_DAY: Final = "02-29"
@@ -47,31 +52,42 @@ class TariffReach(msgspec.Struct, frozen=True, kw_only=True):
     """Which components can hold.
 
     `clock_masks` maps each set of elements (bits) that the wall clock allows to one local moment
-    at which it does; `masks` are the sets that clock and quantities allow together. `winners` are,
-    for each component that is allowed somewhere, the elements that are chosen there.
-    `is_complete` is False if there were too many sets to look at all.
+    at which it does; `masks` are the sets that clock and quantities allow together, `applying` all
+    that are in one of them. `beside` are, for each component that is chosen somewhere, the elements
+    (bits) that name its dimension and are allowed there, itself among them. `is_complete` is False
+    if there were too many sets to look at all.
     """
 
     clock_masks: dict[int, datetime]
     masks: frozenset[int]
-    winners: dict[Reached, frozenset[int]]
+    applying: int
+    beside: dict[Reached, int]
     weeks: tuple[tuple[date, int], ...]
     is_complete: bool
 
     def ever_applies(self, index: int) -> bool:
         """Tell whether the restrictions of element *index* can all hold at once."""
-        return any(mask >> index & 1 for mask in self.masks)
+        return bool(self.applying >> index & 1)
 
     def is_chosen(self, dimension: Dimension, index: int) -> bool:
         """Tell whether the component can ever be the one that is billed."""
-        return index in self.winners.get((dimension, index), frozenset())
+        return (dimension, index) in self.beside
+
+    def winners(self, dimension: Dimension, index: int) -> list[int]:
+        """Return which elements are chosen where the component is allowed."""
+        found = (
+            winner
+            for (of, winner), bits in self.beside.items()
+            if of is dimension and bits >> index & 1
+        )
+        return sorted(found)
 
 
 def reach_of(compiled: CompiledTariff) -> TariffReach:
     """Look at all that *compiled* allows."""
     tariff = compiled.tariff
     weeks = tuple(_weeks(tariff))
-    clock_masks = dict(_clock_masks(tariff, weeks))
+    clock_masks = dict(_clock_masks(compiled, weeks))
     masks = set(clock_masks)
     is_complete = True
     for bands in bands_along((tariff,)).values():
@@ -80,34 +96,50 @@ def reach_of(compiled: CompiledTariff) -> TariffReach:
         if len(masks) > MASKS_MAX:
             # Sorted: the same tariff gets the same findings on every machine.
             masks, is_complete = set(sorted(masks)[:MASKS_MAX]), False
-    winners: dict[Reached, set[int]] = {}
+    applying = 0
     for mask in masks:
-        _add_winners(compiled, mask, winners)
+        applying |= mask
     return TariffReach(
         clock_masks=clock_masks,
         masks=frozenset(masks),
-        winners={key: frozenset(found) for key, found in winners.items()},
+        applying=applying,
+        beside=_beside(compiled, masks),
         weeks=weeks,
         is_complete=is_complete,
     )
 
 
-def _add_winners(compiled: CompiledTariff, mask: int, winners: dict[Reached, set[int]]) -> None:
-    """Note which element wins each dimension in each state."""
-    for state in _STATES:
-        for chosen in compiled.select(mask, state):
-            if chosen is None or chosen.why is not Why.PRICED or chosen.element_index is None:
-                continue
-            winner = compiled.tariff.elements[chosen.element_index]
-            reserved = winner.restrictions.reservation is not None
-            dimension = chosen.dimension
-            if dimension is Dimension.RESERVATION_TIME:
-                dimension = Dimension.TIME
-            for index, element in enumerate(compiled.tariff.elements):
-                same_kind = (element.restrictions.reservation is not None) == reserved
-                named = any(c.dimension is dimension for c in element.price_components)
-                if mask >> index & 1 and same_kind and named:
-                    winners.setdefault((dimension, index), set()).add(chosen.element_index)
+def columns_of(masks: Collection[int], elements: int) -> list[int]:
+    """Return for each of so many *elements* in which of *masks* it is.
+
+    The first mask is the highest bit. Whether two elements ever hold together, or one without the
+    other, are then a few steps for each pair, however many masks there are.
+    """
+    rows = [f"{mask:0{elements}b}" for mask in masks]
+    columns = [int("".join(column), 2) for column in zip(*rows, strict=True)]
+    return columns[::-1] or [0] * elements
+
+
+def _beside(compiled: CompiledTariff, masks: Iterable[int]) -> dict[Reached, int]:
+    """Return which elements are allowed where one wins a dimension, in any state."""
+    elements = compiled.tariff.elements
+    named: defaultdict[tuple[Dimension, bool], int] = defaultdict(int)
+    for index, element in enumerate(elements):
+        for component in element.price_components:
+            reserved = element.restrictions.reservation is not None
+            named[component.dimension, reserved] |= 1 << index
+    beside: defaultdict[Reached, int] = defaultdict(int)
+    for mask in masks:
+        for state in _STATES:
+            for chosen in compiled.select(mask, state):
+                if chosen is None or chosen.why is not Why.PRICED or chosen.element_index is None:
+                    continue
+                winner, dimension = chosen.element_index, chosen.dimension
+                if dimension is Dimension.RESERVATION_TIME:
+                    dimension = Dimension.TIME
+                reserved = elements[winner].restrictions.reservation is not None
+                beside[dimension, winner] |= mask & named[dimension, reserved]
+    return dict(beside)
 
 
 def _weeks(tariff: Tariff) -> Iterator[tuple[date, int]]:
@@ -148,24 +180,18 @@ def _recurring(tariff: Tariff, years: set[int]) -> Iterator[date]:
 
 
 def _clock_masks(
-    tariff: Tariff, weeks: tuple[tuple[date, int], ...]
+    compiled: CompiledTariff, weeks: tuple[tuple[date, int], ...]
 ) -> Iterator[tuple[int, datetime]]:
-    boundaries = {time(0)}
-    for element in tariff.elements:
-        boundaries |= clock_boundaries(element.restrictions)
+    # Without clock changes every local time stands once.
+    clock = compiled.clock(zone("UTC"))
     seen: set[int] = set()
     for first_day, days in weeks:
-        for offset in range(days):
-            for moment in sorted(boundaries):
-                local = datetime.combine(first_day + offset * _DAY, moment)
-                mask = sum(
-                    1 << index
-                    for index, element in enumerate(tariff.elements)
-                    if clock_applies(element.restrictions, local)
-                )
+        first = (first_day - EPOCH.date()).days
+        for day in range(first, first + days):
+            for instant, mask in clock.changes(day):
                 if mask not in seen:
                     seen.add(mask)
-                    yield mask, local
+                    yield mask, moment_of(instant).replace(tzinfo=None)
 
 
 def calendars_of(
@@ -173,7 +199,7 @@ def calendars_of(
 ) -> Iterator[tuple[Phrase | None, WeekCalendar]]:
     """Yield (when in a session, calendar) of each week of *reach*, in every band.
 
-    The zone is UTC: without clock changes every local time stands once.
+    The zone is UTC: without clock changes every local time stands once. At most `CALENDARS_MAX`.
     """
     unlimited = CompiledTariff(
         msgspec.structs.replace(compiled.tariff, start_date_time=None, end_date_time=None)
@@ -181,15 +207,15 @@ def calendars_of(
     points: list[tuple[Phrase | None, Circumstances]] = [(None, AT_START)]
     for bands in bands_along((compiled.tariff,)).values():
         points += [(b.said, b.circumstances) for b in bands if b.circumstances != AT_START]
-    for first_day, days in reach.weeks:
-        for when, circumstances in points:
-            yield (
-                when,
-                week_calendar(
-                    unlimited,
-                    time_zone="UTC",
-                    first_day=first_day,
-                    days=days,
-                    circumstances=circumstances,
-                ),
-            )
+    pairs = ((week, point) for week in reach.weeks for point in points)
+    for (first_day, days), (when, circumstances) in islice(pairs, CALENDARS_MAX):
+        yield (
+            when,
+            week_calendar(
+                unlimited,
+                time_zone="UTC",
+                first_day=first_day,
+                days=days,
+                circumstances=circumstances,
+            ),
+        )

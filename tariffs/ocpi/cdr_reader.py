@@ -14,7 +14,7 @@ import msgspec
 from tariffs.cdr.cdr import Cdr, ChargingPeriod
 from tariffs.kernel.priced import Note
 from tariffs.ocpi.cdr_limits import is_beyond, odd_volume
-from tariffs.ocpi.costs_reader import COST_KEYS, stated_of
+from tariffs.ocpi.costs_reader import COST_KEYS, stated_of, volume_of
 from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.fields import JsonFields, shown
 from tariffs.ocpi.tariff_reader import tariff_of
@@ -43,7 +43,7 @@ OTHERS: Final = (
 # A CDR of 2.1.1 says stop_date_time; its Session says start_datetime and end_datetime.
 _STARTS: Final = ("start_date_time", "start_datetime")
 _ENDS: Final = ("end_date_time", "stop_date_time", "end_datetime")
-_TIMES: Final = ("TIME", "PARKING_TIME", "RESERVATION_TIME")
+_VOLUMES: Final = ("ENERGY", "TIME", "PARKING_TIME", "RESERVATION_TIME")
 CARRIED: Final = (
     "auth_id",
     "auth_method",
@@ -117,8 +117,11 @@ def ocpi_cdr_of(value: object, path: str = "", *, version: OcpiVersion | None = 
         raise OcpiError(fields.spot(_first(fields, _ENDS)), "lies before the start")
     if is_beyond(starts_at, ends_at):
         raise OcpiError(fields.spot(_first(fields, _ENDS)), "lies years after the start")
-    stated = stated_of(fields)
-    periods = _periods(fields, starts_at, ends_at)
+    version = version or version_of_cdr(fields.value)
+    is_credit = _is_credit(fields)
+    takes_back = is_credit or (version is OcpiVersion.V2_1_1 and _is_negative(fields))
+    stated = stated_of(fields, takes_back=takes_back)
+    periods = _periods(fields, starts_at, ends_at, takes_back=takes_back)
     tariffs = _tariffs(fields, currency)
     cdr = Cdr(
         id=identity,
@@ -129,13 +132,13 @@ def ocpi_cdr_of(value: object, path: str = "", *, version: OcpiVersion | None = 
         time_zone=_time_zone(fields),
         tariffs=tariffs,
         stated=stated,
-        is_credit=_is_credit(fields),
+        is_credit=is_credit,
         credit_reference_id=fields.text("credit_reference_id"),
     )
     fields.finish(*CARRIED, *COST_KEYS)
     return OcpiCdr(
         cdr=cdr,
-        version=version or version_of_cdr(fields.value),
+        version=version,
         carried={key: fields.value[key] for key in CARRIED if fields.has(key)},
         notes=tuple(notes),
     )
@@ -159,6 +162,14 @@ def _is_credit(fields: JsonFields) -> bool:
     return bool(value)
 
 
+def _is_negative(fields: JsonFields) -> bool:
+    """Whether its total is below 0: in 2.1.1, which has no credits, it may take one back."""
+    total = fields.value.get("total_cost")
+    if isinstance(total, str):
+        return total.strip().startswith("-")
+    return isinstance(total, int | Decimal) and total < 0
+
+
 def _time_zone(fields: JsonFields) -> str | None:
     """Return the location's zone: a field of 2.1.1's Location; later CDRs may carry it, too."""
     for key in ("cdr_location", "location"):
@@ -180,12 +191,13 @@ def _tariffs(fields: JsonFields, currency: str | None) -> tuple[Any, ...]:
 
 
 def _periods(
-    fields: JsonFields, starts_at: datetime, ends_at: datetime
+    fields: JsonFields, starts_at: datetime, ends_at: datetime, *, takes_back: bool
 ) -> tuple[ChargingPeriod, ...]:
     """Read the periods in their order; a CDR without any becomes one period of its totals."""
-    periods = tuple(_period(period) for period in fields.objects("charging_periods"))
+    told = fields.objects("charging_periods")
+    periods = tuple(_period(period, takes_back=takes_back) for period in told)
     if not periods:
-        return (_whole(fields, starts_at, ends_at),)
+        return (_whole(fields, starts_at, ends_at, takes_back=takes_back),)
     first = periods[0].starts_at
     if first < starts_at:
         spot, message = (
@@ -223,14 +235,16 @@ def _check_volumes(
     fields.note(spot, "longer_than_period", f"{odd.why}; priced as sent")
 
 
-def _whole(fields: JsonFields, starts_at: datetime, ends_at: datetime) -> ChargingPeriod:
+def _whole(
+    fields: JsonFields, starts_at: datetime, ends_at: datetime, *, takes_back: bool
+) -> ChargingPeriod:
     """Return one period with the CDR's own totals, where it states its energy."""
-    key = _first(fields, ("total_energy", "kwh"))
-    energy = fields.number(key)
+    energy, parking, hours = (
+        volume_of(fields, key, takes_back=takes_back)
+        for key in (_first(fields, ("total_energy", "kwh")), "total_parking_time", "total_time")
+    )
     if energy is None:
         raise OcpiError(fields.spot("charging_periods"), "is missing or empty")
-    parking = fields.number("total_parking_time")
-    hours = fields.number("total_time")
     if hours is not None and parking is not None:
         if parking > hours:
             raise OcpiError(fields.spot("total_parking_time"), "is more than total_time")
@@ -247,12 +261,15 @@ def _whole(fields: JsonFields, starts_at: datetime, ends_at: datetime) -> Chargi
     return whole
 
 
-def _period(fields: JsonFields) -> ChargingPeriod:
+def _period(fields: JsonFields, *, takes_back: bool) -> ChargingPeriod:
     volumes: dict[str, Decimal] = {}
     others: list[tuple[str, Decimal]] = []
     for dimension in fields.objects("dimensions", required=True):
         kind = _kind(dimension)
-        volume = dimension.number("volume", required=True, signed=kind not in {"ENERGY", *_TIMES})
+        if kind in _VOLUMES:
+            volume = volume_of(dimension, "volume", takes_back=takes_back, required=True)
+        else:
+            volume = dimension.number("volume", required=True, signed=True)
         dimension.finish()
         name = PRICED.get(kind)
         if volume is None:

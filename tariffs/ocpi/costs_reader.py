@@ -19,19 +19,38 @@ COST_KEYS: Final = (
 VAT: Final = "VAT"
 
 
-def stated_of(fields: JsonFields) -> StatedTotals:
-    """Read every total of a CDR; a session states its energy as `kwh`."""
+def stated_of(fields: JsonFields, *, takes_back: bool = False) -> StatedTotals:
+    """Read every total of a CDR; a session states its energy as `kwh`.
+
+    *takes_back*: as for `volume_of`.
+    """
+    energy = "total_energy" if fields.has("total_energy") else "kwh"
     return StatedTotals(
         total_cost=_cost(fields, "total_cost"),
         total_fixed_cost=_cost(fields, "total_fixed_cost"),
-        total_energy=fields.number("total_energy" if fields.has("total_energy") else "kwh"),
+        total_energy=volume_of(fields, energy, takes_back=takes_back),
         total_energy_cost=_cost(fields, "total_energy_cost"),
-        total_time=fields.number("total_time"),
+        total_time=volume_of(fields, "total_time", takes_back=takes_back),
         total_time_cost=_cost(fields, "total_time_cost"),
-        total_parking_time=fields.number("total_parking_time"),
+        total_parking_time=volume_of(fields, "total_parking_time", takes_back=takes_back),
         total_parking_cost=_cost(fields, "total_parking_cost"),
         total_reservation_cost=_cost(fields, "total_reservation_cost"),
     )
+
+
+def volume_of(
+    fields: JsonFields, key: str, *, takes_back: bool = False, required: bool = False
+) -> Decimal | None:
+    """Read an energy or a time of a CDR.
+
+    One that takes another back states what that one did, its total cost alone negated (OCPI 2.2.1,
+    mod_cdrs, Credit CDRs); some senders negate all of it. *takes_back*: it is such a one.
+    """
+    number = fields.number(key, required=required, signed=takes_back)
+    if number is None or number >= 0:
+        return number
+    fields.note(key, "volume_negated", f"{number} is read as {-number}: only costs are negated")
+    return -number
 
 
 def _cost(fields: JsonFields, key: str) -> StatedCost | None:

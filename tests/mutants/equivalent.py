@@ -193,11 +193,15 @@ _RUN: Final = {
     "_second: 0 -> 1": "Of a second all moments are the same then, too.",
 }
 _LOOKED_AT_ONLY: Final = "More is looked at, and the same is found."
+_SAME_IN_PARTS: Final = "Two stretches that are looked at in one, or apart, say the same."
 _STAGES: Final = {
     "speak: settled is not None -> settled is None": "No window says what came before it.",
     "_openings: len(starts) <= 1 -> len(starts) < 1": _LOOKED_AT_ONLY,
     "relaid: 1 -> 2": _LOOKED_AT_ONLY,
     "relaid: 1 -> 2 (2)": _LOOKED_AT_ONLY,
+    "_changed_runs: index > last + 2 * REACH -> index >= last + 2 * REACH": _SAME_IN_PARTS,
+    "_changed_runs: 2 -> 3": _SAME_IN_PARTS,
+    "_changed_runs: REACH -> REACH + 1": _SAME_IN_PARTS,
     "overlaps_near: REACH -> REACH + 1": _LOOKED_AT_ONLY,
     "overlaps_near: REACH -> REACH + 1 (2)": _LOOKED_AT_ONLY,
     "overlaps_near: REACH -> REACH + 1 (3)": _LOOKED_AT_ONLY,

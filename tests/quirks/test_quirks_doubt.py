@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from ledger.facts.flags import Flag
-from tests.station_story import Story16, Story201, brief, in_any_order, wh
+from ledger.facts.station_traits import StationTraits
+from tests.station_story import Story16, Story21, Story201, brief, in_any_order, watts, wh
 
 BOTH = pytest.mark.parametrize("version", [Story16, Story201], ids=["1.6", "2.0.1"])
 Version = type[Story16] | type[Story201]
@@ -112,3 +113,93 @@ def test_quirk_13_a_comma_that_may_group_thousands_is_held(
     flags = story.session().flags
     assert (Flag.COMMA_AMBIGUOUS in story.session().blockers) is is_held
     assert (Flag.DECIMAL_COMMA in flags) is True
+
+
+@BOTH
+@pytest.mark.parametrize("samples", [(), (701_000, 702_000)], ids=["not read", "read"])
+def test_quirk_09_a_meter_that_is_exchanged_is_not_taken_for_one_that_rolled_over(
+    version: Version, samples: tuple[int, ...]
+) -> None:
+    """At 350 kW the 300 kWh up to its seventh digit could flow in an hour."""
+    story = version(StationTraits(max_power_w=Decimal(350_000)))
+    story.start(0, 700_000)
+    for minute, register in zip((10, 20), samples, strict=False):
+        story.sample(minute, wh(register))
+    story.stop(60, 500)
+
+    session = story.session()
+
+    assert session.blockers
+    assert session.energy_wh == (2000 if samples else 0)
+    assert Flag.METER_ROLLOVER not in session.flags
+
+
+@BOTH
+def test_quirk_15_intervals_told_by_the_clock_too_are_billed_once(version: Version) -> None:
+    story = version()
+    if isinstance(story, Story201):
+        story.event("Started", 0, token="TAG-1")
+    else:
+        story.start(0, None)
+    interval = {"measurand": "Energy.Active.Import.Interval"}
+    for minute in (10, 20, 30, 40, 50, 60):
+        story.sample(minute, wh(500, **interval))
+        if minute % 30 == 0:
+            story.sample(minute - 5, wh(1500, context="Sample.Clock", **interval))
+    if isinstance(story, Story201):
+        story.event("Ended", 60, place=None)
+    else:
+        story.stop(60, None)
+
+    (session,) = story.sessions()
+
+    assert session.flags == (Flag.INTERVALS_SUMMED,)
+    assert session.energy_wh == 3000
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("power", "is_held"), [(3600, False), (7300, False), (11_000, True)], ids=str
+)
+def test_quirk_14_a_register_of_one_phase_of_three_is_held_against_the_power(
+    version: Version,
+    power: int,
+    is_held: bool,  # noqa: FBT001
+) -> None:
+    begin, end = ({"context": f"Transaction.{name}", "phase": "L1"} for name in ("Begin", "End"))
+    first, last = wh(1000, **begin), wh(4650, **end)
+    story = version()
+    if isinstance(story, Story201):
+        story.event("Started", 0, first, watts(power), token="TAG-1")
+    else:
+        story.start(0, None)
+        story.sample(0, first, watts(power))
+    for minute in (20, 40, 59):
+        story.sample(minute, watts(power))
+    if isinstance(story, Story201):
+        story.event("Ended", 60, last, place=None)
+    else:
+        story.stop(60, None, samples=[last])
+
+    session = story.session()
+
+    assert session.energy_wh == 3650
+    assert Flag.SINGLE_PHASE_REGISTER in session.flags
+    assert session.blockers == ((Flag.ENERGY_AGAINST_POWER,) if is_held else ())
+
+
+@pytest.mark.parametrize(
+    ("trigger", "blockers"),
+    [("StopAuthorized", ()), ("Authorized", (Flag.ID_AMBIGUOUS,))],
+)
+@pytest.mark.parametrize("version", [Story201, Story21])
+def test_quirk_06_a_token_that_only_stops_before_the_end_is_not_a_second_driver(
+    version: type[Story201], trigger: str, blockers: tuple[Flag, ...]
+) -> None:
+    """Whoever is of the starter's group may stop; the station tells the end when the cable goes."""
+    story = version()
+    story.start(0, 1000)
+    story.event("Updated", 50, token="TAG-2", triggerReason=trigger, state="EVConnected")
+    story.stop(60, 6000)
+
+    assert brief(story.session()) == ("tag-1", Decimal(5000), blockers)

@@ -192,6 +192,51 @@ def test_quirk_39_of_registers_before_and_after_losses_one_agrees() -> None:
 
 
 @pytest.mark.parametrize(
+    ("begin", "end", "is_held"),
+    [
+        ("1.000", "6.000", False),
+        ("1.000", "9.000", True),
+        ("3.000", "6.000", True),
+        ("0.000", "5.000", False),
+    ],
+)
+def test_quirk_39_start_and_stop_that_name_their_register_otherwise_are_held_each(
+    begin: str, end: str, *, is_held: bool
+) -> None:
+    story = Story16()
+    story.start(0, 1000)
+    first = ocmf(reading("B", begin) | {"RI": "1-0:1.8.0*255"})
+    last = ocmf(reading("E", end, minute=60) | {"RI": "1-b:1.8.0"})
+    story.stop(60, 6000, samples=[signed16(first), signed16(last)])
+
+    assert story.session().blockers == ((Flag.SIGNED_READING_DIFFERS,) if is_held else ())
+
+
+@pytest.mark.parametrize(
+    ("records", "is_held"),
+    [
+        ([ocmf(B, E)], False),
+        ([ocmf(B), ocmf(E)], False),
+        ([ocmf(B, reading("E", "6.010", minute=60))], False),
+        ([ocmf(B, reading("E", "6.011", minute=60))], True),
+        ([ocmf(reading("B", "0"), reading("E", "5", minute=60))], False),
+        ([ocmf(E)], False),  # a register alone says nothing of a rise
+    ],
+)
+def test_quirk_39_intervals_come_to_what_the_signed_register_rose_by(
+    records: list[str], *, is_held: bool
+) -> None:
+    story = Story16()
+    story.start(0, None)
+    interval = wh(2500, measurand="Energy.Active.Import.Interval")
+    story.sample(30, interval)
+    story.sample(60, interval)
+    story.stop(60, None, samples=[signed16(each) for each in records])
+
+    assert story.session().blockers == ((Flag.SIGNED_READING_DIFFERS,) if is_held else ())
+
+
+@pytest.mark.parametrize(
     ("signed", "plain", "is_held"),
     [
         ("3.000", 3000, False),

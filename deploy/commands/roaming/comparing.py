@@ -234,14 +234,16 @@ def _period(connection: Connection[Any], party: str, from_: date, to: date) -> C
 
 def _invoiced(connection: Connection[Any], party: str, month: str, totals: InvoiceTotals) -> Any:  # noqa: ANN401
     from ledger.declared.store import load_declarations
-    from ledger.desk.settling.desk import month_end_with
+    from ledger.desk.settling.desk import month_end_with, partner_of_month
     from roaming_ocpi.settlement.invoices.reconciling import InvoicedMonth
     from tariffs.currencies import currency_exponent
 
     currency = totals.currency.upper()
     currency_exponent(currency)
-    ends_at = month_end_with(load_declarations(connection), party, month)
-    return InvoicedMonth(party, month, ends_at, currency, totals.total)
+    declared = load_declarations(connection)
+    ends_at = month_end_with(declared, party, month)
+    contract = partner_of_month(declared, party, month).legal_entity
+    return InvoicedMonth(party, month, ends_at, currency, contract, totals.total)
 
 
 def _record_lines(connection: Connection[Any], party: str, record: str) -> Iterator[InvoicedCdr]:

@@ -25,7 +25,7 @@ from ledger.persons.holders import (
     token_holder,
 )
 from ledger.persons.sealing import Subject, blob_reference
-from ledger.persons.store import Key, find, find_or_make, keep_blob
+from ledger.persons.store import Key, find, find_or_make, keep_blobs
 from tariffs.model.canonical import canonical_json
 
 _NO_DETAILS: Final[Mapping[str, PersonDetails]] = {}
@@ -67,8 +67,10 @@ def exchange_persons(
     else:
         subjects = find_or_make(connection, declared, is_declared=True)
         subjects |= find_or_make(connection, named)
-    exchange = _Exchange(connection, subjects, details, is_dry=is_dry)
+    exchange = _Exchange(subjects, details)
     done = tuple(map(exchange.change, changes))
+    if not is_dry:
+        keep_blobs(connection, exchange.details)
     return Exchanged(done, exchange.names)
 
 
@@ -82,19 +84,12 @@ def exchange_assignments(
 
 
 class _Exchange:
-    """Subjects at hand, and what they are put in place of."""
+    """Subjects at hand, and what they are put in place of; `details` are to be kept for them."""
 
-    def __init__(
-        self,
-        connection: Connection[Any],
-        subjects: Mapping[Key, Subject],
-        details: Mapping[str, PersonDetails],
-        *,
-        is_dry: bool,
-    ) -> None:
-        self._connection, self._subjects = connection, subjects
-        self._details, self._is_dry = details, is_dry
+    def __init__(self, subjects: Mapping[Key, Subject], told: Mapping[str, PersonDetails]) -> None:
+        self._subjects, self._told = subjects, told
         self.names = {subject.id: name for (_, name), subject in subjects.items()}
+        self.details: list[tuple[Subject, bytes]] = []
 
     def change(self, change: Change) -> Change:
         """Return *change* with the ids of those whom it names."""
@@ -136,17 +131,15 @@ class _Exchange:
         return holder.name if subject is None else subject.id
 
     def _blob(self, customer: str) -> str:
-        """Return the reference of a customer's details, which are kept unless this is dry."""
-        details = self._details[customer]
+        """Return the reference of a customer's details; of one without a subject, its name."""
+        details = self._told[customer]
         content = canonical_json(details)
         holder = customer_holder(customer)
         subject = self._subjects.get((holder.kind, holder.name))
         if subject is None:
             return details.name
-        if self._is_dry:
-            reference = blob_reference(subject, content)
-        else:
-            reference = keep_blob(self._connection, subject, content)
+        self.details.append((subject, content))
+        reference = blob_reference(subject, content)
         self.names[reference] = details.name
         return reference
 

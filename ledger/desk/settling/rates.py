@@ -34,7 +34,9 @@ def vat_rates_of(
     """
     rates: list[VatRate] = []
     last: dict[str, Decimal] = {}
-    for row in declared.history(Kind.PARTNER, party):
+    # Of several of one moment the last was declared in place of the others, and held alone.
+    standing = {row.valid_from: row for row in declared.history(Kind.PARTNER, party)}
+    for row in standing.values():
         if not isinstance(row.entity, Partner) or row.valid_from >= ends_at:
             continue
         for country, percent in _told(row.entity, partner).items():

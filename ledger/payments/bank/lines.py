@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any, LiteralString, NamedTuple
 
@@ -37,6 +37,15 @@ _WAITING: LiteralString = (
     _COLUMNS
     + """
 WHERE left_minor IS NOT NULL AND (unmatched_line.booked_on, unmatched_line.line) > (%s, %s)
+ORDER BY unmatched_line.booked_on, unmatched_line.line LIMIT %s
+"""
+)
+# What names nothing of ours may be a payout, by its amount; else no document of later explains it.
+_AGAIN: LiteralString = (
+    _COLUMNS
+    + """
+WHERE (reason <> 'no_reference' OR reason = 'no_reference' AND left_minor = ANY (%s::bigint[]))
+    AND (unmatched_line.booked_on, unmatched_line.line) > (%s, %s)
 ORDER BY unmatched_line.booked_on, unmatched_line.line LIMIT %s
 """
 )
@@ -126,6 +135,22 @@ def waiting_lines(
     since = _FIRST if after is None else (after.booked_on, after.line)
     with connection.cursor(row_factory=class_row(BankLine)) as cursor:
         return cursor.execute(_WAITING, (*since, limit)).fetchall()
+
+
+def lines_to_match_again(
+    connection: Connection[Any],
+    limit: int,
+    awaited: Collection[int],
+    after: BankLine | None = None,
+) -> list[BankLine]:
+    """Return what waits and may be sure by now, the oldest first, behind *after*.
+
+    Of what names nothing of ours that is what comes to one of the amounts *awaited*, in minor
+    units: a bank may show a thousand lines a day that are no matter of ours.
+    """
+    since = _FIRST if after is None else (after.booked_on, after.line)
+    with connection.cursor(row_factory=class_row(BankLine)) as cursor:
+        return cursor.execute(_AGAIN, (sorted(awaited), *since, limit)).fetchall()
 
 
 def details_of_lines(

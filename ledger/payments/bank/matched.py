@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from ledger.books.journal import JournalEntry
 from ledger.books.prepayments import record_prepayment
+from ledger.payments.awaited import awaited_payouts
 from ledger.payments.bank.document_names import DocumentNames
 from ledger.payments.bank.importing import Importing, rest_prepayments, rest_references
 from ledger.payments.bank.lines import (
@@ -21,8 +22,8 @@ from ledger.payments.bank.lines import (
     details_of_lines,
     facts_of,
     find_lines,
+    lines_to_match_again,
     note_left,
-    waiting_lines,
 )
 from ledger.payments.bank.matching import (
     BY_PERSONS,
@@ -152,9 +153,11 @@ def match_waiting(importing: Importing) -> int:
     What a person decided about is left to persons. Returns how many lines left the work list.
     """
     connection, matched = importing.connection, 0
+    awaited = {each.under_way_minor for each in awaited_payouts(connection)}
     last: BankLine | None = None
-    while page := waiting_lines(connection, PAGE, last):
-        last = page[-1]
+    is_more = True
+    while is_more and (page := lines_to_match_again(connection, PAGE, awaited, last)):
+        last, is_more = page[-1], len(page) == PAGE
         by_entity: dict[str, list[BankLine]] = {}
         for line in page:
             if line.reason not in BY_PERSONS:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import SessionEnded, SessionFact, SessionStarted, SessionUpdated
+from ledger.log.authorization import Authorization
 from ledger.sessions.segments import place_of, register_of, source_of
 
 
@@ -51,6 +53,24 @@ def start_flags(
         if has_booted(min(received), max(received)):
             flags.add(Flag.ID_AMBIGUOUS)
     return flags
+
+
+def authorization_of(
+    timed: Iterable[tuple[datetime, SessionFact]], token: str | None
+) -> Authorization | None:
+    """Return what the *token* was found to be: at a start, else at the first event naming it.
+
+    Of a frame that was sent again the first one holds: by its answer the station let charge.
+    """
+    asked = [
+        (not isinstance(fact, SessionStarted), at, source_of(fact), found)
+        for at, fact in timed
+        if not isinstance(fact, SessionEnded)
+        and (found := fact.authorization) is not None
+        and token is not None
+        and fact.token_uid == token
+    ]
+    return min(asked, key=itemgetter(0, 1, 2))[3] if asked else None
 
 
 def reservation_of(

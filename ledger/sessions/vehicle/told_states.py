@@ -51,7 +51,7 @@ class ToldStates:
 
     def __init__(self, statuses: Iterable[ConnectorStatusChanged] = ()) -> None:
         self._by_receipt = sorted(statuses, key=_RECEIVED_AT)
-        self._shown: dict[SessionClock, tuple[int, ShownStates]] = {}
+        self._shown: dict[tuple[SessionClock, int | None], tuple[int, ShownStates]] = {}
 
     def received(self, first: datetime, last: datetime) -> Sequence[ConnectorStatusChanged]:
         """Return those received from *first* to *last*, both of which count."""
@@ -59,20 +59,22 @@ class ToldStates:
         begins = bisect_left(told, first, key=_RECEIVED_AT)
         return _once(told[begins : bisect_right(told, last, key=_RECEIVED_AT)])
 
-    def shown_by(self, clock: SessionClock, since: datetime) -> ShownStates:
+    def shown_by(self, clock: SessionClock, since: datetime, connector: int | None) -> ShownStates:
         """Return those that name a state, at the times that *clock* makes of theirs.
 
         All of *since* a moment are among them. Nothing happened long after it was heard of, so that
-        a session of today asks for nothing of yesterday.
+        a session of today asks for nothing of yesterday. Where the *connector* of a session is
+        known, those of another one of its EVSE, which nobody uses meanwhile, say nothing of it.
         """
-        told = self._by_receipt
+        told, key = self._by_receipt, (clock, connector)
         index = bisect_left(told, _before(since, SKEW_MAX), key=_RECEIVED_AT)
-        begins, shown = self._shown.get(clock, (len(told) + 1, NOTHING_SHOWN))
+        begins, shown = self._shown.get(key, (len(told) + 1, NOTHING_SHOWN))
         if index < begins:
             # Twice as far, or sessions asked for from the last one on would show all each time.
             begins = max(2 * index - len(told), 0)
-            shown = self._show(_once(told[begins:]), clock)
-            self._shown[clock] = begins, shown
+            some = [each for each in _once(told[begins:]) if is_of(each, connector)]
+            shown = self._show(some, clock)
+            self._shown[key] = begins, shown
         return shown
 
     @staticmethod
@@ -89,6 +91,11 @@ class ToldStates:
             changes,
             [at for (at, _, state), _ in changes if state in FREED],
         )
+
+
+def is_of(state: ConnectorStatusChanged, connector: int | None) -> bool:
+    """Whether a *state* of its EVSE may be that of a session's *connector*."""
+    return not connector or not state.connector_id or state.connector_id == connector
 
 
 def _once(told: Sequence[ConnectorStatusChanged]) -> Sequence[ConnectorStatusChanged]:

@@ -12,7 +12,7 @@ reads in `moved` what that changed. A session heard of last at 09:00 takes part
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -46,15 +46,18 @@ class AtRest:
     """By transaction; `extents` are those that take part, as of the last look.
 
     `moved` tells of each transaction that came among them or went, in that order; whoever follows
-    remembers how far it read. `unproved` are those not yet known to have all their rows in mind.
+    remembers how far it read. `unproved` are those of them not yet known to have all their rows in
+    mind.
     """
 
-    __slots__ = ("_at_evse", "_began", "_ended", "_known", "_odd", "extents", "moved", "unproved")
+    __slots__ = ("_at_evse", "_began", "_ended", "_known", "_odd", "_proved", "extents", "moved",
+                 "unproved")  # fmt: skip
 
     def __init__(self) -> None:
         self._at_evse: dict[int | None, _AtEvse] = {}
         self._known: dict[str, tuple[int | None, datetime, Extent]] = {}
         self._odd: set[str] = set()
+        self._proved: set[str] = set()
         self._began = self._ended = BEGINNING
         self.extents: dict[str, Extent] = {}
         self.moved: list[str] = []
@@ -74,7 +77,6 @@ class AtRest:
             self._come(transaction)
         else:
             at_evse.index += 1
-        self.unproved.add(transaction)
         if row.window is not None or row.started_at is None or row.ended_at is None:
             self._odd.add(transaction)
         self._began = max(self._began, row.started_at or BEGINNING)
@@ -92,7 +94,15 @@ class AtRest:
         else:
             at_evse.index -= 1
         self._odd.discard(transaction)
-        self.unproved.discard(transaction)
+        self._proved.discard(transaction)
+
+    def prove(self, transactions: Collection[str]) -> None:
+        """Note that all rows of *transactions*, which take part, are in mind.
+
+        They are from now on: what is let go of is older.
+        """
+        self._proved.update(transactions)
+        self.unproved.difference_update(transactions)
 
     def look(self, since: datetime, unfinished: Iterable[SessionRow]) -> None:
         """Let those take part that were heard of *since*, or beside one that is *unfinished*."""
@@ -121,9 +131,12 @@ class AtRest:
     def _come(self, transaction: str) -> None:
         self.extents[transaction] = self._known[transaction][2]
         self.moved.append(transaction)
+        if transaction not in self._proved:
+            self.unproved.add(transaction)
 
     def _go(self, transaction: str) -> None:
         del self.extents[transaction]
+        self.unproved.discard(transaction)
         self.moved.append(transaction)
 
 

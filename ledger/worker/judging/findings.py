@@ -107,6 +107,10 @@ class Findings:
         self.changed[row.session_id] = row
         self.gone.discard(row.session_id)
 
+    def changed_at(self, station_id: str) -> dict[str, SessionRow]:
+        """Return the rows of a station that are not stored yet as they are in mind, by session."""
+        return {key: row for key, row in self.changed.items() if row.station_id == station_id}
+
     def clear(self) -> None:
         """Begin the next group."""
         self.changed.clear()

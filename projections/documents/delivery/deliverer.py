@@ -1,9 +1,14 @@
-"""Whoever delivers: takes what is due from the outbox, one by one, and notes what came of it."""
+"""Whoever delivers: takes what is due from the outbox, one by one, and notes what came of it.
+
+A way that is away, and takes long to say so, rests four times as long: what goes by others does not
+wait behind it, however much is due by it, and nothing that waits for it uses its attempts up.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -14,6 +19,7 @@ from ledger.database import connect, ended_when_silent
 from ledger.master_data.customers import Delivery
 from ledger.persons.sealing import BrokenSealError
 from projections.documents.delivery.outbox import (
+    WAYS,
     Attempt,
     CameOfIt,
     claim_delivery,
@@ -32,6 +38,10 @@ LOOK_SECONDS: Final = 1.0
 AWAY_SECONDS: Final = 5.0
 SILENT_SECONDS_MAX: Final = 600.0
 """Longer than any way takes: a machine that is gone lets another deliver after that."""
+_REST: Final = 4
+"""So many times as long as it took to say that it is away, nothing goes by a way."""
+_LONG_SECONDS: Final = 1.0
+"""What takes less holds nobody up."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -46,6 +56,8 @@ class Deliverer:
         self.leads = False
         """Whether this process is the one that delivers."""
         self.delivered = 0
+        self._last: Delivery | None = None
+        self._rest_until: dict[Delivery, float] = {}
 
     def close(self) -> None:
         """Let another process deliver at once."""
@@ -60,13 +72,20 @@ class Deliverer:
             if unknown := recover(self._connection):
                 _LOGGER.error("%s deliveries may have arrived or not: a person decides", unknown)
         tried = 0
-        while not is_over() and (attempt := claim_delivery(self._connection)) is not None:
+        while not is_over() and (attempt := self._claimed()) is not None:
+            self._last = attempt.way
             self._attempt(attempt)
             tried += 1
         return tried
 
+    def _claimed(self) -> Attempt | None:
+        """Put down the next attempt, by a way that does not rest."""
+        now = time.monotonic()
+        open_ways = [way for way in WAYS if self._rest_until.get(way, now) <= now]
+        return claim_delivery(self._connection, open_ways, self._last)
+
     def _attempt(self, attempt: Attempt) -> None:
-        may_have_arrived = False
+        may_have_arrived, began = False, time.monotonic()
 
         def may_arrive() -> None:
             nonlocal may_have_arrived
@@ -85,6 +104,9 @@ class Deliverer:
         except NotDeliveredError as error:
             came_of_it = CameOfIt.REFUSED if error.is_final else CameOfIt.NOT_DELIVERED
             self._end(attempt, came_of_it, error.why)
+            took = time.monotonic() - began
+            if error.is_away and took >= _LONG_SECONDS:
+                self._rest_until[attempt.way] = time.monotonic() + _REST * took
         except psycopg.Error:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a server or a disk does, it is noted

@@ -40,7 +40,7 @@ class FolderWay:
             is_there = write_once(place, content)
         except OSError as error:
             why = f"the folder cannot be written: {error.strerror or type(error).__name__}"
-            raise NotDeliveredError(why) from error
+            raise NotDeliveredError(why, is_away=True) from error
         if not is_there:
             why = "a file of this name has other bytes"
             raise NotDeliveredError(why, is_final=True)

@@ -165,7 +165,7 @@ def _opened(server: MailServer) -> smtplib.SMTP:
         else:
             smtp = smtplib.SMTP(server.host, server.port, timeout=server.seconds_max)
     except (OSError, smtplib.SMTPException) as error:
-        raise NotDeliveredError(_why(error)) from error
+        raise NotDeliveredError(_why(error), is_away=True) from error
     try:
         if server.encryption == "starttls":
             smtp.starttls(context=context)
@@ -174,7 +174,7 @@ def _opened(server: MailServer) -> smtplib.SMTP:
             smtp.login(server.user, server.password)
     except (OSError, smtplib.SMTPException) as error:
         smtp.close()
-        raise NotDeliveredError(_why(error)) from error
+        raise NotDeliveredError(_why(error), is_away=True) from error
     return smtp
 
 

@@ -14,7 +14,7 @@ who lost it can hand nothing over any more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, LiteralString, NamedTuple
@@ -26,6 +26,7 @@ from ledger.master_data.customers import Delivery
 from projections.documents.keeping.issued import IssuedDocument
 from projections.errors import ProjectionError
 
+WAYS: Final = tuple(each for each in Delivery if each is not Delivery.NONE)
 DELIVERING_LOCK: Final = 0x646F6373  # "docs"
 """An advisory lock: who holds it delivers."""
 FIRST_WAIT_SECONDS: Final = 30
@@ -39,13 +40,18 @@ _PUT_DOWN: LiteralString = """
 INSERT INTO document_delivery (number, way) VALUES (%s, %s)
 ON CONFLICT (number, way, reminder) DO NOTHING
 """
+# The first of each way: one way's thousands stand before no other's, and whoever goes next is of
+# another way where one is due.
 _CLAIM: LiteralString = """
 WITH due AS (
-    SELECT id FROM document_delivery WHERE state = 'waiting' AND next_at <= now()
-    ORDER BY next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    SELECT id FROM unnest(%(ways)s::text[]) AS goes (by_way) CROSS JOIN LATERAL (
+        SELECT id, next_at FROM document_delivery
+        WHERE state = 'waiting' AND way = by_way AND next_at <= now()
+        ORDER BY next_at, id LIMIT 1
+    ) AS first ORDER BY by_way = %(last)s, next_at, id LIMIT 1
 ), claimed AS (
     UPDATE document_delivery AS delivery SET state = 'sending', attempts = attempts + 1
-    FROM due WHERE delivery.id = due.id
+    FROM due WHERE delivery.id = due.id AND state = 'waiting'
     RETURNING delivery.id, number, way, attempts, reminder
 )
 INSERT INTO delivery_attempt (delivery_id, attempt)
@@ -145,12 +151,20 @@ def the_only_one(connection: Connection[Any]) -> bool:
     return connection.execute(_LOCK, (DELIVERING_LOCK,)).fetchone() == (True,)
 
 
-def claim_delivery(connection: Connection[Any]) -> Attempt | None:
+def claim_delivery(
+    connection: Connection[Any], ways: Iterable[Delivery] = WAYS, last: Delivery | None = None
+) -> Attempt | None:
     """Put an attempt down and return it: of what is due first, None if nothing is.
 
     Outside a transaction: that it began is to stand, whatever becomes of it.
+
+    Args:
+        connection: That holds the lock.
+        ways: By which something may go now.
+        last: By which the last one went: what is due by another way goes before.
     """
-    row = connection.execute(_CLAIM).fetchone()
+    asked = {"ways": [each.value for each in ways], "last": "" if last is None else last.value}
+    row = connection.execute(_CLAIM, asked).fetchone()
     if row is None:
         return None
     delivery, attempt, began_at, number, way, reminder = row

@@ -45,11 +45,14 @@ class Parcel:
 
 
 class NotDeliveredError(ProjectionError):
-    """It has surely not arrived. `why` names no person; `is_final`: trying again is of no use."""
+    """It has surely not arrived. `why` names no person; `is_final`: trying again is of no use.
 
-    def __init__(self, why: str, *, is_final: bool = False) -> None:
+    `is_away`: nothing goes by that way now, whatever it is.
+    """
+
+    def __init__(self, why: str, *, is_final: bool = False, is_away: bool = False) -> None:
         super().__init__(why)
-        self.why, self.is_final = why, is_final
+        self.why, self.is_final, self.is_away = why, is_final, is_away
 
 
 class Way(Protocol):

@@ -58,7 +58,7 @@ class WebhookWay:
         try:
             status = post_guarded(self._webhook.url, body, headers, self._webhook.networks)
         except NotPostedError as error:
-            raise NotDeliveredError(str(error)) from error
+            raise NotDeliveredError(str(error), is_away=True) from error
         if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
             why = f"HTTP {status}"
             raise NotDeliveredError(why, is_final=status == _GONE)

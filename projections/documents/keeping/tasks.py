@@ -2,7 +2,8 @@
 
 Whoever follows the feed adds what was issued, in one transaction with his position. A task is
 claimed by counting the attempt and putting off the next one, durably, before anything is rendered:
-a document that ends the process comes last when it is started again, and stops no other.
+a document that ends the process comes last when it is started again, and stops no other. What was
+never tried goes before what failed, however much of that there is.
 """
 
 from __future__ import annotations
@@ -34,8 +35,11 @@ _CLAIM: LiteralString = """
 UPDATE document_task SET attempts = attempts + 1, next_at = now() + least(
     %(first)s * power(2, least(attempts, %(doublings)s)), %(max)s) * interval '1 s'
 WHERE number = (
-    SELECT number FROM document_task WHERE NOT is_erased AND next_at <= now()
-    ORDER BY next_at, number LIMIT 1 FOR UPDATE SKIP LOCKED
+    SELECT number FROM (VALUES (false), (true)) AS known (was_tried) CROSS JOIN LATERAL (
+        SELECT number FROM document_task
+        WHERE NOT is_erased AND (attempts > 0) = was_tried AND next_at <= now()
+        ORDER BY next_at, number LIMIT 1 FOR UPDATE SKIP LOCKED
+    ) AS first ORDER BY was_tried LIMIT 1
 ) RETURNING number
 """
 _HOLD: LiteralString = "SELECT FROM document_task WHERE number = %s FOR UPDATE"

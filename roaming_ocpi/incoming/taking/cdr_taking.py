@@ -5,8 +5,10 @@ while some are taken waits, and is taken with all that came meanwhile; nobody wa
 
     A, B, C at once  -> A alone; then B and C together
 
-If those that are taken together fail, each of them hears so, and its sender tells it again. Of two
-under one id that come to two processes at once, the second waits until the first is kept.
+One that is known in other words (`verdicts.retelling`) is nothing new; in the form of another
+version it is kept, and no other one. If those that are taken together fail, each of them hears so,
+and its sender tells it again. Of two under one id that come to two processes at once, the second
+waits until the first is kept.
 """
 
 from __future__ import annotations
@@ -22,14 +24,16 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from ledger.log.envelope import PartnerMessage, encode_line
+from ledger.log.envelope import PartnerMessage, Sealed, encode_line
 from ledger.log.event_log import LineWriter, Position, partition_of
 from ledger.partners.bounds import Bound, TooMuchToldError, until_tomorrow
 from ledger.partners.messages import CutMessage
 from ledger.partners.told_counts import ToldCounts
 from roaming_ocpi.incoming.taking.sealing_messages import sealed_messages
-from roaming_ocpi.incoming.told import digest_of
+from roaming_ocpi.incoming.told import CDRS, MessageReader, digest_of
+from roaming_ocpi.incoming.verdicts.retelling import Retelling, retelling
 
+_SEALS: Final = msgspec.json.Decoder(tuple[Sealed, ...])
 ADDRESS_CHARACTERS: Final = 40
 TOGETHER_MAX: Final = 256
 # Each process in the same order, so that none waits for one that waits for it.
@@ -45,6 +49,11 @@ JOIN (SELECT DISTINCT * FROM unnest(%b::text[], %b::text[]) AS given (party, cdr
     USING (party, cdr_key)
 ORDER BY position, line
 """
+_FIRST: LiteralString = """
+SELECT DISTINCT ON (party, cdr_key) party, cdr_key, body, sealed, received_at FROM received_cdr
+JOIN unnest(%b::text[], %b::text[]) AS asked (party, cdr_key) USING (party, cdr_key)
+ORDER BY party, cdr_key, position, line
+"""
 _ADD: LiteralString = """
 INSERT INTO received_cdr (party, cdr_key, digest, address, partition, position, line, body, sealed,
     received_at)
@@ -55,7 +64,10 @@ ON CONFLICT DO NOTHING
 
 
 class TakenCdr(NamedTuple):
-    """What became of a CDR. `is_other`: under its id another one is known, which holds."""
+    """What became of a CDR. `is_other`: under its id another one is known, which holds.
+
+    In other words, or in the form of another version, it is no other one.
+    """
 
     address: str
     is_new: bool
@@ -68,6 +80,21 @@ class _FitCdr(NamedTuple):
     key: str
     cut: CutMessage
     waiter: asyncio.Future[TakenCdr]
+
+
+class _CameCdr(NamedTuple):
+    """A CDR as the log would keep it."""
+
+    key: str
+    line: PartnerMessage
+    digest: bytes
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.line.party, self.key
+
+
+_Known = defaultdict[tuple[str, str], list[bytes]]
 
 
 class _NewCdr(NamedTuple):
@@ -90,6 +117,7 @@ class CdrTaking:
         told: ToldCounts,
     ) -> None:
         self._database, self._log, self._told = database, log, told
+        self._reader = MessageReader()
         self._waiting: list[_FitCdr] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -162,8 +190,15 @@ class CdrTaking:
         asked = [line.party for line in lines], [each.key for each in told]
         async with connection.transaction():
             await connection.execute(_LOCK, asked)
-            rows = await (await connection.execute(_KNOWN, asked)).fetchall()
-            taken, new = _sorted_out(told, lines, rows)
+            known: _Known = defaultdict(list)
+            for party, key, digest in await (await connection.execute(_KNOWN, asked)).fetchall():
+                known[party, key].append(bytes(digest))
+            came = [
+                _CameCdr(each.key, line, digest_of(line.body, line.sealed))
+                for each, line in zip(told, lines, strict=True)
+            ]
+            firsts = await self._firsts(connection, came, known)
+            taken, new = self._sorted_out(came, known, firsts)
             found: list[TakenCdr | TooMuchToldError] = [*taken]
             fit: list[_NewCdr] = []
             for party in sorted({each.line.party for each in new}):
@@ -175,6 +210,50 @@ class CdrTaking:
             if fit:
                 await self._keep(connection, fit)
         return found
+
+    async def _firsts(
+        self, connection: AsyncConnection[Any], came: Sequence[_CameCdr], known: _Known
+    ) -> dict[tuple[str, str], PartnerMessage]:
+        """Return the first that was told under each id under which something else comes now."""
+        unlike = {
+            each.identity: None
+            for each in came
+            if (before := known[each.identity]) and before[0] != each.digest
+        }
+        if not unlike:
+            return {}
+        asked = [list(column) for column in zip(*unlike, strict=True)]
+        rows = await (await connection.execute(_FIRST, asked)).fetchall()
+        return {
+            (party, key): PartnerMessage(
+                received_at=at, party=party, what=CDRS, body=body, sealed=_SEALS.decode(sealed)
+            )
+            for party, key, body, sealed, at in rows
+        }
+
+    def _sorted_out(
+        self,
+        came: Sequence[_CameCdr],
+        known: _Known,
+        firsts: dict[tuple[str, str], PartnerMessage],
+    ) -> tuple[list[TakenCdr], list[_NewCdr]]:
+        """Return what becomes of each, and those that are to be kept; *known* are digests."""
+        taken, new = [], []
+        for index, each in enumerate(came):
+            before, digest = known[each.identity], each.digest
+            found = None
+            if not before:
+                firsts[each.identity] = each.line
+            elif before[0] != digest:
+                found = retelling(each.line, firsts[each.identity], self._reader)
+            if found is Retelling.REWORDED:
+                digest = before[0]
+            address, is_new = address_of(each.line.party, each.key), digest not in before
+            taken.append(TakenCdr(address, is_new, found is Retelling.OTHER))
+            if is_new:
+                before.append(digest)
+                new.append(_NewCdr(index, each.key, digest, address, each.line))
+        return taken, new
 
     async def _count(
         self, connection: AsyncConnection[Any], party: str, new: Sequence[_NewCdr]
@@ -205,25 +284,6 @@ class CdrTaking:
         places = await asyncio.gather(*appends)
         rows = [_row(each, at) for each, at in zip(new, places, strict=True)]
         await connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
-
-
-def _sorted_out(
-    told: Sequence[_FitCdr], lines: Sequence[PartnerMessage], rows: Sequence[tuple[Any, ...]]
-) -> tuple[list[TakenCdr], list[_NewCdr]]:
-    """Return what becomes of each, and those that are to be kept; *rows* are known, in order."""
-    known: defaultdict[tuple[str, str], list[bytes]] = defaultdict(list)
-    for party, key, digest in rows:
-        known[party, key].append(bytes(digest))
-    taken, new = [], []
-    for index, (each, line) in enumerate(zip(told, lines, strict=True)):
-        before = known[line.party, each.key]
-        digest, address = digest_of(line.body, line.sealed), address_of(line.party, each.key)
-        is_new = digest not in before
-        taken.append(TakenCdr(address, is_new, bool(before) and before[0] != digest))
-        if is_new:
-            before.append(digest)
-            new.append(_NewCdr(index, each.key, digest, address, line))
-    return taken, new
 
 
 def address_of(party: str, cdr_key: str) -> str:

@@ -9,7 +9,7 @@ Held by tests/roaming_ocpi/incoming/verdicts/test_judging.py: each code at its b
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -37,6 +37,7 @@ POWER_KW_MAX: Final = Decimal(1_000)
 """More than any station of today gives, on average over a session."""
 _HOUR: Final = timedelta(hours=1)
 _AT_THE_START: Final = frozenset({"starts_before_cdr", "gap_at_start"})
+_TOLD_TWICE: Final = frozenset({"cdr_duplicate", "cdr_overlaps"})
 _ANYWHERE: Final = frozenset({"periods_missing", "dimension_repeated"})
 """What the reader notes about periods (`tariffs.ocpi.cdr_reader`)."""
 _SECONDS_IN_HOUR: Final = Decimal(3600)
@@ -78,7 +79,8 @@ def judge_cdr(told: ToldCdr, around: CdrSurroundings, repricer: Repricer) -> Jud
         original = _taken_back(told, around.at_once)
         if original is not None or not _pays_the_driver(told, cdr, around, repricer):
             return _credit(told, original, None, codes)
-    codes += _told_twice(told, cdr, around)
+    charged = _Charged(cdr.starts_at, cdr.ends_at, told.energy)
+    codes += _told_twice(charged, around.of_session, around.at_once)
     codes += _plausible(told, cdr)
     codes += _odd_periods(told, cdr)
     if around.session is not None:
@@ -205,14 +207,51 @@ def _taken_back(told: ToldCdr, at_once: Sequence[CdrBefore]) -> CdrBefore | None
     return None
 
 
-def _told_twice(told: ToldCdr, cdr: Cdr, around: CdrSurroundings) -> Iterator[Phrase]:
-    if around.of_session is not None:
-        yield phrase("cdr_duplicate", other=around.of_session.id)
+class _Charged(NamedTuple):
+    """When, and how much."""
+
+    starts_at: datetime
+    ends_at: datetime
+    energy: Decimal | None
+
+
+def judge_beside(
+    cdr: CdrBefore, found: Sequence[Phrase], of: CdrBefore, others: Sequence[CdrBefore]
+) -> tuple[Phrase, ...] | None:
+    """Return what is found at *cdr* now that *of* was taken back, or stands again; None: no change.
+
+    *others* are those that came before *cdr* and count, in one order; *found* is what was. So it
+    does not matter whether the one that stands for a CDR came before that was taken back, or after.
+    """
+    twice = [each for each in found if each.code in _TOLD_TWICE]
+    is_about_another = any(each.parameters.get("other") != of.id for each in twice)
+    if cdr.started_at is None or cdr.ended_at is None or is_about_another:
+        return None
+    key, subject = cdr.session_key, cdr.subject
+    of_session = [each for each in others if key is not None and each.session_key == key]
+    at_once = [each for each in others if subject is not None and each.subject == subject]
+    charged = _Charged(cdr.started_at, cdr.ended_at, cdr.energy)
+    now = list(_told_twice(charged, min(of_session, key=_by_key, default=None), at_once))
+    if now == twice:
+        return None
+    place = found.index(twice[0]) if twice else len(found)
+    rest = [each for each in found if each.code not in _TOLD_TWICE]
+    return (*rest[:place], *now, *rest[place:])
+
+
+def _by_key(cdr: CdrBefore) -> str:
+    return cdr.key
+
+
+def _told_twice(
+    cdr: _Charged, of_session: CdrBefore | None, at_once: Sequence[CdrBefore]
+) -> Iterator[Phrase]:
+    if of_session is not None:
+        yield phrase("cdr_duplicate", other=of_session.id)
         return
     overlaps = None
-    same = cdr.starts_at, cdr.ends_at, told.energy
-    for other in around.at_once:
-        if (other.started_at, other.ended_at, other.energy) == same:
+    for other in at_once:
+        if (other.started_at, other.ended_at, other.energy) == cdr:
             yield phrase("cdr_duplicate", other=other.id)
             return
         if other.started_at is None or other.ended_at is None:

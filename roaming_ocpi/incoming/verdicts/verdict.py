@@ -39,6 +39,8 @@ _DISPUTED: Final = frozenset(
 """Money that we do not owe, or cannot tell that we do."""
 _NOTED: Final = frozenset({"cdr_total_rounded", "cdr_credit_came_first"})
 """Within the tolerance, or only in another order."""
+_OF_OTHERS: Final = frozenset({"cdr_told_otherwise"})
+"""About another message, nothing of which counts."""
 
 
 def verdict_of(codes: Sequence[Phrase]) -> CdrVerdict:
@@ -47,3 +49,8 @@ def verdict_of(codes: Sequence[Phrase]) -> CdrVerdict:
     if found & _DISPUTED:
         return CdrVerdict.DISPUTED
     return CdrVerdict.FLAGGED if found - _NOTED else CdrVerdict.ACCEPTED
+
+
+def owed_verdict_of(codes: Sequence[Phrase]) -> CdrVerdict:
+    """Return what *codes* say of what is owed by the CDR itself, whatever else bears its id."""
+    return verdict_of([each for each in codes if each.code not in _OF_OTHERS])

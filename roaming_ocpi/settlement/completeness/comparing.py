@@ -58,7 +58,9 @@ SELECT issuer, cdr_key, ours.cdr_id AS our_id, theirs.cdr_id AS their_id,
                 THEN 'kind' END,
             CASE WHEN lower(ours.credits) <> lower(theirs.credits) THEN 'credits' END,
             CASE WHEN ours.currency <> theirs.currency THEN 'currency' END,
-            CASE WHEN ours.energy_kwh <> theirs.energy_kwh THEN 'energy' END,
+            CASE WHEN CASE WHEN ours.net < 0 AND theirs.net < 0
+                THEN abs(ours.energy_kwh) <> abs(theirs.energy_kwh)
+                ELSE ours.energy_kwh <> theirs.energy_kwh END THEN 'energy' END,
             CASE WHEN ours.net <> theirs.net THEN 'net' END,
             CASE WHEN date_trunc('second', ours.started_at)
                 <> date_trunc('second', theirs.started_at) THEN 'start' END,

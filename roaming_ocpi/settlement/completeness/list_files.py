@@ -30,6 +30,11 @@ SHOWN_MAX: Final = 20
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _NUMBERS: Final = frozenset({"energy_kwh", "net", "tax"})
 _TEXTS: Final = frozenset({"cdr_id", "credits", "session_ref"})
+_NEEDED: Final = "cdr_id"
+_NO_TABLE: Final = (
+    f"no heading {_NEEDED}: nothing of the file is read; it has columns between commas, or an "
+    "object of JSON in each line"
+)
 _APOSTROPHE: Final = re.compile(r"'\s*[=+\-@']")
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
@@ -148,6 +153,9 @@ def _csv_rows(
             names = [each.strip().lower() for each in row]
             if len(set(names)) != len(names):
                 problems.add(number, "a heading stands twice: nothing of the file is read")
+                return
+            if _NEEDED not in names:
+                problems.add(number, _NO_TABLE)
                 return
         elif len(row) != len(names):
             problems.add(number, f"{len(row)} columns under {len(names)} headings")

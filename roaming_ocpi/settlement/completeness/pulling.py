@@ -65,11 +65,12 @@ def pulled_cdr(tree: object, partner: str) -> ListedCdr:
     notes: list[Note] = []
     fields = JsonFields(tree, "", notes)
     country, party_id = fields.text("country_code"), fields.text("party_id")
-    stated = stated_of(fields)
+    is_credit = fields.get("credit") is True
+    # An energy below 0 is compared as one above: some senders of credits negate all of it.
+    stated = stated_of(fields, takes_back=True)
     cost = stated.total_cost
     net = cost.before_taxes if cost else None
     after = cost.after_taxes if cost else None
-    is_credit = fields.get("credit") is True
     end = "end_date_time" if fields.has("end_date_time") else "stop_date_time"
     started, ended = fields.moment("start_date_time"), fields.required_moment(end)
     said: dict[str, Any] = {

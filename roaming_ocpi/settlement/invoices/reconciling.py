@@ -23,7 +23,7 @@ from roaming_ocpi.settlement.completeness.listed_cdr import (
     number_in,
     optional,
 )
-from tariffs.quantities import EXACT
+from tariffs.quantities import EXACT, Money, money_of_minor, round_money
 
 _MAKE: LiteralString = """
 CREATE TEMP TABLE invoiced_line (
@@ -48,6 +48,7 @@ WITH known AS (
             coalesce(cdr.ended_at, cdr.received_at) < %(ends)s AND NOT EXISTS (
                 SELECT FROM partner_settlement AS agreed WHERE agreed.party = %(party)s
                 AND agreed.month = %(month)s AND agreed.currency = cdr.currency
+                AND agreed.legal_entity = %(contract)s
             )) AS is_due
     FROM partner_cdr AS cdr
     LEFT JOIN (
@@ -99,12 +100,13 @@ FROM held_against WHERE cardinality(codes) > 0 ORDER BY line NULLS LAST, cdr_key
 """
 # What we would pay: a CDR that is known, due now, not disputed, once; as it says itself.
 _SUMS: LiteralString = """
-SELECT count(line), coalesce(sum(invoiced_net), 0),
+SELECT (SELECT count(*) FROM invoiced_line), (SELECT coalesce(sum(net), 0) FROM invoiced_line),
     coalesce(sum(our_net) FILTER (WHERE line IS NOT NULL AND NOT codes && ARRAY[
         'unknown', 'disputed', 'settled_otherwise', 'not_of_this_month', 'currency'
     ]), 0),
     coalesce(sum(our_net) FILTER (WHERE line IS NULL), 0),
-    count(*) FILTER (WHERE cardinality(codes) > 0), sum(invoiced_tax), sum(invoiced_gross),
+    count(*) FILTER (WHERE cardinality(codes) > 0),
+    (SELECT sum(tax) FROM invoiced_line), (SELECT sum(gross) FROM invoiced_line),
     sum(our_tax) FILTER (WHERE line IS NOT NULL AND NOT codes && ARRAY[
         'unknown', 'disputed', 'settled_otherwise', 'not_of_this_month', 'currency'
     ]),
@@ -128,14 +130,25 @@ class InvoicedCdr(NamedTuple):
 class InvoicedMonth(NamedTuple):
     """Whose invoice it is, for which month of our legal entity's calendar, in which currency.
 
-    `total_net`: what the invoice asks for in all, before taxes; None: it is not compared.
+    `contract` is our legal entity that owes it; what others of ours settled of the month says
+    nothing of it. `total_net`: what the invoice asks for in all, before taxes; None: it is not
+    compared.
     """
 
     party: str
     month: str
     ends_at: datetime
     currency: str
+    contract: str
     total_net: Decimal | None = None
+
+    def is_total(self, payable_net: Decimal) -> bool | None:
+        """Whether it asks for *payable_net*, exact or rounded once, as a settlement rounds it."""
+        if self.total_net is None:
+            return None
+        minor = round_money(Money(payable_net, self.currency))
+        rounded = money_of_minor(minor, self.currency)
+        return self.total_net in (payable_net, rounded.amount)
 
 
 class InvoiceFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +179,7 @@ class InvoiceReconciliation(msgspec.Struct, frozen=True, kw_only=True):
     `missing_net` what it could ask for besides. `invoiced_tax` and `invoiced_gross` are of the
     lines that say them, `payable_tax` is what the CDRs say that we would pay; None: none does. Of
     `untaxed` lines the tax is compared with nothing: their CDRs say none. `is_total_right`: what
-    it asks for in all is what we would pay (None: it was not said).
+    it asks for in all is what we would pay, to the minor unit (None: it was not said).
     """
 
     lines: int
@@ -226,6 +239,7 @@ def reconcile(
         "month": invoiced.month,
         "ends": invoiced.ends_at,
         "currency": invoiced.currency,
+        "contract": invoiced.contract,
         "limit": limit,
     }
     with connection.transaction(force_rollback=True):
@@ -233,18 +247,17 @@ def reconcile(
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             for number, (cdr_id, currency, *numbers) in lines:
                 said = currency or invoiced.currency
-                copy.write_row((number, cdr_id.lower(), cdr_id, said, *numbers))
+                copy.write_row((number, cdr_id.casefold(), cdr_id, said, *numbers))
         connection.execute("ANALYZE invoiced_line")
         connection.execute(sql.SQL(_COMPARE).format(takes_back=sql.SQL(TAKES_BACK)), asked)
         [(count, net_sum, payable, missing, found, *taxed)] = connection.execute(_SUMS).fetchall()
         tax_sum, gross_sum, payable_tax, untaxed = taxed
-        total = invoiced.total_net
         return InvoiceReconciliation(
             lines=count,
             invoiced_net=net_sum,
             payable_net=payable,
             missing_net=missing,
-            is_total_right=None if total is None else total == payable,
+            is_total_right=invoiced.is_total(payable),
             counts=dict(connection.execute(_COUNTS).fetchall()),
             findings=tuple(_finding(row) for row in connection.execute(_FOUND, asked)),
             found=found,

@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.relay.messages import Prepared
-from roaming_ocpi.relay.outcomes import AttemptOutcome
+from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome
 from roaming_ocpi.relay.outgoing import Outgoing
 from roaming_ocpi.settlement.invoices.records import our_record
 from roaming_ocpi.wire.walls import encoded
@@ -22,8 +22,13 @@ class InvoiceRecordMaker:
         self, connection: Connection[Any], messages: Sequence[Outgoing], link: Link
     ) -> Mapping[int, Prepared | AttemptOutcome]:
         """Return by its id what is sent of each message."""
-        found = {}
+        del link
+        found: dict[int, Prepared | AttemptOutcome] = {}
         for each in messages:
-            record = our_record(connection, each.party, link.our_party, each.subject)
-            found[each.id] = Prepared("POST", "", encoded(record.tree()))
+            record = our_record(connection, each.party, each.subject)
+            found[each.id] = (
+                AttemptOutcome(Arrival.REFUSED, reason="unsayable")
+                if record is None
+                else Prepared("POST", "", encoded(record.tree()))
+            )
         return found

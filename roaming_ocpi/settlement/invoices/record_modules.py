@@ -76,7 +76,6 @@ class InvoiceRecords:
         page = call.asked
         asked = {
             "partner": call.caller.partner,
-            "owner": call.caller.our_party,
             "from": page.date_from,
             "to": page.date_to,
             "limit": page.limit,

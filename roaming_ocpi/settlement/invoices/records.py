@@ -32,6 +32,12 @@ _LAST: LiteralString = """
 SELECT owner, record_id, invoice_id, cdrs, others, last_updated, is_deleted FROM invoice_record
 WHERE partner = %s AND owner = %s AND record_key = %s ORDER BY number DESC LIMIT 1
 """
+# Whichever of our parties said it: a partner, or we, may have registered as another one since.
+_LAST_OF_OURS: LiteralString = """
+SELECT owner, record_id, invoice_id, cdrs, others, last_updated, is_deleted FROM invoice_record
+WHERE partner = %(partner)s AND owner <> %(partner)s AND record_key = %(key)s
+ORDER BY number DESC LIMIT 1
+"""
 _SAY: LiteralString = """
 INSERT INTO invoice_record (owner, partner, record_key, record_id, invoice_id, cdrs, others,
     last_updated, said_at, is_deleted)
@@ -41,7 +47,7 @@ _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 43))"
 _OURS: LiteralString = """
 SELECT owner, record_id, invoice_id, cdrs, others, last_updated, is_deleted FROM (
     SELECT DISTINCT ON (record_key) * FROM invoice_record
-    WHERE partner = %(partner)s AND owner = %(owner)s ORDER BY record_key, number DESC
+    WHERE partner = %(partner)s AND owner <> %(partner)s ORDER BY record_key, number DESC
 ) AS last
 WHERE NOT is_deleted AND last_updated >= coalesce(%(from)s, '-infinity'::timestamptz)
   AND last_updated < coalesce(%(to)s, 'infinity'::timestamptz)
@@ -50,7 +56,7 @@ ORDER BY number LIMIT %(limit)s OFFSET %(offset)s
 _COUNT: LiteralString = """
 SELECT count(*) FROM (
     SELECT DISTINCT ON (record_key) is_deleted, last_updated FROM invoice_record
-    WHERE partner = %(partner)s AND owner = %(owner)s ORDER BY record_key, number DESC
+    WHERE partner = %(partner)s AND owner <> %(partner)s ORDER BY record_key, number DESC
 ) AS last
 WHERE NOT is_deleted AND last_updated >= coalesce(%(from)s, '-infinity'::timestamptz)
   AND last_updated < coalesce(%(to)s, 'infinity'::timestamptz)
@@ -139,10 +145,10 @@ def records_named(connection: Connection[Any], party: str, named: str) -> list[I
     return [_record(row) for row in connection.execute(_OF_INVOICE, asked)]
 
 
-def our_record(connection: Connection[Any], partner: str, owner: str, key: str) -> InvoiceRecord:
-    """Return a record of ours, as it is said to *partner* now."""
-    [row] = connection.execute(_LAST, (partner, owner, key)).fetchall()
-    return _record(row)
+def our_record(connection: Connection[Any], partner: str, key: str) -> InvoiceRecord | None:
+    """Return a record of ours as it is said to *partner* now; None: there is none of that key."""
+    row = connection.execute(_LAST_OF_OURS, {"partner": partner, "key": key}).fetchone()
+    return None if row is None else _record(row)
 
 
 async def lock_record(connection: AsyncConnection[Any], owner: str, key: str) -> None:

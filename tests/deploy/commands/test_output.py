@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import logging
 import re
+import stat
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 import deploy
 from deploy.output import complain, print_json, print_rows, say, shown
+from deploy.running import parts
 from deploy.running.parts import write_log
 from deploy.settings import Settings
 
 HOSTILE = "CS\x1b[2J\n\u202e1"
 HARMLESS = r"CS\x1b[2J\n\u202e1"
+SUBJECT = f"p-{7:032x}"
 
 
 @pytest.mark.parametrize(
@@ -86,11 +90,37 @@ def test_a_problem_is_safe_to_print(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_json_has_the_same_values(capsys: pytest.CaptureFixture[str]) -> None:
-    print_json({"name": HOSTILE + "\x9b"}, names={"CS": "C\x9bS"})
+    print_json({"name": f"{SUBJECT} {HOSTILE}\x9b"}, names={SUBJECT: 'C\x9b"S'})
 
     out = capsys.readouterr().out
-    assert json.loads(out) == {"name": HOSTILE.replace("CS", "C\x9bS") + "\x9b"}
+    assert json.loads(out) == {"name": f'C\x9b"S {HOSTILE}\x9b'}
     assert re.fullmatch(r"[\x20-\x7e\n]*", out)
+
+
+def test_of_many_names_those_are_looked_up_that_stand_in_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class NamesLookedUp(dict[str, str]):
+        """Names, and how often one of them was asked for."""
+
+        times = 0
+
+        def get(self, key: str, default: str = "") -> str:  # type: ignore[override]
+            """Return a name."""
+            self.times += 1
+            return super().get(key, default)
+
+        def items(self) -> NoReturn:
+            """Raise: a text is not gone through for each of them."""
+            raise AssertionError
+
+    names = NamesLookedUp({f"p-{number:032x}": f"name {number}" for number in range(1_000)})
+
+    print_json([*list(names)[:3], "p-0", f"p-{2_000:032x}"], names=names)
+
+    told = json.loads(capsys.readouterr().out)
+    assert told == ["name 0", "name 1", "name 2", "p-0", f"p-{2_000:032x}"]
+    assert names.times == 4
 
 
 @pytest.fixture
@@ -150,3 +180,27 @@ def test_an_energy_in_json_has_no_idle_zeros(
     print_json([content])
 
     assert json.loads(capsys.readouterr().out) == [{"energy_wh": text, "wh": text, "net": "1.10"}]
+
+
+def test_a_full_log_is_put_aside_once_by_whoever_shares_it(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "LOG_BYTES_MAX", 2_000)
+    shared = [parts.SharedLog(log) for _ in range(2)]
+    for number in range(200):
+        record = logging.LogRecord(
+            "x", logging.INFO, "", 0, f"line {number:03} {'.' * 20}", (), None
+        )
+        shared[number % 2].emit(record)
+    for each in shared:
+        each.close()
+
+    aside = log.with_name(f"{log.name}.1")
+    told = [*aside.read_text().splitlines(), *log.read_text().splitlines()]
+    assert sorted(each.name for each in log.parent.iterdir()) == [log.name, aside.name]
+    assert max(log.stat().st_size, aside.stat().st_size) <= 2_100
+    # Nothing between the two is missing, in the order in which it was told.
+    first = int(told[0].split()[1])
+    assert [int(each.split()[1]) for each in told] == list(range(first, 200))
+    assert first > 50
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600

@@ -207,6 +207,30 @@ def test_a_prefix_that_was_given_up_is_still_not_free(connection: psycopg.Connec
         apply(connection, Change(kind=Kind.LEGAL_ENTITY, key="other", entity=LEGAL_ENTITY))
 
 
+@pytest.mark.parametrize("is_withdrawn", [False, True])
+def test_no_two_tariffs_have_ids_that_differ_by_case_alone(
+    connection: psycopg.Connection[Any],
+    is_withdrawn: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """To a partner they are one: it would price by the wrong one, and lose both with the first."""
+    first, second = (
+        Change(kind=Kind.TARIFF, key=each.id, entity=published(each))
+        for name in ("Depot", "dePot")
+        for each in [msgspec.structs.replace(ENERGY_ONLY, id=name)]
+    )
+    with pytest.raises(InvalidDeclarationError, match="differ by case alone"):
+        apply(connection, first, second)
+    apply(connection, first)
+    if is_withdrawn:
+        apply(connection, Change(kind=Kind.TARIFF, key="Depot", entity=None), at=LATER)
+
+    with pytest.raises(InvalidDeclarationError, match="a tariff 'Depot'"):
+        apply(connection, second, at=LATEST)
+    dearer = msgspec.structs.replace(TIMED, id="Depot")
+    again = Change(kind=Kind.TARIFF, key="Depot", entity=published(dearer))
+    apply(connection, again, at=LATEST)
+
+
 def assigned(tariff_id: str, **conditions: str) -> tuple[Kind, str, Entity, datetime]:
     assignment = msgspec.convert({"tariff": tariff_id, **conditions}, Assignment)
     return Kind.ASSIGNMENT, assignment.key(), assignment, BEGINNING

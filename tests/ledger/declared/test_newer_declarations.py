@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import timedelta
 from typing import Any
 
 from ledger.database import connect
 from ledger.declared.changes import Change
-from ledger.declared.declarations import Declarations, Kind
+from ledger.declared.declarations import Declaration, Declarations, Kind
 from ledger.declared.store import (
     NewestDeclarations,
     declare,
@@ -19,6 +20,9 @@ from ledger.master_data.tokens import Token, TokenStatus
 from tests.depot import NOON, changes
 
 BLOCKED = Token(status=TokenStatus.BLOCKED)
+MANY = 50_000
+NEWER_BYTES_MAX = 60_000
+"""What a snapshot with one token more may take: a copy of all of them takes fifty times that."""
 
 
 def all_of(known: Declarations) -> list[object]:
@@ -94,3 +98,36 @@ def test_where_nothing_is_new_it_is_the_very_same(database: str) -> None:
 
         assert newest.of(connection) is known
         assert load_declarations(connection, known.version, known=known) is known
+
+
+def token_row(version: int, token: Token = BLOCKED) -> Declaration:
+    return Declaration(version, Kind.TOKEN, f"t-{version % MANY}", NOON, token)
+
+
+def test_one_more_among_many_takes_what_it_is_itself() -> None:
+    known = Declarations(token_row(version) for version in range(1, MANY))
+    known = known.extended([token_row(MANY)])
+    tracemalloc.start()
+    for version in range(MANY + 1, MANY + 20):
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        known = known.extended([token_row(version, Token())])
+        assert tracemalloc.get_traced_memory()[1] - before < NEWER_BYTES_MAX
+    tracemalloc.stop()
+
+    assert known.version == MANY + 19
+    assert known.token("t-19", NOON) == Token()
+    assert known.token("t-20", NOON) == BLOCKED
+
+
+def test_the_keys_of_a_kind_are_sorted_once_however_much_of_others_comes() -> None:
+    known = Declarations([token_row(1), token_row(3)])
+    tokens, sites = known.keys(Kind.TOKEN), known.keys(Kind.SITE)
+    again = known.extended([token_row(3, Token())])
+    more = again.extended([token_row(4)]).extended([token_row(2), token_row(0)])
+
+    assert again.keys(Kind.TOKEN) is tokens
+    assert more.keys(Kind.SITE) is sites
+    assert more.keys(Kind.TOKEN) == ("t-0", "t-1", "t-2", "t-3", "t-4")
+    assert more.keys(Kind.TOKEN) is more.keys(Kind.TOKEN)
+    assert known.keys(Kind.TOKEN) == ("t-1", "t-3")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import secrets
+from typing import Any
 
 import pytest
 
@@ -125,3 +127,22 @@ def test_keys_that_are_drawn_are_random_keys() -> None:
     lengths = (16, 20)
 
     assert all(is_random_key(secrets.token_hex(n)) for n in lengths for _ in range(1_000))
+
+
+def test_stations_whose_hashes_cost_the_same_are_hashed_for_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashes = [hash_password(f"password {number}") for number in range(5)]
+    hashed, scrypt = list[object](), hashlib.scrypt
+
+    def counted(*given: Any, **named: Any) -> bytes:  # noqa: ANN401 - as the library's
+        hashed.append(named)
+        return scrypt(*given, **named)
+
+    monkeypatch.setattr(hashlib, "scrypt", counted)
+    for each in hashes:
+        check_hash(each)
+    with pytest.raises(BadHashError):
+        check_hash(hashes[0].replace("$4096$", "$4095$"))
+
+    assert len(hashed) <= 2

@@ -21,9 +21,11 @@ from ledger.desk.publish import Holding, publish_files
 from ledger.log.envelope import Declared
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.assignments import Assignment
+from ledger.master_data.customers import Customer
 from projections.log_reading import LoggedLine, read_all
 from tariffs.problems import Problem
 from tests.at_the_edge import details_of
+from tests.projections.console.crowded.asked_statements import statements_logged
 from tests.tree import EXAMPLES
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -365,3 +367,29 @@ def test_each_limit_by_currency_says_what_0_comes_to(
     assert [each.message.partition("so ")[2] for each in found if "NOK" in each.message] == (
         [so] if so else []
     )
+
+
+def test_many_are_declared_with_as_few_statements_as_one(
+    connection: psycopg.Connection[Any], database: str
+) -> None:
+    apply(connection, SITE)
+    with statements_logged(database) as asked, connect(database) as logged:
+        counts = []
+        for first, many in ((0, 1), (1, 40)):
+            names = [f"k-{number}" for number in range(first, first + many)]
+            customers = "".join(f"  {name}: {{name: {name.upper()}}}\n" for name in names)
+            tokens = "".join(f"  04{name}: {{customer: {name}}}\n" for name in names)
+            applied = apply(logged, f"customers:\n{customers}tokens:\n{tokens}")
+            assert len(applied.planned) == 2 * many
+            counts.append(len(asked.new()))
+
+    assert counts[1] <= counts[0] + 2, counts
+    # In the order of the file, each with a version of its own.
+    known = load_declarations(connection)
+    histories = [known.history(Kind.CUSTOMER, each) for each in known.keys(Kind.CUSTOMER)]
+    in_order = sorted((row for history in histories for row in history), key=lambda r: r.version)
+    declared = [each.entity for each in in_order if isinstance(each.entity, Customer)]
+    assert [details_of(connection, each).name for each in declared] == [
+        f"K-{number}" for number in range(41)
+    ]
+    assert len({row.version for row in in_order}) == 41

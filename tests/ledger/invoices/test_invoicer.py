@@ -27,8 +27,10 @@ from ledger.log.event_log import NewRecord
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.master_data.customers import Customer, Invoicing
 from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.tokens import Token
 from ledger.worker.worker import Worker
 from tests.depot import THINGS, changes, declared, keep_decisions, rated, session
+from tests.projections.console.crowded.asked_statements import StatementLog, statements_logged
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DECLARED = declared()
@@ -275,3 +277,29 @@ def test_thresholds_are_looked_at_once_a_minute_of_the_logs_time(
             issued.append(len(invoicer.run_once()))
 
     assert issued == [1, 0, 2]
+
+
+def test_what_is_declared_later_is_read_without_all_the_rest(
+    connection: psycopg.Connection[Any], log: PostgresEventLog, database: str
+) -> None:
+    log.append([NewRecord(0, ticks(0))])
+    take(database, log, 1)
+    declare(connection, changes(), by="a test", at=NOON)
+    read = []
+    with statements_logged(database) as asked, closing(Invoicer(database, log)) as invoicer:
+        for number in range(1, 4):
+            with connection.transaction():
+                keep_decisions(connection, [rated(session(number), declared())])
+            assert len(invoicer.run_once()) == 1
+            read.append(rows_of_declarations(asked))
+            token = Change(kind=Kind.TOKEN, key=f"later-{number}", entity=Token())
+            declare(connection, [token], by="a test", at=NOON)
+
+    assert read == [len(changes()), 1, 1]
+
+
+def rows_of_declarations(asked: StatementLog) -> int:
+    """Return how many declarations came back since the last look; versions are no declarations."""
+    return sum(
+        each.rows for each in asked.new() if "valid_from, body FROM declaration" in each.text
+    )

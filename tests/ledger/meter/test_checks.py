@@ -240,10 +240,85 @@ def test_intervals_are_held_against_power_and_time_each() -> None:
 def test_an_interval_is_missing_from_one_and_a_half_times_the_usual_distance_on(
     minutes: tuple[float, ...], flags: set[Flag]
 ) -> None:
-    told = measured(None, [], None, intervals=[(minute, 1000) for minute in minutes])
+    last: Told = (minutes[-1], 0)  # the vehicle was full
+    told = measured(None, [], None, intervals=[*((each, 1000) for each in minutes[:-1]), last])
 
     assert told.flags == {Flag.INTERVALS_SUMMED} | flags
-    assert told.energy_wh == 1000 * len(minutes)
+    assert told.energy_wh == 1000 * (len(minutes) - 1)
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "last", "is_held"),
+    [
+        (60, 1000, False),
+        (61, 1000, False),
+        (61.5, 1000, False),
+        (61.6, 1000, True),  # 107 of 4,000 Wh
+        (75, 100, False),
+        (75, 101, True),
+        (75, 0, False),
+        (75, 1000, True),
+    ],
+)
+def test_much_that_would_be_drawn_after_the_last_interval_is_missing(
+    ends_at: float, last: int, *, is_held: bool
+) -> None:
+    """Four of a quarter of an hour, the last one ends at 60 minutes; the stop comes later."""
+    intervals: list[Told] = [(15, 1000), (30, 1000), (45, 1000), (60, last)]
+
+    told = measured(None, [], None, ends_at=ends_at, intervals=intervals)
+
+    assert (Flag.INTERVAL_GAP in told.flags) is is_held
+    assert told.energy_wh == 3000 + last
+
+
+@pytest.mark.parametrize(("ends_at", "is_held"), [(62, False), (62.1, True)])
+def test_two_parts_in_a_hundred_may_be_drawn_after_the_last_interval(
+    ends_at: float, *, is_held: bool
+) -> None:
+    """Of 9,000 Wh those are 180, which two minutes bring as in the last interval."""
+    intervals: list[Told] = [(20, 4000), (40, 3200), (60, 1800)]
+
+    told = measured(None, [], None, ends_at=ends_at, intervals=intervals)
+
+    assert (Flag.INTERVAL_GAP in told.flags) is is_held
+
+
+@pytest.mark.parametrize(
+    ("again", "is_held"),
+    [
+        ([(10, 1000), (25, 1000), (40, 1000), (55, 1000)], False),
+        ([(10, 9000), (25, 2000), (40, 1000), (55, 1000)], False),
+        ([(10, 0), (25, 2010), (40, 1000), (55, 1000)], False),
+        ([(10, 0), (25, 2011), (40, 1000), (55, 1000)], True),
+        ([(10, 0), (25, 2011), (40, 1000), (60.1, 1000)], False),
+        ([], False),
+    ],
+)
+def test_more_that_is_told_by_the_clock_than_by_sampling_is_missing_there(
+    again: list[Told], *, is_held: bool
+) -> None:
+    """The first one by the clock may have begun before the session."""
+    intervals: list[Told] = [(15, 1000), (30, 1000), (45, 1000), (60, 1000)]
+
+    told = measured(None, [], None, intervals=intervals, told_again=again)
+
+    assert told.energy_wh == 4000
+    assert (Flag.INTERVAL_GAP in told.flags) is is_held
+
+
+@pytest.mark.parametrize(
+    ("power", "flags"),
+    [(4000, set()), (4001, {AGAINST}), (11_000, {AGAINST}), (99, set())],
+)
+def test_a_register_of_one_phase_is_held_against_twice_its_energy(
+    power: int, flags: set[Flag]
+) -> None:
+    told = _counted((0, 0), (60, 2000 if power > 99 else 20))
+    beside = powers((0, power), (60, power))
+
+    assert physics_flags(told, beside, LIMIT, is_one_phase=True) == flags
+    assert physics_flags(told, beside, LIMIT) == (flags if power > 10_000 else set())
 
 
 def test_intervals_at_the_start_or_after_the_end_are_not_the_sessions() -> None:

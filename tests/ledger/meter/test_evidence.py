@@ -223,6 +223,38 @@ def test_each_measurand_goes_where_it_belongs() -> None:
     assert evidence.exported == (values[Measurand.ENERGY_EXPORT_WH],)
 
 
+SAMPLED, ALIGNED, BY_TRIGGER = "Sample.Periodic", "Sample.Clock", "Trigger"
+
+
+@pytest.mark.parametrize(
+    ("told", "counted", "again"),
+    [
+        # by the clock what was sampled is told once more
+        ([(5, 100, SAMPLED), (10, 100, SAMPLED), (15, 250, ALIGNED)], [100, 100], [250]),
+        ([(15, 100, None), (15, 250, ALIGNED)], [100], [250]),
+        # alone it counts, and what the stop says goes on from it
+        ([(15, 250, ALIGNED), (20, 50, "Transaction.End")], [250, 50], []),
+        ([(15, 250, ALIGNED), (16, 20, BY_TRIGGER), (30, 200, ALIGNED)], [250, 200], [20]),
+        ([(5, 100, SAMPLED), (7, 40, "Transaction.End"), (7, 9, ALIGNED)], [100, 40], [9]),
+        ([(16, 20, BY_TRIGGER)], [20], []),
+        ([(5, 100, SAMPLED), (5, 100, "Transaction.End")], [100], []),
+    ],
+)
+def test_intervals_told_for_two_reasons_tell_one_energy(
+    told: list[tuple[int, int, str | None]], counted: list[int], again: list[int]
+) -> None:
+    story = Story16()
+    for minute, value, context in told:
+        interval = wh(value, measurand="Energy.Active.Import.Interval")
+        story.sample(minute, interval if context is None else interval | {"context": context})
+
+    evidence = _evidence(story)
+
+    assert [each.value_wh for each in evidence.intervals] == counted
+    assert [each.value_wh for each in evidence.told_again] == again
+    assert evidence.spread_wh == 0
+
+
 def test_power_is_less_by_what_is_given_back_at_that_moment() -> None:
     taken, given = ({"measurand": f"Power.Active.{way}"} for way in ("Import", "Export"))
     story = Story201()

@@ -118,8 +118,20 @@ def test_a_rollover_is_one_at_a_registers_end_and_small_enough_for_the_time(
     assert rollover_rise(reading(0, before), reading(59, after), LIMIT) == rise
 
 
-@pytest.mark.parametrize(("before", "rise"), [(500_000, None), (500_001, 500_099)])
-def test_from_below_half_of_its_end_no_register_rolls_over(before: int, rise: int | None) -> None:
+@pytest.mark.parametrize(
+    ("before", "rise"),
+    [
+        (700_000, None),
+        (979_999, None),
+        (980_000, 20_100),
+        (9_799_999, None),
+        (9_800_000, 200_100),
+    ],
+)
+def test_farther_from_its_end_than_a_fiftieth_no_register_rolls_over(
+    before: int, rise: int | None
+) -> None:
+    """Power and time would allow it; a meter that was exchanged looks the same."""
     assert rollover_rise(reading(0, before), reading(3000, 100), LIMIT) == rise
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import msgspec
 import pytest
 
-from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Kind
+from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Entity, Kind
 from ledger.facts.flags import Flag
+from ledger.master_data.assignments import Assignment
+from ledger.master_data.stations import Station
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token
-from ledger.rating.basis import Basis, depends_on_time, terms_of
+from ledger.rating.basis import DOUBT, Basis, depends_on_time, terms_of
 from ledger.rating.decide import decide
 from ledger.rating.decisions import SessionHeld
 from tariffs.adjustments.adjustment import (
@@ -42,7 +44,7 @@ from tariffs.model.tariff import (
     TariffElement,
     Weekday,
 )
-from tests.depot import ENERGY_ONLY, NOON, declared, moment_of, rated, session
+from tests.depot import ENERGY_ONLY, NOON, THINGS, declared, moment_of, rated, session
 
 ENERGY = ("ENERGY",)
 TEN = Decimal(10)
@@ -193,6 +195,54 @@ def test_a_wrong_clock_holds_a_session_whose_price_a_cap_by_day_decides() -> Non
         rated(session(energy_wh="20000", minutes=120, started_at=at), here).net_minor
         for at in (NOON, midnight)
     ] == [300, 600]
+
+
+DEARER = published(restricted(Restrictions(min_kwh=TEN)))
+SECOND = timedelta(seconds=1)
+Row = tuple[Kind, str, Entity | None, datetime]
+
+
+@pytest.mark.parametrize("flag", [Flag.CLOCK_UNSYNCED, Flag.CLOCK_JUMPED])
+@pytest.mark.parametrize("way", [1, -1], ids=["since then", "until then"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param((Kind.TARIFF, "energy", DEARER), id="its tariff"),
+        pytest.param((Kind.TOKEN, "anna-1", Token(customer="fleet")), id="its payer"),
+        pytest.param((Kind.STATION, "ST-1", Station(site="yard")), id="its site"),
+    ],
+)
+def test_a_wrong_clock_holds_a_session_near_the_day_on_which_its_price_or_payer_changed(
+    change: tuple[Kind, str, Entity], way: int, flag: Flag
+) -> None:
+    """A day is how far a session may lie from where a wrong clock, or a queue, puts it."""
+    yard: list[Row] = [
+        (Kind.SITE, "yard", THINGS[Kind.SITE, "harbour"], BEGINNING),
+        (Kind.ASSIGNMENT, "site=yard", Assignment(tariff="energy", site="yard"), BEGINNING),
+    ]
+    charging = session(energy_wh="9000", blockers=[flag])
+
+    def is_held(at: datetime) -> bool:
+        known = declared(*yard, (*change, at))
+        return isinstance(decide(charging, known, moment=moment_of(charging, hours=1)), SessionHeld)
+
+    near, far = NOON + way * DOUBT, NOON + way * (DOUBT + SECOND)
+    assert [is_held(near), is_held(far)] == ([True, False] if way > 0 else [False, False])
+    assert is_held(near + SECOND) is (way < 0)
+    assert rated(session(energy_wh="9000"), declared(*yard, (*change, near))).flags == ()
+
+
+def test_a_wrong_clock_on_the_first_day_of_a_customer_and_a_tariff_holds_nothing() -> None:
+    """Before it there was no price by which it could have been rated."""
+    first = NOON - DOUBT / 2
+    known = declared(
+        (Kind.ASSIGNMENT, "site=harbour", None, BEGINNING),
+        (Kind.ASSIGNMENT, "site=harbour", Assignment(tariff="energy", site="harbour"), first),
+        (Kind.TOKEN, "anna-1", None, BEGINNING),
+        (Kind.TOKEN, "anna-1", Token(customer="anna"), first),
+    )
+
+    assert rated(session(blockers=[Flag.CLOCK_UNSYNCED]), known).net_minor == 400
 
 
 class Counting(Declarations):

@@ -20,7 +20,8 @@ from ledger.master_data.customers import Invoicing
 from ledger.master_data.policies import Policy, UnknownTokens
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token, TokenStatus
-from ledger.rating.decide import TIME_BLOCKERS, decide
+from ledger.rating.basis import TIME_BLOCKERS
+from ledger.rating.decide import decide
 from ledger.rating.decisions import (
     DecisionKind,
     PayerKind,

@@ -11,7 +11,7 @@ from ledger.facts.flags import Flag
 from ledger.facts.station_facts import StationFact
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.overlap import overlapping
-from tests.station_story import Story16, Story201, at, sessions_of
+from tests.station_story import Story16, Story201, at, in_any_order, sessions_of
 
 SHARED = Flag.REGISTER_SHARED
 
@@ -46,6 +46,18 @@ def _window(
         ((0, 1000, 60, 6000), (30, 0, 45, 1010), False),
         ((0, 1000, 60, 6000), (30, 0, 45, 1011), True),
         ((0, 0, 60, 5000), (30, 0, 90, 7000), True),
+        # within the earlier one, which goes on from where it ended: no register falls
+        ((0, 5000, 60, 9000), (30, 1000, 45, 5000), True),
+        ((0, 5000, 60, 9000), (30, 1000, 90, 5000), True),
+        ((0, 5000, 60, 9000), (30, 4989, 45, 5000), True),
+        ((0, 5000, 60, 9000), (30, 4990, 45, 5005), False),
+        ((0, 5000, 60, 9000), (30, 101, 45, 5000), True),
+        ((0, 5000, 60, 9000), (30, 100, 45, 5000), False),
+        ((0, 5000, 60, 9000), (30, 1000, 45, 1010), False),
+        ((0, 5000, 60, 5010), (30, 1000, 45, 5000), False),
+        ((0, 5000, 60, 9000), (30, 1000, None, None), False),
+        ((0, 5000, 60, 9000), (30, 1000, 45, 4000), True),
+        ((0, 5000, 60, 9000), (30, 1000, 45, 3999), False),
         # one after the other
         ((0, 1000, 30, 4000), (30, 4000, 60, 6000), False),
         ((0, 1000, 30, 4000), (30, 3990, 60, 6000), False),
@@ -147,6 +159,21 @@ def test_two_sessions_at_once_are_held_in_whatever_order_their_frames_come(
         first, second = sessions_of(story.fold(order))
         assert [first.energy_wh, second.energy_wh] == [3000, 4000]
         assert first.blockers == second.blockers == (SHARED,)
+
+
+@pytest.mark.parametrize("version", [Story16, Story201], ids=["1.6", "2.0.1"])
+def test_a_start_that_is_dated_hours_back_is_held(version: type[Story16 | Story201]) -> None:
+    """Its own frames agree with each other, but a session lay in between with an earlier part."""
+    story = version()
+    story.start(600, 1000, tx=1)
+    story.stop(660, 5000, tx=1)
+    story.start(0, 5000, tx=2, received=720)
+    story.stop(780, 9000, tx=2)
+
+    late, whole = in_any_order(story)
+
+    assert [late.energy_wh, whole.energy_wh] == [4000, 4000]
+    assert late.blockers == whole.blockers == (SHARED,)
 
 
 def test_sessions_at_two_places_share_nothing() -> None:

@@ -118,6 +118,15 @@ def test_a_disputed_cdr_of_which_nothing_is_left_is_settled_with_its_credit() ->
     assert settlement.sent.energy_wh == 10_000
 
 
+def test_a_credit_is_of_its_cdr_whatever_letters_that_ones_id_has() -> None:
+    disputed = cdr("Straße-1", "9.00", is_disputed=True)._replace(cdr_key="strasse-1")
+
+    settled = settlement_of([], [disputed, credit("B", "-4.00", "Straße-1")], terms())
+
+    assert settled.received.count == 0
+    assert [each.cdr_id for each in settled.excluded] == ["Straße-1", "B"]
+
+
 def test_a_disputed_credit_does_not_take_its_cdr_along() -> None:
     sent = [cdr("A", "10.00"), credit("A-", "-10.00", "A", is_disputed=True)]
 

@@ -15,6 +15,7 @@ from roaming_ocpi.incoming.rechecking import judge_all_again
 from roaming_ocpi.incoming.told import ACCEPT, DISPUTE
 from roaming_ocpi.tokens.own_tokens import Issuer, contract_of
 from tests.roaming_ocpi.incoming.partner_stories import (
+    CDR,
     Told,
     append,
     cdr_of,
@@ -233,3 +234,120 @@ def test_a_negative_cdr_of_before_waits_as_one_that_comes_now(database: str) -> 
     append(database, Told(ours(database)))
     read_all(database)
     assert verdicts(database)["C1"].credited_by == "N1"
+
+
+SMALLER = {
+    "total_cost": {"excl_vat": 5.0, "incl_vat": 6.0},
+    "charging_periods": [CDR["charging_periods"][0]],
+    "total_energy": 20.0,
+}
+
+
+@pytest.mark.parametrize("each_alone", [True, False])
+@pytest.mark.parametrize(
+    "instead",
+    [
+        pytest.param({}, id="of the same session"),
+        pytest.param({"session_id": None}, id="of the same time and energy"),
+        pytest.param({"session_id": None, **SMALLER}, id="of a time that touches it"),
+        pytest.param({"total_cost": {"excl_vat": 9.0}}, id="with a fault of its own"),
+    ],
+)
+def test_what_stands_for_a_cdr_may_come_before_that_is_taken_back(
+    books: str, other_database: str, instead: dict[str, Any], *, each_alone: bool
+) -> None:
+    """Whichever comes first, the verdicts are the same, or what is owed is not paid."""
+    declare_roaming(other_database)
+    one, back = Told(cdr_of()), Told(credit_of())
+    new, third = (Told(cdr_of(id=each, **instead)) for each in ("C2", "C3"))
+    append(books, one, back, new, third, each_alone=each_alone)
+    append(other_database, one, new, third, back, each_alone=each_alone)
+    for dsn in (books, other_database):
+        read_all(dsn)
+
+    assert verdicts(other_database) == verdicts(books)
+    assert codes_of(other_database) == codes_of(books)
+    assert "cdr_duplicate" not in verdicts(books)["C2"].codes
+    assert {"cdr_duplicate", "cdr_overlaps"} & set(verdicts(books)["C3"].codes)
+
+    def new_schema(connection: Connection[Any], schema: str) -> None:
+        apply(connection, "books", schema=schema)
+
+    with PostgresEventLog(other_database) as log:
+        assert judge_all_again(other_database, log, new_schema=new_schema).different == ()
+
+
+def codes_of(dsn: str) -> dict[str, Any]:
+    """Return what was found at each CDR, with its parameters."""
+    return {row["cdr_id"]: row["codes"] for row in rows_of(dsn, "partner_cdr")}
+
+
+def test_what_stands_for_a_cdr_is_a_duplicate_while_a_person_lets_that_stand(books: str) -> None:
+    append(books, Told(cdr_of()), Told(credit_of()), Told(cdr_of(id="C2")))
+    read_all(books)
+    assert verdicts(books)["C2"].verdict == "accepted"
+
+    append(books, Told(SAID_OF_CREDIT, DISPUTE, direction="out"))
+    read_all(books)
+    assert verdicts(books)["C1"].credited_by is None
+    assert verdicts(books)["C2"].codes == ("cdr_duplicate",)
+
+    append(books, Told(SAID_OF_CREDIT, ACCEPT, direction="out"))
+    read_all(books)
+    assert (verdicts(books)["C2"].verdict, verdicts(books)["C2"].codes) == ("accepted", ())
+
+
+@pytest.mark.parametrize("what", [ACCEPT, DISPUTE])
+def test_what_a_person_said_of_what_stands_for_a_cdr_stays(books: str, what: str) -> None:
+    append(books, Told(cdr_of()), Told(cdr_of(id="C2")))
+    append(books, Told({**SAID_OF_CREDIT, "id": "C2"}, what, direction="out"), Told(credit_of()))
+    read_all(books)
+
+    [row] = [each for each in rows_of(books, "partner_cdr") if each["cdr_id"] == "C2"]
+    wanted = "accepted" if what == ACCEPT else "disputed"
+    assert (row["verdict"], row["judged"], row["codes"]) == (wanted, "accepted", [])
+
+
+def test_a_credit_that_is_not_one_leaves_what_came_beside_it(books: str) -> None:
+    wrong = credit_of(total_cost={"excl_vat": -7.0, "incl_vat": -8.4})
+    append(books, Told(cdr_of()), Told(cdr_of(id="C2")), Told(wrong))
+    read_all(books)
+
+    assert verdicts(books)["C2"].codes == ("cdr_duplicate",)
+
+
+def negated(body: dict[str, Any]) -> dict[str, Any]:
+    """Return *body*, a CDR that takes another back, with all of its volumes below 0."""
+    made = body | {name: -body[name] for name in ("total_energy", "total_time")}
+    made["charging_periods"] = [
+        {**period, "dimensions": [{**each, "volume": -each["volume"]} for each in dimensions]}
+        for period in body["charging_periods"]
+        for dimensions in [period["dimensions"]]
+    ]
+    return made
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_credit_that_negates_its_volumes_too_takes_its_cdr_back(
+    database: str,
+    is_old: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """OCPI negates the total cost alone; who negates all of it means the same."""
+    declare_roaming(database, corrections=TAKES_NEGATIVE)
+    one = ours(database) if is_old else cdr_of()
+    back = ours(database, id="C1-C", total_cost=-8.0) if is_old else credit_of()
+    append(database, Told(one), Told(negated(back)))
+    read_all(database)
+
+    found = verdicts(database)
+    assert (found["C1-C"].verdict, found["C1-C"].codes) == ("accepted", ())
+    assert found["C1"].credited_by == "C1-C"
+    assert {row["energy_kwh"] for row in rows_of(database, "partner_cdr")} == {32}
+
+
+def test_a_cdr_that_takes_nothing_back_has_no_volume_below_0(books: str) -> None:
+    append(books, Told(negated(cdr_of())))
+    append(books, Told(negated(cdr_of(id="C2", total_cost={"excl_vat": -8.0, "incl_vat": -9.6}))))
+    read_all(books)
+
+    assert {each.codes for each in verdicts(books).values()} == {("cdr_unreadable",)}

@@ -251,12 +251,13 @@ def test_grouping_and_restarts_change_no_verdict(
         "C2": "disputed",
         "C2-C": "accepted",
         "C1-C": "disputed",
-        "C3": "flagged",
+        "C3": "disputed",  # it stood for C1, which a person lets stand
         "C4": "accepted",
         "C5": "disputed",
         "C6": "disputed",
     }
     assert found["C1"].credited_by is None
+    assert set(found["C3"].codes) == {"cdr_duplicate", "cdr_told_otherwise"}
     assert found["C4"].codes == ("cdr_duplicate",)
 
 

@@ -123,13 +123,13 @@ async def opened_relay(
     *,
     holder: str = "relay-1",
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    maker: MessageMaker | None = None,
 ) -> AsyncIterator[Relay]:
     """Yield a relay over the database; *links* may change meanwhile."""
 
     async def routes() -> Mapping[str, Link]:
         return dict(links)
 
-    maker = PlainMaker()
     log = await PostgresLineWriter.open(dsn, partitions=PARTITIONS)
     async with log, client_of() as client:
         yield Relay(
@@ -138,7 +138,7 @@ async def opened_relay(
             client=client,
             log=log,
             routes=routes,
-            makers=dict.fromkeys(MessageKind, maker),
+            makers=dict.fromkeys(MessageKind, maker or PlainMaker()),
             now=now,
             chance=lambda: Decimal(0),
         )

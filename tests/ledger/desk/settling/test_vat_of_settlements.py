@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -74,3 +74,16 @@ def test_the_same_rate_told_again_is_one_rate(database: str) -> None:
     with connect(database) as connection, settlement_desk(connection, declared) as desk:
         sent_cdr(connection, "A", 1000)
         assert not agree(desk).settlement.sent.taxes
+
+
+def test_a_rate_that_was_mended_before_it_held_taxes_nothing(database: str) -> None:
+    """Of what ended before all rates the first holds, and not the slip that it was declared for."""
+    wrong = declare_partner(database, valid_from=IN_MARCH, vat_percent=Decimal(91))
+    later = IN_MARCH + timedelta(days=1)
+    declared = declare_partner(database, valid_from=IN_MARCH)
+    with connect(database) as connection, settlement_desk(connection, declared) as desk:
+        sent_cdr(connection, "A", 1000, ended_at=IN_MARCH - timedelta(days=1))
+        sent_cdr(connection, "B", 1000, ended_at=later)
+
+        assert declared.version > wrong.version
+        assert agree(desk).settlement.sent.tax_minor == 380

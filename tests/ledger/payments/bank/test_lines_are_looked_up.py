@@ -7,8 +7,21 @@ from typing import Any
 import psycopg
 
 from ledger.books.open_invoices import keep_open_invoices
-from tests.ledger.payments.bank.bank_books import invoiced, open_minor, put_in, waiting, wl
+from ledger.payments.awaited import awaited_payouts
+from ledger.payments.bank.importing import Importing
+from ledger.payments.bank.lines import lines_to_match_again
+from ledger.payments.bank.matched import match_waiting
+from tests.ledger.payments.bank.bank_books import (
+    NOW,
+    banked_declarations,
+    invoiced,
+    open_minor,
+    put_in,
+    waiting,
+    wl,
+)
 from tests.ledger.payments.bank.bank_files import Booked, camt
+from tests.ledger.payments.bank.test_partners_and_payouts import pay_out
 
 INVOICES = 12_000
 LINES = 1_200
@@ -30,6 +43,12 @@ _READ = """
 SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
 WHERE relname IN ('issued_invoice', 'journal_entry', 'allotment', 'movement', 'open_invoice',
     'bank_line', 'unmatched_line')
+"""
+
+
+_WAITING_READ = """
+SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
+WHERE relname IN ('bank_line', 'unmatched_line')
 """
 
 
@@ -56,3 +75,24 @@ def test_a_line_reads_no_more_rows_than_it_names(database: str) -> None:
         assert open_minor(connection, named[-1]) == 0
         assert rows_read(connection, "2", ["no reference"] * LINES) <= LINES * ROWS_A_LINE_MAX
         assert waiting(connection) == {"no_reference": 476 * LINES}
+
+
+def test_what_names_nothing_of_ours_is_not_looked_at_again_by_each_import(database: str) -> None:
+    with invoiced(database, []) as connection:
+        unknown = [Booked(100 + turn, "no reference", f"x-{turn}") for turn in range(LINES)]
+        later = Booked(7, "WL-2026-999999", "y")
+        put_in(connection, camt([*unknown, later]))
+        connection.execute("ANALYZE")
+        pay_out(connection, "po_1Abc", 150)
+        importing = Importing(
+            connection=connection, declared=banked_declarations(), by="a test", now=NOW
+        )
+        with connection.transaction():
+            assert match_waiting(importing) == 0
+            [(read,)] = connection.execute(_WAITING_READ).fetchall()
+        awaited = {each.under_way_minor for each in awaited_payouts(connection)}
+        again = lines_to_match_again(connection, LINES, awaited)
+
+    # The one that names a document, and the one that a payout comes to.
+    assert {each.amount_minor for each in again} == {7, 150}
+    assert read <= ROWS_A_LINE_MAX

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.sessions.session import ChargingSession
 from tariffs.model.usage import Activity
-from tests.station_story import Story16, Story201, at, watts, wh
+from tests.station_story import Story16, Story201, at, in_any_order, stamp, watts, wh
 
 
 def _spans(session: ChargingSession) -> list[tuple[object, str]]:
@@ -47,6 +47,56 @@ def test_a_state_of_another_connector_changes_nothing() -> None:
     story.state(20, "SuspendedEV", place=2)
 
     assert _spans(story.session()) == [(at(0), "charging")]
+
+
+@pytest.mark.parametrize(
+    ("connector", "state", "spans", "last_sign"),
+    [
+        (2, "Unavailable", [(at(0), "charging"), (at(20), "parking")], None),
+        (1, "Unavailable", [(at(0), "charging"), (at(20), "parking"), (at(30), "charging")], None),
+        (2, "Available", [(at(0), "charging"), (at(20), "parking")], None),
+        (1, "Available", [(at(0), "charging"), (at(20), "parking")], at(30)),
+        (0, "Available", [(at(0), "charging"), (at(20), "parking")], at(30)),
+    ],
+)
+def test_a_state_of_another_connector_of_its_evse_changes_nothing(
+    connector: int, state: str, spans: list[tuple[object, str]], last_sign: object
+) -> None:
+    story = Story201()
+    story.start(0, 1000, state="Charging")
+    story.state(20, "SuspendedEV")
+    told = {"evseId": 1, "connectorId": connector, "connectorStatus": state}
+    story.send("StatusNotification", told | {"timestamp": stamp(30)}, 30)
+    story.stop(120, 6000)
+
+    (session,) = in_any_order(story)
+
+    assert (_spans(session), session.last_sign_at) == (spans, last_sign)
+
+
+def test_of_a_session_without_a_connector_all_states_of_its_evse_count() -> None:
+    story = Story201()
+    story.event("Started", 0, wh(1000, context="Transaction.Begin"), token="T", place=None,
+                evse={"id": 1})  # fmt: skip
+    story.sample(10, wh(6000))
+    told = {"evseId": 1, "connectorId": 2, "connectorStatus": "Available"}
+    story.send("StatusNotification", told | {"timestamp": stamp(30)}, 30)
+    story.stop(120, 6000)
+
+    assert story.session().last_sign_at == at(30)
+
+
+def test_the_last_sign_of_an_open_session_is_of_its_own_connector() -> None:
+    story = Story201()
+    story.start(0, 1000)
+    story.sample(20, wh(3000))
+    for minute, connector in ((25, 2), (30, 1)):
+        told = {"evseId": 1, "connectorId": connector, "connectorStatus": "Available"}
+        story.send("StatusNotification", told | {"timestamp": stamp(minute)}, minute)
+
+    (session,) = in_any_order(story)
+
+    assert session.provisional_ended_at == at(30)
 
 
 def test_power_of_zero_alone_is_no_parking() -> None:

@@ -159,7 +159,7 @@ def test_the_states_of_a_sessions_time_are_those_of_all(
     states, clock = ToldStates([*statuses, *statuses]), SessionClock(timedelta(seconds=offset_s))
     effective = [clock.effective(each.occurred_at, each.received_at) for each in statuses]
     for first, last in times:
-        shown = states.shown_by(clock, at(first))
+        shown = states.shown_by(clock, at(first), 1)
         came = states.received(at(first), at(last))
 
         meant = sorted(moment for moment in effective if at(first) <= moment <= at(last))

@@ -6,7 +6,7 @@ The effort is counted in calls of functions, never in time: it is the same on ev
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from cProfile import Profile
 
 import pytest
@@ -16,6 +16,7 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.session_fold import fold_session
 from ledger.sessions.surroundings import Surroundings
 from ledger.worker.station_memory import StationMemory
+from ledger.worker.worker import Worker
 from tests.charging_day import (
     PARTITIONS,
     Timed,
@@ -103,6 +104,54 @@ def test_a_session_costs_no_more_for_hundreds_of_the_same_hour(
 
     assert rounds[3] < 1.1 * rounds[1]
     assert rows(database, "SELECT state, count(*) FROM session GROUP BY 1") == [("rated", 600)]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_session_costs_no_more_once_hundreds_are_out_of_the_last_hours(
+    database: str, *, is_late: bool
+) -> None:
+    """What comes today, and what a station that was offline had kept: sessions of ten days."""
+    write_log(database, [*everywhere(declare_fleet(database), -1)])
+    rounds: list[int] = []
+    with new_worker(database) as worker:
+        for number in range(6):
+            said: list[Timed] = []
+            for start in range(120 * number, 120 * number + 120):
+                minute = 20 * DAY + 0.3 * start
+                told = 20.0 * start if is_late else minute
+                said += kept_session(minute, told, 1000 + start)
+            write_log(database, said, lines_a_record=1)
+            with Profile() as profile:
+                while worker.run_once():
+                    pass
+            rounds.append(sum(each.callcount for each in profile.getstats()))
+        kept = [len(each) for each in sessions_kept(worker)]
+
+    assert max(kept) <= 2, "of what takes part no more nothing is kept"
+    # After four there are as many as take part at once.
+    assert rounds[5] < 1.3 * rounds[1]
+    assert rows(database, "SELECT state, count(*) FROM session GROUP BY 1") == [("rated", 720)]
+
+
+def sessions_kept(worker: Worker) -> list[Collection[str]]:
+    """Return the transactions whose sessions each open fold has at hand."""
+    folds = [partition._judge._folds for partition in worker._partitions]  # noqa: SLF001 - bounded
+    return [live._fold._sessions for each in folds for live in each._open.values()]  # noqa: SLF001
+
+
+def kept_session(minute: float, told: float, ref: int) -> list[Timed]:
+    """Return a session whose frames come at *minute* and are dated *told*."""
+    start = {
+        "connectorId": 1,
+        "idTag": "FLEET1",
+        "meterStart": 100 * ref,
+        "timestamp": stamp(told),
+    }
+    reply = {"transactionId": ref, "idTagInfo": {"status": "Accepted"}}
+    return [
+        call(BAD, minute, "StartTransaction", start, reply),
+        stop16(BAD, told + 0.15, ref, 100 * ref + 50, received=minute + 0.15),
+    ]
 
 
 @pytest.mark.parametrize("saying", [boot, free_plug])

@@ -81,16 +81,25 @@ def test_what_a_record_names_stands_before_what_is_at_rest() -> None:
     assert "D" not in extents
 
 
-def test_until_it_is_proved_each_one_is_asked_for_its_rows() -> None:
+def test_until_it_is_proved_each_one_that_takes_part_is_asked_for_its_rows() -> None:
     rest = AtRest()
     rest.put("A", row("A"))
-    assert rest.unproved == {"A"}
-    rest.unproved.clear()
+    rest.put("B", row("B"))
+    assert rest.unproved == set(), "none of them takes part yet"
+    rest.look(at(0), ())
+    assert rest.unproved == {"A", "B"}
+    rest.prove({"A"})
+    assert rest.unproved == {"B"}
+
+    rest.look(at(10_000), ())
+    assert rest.unproved == set(), "none of them does any more"
+    rest.look(at(0), ())
+    assert rest.unproved == {"B"}, "of A it is known"
     rest.put("A", row("A", ends=20))
-    assert rest.unproved == {"A"}
+    assert rest.unproved == {"A", "B"}
     rest.drop("A")
     rest.drop("A")
-    assert rest.unproved == set()
+    assert rest.unproved == {"B"}
 
 
 def test_all_ended_by_a_moment_or_one_of_them_may_not_have() -> None:

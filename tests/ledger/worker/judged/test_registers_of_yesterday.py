@@ -88,3 +88,18 @@ def test_the_next_session_goes_on_where_the_last_one_ended(
     lines = [*charge(1, 0, 1000, 6000), *charge(2, 400, 5990, 8000)]
 
     assert decided(database, lines, restarts=restarts) == [RATED, RATED]
+
+
+@pytest.mark.parametrize(("ended_at", "state"), [(5000, HELD), (3999, RATED)])
+def test_a_start_that_is_dated_back_before_the_session_that_it_follows_is_held(
+    database: str, ended_at: int, state: Decided, *, restarts: bool
+) -> None:
+    """It would be billed by the hour; a session of a second meter under that number is none."""
+    start = {"connectorId": 1, "idTag": "FLEET1", "meterStart": 5000, "timestamp": stamp(0)}
+    lines = [
+        *charge(1, 300, 1000, ended_at),
+        call(OLD, 720, "StartTransaction", start, {"transactionId": 2}),
+        stop16(OLD, 780, 2, 9000),
+    ]
+
+    assert decided(database, lines, restarts=restarts) == [state, RATED]

@@ -39,6 +39,7 @@ def readings(count: int) -> list[Timed]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(worker_module, "monotonic", clock)
+    monkeypatch.setattr(f"{PARTITION_MODULE}.monotonic", lambda: 0.0)
     return clock
 
 
@@ -77,6 +78,19 @@ def test_a_group_takes_records_until_its_time_is_over(
     write_log(database, readings(9), lines_a_record=1)
 
     with noted_worker(database, group_seconds=seconds) as (_, worker):
+        clock.step = 1.0
+        assert worker.run_once() == done
+
+
+@pytest.mark.parametrize(("prepared_in", "done"), [(0.0, 2), (3.0, 5), (3.0 + 2**-9, 6)])
+def test_what_it_takes_to_have_stations_in_mind_takes_no_time_from_a_group(
+    database: str, monkeypatch: pytest.MonkeyPatch, clock: Clock, prepared_in: float, done: int
+) -> None:
+    passed = iter([0.0, prepared_in])
+    monkeypatch.setattr(f"{PARTITION_MODULE}.monotonic", lambda: next(passed))
+    write_log(database, readings(9), lines_a_record=1)
+
+    with noted_worker(database, group_seconds=2.0) as (_, worker):
         clock.step = 1.0
         assert worker.run_once() == done
 

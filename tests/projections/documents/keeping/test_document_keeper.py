@@ -25,7 +25,7 @@ from projections.documents.keeping.kept import (
     digest,
     read_kept,
 )
-from projections.documents.keeping.tasks import try_again
+from projections.documents.keeping.tasks import claim_task, follow_feed, try_again
 from tests.projections.documents.issued_documents import (
     forget,
     issue,
@@ -36,6 +36,14 @@ from tests.projections.documents.issued_documents import (
 )
 
 READERS = {"ada": Delivery.NONE, "bob": Delivery.FOLDER}
+FAILED = """
+INSERT INTO document_task (number, attempts, next_at)
+SELECT 'failed ' || n, 5, now() + (n - 2500) * interval '1 s' FROM generate_series(1, 5000) AS n
+"""
+READ = """
+SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
+FROM pg_stat_xact_user_tables WHERE relname = 'document_task'
+"""
 
 
 @pytest.fixture
@@ -202,3 +210,21 @@ def test_what_is_kept_never_changes_and_a_change_by_hand_shows(
         connection.execute("UPDATE rendered_document SET pdf_sha256 = repeat('0', 64)")
         with pytest.raises(OtherBytesError):
             read_kept(connection, numbers[0])
+
+
+def test_what_was_never_tried_goes_before_thousands_that_failed(
+    database: str, numbers: list[str]
+) -> None:
+    with connect(database) as connection:
+        while follow_feed(connection):
+            pass
+        connection.execute(FAILED)
+        connection.execute("ANALYZE document_task")
+        with connection.transaction():
+            claimed = [claim_task(connection) for _ in range(len(numbers) + 2)]
+            [(read,)] = connection.execute(READ).fetchall()
+
+    assert claimed[: len(numbers)] == sorted(numbers)
+    assert claimed[len(numbers) :] == ["failed 1", "failed 2"]
+    # One of each kind, and the row itself.
+    assert read <= 6 * len(claimed)

@@ -143,6 +143,25 @@ def test_what_is_flagged_waits_for_a_person_or_a_policy(
     assert (release.by if release else None) == (None if charges_flagged else "anna")
 
 
+@pytest.mark.parametrize("is_charged_before", [False, True])
+def test_what_comes_under_its_id_again_and_does_not_count_takes_no_charge_back(
+    books: str,
+    is_charged_before: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """The partner is paid for the first one; or it would have our customers' money given back."""
+    declare_terms(books, MARKED_UP)
+    append(books, Told(cdr_of()))
+    if is_charged_before:
+        charge_all(books)
+    append(books, Told(cdr_of(total_cost={"excl_vat": 7.0, "incl_vat": 8.4})))
+
+    charge_all(books)
+
+    assert [(each.revision, each.net_minor) for each in rated(books)] == [(1, 880)]
+    assert rows(books, "SELECT verdict, charge_act FROM partner_cdr") == [("flagged", "charge")]
+    assert is_replayed(books)
+
+
 def test_a_retail_tariff_does_not_guess_an_energy(books: str) -> None:
     declare_terms(books, BY_TARIFF)
     append(books, Told(FLAGGED))
@@ -155,7 +174,11 @@ def test_a_retail_tariff_does_not_guess_an_energy(books: str) -> None:
     assert [each.code for each in held.reasons] == ["cdr_energy_unclear"]
 
 
-def test_a_credit_and_a_new_cdr_credit_the_customer_and_charge_anew(books: str) -> None:
+@pytest.mark.parametrize("is_replaced_first", [False, True])
+def test_a_credit_and_a_new_cdr_credit_the_customer_and_charge_anew(
+    books: str,
+    is_replaced_first: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     declare_terms(books, MARKED_UP)
     append(books, Told(cdr_of()))
     charge_all(books)
@@ -167,8 +190,10 @@ def test_a_credit_and_a_new_cdr_credit_the_customer_and_charge_anew(books: str) 
         session_id="S1-R",
     )
 
-    append(books, Told(credit_of(), at=LATER), Told(smaller, at=LATER))
-    charge_all(books, at=LATER + timedelta(hours=1))
+    both = [Told(credit_of(), at=LATER), Told(smaller, at=LATER)]
+    for each in reversed(both) if is_replaced_first else both:
+        append(books, each)
+        charge_all(books, at=LATER + timedelta(hours=1))
     charge_all(books, at=LATER + timedelta(hours=3))  # a note waits an hour for more
 
     first, taken_back = rated(books)

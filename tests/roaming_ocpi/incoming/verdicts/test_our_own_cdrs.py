@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -22,8 +23,23 @@ from roaming_ocpi.incoming.verdicts.judging import ENERGY_KWH_MAX, POWER_KW_MAX,
 from roaming_ocpi.incoming.verdicts.known import CdrBefore, CdrSurroundings
 from roaming_ocpi.incoming.verdicts.repricing import Repricer
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
+from roaming_ocpi.places.partner_tariffs import TARIFF_ID_MAX
+from roaming_ocpi.wire.walls import encoded
+from tariffs.adjustments.adjustment import Surcharge
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.model.tariff import Dimension, Tariff
+from tariffs.ocpi.documents import decode_json
+from tariffs.ocpi.tariff_reader import ocpi_tariff_of
+from tariffs.ocpi.tariff_writer import write_tariff
 from tariffs.ocpi.versions import OcpiVersion
-from tests.roaming_ocpi.cdrs.rated_for_partner import PARTNER, terms_for
+from tests.depot import component, session
+from tests.depot import tariff as tariff_of
+from tests.roaming_ocpi.cdrs.rated_for_partner import (
+    GUEST,
+    PARTNER,
+    rated_for_partner,
+    terms_for,
+)
 from tests.roaming_ocpi.cdrs.test_saying import by_chance
 from tests.roaming_ocpi.incoming.partner_stories import CAME, SUBJECT
 
@@ -31,8 +47,41 @@ OURS = "DE-HBC"
 BEARER = Disclosure(uid=SUBJECT, contract_id=SUBJECT)
 
 
-def made_by_chance(seed: int, mark_up: str) -> tuple[MadeBody, str]:
-    """Return a CDR of ours, and the time zone where it was."""
+def published_to(tariff: Tariff, told: ToldCdr, version: OcpiVersion) -> list[CompiledTariff]:
+    """Return the tariff as its partner had it before, if it is looked for by the CDR's ids."""
+    assert told.cdr is not None
+    named = {each.id for each in told.cdr.tariffs}
+    named |= {each.tariff_id for each in told.cdr.periods if each.tariff_id is not None}
+    if tariff.id.casefold() not in {each.casefold() for each in named}:
+        return []
+    written, _ = write_tariff(tariff, version)
+    written.setdefault("currency", tariff.currency)
+    return [CompiledTariff(ocpi_tariff_of(decode_json(encoded(written))).tariff)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_a_version_cannot_say_is_accepted_beside_what_was_published(
+    version: OcpiVersion,
+) -> None:
+    """A surcharge: the partner has the tariff without it, and must not price by that."""
+    plain = replace(tariff_of("energy", component(Dimension.ENERGY, "0.40")), id="energy")
+    tariff = replace(plain, adjustments=(Surcharge(percent=Decimal(10)),))
+    rated, terms = rated_for_partner(tariff, session(token_uid=GUEST)), terms_for(tariff)
+    made = make_body(rated, terms, Speaker())
+
+    told = told_in(made, version)
+
+    assert told is not None
+    assert told.net == Decimal("4.40")
+    around = CdrSurroundings(published=published_to(terms.tariff, told, version))
+    assert judge_cdr(told, around, Repricer()).codes == ()
+    [embedded] = told.cdr.tariffs if told.cdr else ()
+    assert embedded.id.startswith("energy*")
+    assert len(embedded.id) <= TARIFF_ID_MAX
+
+
+def made_by_chance(seed: int, mark_up: str) -> tuple[MadeBody, str, Tariff]:
+    """Return a CDR of ours, the time zone where it was, and the tariff as the partner has it."""
     tariff, rated = by_chance(seed)
     partner = replace(
         PARTNER,
@@ -50,7 +99,7 @@ def made_by_chance(seed: int, mark_up: str) -> tuple[MadeBody, str]:
     # A vehicle's, which sessions by chance need not be.
     assume(kwh <= ENERGY_KWH_MAX)
     assume(kwh * 3600 <= POWER_KW_MAX * max(seconds, 1))
-    return made, rated.time_zone
+    return made, rated.time_zone, terms.tariff
 
 
 def told_in(made: MadeBody, version: OcpiVersion, *, kind: CdrKind = CdrKind.CDR) -> ToldCdr | None:
@@ -91,15 +140,17 @@ def told_in(made: MadeBody, version: OcpiVersion, *, kind: CdrKind = CdrKind.CDR
 def test_any_rated_session_is_accepted_without_a_code_and_its_credit_takes_it_back(
     seed: int, mark_up: str
 ) -> None:
-    made, zone = made_by_chance(seed, mark_up)
+    made, zone, tariff = made_by_chance(seed, mark_up)
     for version in VERSIONS:
         told = told_in(made, version)
         if told is None:
             continue
-        # The place was told with its time zone, which a CDR of 2.2.1 does not say.
-        found = judge_cdr(told, CdrSurroundings(zone=zone, takes_negative=True), Repricer())
-        assert found.codes == (), version
-        assert found.verdict is CdrVerdict.ACCEPTED
+        for published in ([], published_to(tariff, told, version)):
+            # The place was told with its time zone, which a CDR of 2.2.1 does not say.
+            around = CdrSurroundings(zone=zone, takes_negative=True, published=published)
+            found = judge_cdr(told, around, Repricer())
+            assert found.codes == (), version
+            assert found.verdict is CdrVerdict.ACCEPTED
         credit = told_in(made, version, kind=CdrKind.CREDIT)
         assert credit is not None
         if credit.net:

@@ -82,6 +82,22 @@ def test_what_was_sold_below_0_is_listed_with_its_energy(books: Connection[Any])
     assert {name: listed[name] for name in ("N", "M", "M-")} == {"N": 10, "M": 10, "M-": -10}
 
 
+@pytest.mark.parametrize(("energy", "codes"), [("10", []), ("-10", []), ("9.999", ["energy"])])
+def test_a_negative_cdr_of_2_1_1_is_the_same_with_its_energy_either_way(
+    books: Connection[Any], energy: str, codes: list[str]
+) -> None:
+    """Its partner lists it as it is written, and we as what it takes back."""
+    received_cdr(books, "M", "-2.00", version="2.1.1", kind="credit", credits="T")
+    theirs = [
+        each._replace(kind="cdr", credits=None, energy_kwh=Decimal(energy))
+        if each.cdr_id == "M"
+        else each
+        for each in our_list(books, PERIOD)
+    ]
+
+    assert list(compare(books, theirs).counts) == codes
+
+
 def test_what_either_side_lacks_is_counted_with_its_money(books: Connection[Any]) -> None:
     theirs = [each for each in our_list(books, PERIOD) if each.cdr_id != "A"]
     theirs.append(theirs[0]._replace(cdr_id="ghost", net=Decimal(99)))

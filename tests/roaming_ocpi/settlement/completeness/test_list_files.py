@@ -173,6 +173,24 @@ def test_a_file_with_nothing_in_it_has_no_cdrs(text: bytes) -> None:
     assert found == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("cdr_id;net\nA;8,00\nB;9,00\n", id="semicolons"),
+        pytest.param("CDR,Amount\nA,8.00\n", id="other headings"),
+        pytest.param('[{"cdr_id": "A", "net": 8},\n{"cdr_id": "B", "net": 9}]\n', id="an array"),
+        pytest.param("Invoice 77\n\ncdr_id,net\nA,8.00\n", id="a title before the headings"),
+    ],
+)
+def test_what_is_no_list_is_named_once_and_nothing_of_it_is_read(text: str) -> None:
+    """Else what it asks for looks as if nobody asked."""
+    found, problems = read(text)
+
+    assert found == []
+    assert len(problems) == 1
+    assert problems[0].startswith("line 1: no heading cdr_id")
+
+
 def test_headings_that_stand_twice_are_refused() -> None:
     found, problems = read("issuer,net,NET\nDE-HBC,1,2\n")
 

@@ -19,16 +19,20 @@ from roaming_ocpi.settlement.invoices.reconciling import (
     invoice_line,
     reconcile,
 )
+from tariffs.quantities import money_of_minor
 from tests.ledger.settlements.partner_cdrs import (
+    ENTITY,
     IN_APRIL,
     MARCH,
     PARTNER,
+    declare_beside,
     declare_partner,
     received_cdr,
+    sent_cdr,
 )
 
 MARCH_ENDS = datetime(2026, 3, 31, 22, tzinfo=UTC)
-INVOICE = InvoicedMonth(PARTNER, MARCH, MARCH_ENDS, "EUR")
+INVOICE = InvoicedMonth(PARTNER, MARCH, MARCH_ENDS, "EUR", ENTITY)
 A, B, CREDIT = (
     InvoicedCdr("A", "EUR", Decimal(10), Decimal("4.00")),
     InvoicedCdr("B", "EUR", Decimal(10), Decimal("6.00")),
@@ -159,10 +163,15 @@ def test_what_we_do_not_know_or_dispute_is_not_paid(books: Connection[Any]) -> N
 
 
 def test_a_line_that_stands_twice_is_paid_once(books: Connection[Any]) -> None:
-    found = held(books, A, B, CREDIT, A)
+    taxed = A._replace(tax=Decimal("0.76"), gross=Decimal("4.76"))
+
+    found = held(books, taxed, B, CREDIT, taxed)
 
     assert found.counts == {"repeated": 1}
     assert found.payable_net == Decimal("4.00")
+    # What the invoice says is told as it stands there.
+    assert (found.lines, found.invoiced_net) == (4, Decimal("20.00"))
+    assert (found.invoiced_tax, found.invoiced_gross) == (Decimal("1.52"), Decimal("9.52"))
 
 
 def test_what_is_missing_is_found_and_what_is_disputed_is_not_missed(
@@ -208,6 +217,52 @@ def test_the_total_is_held_against_what_we_would_pay(
     found = held(books, *only_ids, invoice=INVOICE._replace(total_net=Decimal(total)))
 
     assert found.is_right is is_right
+
+
+@pytest.mark.parametrize(
+    ("currency", "nets", "right", "wrong"),
+    [
+        ("EUR", ("10.004", "5.001"), ("15.005", "15.01", "15.010"), ("15.00", "15.006", "15.02")),
+        ("EUR", ("10.004", "-5.0"), ("5.004", "5.00"), ("5.01",)),
+        ("JPY", ("100.4", "100.1"), ("200.5", "201"), ("200", "200.50001")),
+        ("KWD", ("1.0004", "1.0001"), ("2.0005", "2.001"), ("2.00", "2.002")),
+    ],
+)
+def test_a_total_is_right_when_it_is_rounded_once_as_it_is_settled(
+    database: str,
+    currency: str,
+    nets: tuple[str, str],
+    right: tuple[str, ...],
+    wrong: tuple[str, ...],
+) -> None:
+    declare_partner(database)
+    with connect(database) as connection:
+        for number, net in enumerate(nets):
+            received_cdr(connection, f"X{number}", net, currency=currency, position=number)
+        invoice = INVOICE._replace(currency=currency)
+        for total in (*right, *wrong):
+            asked = invoice._replace(total_net=Decimal(total))
+            lines = [InvoicedCdr(f"X{number}", currency) for number in range(2)]
+            found = held(connection, *lines, invoice=asked)
+            assert (total, found.is_total_right) == (total, total in right)
+        with settlement_desk(connection, declare_partner(database)) as desk:
+            [scope] = desk.scopes(PARTNER, MARCH)
+            settled = desk.standing(scope).settlement.received.net_minor
+    assert money_of_minor(settled, currency).amount == Decimal(right[1])
+
+
+def test_what_another_legal_entity_of_ours_settled_says_nothing_of_the_invoice(
+    database: str,
+) -> None:
+    """It sold to the partner; what the partner delivered is owed by who has the contract."""
+    declared = declare_beside(database)
+    with connect(database) as connection, settlement_desk(connection, declared) as desk:
+        sent_cdr(connection, "S", 300, legal_entity="york")
+        received_cdr(connection, "A", "4.00")
+        [york] = [each for each in desk.scopes(PARTNER, MARCH) if each.legal_entity == "york"]
+        desk.agree(york, by="anna", at=IN_APRIL)
+
+        assert held(connection, A).is_right
 
 
 def test_a_line_says_at_least_its_cdr_and_net() -> None:
