@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from ledger.facts.station_traits import StationTraits
+from ledger.facts.station_traits import ChangedTraits, StationTraits
 from ledger.layered import Layered
 from ledger.master_data.assignments import Assignment, keys_for
 from ledger.master_data.charts import ChartOfAccounts
@@ -124,6 +124,7 @@ class Declarations:
         self.version = 0
         # What was made of a station last: it is asked for at every look, and changes hardly ever.
         self._traits: dict[str, tuple[Station, Site | None, Policy, StationTraits]] = {}
+        self._changes: dict[str, tuple[tuple[datetime, StationTraits], ...]] = {}
         # Made when they are first asked for: there may be a million tokens beside a few sites.
         self._keys: dict[Kind, _KeysOfKind] = {}
         self._states: dict[Kind, object] = {}
@@ -233,7 +234,38 @@ class Declarations:
         return version if version and version.is_valid(at) else None
 
     def traits(self, identity: str, at: datetime) -> StationTraits:
-        """Return what the fold needs to know of a station; defaults for an undeclared one."""
+        """Return what the fold needs to know of a station; defaults for an undeclared one.
+
+        What held before *at* is among it, for sessions of then.
+        """
+        now, changes = self._traits_then(identity, at), self._changes_of(identity)
+        until = [begins for begins, _ in changes[1:] if begins <= at]
+        if not until:
+            return now
+        earlier = tuple(zip(until, (was for _, was in changes), strict=False))
+        told = {name: getattr(now, name) for name in StationTraits.__struct_fields__}
+        return ChangedTraits(**told, earlier=earlier)
+
+    def _changes_of(self, identity: str) -> tuple[tuple[datetime, StationTraits], ...]:
+        """Return from when on a station had which traits, where they ever changed."""
+        found = self._changes.get(identity)
+        if found is not None:
+            return found
+        rows = list(self.history(Kind.STATION, identity))
+        sites = {row.entity.site for row in rows if isinstance(row.entity, Station)}
+        histories = [self.history(Kind.SITE, site) for site in sorted(sites)]
+        changes: list[tuple[datetime, StationTraits]] = []
+        if len(rows) > 1 or any(len(each) > 1 for each in histories):  # hardly ever
+            moments = {row.valid_from for some in (rows, *histories) for row in some}
+            for begins in sorted(moments):
+                if self.station(identity, begins) is not None:
+                    then = self._traits_then(identity, begins)
+                    if not changes or changes[-1][1] != then:
+                        changes.append((begins, then))
+        self._changes[identity] = tuple(changes)
+        return self._changes[identity]
+
+    def _traits_then(self, identity: str, at: datetime) -> StationTraits:
         station, policy = self.station(identity, at), self.policy(at)
         if station is None:
             return StationTraits(max_power_w=Decimal(policy.undeclared_power_w))

@@ -325,7 +325,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
     ),
     _F.SINGLE_PHASE_REGISTER: FlagRule("Only one phase has a register; it is the total."),
     _F.INTERVALS_SUMMED: FlagRule("Energy came by interval; the intervals were summed."),
-    _F.INTERVAL_GAP: FlagRule("An interval of the energy series is missing.", True),
+    _F.INTERVAL_GAP: FlagRule(
+        "An interval of the energy series is missing, or the last one may be the sum of all.", True
+    ),
     _F.POST_STOP_READINGS: FlagRule("Readings after the stop exist; they change nothing."),
     _F.ZERO_ENERGY: FlagRule("The session drew no energy."),
     _F.SIGNED_READING_DIFFERS: FlagRule(

@@ -36,6 +36,24 @@ class StationTraits(msgspec.Struct, frozen=True, kw_only=True):
         """The zone of times that the station tells without one; UTC where it is unknown."""
         return zone_with(self.offsets) if self.offsets else zone_of(self.time_zone)
 
+    def held_at(self, at: datetime) -> StationTraits:  # noqa: ARG002 - nothing else ever held
+        """Return what held *at* a moment: a session is read as its station was then."""
+        return self
+
+
+class ChangedTraits(StationTraits, frozen=True, kw_only=True):
+    """Traits of a station of which others held before: `earlier`, each until its moment, in order.
+
+    A firmware that names another unit, or a site that keeps another time, changes no session that
+    was over by then.
+    """
+
+    earlier: tuple[tuple[datetime, StationTraits], ...]
+
+    def held_at(self, at: datetime) -> StationTraits:
+        """Return what held *at* a moment; of what was before all that is known the first."""
+        return next((traits for until, traits in self.earlier if at < until), self)
+
 
 def zone_of(name: str) -> tzinfo:
     """Return the zone *name*, UTC when there is none of that name."""

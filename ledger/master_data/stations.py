@@ -112,8 +112,9 @@ class Station(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     `max_power_w` is one connector's, and `plug` what one is that says nothing of its own: a
     connector of which neither is known is told to no roaming partner. `local_list` goes before the
     site's. `price_messages`: its model shows prices that come as messages of a vendor, where its
-    protocol has none of its own for them. The fields from `time_zone` on correct a model's quirks;
-    see StationTraits for their meaning, and TokenHabits for that of the last two.
+    protocol has none of its own for them. The fields from `time_zone` on correct a model's quirks,
+    for the sessions that begin while they hold; see StationTraits for their meaning, and
+    TokenHabits for that of the last two.
     """
 
     site: str

@@ -236,8 +236,9 @@ def sum_intervals(
 
     Each interval ends at its time. A gap is longer than one and a half usual distances, or a time
     before the stop in which much would be drawn if it went on as in the last interval; and there
-    is one where more is told by the clock than is told by sampling. Those of an open session after
-    *until* are not its own.
+    is one where more is told by the clock than is told by sampling. One of the stop that is no
+    less than several before it may be their sum. Those of an open session after *until* are not
+    its own.
     """
     bound = ended_at or until
     inside = intervals_between(evidence.intervals, started_at, bound)
@@ -260,7 +261,8 @@ def sum_intervals(
     is_more_told = _sum_of(again[1:]) > last.energy_wh + limit.tolerance_wh
     moments = [started_at, *(r.at for r in inside)]
     is_untold = ended_at is not None and _is_untold(inside[-1], moments[-2], ended_at, last)
-    if is_more_told or is_untold or _has_gap(moments, ended_at):
+    is_doubtful = is_more_told or is_untold or _may_be_sum(inside, evidence.last_intervals)
+    if is_doubtful or _has_gap(moments, ended_at):
         flags.add(Flag.INTERVAL_GAP)
     is_one_phase = Flag.SINGLE_PHASE_REGISTER in flags
     flags |= physics_flags(counted, evidence.powers, limit, is_one_phase=is_one_phase)
@@ -286,6 +288,16 @@ def _is_untold(
     drawn_ws = interval.value_wh * _seconds(interval.at, ended_at)
     least_wh = max(_POWER_MIN_WH, last.energy_wh * _UNTOLD_PART)
     return seconds > 0 and drawn_ws > least_wh * seconds
+
+
+def _may_be_sum(inside: Sequence[RegisterReading], last: Sequence[RegisterReading]) -> bool:
+    """Return True when one of *last* may tell the whole session, the sum of those before it."""
+    of_stop = frozenset(last)
+    before = [each for each in inside if each not in of_stop]
+    summed = _sum_of(before)
+    if not of_stop or len(before) < _PAIR or summed == 0:
+        return False
+    return any(each.value_wh >= summed for each in inside if each in of_stop)
 
 
 def _sum_of(intervals: Sequence[RegisterReading]) -> Decimal:

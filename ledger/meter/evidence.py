@@ -36,8 +36,9 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """Register values by role, ordered by time and content; no value twice.
 
     `declared_start` and `declared_stop` are the values that the start and stop messages carry
-    as their own; `begins` and `ends` are readings whose context says so. `intervals` add up, and
-    `told_again` are those that tell the same energy for another reason. `spread_wh` is the most
+    as their own; `begins` and `ends` are readings whose context says so. `intervals` add up, of
+    which `last_intervals` are told of the stop, and `told_again` are those that tell the same
+    energy for another reason. `spread_wh` is the most
     that two values of one moment differ by, `phase_gap_wh` by how much the phases rose otherwise
     than the total told beside them, `exported` what registers of energy given back show,
     `exported_wh` by how much their total rose; None: nothing showed it.
@@ -49,6 +50,7 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
     ends: tuple[RegisterReading, ...] = ()
     samples: tuple[RegisterReading, ...] = ()
     intervals: tuple[RegisterReading, ...] = ()
+    last_intervals: tuple[RegisterReading, ...] = ()
     told_again: tuple[RegisterReading, ...] = ()
     powers: tuple[PowerReading, ...] = ()
     spread_wh: Decimal = Decimal(0)
@@ -228,7 +230,7 @@ class _Gathering:
     def evidence(self) -> MeterEvidence:
         """Return everything added, ordered."""
         begins, ends, samples = self._totals(self._registers)
-        intervals, told_again = self._interval_series()
+        others, last_intervals, told_again = self._interval_series()
         beyond = self._beyond_phases or [_ZERO]
         gap = max(beyond) - min(beyond)
         told = (self._starts, self._stops, begins, ends, samples)
@@ -250,7 +252,8 @@ class _Gathering:
             begins=_ordered(begins, self._flags),
             ends=_ordered(ends, self._flags),
             samples=_ordered(samples, self._flags),
-            intervals=_ordered(intervals, self._flags),
+            intervals=_ordered([*others, *last_intervals], self._flags),
+            last_intervals=_ordered(last_intervals, self._flags),
             told_again=_ordered(told_again, self._flags),
             powers=tuple([PowerReading(at, powers[at]) for at in sorted(powers)]),
             spread_wh=self._spread_wh * (self._factor or 1),
@@ -263,8 +266,8 @@ class _Gathering:
             return evidence
         return msgspec.structs.replace(evidence, flags=evidence.flags | {Flag.EXPORT_ONLY})
 
-    def _interval_series(self) -> tuple[list[RegisterReading], list[RegisterReading]]:
-        """Return the intervals that add up, and those that tell the same energy once more.
+    def _interval_series(self) -> tuple[list[RegisterReading], ...]:
+        """Return intervals that add up, those of the stop, and what tells the same once more.
 
         Who sends them by the clock, too, tells it twice; what is told of start and stop goes on
         from those that were sampled, or else from those by the clock.
@@ -273,7 +276,7 @@ class _Gathering:
         aligned = [*chain(*self._totals(self._aligned))]
         if aligned and not self._is_sampled:
             sampled, aligned = aligned, sampled
-        return [*begins, *ends, *sampled], aligned
+        return [*begins, *sampled], ends, aligned
 
     def _totals(self, roles: _Roles) -> list[list[RegisterReading]]:
         """Return each instant's total by role: the unphased value, else the sum of all phases.

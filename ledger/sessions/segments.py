@@ -102,7 +102,7 @@ def rough_time(
     if at is None:
         return fact.received_at
     if at.tzinfo is not UTC:
-        at = in_utc(at, traits.zone, fact.received_at)
+        at = in_utc(at, traits.held_at(fact.received_at).zone, fact.received_at)
     return at if traits.commissioned_on <= at < FARTHEST else fact.received_at
 
 

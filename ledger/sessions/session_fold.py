@@ -92,7 +92,7 @@ class _Fold:
     """One fold; the steps fill `_flags`."""
 
     def __init__(self, segment: Segment, around: Surroundings) -> None:
-        self._segment, self._around, self._traits = segment, around, around.traits
+        self._segment, self._around = segment, around
         self._facts: list[SessionFact] = segment.facts
         self._sources = list(map(source_of, self._facts))
         self._flags: set[str] = {flag for fact in self._facts for flag in fact.oddities}
@@ -100,6 +100,7 @@ class _Fold:
         heard = [fact for fact in self._facts if type(fact) is not StopAttested]
         received = [fact.received_at for fact in heard or self._facts]
         self._received = min(received), max(received)
+        self._traits = around.traits.held_at(segment.starts_at or self._received[0])
         self._last_at = max([fact.received_at for fact in self._facts])
         self._queue = queue_told(segment.queue, around.queue_empty_at)
         self._heard = around.states.received(*self._received)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,7 +16,7 @@ from ledger.books.decisions_store import store_decisions
 from ledger.books.periods import ClosedMonths
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
-from ledger.facts.station_traits import StationTraits
+from ledger.facts.station_traits import ChangedTraits, StationTraits
 from ledger.log.envelope import Choice
 from ledger.master_data.policies import Policy
 from ledger.rating.allowances import SharedStandings
@@ -44,6 +45,7 @@ from ledger.rating.time_zones import PINNED_ZONES, Zones, with_zones
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionAct
 from ledger.worker.session_rows import NEVER, SessionRow, WaitsSince
+from tariffs.offsets import UtcOffsets
 from tariffs.phrases.phrase import Phrase, bounded, phrase
 
 logger = logging.getLogger(__name__)
@@ -106,8 +108,7 @@ class Rater:
             return self._traits[2]
         traits = self._declarations.traits(station_id, at)
         if self._recorded is not None:
-            clock = self._recorded.clock(station_id, traits.time_zone)
-            traits = msgspec.structs.replace(traits, offsets=clock)
+            traits = _with_clocks(traits, partial(self._recorded.clock, station_id))
         self._traits = station_id, at, traits
         return traits
 
@@ -344,6 +345,7 @@ class Rater:
             self._allowances.take(decision.allowances)
         else:
             traits = self._declarations.traits(session.station_id, moment.at)
+            traits = traits.held_at(session.started_at or session.first_received_at)
             zones = self._zones(session.session_id, moment)
             decision = with_zones(decision, session, traits.time_zone, zones)
         reasons = decision.reasons if isinstance(decision, SessionHeld) else ()
@@ -378,3 +380,12 @@ class Rater:
         if self._recorded is not None:
             self._recorded.next_number = number + len(decisions)
         return number + len(decisions)
+
+
+def _with_clocks(traits: StationTraits, clock: Callable[[str], UtcOffsets]) -> StationTraits:
+    """Return *traits*, and those that held before, with what the *clock* of each zone showed."""
+    found = msgspec.structs.replace(traits, offsets=clock(traits.time_zone))
+    if not isinstance(found, ChangedTraits):
+        return found
+    earlier = tuple((until, _with_clocks(was, clock)) for until, was in found.earlier)
+    return msgspec.structs.replace(found, earlier=earlier)

@@ -278,9 +278,10 @@ def row_of_start(
     at, register = start.occurred_at, start.meter_start_wh
     if at is None or at.tzinfo is not UTC or not traits.commissioned_on <= at < FARTHEST:
         return None
-    if abs(at - start.received_at) > SKEW_MAX or traits.clock_offset_s is not None:
+    then = traits.held_at(at)
+    if abs(at - start.received_at) > SKEW_MAX or then.clock_offset_s is not None:
         return None
-    if register is None or register < 0 or traits.register_factor is not None:
+    if register is None or register < 0 or then.register_factor is not None:
         return None
     is_odd = start.oddities or start.readings or start.signed or start.offline or start.quote
     has_credit = start.authorization is None or start.authorization.status != "no_credit"

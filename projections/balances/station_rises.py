@@ -126,7 +126,7 @@ class StationRises:
     def count(self, facts: Iterable[StationFact]) -> None:
         """Count the rises of *facts*, without those that an earlier count had."""
         owned, loose = self._sort_facts(facts)
-        told, blocks = self.told, self.blocks
+        told, blocks, traits = self.told, self.blocks, self._traits
         for place, known in self.carried.items():
             start, stop = known.start, known.stop
             told[place] += [
@@ -140,10 +140,8 @@ class StationRises:
             self._tell(session, frames)
             blocks[place_in(session)] += self._session_blocks(session, frames)
         for place, found in loose.items():
-            clock = SessionClock(
-                zone=self._traits.time_zone, commissioned_on=self._traits.commissioned_on
-            )
-            evidence = self._evidence(found, clock)
+            clock = SessionClock(zone=traits.time_zone, commissioned_on=traits.commissioned_on)
+            evidence = gather_evidence(found, clock, factor=traits.register_factor)
             told_here = [*_starts(evidence), *evidence.samples, *_stops(evidence)]
             readings = [each for each in told_here if not self.is_counted(place, each.at)]
             self._note_loose(place, found, readings)
@@ -194,12 +192,14 @@ class StationRises:
                 owned[owner.session_id].append(fact)
         return owned, loose
 
-    def _evidence(self, facts: Iterable[SessionFact], clock: SessionClock) -> MeterEvidence:
-        return gather_evidence(facts, clock, factor=self._traits.register_factor)
+    def _traits_of(self, session: ChargingSession) -> StationTraits:
+        begins = session.window.starts_at if session.window else session.first_received_at
+        return self._traits.held_at(begins)
 
     def _tell(self, session: ChargingSession, facts: Sequence[SessionFact]) -> None:
         """Note each register value in *facts*: of start and stop at their moments."""
-        evidence = self._evidence(facts, session.clock)
+        factor = self._traits_of(session).register_factor
+        evidence = gather_evidence(facts, session.clock, factor=factor)
         start, end = session.started_at or _BEGINNING, session.ended_at
         unused = set(session.unused_frames)
         told, known = self.told[place_in(session)], session.session_id
@@ -222,9 +222,9 @@ class StationRises:
         self, session: ChargingSession, facts: Iterable[SessionFact]
     ) -> list[Block]:
         """Return the readings of *session* as one block, and those around it one by one."""
-        unused = set(session.unused_frames)
+        unused, traits = set(session.unused_frames), self._traits_of(session)
         used_facts = [fact for fact in facts if source_of(fact) not in unused]
-        evidence = self._evidence(used_facts, session.clock)
+        evidence = gather_evidence(used_facts, session.clock, factor=traits.register_factor)
         start, end = session.started_at or _BEGINNING, session.ended_at
         until = end or session.provisional_ended_at
         if not evidence.has_register:
@@ -249,7 +249,7 @@ class StationRises:
             *(replace(r, value_wh=r.value_wh + base) for r in samples),
             *(replace(r, at=last) for r in ends if end is not None),
         ]
-        limit = PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence))
+        limit = PowerLimit(traits.max_power_w, coarse=is_coarse(evidence))
         blocks = [Block(start, last, readings, limit, session)] if readings else []
         # A register that counts from the start says nothing comparable outside the session.
         return blocks + ([] if base else self._lone_blocks(around))

@@ -167,7 +167,7 @@ def moments(fact: StationFact, traits: StationTraits) -> Iterator[datetime]:
                 if at is not None:
                     yield rough_time(fact, traits, occurred_at=at)
         case ConnectorStatusChanged() if fact.occurred_at is not None:
-            at = in_utc(fact.occurred_at, traits.zone, fact.received_at)
+            at = in_utc(fact.occurred_at, traits.held_at(fact.received_at).zone, fact.received_at)
             if traits.commissioned_on <= at < FARTHEST:
                 yield at
 

@@ -203,3 +203,17 @@ def test_quirk_06_a_token_that_only_stops_before_the_end_is_not_a_second_driver(
     story.stop(60, 6000)
 
     assert brief(story.session()) == ("tag-1", Decimal(5000), blockers)
+
+
+@pytest.mark.parametrize(("last", "is_held"), [(1000, False), (4000, True)])
+def test_quirk_15_a_last_interval_that_tells_the_whole_session_is_held(
+    last: int, *, is_held: bool
+) -> None:
+    interval = {"measurand": "Energy.Active.Import.Interval"}
+    story = Story201()
+    story.event("Started", 0, token="TAG-1")
+    for minute in (15, 30, 45):
+        story.sample(minute, wh(1000, **interval))
+    story.event("Ended", 60, wh(last, context="Transaction.End", **interval), place=None)
+
+    assert story.session().blockers == ((Flag.INTERVAL_GAP,) if is_held else ())

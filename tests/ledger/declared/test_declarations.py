@@ -21,7 +21,7 @@ from ledger.declared.declarations import (
     Kind,
 )
 from ledger.declared.store import InvalidDeclarationError, declare, load_declarations
-from ledger.facts.station_traits import StationTraits
+from ledger.facts.station_traits import ChangedTraits, StationTraits
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
@@ -325,6 +325,44 @@ def test_the_fold_learns_of_a_station_what_was_declared() -> None:
         commissioned_on=datetime(2024, 5, 1, tzinfo=UTC),
     )
     assert declared().traits("unheard-of", NOON) == StationTraits()
+
+
+def test_what_held_of_a_station_before_is_among_its_traits() -> None:
+    second = timedelta(seconds=1)
+    kilo = Station(site="harbour", register_factor=Decimal(1000))
+    moved = Station(site="quay", register_factor=Decimal(1000))
+    known = declared(
+        (Kind.SITE, "quay", msgspec.structs.replace(SITE, time_zone="Europe/London"), BEGINNING),
+        (Kind.STATION, "ST-1", kilo, NOON),
+        (Kind.STATION, "ST-1", msgspec.structs.replace(kilo, password_hash="x"), NOON + second),
+        (Kind.STATION, "ST-1", moved, LATER),
+        (Kind.STATION, "ST-1", None, LATER + second),
+    )
+
+    def held(at: datetime, known_at: datetime) -> tuple[str, Decimal | None]:
+        traits = known.traits("ST-1", known_at).held_at(at)
+        return traits.time_zone, traits.register_factor
+
+    a_kilo = Decimal(1000)
+    berlin, london = "Europe/Berlin", "Europe/London"
+    assert held(NOON, NOON - second) == (berlin, None), "what is to come is not known yet"
+    for known_at in (NOON, NOON + second, LATER - second, LATER):
+        assert held(BEGINNING, known_at) == held(NOON - second, known_at) == (berlin, None)
+        assert held(NOON, known_at) == (berlin, a_kilo)
+    assert held(LATER - second, LATER) == (berlin, a_kilo)
+    assert held(LATER, LATER) == (london, a_kilo)
+    assert known.traits("ST-1", NOON + second) == known.traits("ST-1", NOON), "passwords are none"
+    assert isinstance(declared().traits("ST-1", LATER), StationTraits)
+    assert not isinstance(declared().traits("ST-1", LATER), ChangedTraits)
+
+
+def test_a_site_that_changes_changes_its_stations() -> None:
+    before = msgspec.structs.replace(SITE, time_zone="Europe/London")
+    known = declared((Kind.SITE, "harbour", before, BEGINNING), (Kind.SITE, "harbour", SITE, NOON))
+
+    zones = [known.traits("ST-1", LATER).held_at(at).time_zone for at in (BEGINNING, NOON, LATER)]
+
+    assert zones == ["Europe/London", "Europe/Berlin", "Europe/Berlin"]
 
 
 def test_the_policy_bounds_a_plug_of_which_no_power_is_declared() -> None:

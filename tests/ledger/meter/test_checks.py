@@ -308,6 +308,29 @@ def test_more_that_is_told_by_the_clock_than_by_sampling_is_missing_there(
 
 
 @pytest.mark.parametrize(
+    ("before", "last", "ends_at", "is_held"),
+    [
+        ([(20, 1000), (40, 1000)], 2000, 60, True),
+        ([(20, 1000), (40, 1000)], 1999, 60, False),
+        ([(20, 1000), (40, 1000)], 5000, 60, True),
+        ([(20, 0), (40, 0)], 1000, 60, False),
+        ([(40, 1000)], 2000, 60, False),
+        ([(20, 500), (30, 500), (40, 1000)], 3000, 60, True),
+    ],
+)
+def test_an_interval_of_the_stop_that_may_be_the_sum_of_those_before_it_is_held(
+    before: list[Told], last: int, ends_at: float, *, is_held: bool
+) -> None:
+    end: Told = (ends_at, last)
+
+    told = measured(None, [], None, ends_at=ends_at, intervals=[*before, end], last_intervals=[end])
+    plain = measured(None, [], None, ends_at=ends_at, intervals=[*before, end])
+
+    assert (Flag.INTERVAL_GAP in told.flags) is is_held
+    assert Flag.INTERVAL_GAP not in plain.flags
+
+
+@pytest.mark.parametrize(
     ("power", "flags"),
     [(4000, set()), (4001, {AGAINST}), (11_000, {AGAINST}), (99, set())],
 )
