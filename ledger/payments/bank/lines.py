@@ -49,6 +49,13 @@ WHERE (reason <> 'no_reference' OR reason = 'no_reference' AND left_minor = ANY 
 ORDER BY unmatched_line.booked_on, unmatched_line.line LIMIT %s
 """
 )
+# By what waits: however many do, these alone are looked up.
+_STILL: LiteralString = (
+    _COLUMNS
+    + """
+WHERE unmatched_line.line = ANY (%s) ORDER BY unmatched_line.booked_on, unmatched_line.line
+"""
+)
 _FIRST: tuple[date, str] = (date.min, "")
 
 
@@ -151,6 +158,12 @@ def lines_to_match_again(
     since = _FIRST if after is None else (after.booked_on, after.line)
     with connection.cursor(row_factory=class_row(BankLine)) as cursor:
         return cursor.execute(_AGAIN, (sorted(awaited), *since, limit)).fetchall()
+
+
+def still_waiting(connection: Connection[Any], lines: Sequence[str]) -> list[BankLine]:
+    """Return which of the lines of those names wait now, the oldest first."""
+    with connection.cursor(row_factory=class_row(BankLine)) as cursor:
+        return cursor.execute(_STILL, (list(lines),)).fetchall()
 
 
 def details_of_lines(

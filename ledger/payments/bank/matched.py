@@ -21,9 +21,9 @@ from ledger.payments.bank.lines import (
     BankLine,
     details_of_lines,
     facts_of,
-    find_lines,
     lines_to_match_again,
     note_left,
+    still_waiting,
 )
 from ledger.payments.bank.matching import (
     BY_PERSONS,
@@ -182,7 +182,10 @@ def _match_again(importing: Importing, legal_entity: str, lines: Sequence[BankLi
     matched = 0
     with under_the_books(connection):
         standing = standing_of(connection, wanted, legal_entity)
-        for line in _still_waiting(connection, list(named)):
+        # A person, or another import, may have said what one is for while its texts were read.
+        for line in still_waiting(connection, list(named)):
+            if line.reason in BY_PERSONS:
+                continue
             found = match(facts_of(line, told[line.line]), named[line.line], standing)
             if found.reason is None:
                 by, at = importing.by, importing.now
@@ -192,16 +195,6 @@ def _match_again(importing: Importing, legal_entity: str, lines: Sequence[BankLi
                 )
                 matched += 1
     return matched
-
-
-def _still_waiting(connection: Connection[Any], names: Sequence[str]) -> list[BankLine]:
-    """Return which of the lines of those *names* wait for evidence now, in their order.
-
-    A person, or another import, may have said what one is for while its texts were read.
-    """
-    now = {each.line: each for each in find_lines(connection, names)}
-    waiting = (now[name] for name in names)
-    return [each for each in waiting if each.left_minor and each.reason not in BY_PERSONS]
 
 
 def _sure(found: Matching) -> Match:
