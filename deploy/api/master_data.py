@@ -26,7 +26,7 @@ from deploy.interface.books import Newest, Pool
 from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
 from deploy.interface.tokens import Declaring
 from ledger.declared.declarations import POLICY_KEY, Kind
-from ledger.declared.store import load_declarations
+from ledger.declared.store import LOCK, load_declarations
 from ledger.desk.apply import apply_files
 from ledger.desk.master_data_files import SECTIONS
 from ledger.log.event_log import EventLog
@@ -55,7 +55,6 @@ IfMatch = Annotated[
         name="If-Match", max_length=100, description="The tag of what is changed, from a GET"
     ),
 ]
-_LOCK: Final = 0x6465636C
 
 
 class DeclaredPage(msgspec.Struct, frozen=True):
@@ -155,20 +154,30 @@ class MasterDataController(Controller):
         file = _file(section, key, body, since)
 
         def done(connection: Connection[Any], log: EventLog, at: datetime) -> DeclaredThing | None:
-            # Until the end: of two who change the same version, the second one sees the first's.
-            connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-            try:
-                known = load_declarations(connection, known=newest.of(connection))
-                found = declared_thing(connection, known, SECTIONS[section], key, at)
-                _check_tag(found, if_match)
-                means = InstalledMeans(has_files=False)
-                files = [(file, "body")]
-                apply_files(connection, files, log=log, by=by, at=at, means=means, known=known)
-                holds_at = max(at, since or at)
-                declared = load_declarations(connection, known=known)
-                return declared_thing(connection, declared, SECTIONS[section], key, holds_at)
-            finally:
-                connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+            known = load_declarations(connection, known=newest.of(connection))
+
+            def thing(holds_at: datetime) -> DeclaredThing | None:
+                now = load_declarations(connection, known=known)
+                return declared_thing(connection, now, SECTIONS[section], key, holds_at)
+
+            def check() -> None:
+                # Whoever else declares waits, or did so since *at*: the tag is of what is changed.
+                connection.execute(LOCK)
+                _check_tag(thing(datetime.now(UTC)), if_match)
+
+            _check_tag(thing(at), if_match)
+            means, files = InstalledMeans(has_files=False), [(file, "body")]
+            apply_files(
+                connection,
+                files,
+                log=log,
+                by=by,
+                at=at,
+                means=means,
+                known=known,
+                beside=check,
+            )
+            return thing(max(at, since or at))
 
         found = await declaring.declare(done)
         assert found is not None

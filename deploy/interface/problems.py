@@ -46,7 +46,9 @@ from ledger.desk.paying.match_plans import (
 from ledger.desk.paying.matching import SecondMatcherError
 from ledger.desk.second_person import SameDeciderError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
+from ledger.desk.withdrawing.withdrawn import NotProposedError
 from ledger.log.event_log import LogError
+from ledger.users.pairs import AgreerGoneError, LetInError, ProposerGoneError
 from projections.console.navigation import HOME
 from projections.console.routes import answer_person
 from projections.console.side import ActsBusyError
@@ -125,6 +127,10 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     UnknownCustomerError: (HTTPStatus.CONFLICT, "not_for_that"),
     BalanceTooSmallError: (HTTPStatus.CONFLICT, "not_for_that"),
     ReadOtherwiseError: (HTTPStatus.CONFLICT, "changed_meanwhile"),
+    NotProposedError: (HTTPStatus.CONFLICT, "changed_meanwhile"),
+    LetInError: (HTTPStatus.CONFLICT, "second_person"),
+    ProposerGoneError: (HTTPStatus.CONFLICT, "second_person"),
+    AgreerGoneError: (HTTPStatus.CONFLICT, "second_person"),
     SecondMatcherError: (HTTPStatus.CONFLICT, "second_person"),
     SameExplainerError: (HTTPStatus.CONFLICT, "second_person"),
     NothingStandsError: (HTTPStatus.CONFLICT, "owed_no_more"),

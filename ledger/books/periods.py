@@ -67,6 +67,7 @@ class ClosedMonths:
         """Take *marks* into account, of each legal entity in the order of their numbers."""
         self._steps: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self._numbers: dict[str, int] = {}
+        self._of_months: dict[tuple[str, str], int] = {}
         for mark in marks:
             self.take(mark)
 
@@ -82,11 +83,16 @@ class ClosedMonths:
             through = month_before(mark.month)
         steps.append((mark.position, through))
         self._numbers[mark.legal_entity] = mark.number
+        self._of_months[mark.legal_entity, mark.month] = mark.number
         return True
 
     def last_number(self, legal_entity: str) -> int:
         """Return the number of a legal entity's last mark, 0 before the first."""
         return self._numbers.get(legal_entity, 0)
+
+    def last_number_of(self, legal_entity: str, month: str) -> int:
+        """Return the number of the last mark of a month, 0 before the first."""
+        return self._of_months.get((legal_entity, month), 0)
 
     def through(self, legal_entity: str, position: int | None = None) -> str:
         """Return up to which month the books are closed at *position*, or by all marks."""

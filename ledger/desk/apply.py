@@ -58,7 +58,7 @@ class Applied:
     warnings: tuple[Problem, ...] = ()
 
 
-def apply_files(
+def apply_files(  # noqa: PLR0913 - whoever declares says who, when, by what and beside what
     connection: Connection[Any],
     files: Sequence[tuple[str, str]],
     *,
@@ -68,11 +68,12 @@ def apply_files(
     is_dry: bool = False,
     means: DocumentMeans | None = None,
     known: Declarations | None = None,
+    beside: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Declare the master data of *files* (text, source); a dry run only says what would change.
 
     *means*: what documents can be made with; what none could be made with is refused. *known*: an
-    older snapshot, if there is one at hand.
+    older snapshot, if there is one at hand. *beside*: as for `declare_all`.
 
     Raises:
         ProblemsError: If anything in the files is wrong; then nothing is declared.
@@ -97,7 +98,9 @@ def apply_files(
         version = load_version(connection)
     else:
         # Also where nothing is new: what a killed command declared may wait for its markers.
-        version = declare_all(connection, changes, log=log, by=by, at=at, known=known)
+        version = declare_all(
+            connection, changes, log=log, by=by, at=at, known=known, beside=beside
+        )
     return Applied(
         planned=planned,
         version=version,

@@ -6,11 +6,12 @@ desk next finishes what a crash left between the two; the same declaration twice
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 
@@ -32,6 +33,8 @@ from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import TariffVersion, published
 from ledger.users.pairs import check_pair
 from ledger.users.roles import Permission
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,10 +205,17 @@ class TariffDesk:
         return record
 
     def _finish(self) -> None:
-        """Declare what was approved and, after a crash, never declared."""
+        """Declare what was approved and, after a crash, never declared.
+
+        What the books refuse by now waits on, and stops nobody else at this desk.
+        """
         for record in self._approvals.records():
-            if record.to_declare:
+            if not record.to_declare:
+                continue
+            try:
                 self._declare(record)
+            except InvalidDeclarationError as error:
+                _LOGGER.warning("tariff %s is approved, and waits: %s", record.tariff_id, error)
 
     def _declare(self, record: TariffRecord) -> None:
         by = f"{record.asked_by} and {record.approved_by}"
@@ -223,7 +233,12 @@ class TariffDesk:
                 sha256=record.sha256,
             )
         record.declared(version)
-        self._approvals.keep(record)
+        try:
+            self._approvals.keep(record)
+        except ContendedTariffError:
+            # Who came to the desk at this moment may have finished it: it is declared once.
+            if self._approvals.versions(record.tariff_id)[record.number - 1].to_declare:
+                raise
 
 
 @contextmanager

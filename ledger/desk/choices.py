@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from shlex import quote
 from typing import Any, Final
@@ -101,10 +101,12 @@ def choose(
     choice: Choice,
     log: EventLog,
     work_off: WorkOff | None,
+    beside: Callable[[], None] = lambda: None,
 ) -> Chosen:
     """Record *choice* in *log* and return what it led to.
 
-    Where no system is up, *work_off* takes the worker's turn.
+    Where no system is up, *work_off* takes the worker's turn. *beside* writes what belongs to the
+    choice in the transaction in which it is said.
 
     Raises:
         UnknownSessionError: If there is no such session.
@@ -114,27 +116,22 @@ def choose(
         NotAttestedError: If a stop is attested of what is neither held nor priced.
         NotTakenBackError: If it was neither released nor written off.
     """
-    state, _ = _state_of(connection, session_id)
-    if state not in CHOSEN_IN[choice.choice]:
-        refused = _REFUSED.get(choice.choice, NotPricedError)
-        raise refused(session_id, state)
-    at = record(connection, choice, log=log, work_off=work_off)
+    check_choice(connection, session_id, choice.choice)
+    at = record(connection, choice, log=log, work_off=work_off, beside=beside)
     state, reasons = _state_of(connection, session_id)
     return Chosen(session_id=session_id, state=state, reasons=tuple(reasons), at=at)
 
 
-def station_of(connection: Connection[Any], session_id: str) -> str:
-    """Return the station of a session.
+def check_choice(connection: Connection[Any], session_id: str, kind: ChoiceKind) -> None:
+    """See that a session is in a state in which that is chosen about it.
 
     Raises:
-        UnknownSessionError: If there is no such session.
-        AtPartnerError: If it was at a partner's station.
+        LedgerError: As `choose` does.
     """
-    query = "SELECT station_id FROM session WHERE session_id = %s"
-    row = connection.execute(query, (session_id,)).fetchone()
-    if row is None:
-        raise not_found(session_id)
-    return str(row[0])
+    state, _ = _state_of(connection, session_id)
+    if state not in CHOSEN_IN[kind]:
+        refused = _REFUSED.get(kind, NotPricedError)
+        raise refused(session_id, state)
 
 
 def not_found(session_id: str) -> UnknownSessionError | AtPartnerError:

@@ -16,7 +16,7 @@ from ledger.database import dsn_of
 from ledger.errors import LedgerError
 from ledger.log.envelope import Choice, TakeAgain, Validation, encode_line
 from ledger.log.event_log import EventLog, Position, partition_of
-from ledger.log.outbox import carried_to, carry, put
+from ledger.log.outbox import carried_up_to, carry, put
 
 WAIT_SECONDS_MAX: Final = 20.0
 
@@ -42,6 +42,7 @@ def record(
     log: EventLog,
     work_off: WorkOff | None,
     partition: int | None = None,
+    beside: Callable[[], None] = lambda: None,
 ) -> Position:
     """Append *line* to a partition; return once the worker has taken it.
 
@@ -52,6 +53,7 @@ def record(
         work_off: How the worker's turn is taken where no system is up; None waits for the one
             that is.
         partition: Which partition; None: its station's.
+        beside: Writes what belongs to it, in the transaction in which it is said.
 
     Raises:
         NotCarriedError: If the log cannot take it now.
@@ -60,11 +62,11 @@ def record(
     if partition is None:
         partition = partition_of(line.station, partitions=log.partitions)
     with connection.transaction():
+        beside()
         lines = {partition: encode_line(line)}
         [number] = put(connection, lines, partitions=log.partitions)
     carry(connection, log)
-    at = carried_to(connection, number)
-    assert at is not None, number
+    at = carried_up_to(connection, log, number, partition)
     if work_off is not None:
         work_off(dsn_of(connection), log)
     wait_for(connection, at)

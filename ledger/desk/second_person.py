@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, LiteralString, NamedTuple
+from functools import partial
+from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
 from psycopg import Connection
@@ -22,8 +23,13 @@ from psycopg.rows import dict_row
 
 from ledger.declared.store import policy_in_force
 from ledger.desk.choices import Chosen, choose
-from ledger.desk.recording import NotTakenYetError, WorkOff
-from ledger.desk.withdrawing.withdrawn import About, Withdrawal, replace_proposed
+from ledger.desk.recording import WorkOff
+from ledger.desk.withdrawing.withdrawn import (
+    About,
+    NotProposedError,
+    Withdrawal,
+    replace_proposed,
+)
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Attested, Choice, ChoiceKind
@@ -49,6 +55,7 @@ ON CONFLICT (session_id) DO UPDATE SET choice = excluded.choice, revision = excl
     reason = excluded.reason, proposed_by = excluded.proposed_by,
     proposed_at = excluded.proposed_at, attested = excluded.attested
 """
+_LOCK: LiteralString = "SELECT FROM choice_proposal WHERE session_id = %s FOR UPDATE"
 _SETTLE: LiteralString = "DELETE FROM choice_proposal WHERE session_id = %s"
 
 
@@ -96,6 +103,10 @@ class Moved(NamedTuple):
     def shown(self) -> str:
         """Return what a form brings back of what was looked at: "-476 EUR", or "0"."""
         return f"{self.minor} {self.currency}".strip()
+
+
+NOTHING: Final = Moved("", 0)
+"""Of a choice that moves none of what is owed."""
 
 
 class SameDeciderError(LedgerError):
@@ -151,27 +162,44 @@ def choose_or_propose(
 
     Raises:
         SameDeciderError: If who proposed it makes it.
+        NotProposedError: If what was proposed was withdrawn, or made, at the same moment.
         LedgerError: As `choose` does.
     """
     policy = policy_in_force(connection, choice.received_at)
-    by = choice.by
+    named, first = choice, None
     if takes_two(policy, moved):
         first = proposed_choices(connection, [choice.session_id]).get(choice.session_id)
         if first is None or not first.is_for(choice, moved):
             return _propose(connection, choice, moved)
-        if is_same_person(first.proposed_by, by):
+        if is_same_person(first.proposed_by, choice.by):
             raise SameDeciderError(choice.session_id, first.proposed_by)
-        check_pair(connection, first.proposed_by, by, Permission.DECIDE_SESSIONS)
-        by = f"{first.proposed_by}, {by}"
-    named = msgspec.structs.replace(choice, by=by)
-    try:
-        made = choose(connection, choice.session_id, choice=named, log=log, work_off=work_off)
-    except NotTakenYetError:
-        # It stands in the log, and nobody has to say it again.
-        connection.execute(_SETTLE, (choice.session_id,))
-        raise
+        check_pair(connection, first.proposed_by, choice.by, Permission.DECIDE_SESSIONS)
+        named = msgspec.structs.replace(choice, by=f"{first.proposed_by}, {choice.by}")
+    return choose(
+        connection,
+        choice.session_id,
+        choice=named,
+        log=log,
+        work_off=work_off,
+        beside=partial(_settle, connection, choice, first),
+    )
+
+
+def _settle(connection: Connection[Any], choice: Choice, agreed: ProposedChoice | None) -> None:
+    """Let what was *agreed* to wait no more, with the choice; None: nobody had to agree.
+
+    Raises:
+        NotProposedError: If it does not wait as it was read.
+    """
+    if agreed is None:
+        how = Withdrawal(choice.by, "", choice.received_at)
+        replace_proposed(connection, About.SESSION, choice.session_id, how)
+        return
+    connection.execute(_LOCK, (choice.session_id,))
+    now = proposed_choices(connection, [choice.session_id]).get(choice.session_id)
+    if now != agreed:
+        raise NotProposedError(choice.session_id)
     connection.execute(_SETTLE, (choice.session_id,))
-    return made
 
 
 def _propose(connection: Connection[Any], choice: Choice, moved: Moved) -> ProposedChoice:

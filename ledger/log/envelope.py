@@ -144,6 +144,7 @@ class Choice(Line, frozen=True, kw_only=True, tag="choice"):
     all of it if none is named. `dispute` says that its payer contests them; `uphold` gives them
     back, `reject` does not. `take_back` takes back a release or a write-off. `attest` says when
     the session ended and what its register showed (`attested`), and has it priced by that.
+    `facts_until`: when the last fact of the session had come that whoever chose has seen.
     """
 
     station: str
@@ -154,6 +155,7 @@ class Choice(Line, frozen=True, kw_only=True, tag="choice"):
     revision: int | None = None
     lines: tuple[int, ...] = ()
     attested: Attested | None = None
+    facts_until: datetime | None = None
 
 
 class Validation(Line, frozen=True, kw_only=True, tag="validation"):

@@ -45,7 +45,7 @@ LINE_BYTES_MAX: Final = 1 << 16
 CARRIED_AT_ONCE: Final = 200
 """Which is also what a carrier holds in memory: 13 MB at the most."""
 CARRIED_KEPT: Final = 1_000
-"""So many carried lines stay, for those who wrote them to see where they went."""
+"""So many carried lines stay, for those who wrote them to see where they went (`carried_up_to`)."""
 PATIENCE_SECONDS: Final = 20
 """How long one carrier waits for another, and the server for one that stands still."""
 
@@ -157,6 +157,18 @@ def carried_to(connection: Connection[Any], sequence: int) -> Position | None:
     """Return where the line with this number stands in the log, None if that is not known."""
     row = connection.execute(_WHERE, (sequence,)).fetchone()
     return None if row is None or row[1] is None else Position(row[0], row[1], 0)
+
+
+def carried_up_to(
+    connection: Connection[Any], log: EventLog, sequence: int, partition: int
+) -> Position:
+    """Return where a line that was carried stands in its partition of *log*.
+
+    Where so much came behind it that its place is not kept any more: the last place that there is.
+    Who waits for it then waits for some of what came later, too.
+    """
+    at = carried_to(connection, sequence)
+    return Position(partition, log.ends()[partition] - 1, 0) if at is None else at
 
 
 def _carry_some(connection: Connection[Any], log: EventLog) -> int:

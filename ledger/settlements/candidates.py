@@ -30,7 +30,8 @@ TAKES_BACK: LiteralString = """
 What else is below 0 was sold at a price that pays the driver; of OCPI 2.1.1, which has no credits,
 only where its tariff says so.
 """
-# A credit is below 0, whichever sign its sender gave it.
+# A credit is below 0, whichever sign its sender gave it. The first CDR that a partner gets of a
+# session may be of a later revision: it corrects nothing there, and was told.
 _SENT: LiteralString = """
 SELECT 'sent' AS side, cdr.party, lower(cdr.cdr_id) COLLATE "C" AS cdr_key, cdr.cdr_id, cdr.kind,
        cdr.credits, cdr.session_id AS session_ref, cdr.ended_at,
@@ -41,7 +42,9 @@ SELECT 'sent' AS side, cdr.party, lower(cdr.cdr_id) COLLATE "C" AS cdr_key, cdr.
        CASE cdr.kind WHEN 'credit' THEN -abs(cdr.energy_wh::numeric)
            ELSE cdr.energy_wh::numeric END AS energy_wh,
        cdr.billing_month < %(month)s AS is_earlier,
-       %(by_statement)s::boolean AND (cdr.kind = 'credit' OR cdr.revision > 1) AS is_correction,
+       CASE WHEN %(by_statement)s::boolean THEN cdr.kind = 'credit' OR (
+           cdr.revision > 1 AND convert_from(cdr.body, 'UTF8')::json ->> 'replaces' IS NOT NULL
+       ) ELSE false END AS is_correction,
        CASE WHEN %(by_country)s::boolean
            THEN convert_from(cdr.body, 'UTF8')::json #>> '{place,country}' END AS country,
        coalesce(contested.is_contested, false) AS is_disputed

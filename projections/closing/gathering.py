@@ -8,6 +8,8 @@ from typing import Any
 
 from psycopg import Connection
 
+from ledger.books.feed import DESK_PARTITION
+from ledger.books.periods import ClosedMonths, load_marks
 from ledger.database import dsn_of
 from ledger.desk.closing.desk import KeptReports
 from ledger.invoices.issuer import InvoiceIssuer
@@ -59,10 +61,14 @@ class MonthGathering:
     def kept(self) -> KeptReports:
         """Return its checklist, its trial balance and its reports, as they are to be kept."""
         connection, scope = self._connection, self._scope
+        # Before all else: who opens the month meanwhile has another number, and nothing is closed.
+        marks = ClosedMonths(load_marks(connection, DESK_PARTITION))
+        number = marks.last_number_of(scope.legal_entity, scope.month)
         checked = self.checklist()
         balance = month_balance(connection, scope.month, legal_entity=scope.legal_entity)
         reports = month_reports(connection, scope, self._energy)
         return KeptReports(
+            number=number,
             checklist=checked,
             trial_balance=balance_bytes(balance),
             reports=canonical_json(reports),

@@ -65,7 +65,8 @@ class ChoicePreview(NamedTuple):
     """What is owed of a session, and what would be; None: it has no rating.
 
     Of a write-off `was` is what it would cost, and is given up. `reasons`: why it has no price.
-    `of_minor`: of what a part is given back, the session's price or all that its invoice asks for.
+    `of_minor`: of what a part is given back, or said to end otherwise: the session's price, or all
+    that its invoice asks for.
     `doubts`: flags that say why what is attested of its stop is hardly so.
     """
 
@@ -148,6 +149,10 @@ def preview(
     if choice == "write_off":
         # What is given up is what it would cost.
         return ChoicePreview(priced.now, None, priced.reasons)
+    if choice == "attest" and was is not None:
+        # Who says it bit by bit is no second person either, up or down.
+        most = 0 if priced.now is None else abs(priced.now.gross_minor)
+        priced = priced._replace(of_minor=max(_whole_minor(connection, was), most))
     return priced._replace(doubts=word.doubts)
 
 

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from ledger.log.envelope import PartnerMessage, encode_line
 from ledger.log.event_log import EventLog, Position, partition_of
-from ledger.log.outbox import carried_to, carry, put
+from ledger.log.outbox import carried_up_to, carry, put
 from roaming_ocpi.incoming.told import ACCEPT, DISPUTE, ChosenCdr
 
 
@@ -42,6 +42,4 @@ def decide_cdr(
     with connection.transaction():
         [number] = put(connection, {partition: encode_line(line)}, partitions=log.partitions)
     carry(connection, log)
-    position = carried_to(connection, number)
-    assert position is not None, number
-    return position
+    return carried_up_to(connection, log, number, partition)

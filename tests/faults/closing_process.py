@@ -8,8 +8,8 @@ from tests.ledger.desk.closing.books_of_march import (
     ENTITY,
     IN_APRIL,
     MARCH,
-    NOTHING_KEPT,
     desk_of,
+    nothing_kept,
 )
 
 
@@ -29,7 +29,7 @@ def close_for_ever(dsn: str) -> None:
                     desk.soft_close(ENTITY, MARCH, by="ann", at=IN_APRIL)
                 case PeriodState.SOFT_CLOSED:
                     desk.check_close(ENTITY, MARCH, by="bob")
-                    desk.close(ENTITY, MARCH, NOTHING_KEPT, by="bob", at=IN_APRIL)
+                    desk.close(ENTITY, MARCH, nothing_kept(dsn), by="bob", at=IN_APRIL)
                 case PeriodState.CLOSED:
                     desk.reopen(ENTITY, MARCH, by="ann", at=IN_APRIL, reason="a mistake")
                 case _:

@@ -117,8 +117,8 @@ def refund(
 ) -> int:
     """Have some of what is left given back to the card or account that it came from.
 
-    It is off the balance at once, and on it again where the bank does not take it. Above the
-    policy's payment_approval_above another person says the same.
+    It is off the balance at once, and on it again where the bank does not take it. Where more than
+    the policy's payment_approval_above is on it, another person says the same of any part.
 
     Args:
         customer: The customer's key.

@@ -47,7 +47,7 @@ from ledger.invoices.issuer import InvoiceIssuer
 from ledger.log.envelope import PeriodMark, encode_line
 from ledger.log.event_log import EventLog
 from ledger.log.outbox import carry, put
-from ledger.periods.periods import AccountingPeriods
+from ledger.periods.periods import AccountingPeriods, ContendedPeriodError
 from ledger.periods.record import (
     AccountingPeriod,
     ChecklistItem,
@@ -74,8 +74,13 @@ ON CONFLICT (legal_entity) DO UPDATE SET month = excluded.month
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptReports:
-    """What is kept of a closed month: its checklist, and canonical JSON."""
+    """What is kept of a closed month: its checklist, and canonical JSON.
 
+    `number`: of the last mark of the month as this was gathered. One that was opened again and
+    soft-closed anew meanwhile has another one, and other entries.
+    """
+
+    number: int
     checklist: tuple[ChecklistItem, ...]
     trial_balance: bytes
     reports: bytes
@@ -164,6 +169,7 @@ class PeriodDesk:
         """Close *month* for good, with what is kept of it.
 
         Raises:
+            ContendedPeriodError: If it was opened again since *kept* was gathered.
             ChecklistError: If an item is neither empty nor signed off as it is.
             MonthOrderError: If an earlier month is soft-closed only.
             MarksNotTakenError: If a partition has not come to its mark.
@@ -172,6 +178,8 @@ class PeriodDesk:
             lock_documents(self._connection)
             period = self._periods.find(legal_entity, month)
             period.check(PeriodAct.CLOSE)
+            if kept.number != period.number:
+                raise ContendedPeriodError(month)
             for each in self._periods.periods(legal_entity):
                 if each.month < month and each.state == PeriodState.SOFT_CLOSED.value:
                     raise MonthOrderError(month, each.month, PeriodAct.CLOSE)

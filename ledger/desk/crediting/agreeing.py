@@ -6,12 +6,15 @@
 
 Of a part as of the whole: who gives an invoice back line by line is no other person. The same are
 the same lines of the same revisions; a later proposal about an invoice takes the earlier's place.
+All of it is said in one transaction with the proposal that was agreed to: of two who agree, or of
+who agrees and who withdraws it, one is first, and a kill leaves all of it or nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, LiteralString, NamedTuple
 
 import msgspec
@@ -20,11 +23,16 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.declared.store import policy_in_force
-from ledger.desk.corrections import correct_all
+from ledger.desk.corrections import give_back_all
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
-from ledger.desk.recording import NotTakenYetError, WorkOff
+from ledger.desk.recording import WorkOff
 from ledger.desk.second_person import Moved, takes_two
-from ledger.desk.withdrawing.withdrawn import About, Withdrawal, replace_proposed
+from ledger.desk.withdrawing.withdrawn import (
+    About,
+    NotProposedError,
+    Withdrawal,
+    replace_proposed,
+)
 from ledger.errors import LedgerError
 from ledger.four_eyes import is_same_person
 from ledger.log.envelope import Choice
@@ -46,6 +54,7 @@ ON CONFLICT (invoice) DO UPDATE SET parts = excluded.parts, reason = excluded.re
     currency = excluded.currency, due_minor = excluded.due_minor,
     proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at
 """
+_LOCK: LiteralString = "SELECT FROM credit_proposal WHERE invoice = %s FOR UPDATE"
 _SETTLE: LiteralString = "DELETE FROM credit_proposal WHERE invoice = %s"
 _DUE: LiteralString = "SELECT currency, due_minor FROM issued_invoice WHERE number = %s"
 
@@ -133,34 +142,48 @@ def credit_or_propose(
         parts: At least one, as `billed_parts` found them.
         choices: What one person says about each of them, at one moment, for one reason.
         log: Where they are to stand.
-        work_off: As for `correct_all`.
+        work_off: As for `give_back_all`.
         told: Told how many of how many are done.
 
     Raises:
         SameCrediterError: If who proposed it says so again.
-        LedgerError: As `correct_all` does.
+        NotProposedError: If what was proposed was withdrawn, or agreed to, at the same moment.
+        LedgerError: As `give_back_all` does.
     """
-    said = choices[0]
-    if not credit_takes_two(connection, invoice, said.received_at):
-        correct_all(connection, choices, log=log, work_off=work_off, told=told)
-        return None
-    wanted = _parts(choices)
-    first = proposed_credit(connection, invoice)
-    if first is None or bytes(first.parts) != wanted:
-        return _propose(connection, invoice, parts, wanted, said)
-    if is_same_person(first.proposed_by, said.by):
-        raise SameCrediterError(invoice, first.proposed_by)
-    check_pair(connection, first.proposed_by, said.by, Permission.CREDIT)
-    both = f"{first.proposed_by}, {said.by}"
-    agreed = [replace(each, by=both) for each in choices]
-    try:
-        correct_all(connection, agreed, log=log, work_off=work_off, told=told)
-    except NotTakenYetError:
-        # It stands in the log, and nobody has to say it again.
-        connection.execute(_SETTLE, (invoice,))
-        raise
-    connection.execute(_SETTLE, (invoice,))
+    said, agreed, first = choices[0], choices, None
+    if credit_takes_two(connection, invoice, said.received_at):
+        wanted = _parts(choices)
+        first = proposed_credit(connection, invoice)
+        if first is None or bytes(first.parts) != wanted:
+            return _propose(connection, invoice, parts, wanted, said)
+        if is_same_person(first.proposed_by, said.by):
+            raise SameCrediterError(invoice, first.proposed_by)
+        check_pair(connection, first.proposed_by, said.by, Permission.CREDIT)
+        both = f"{first.proposed_by}, {said.by}"
+        agreed = [replace(each, by=both) for each in choices]
+    settle = partial(_settle, connection, invoice, said, first)
+    give_back_all(connection, agreed, log=log, work_off=work_off, beside=settle)
+    told(len(choices), len(choices))
     return None
+
+
+def _settle(
+    connection: Connection[Any], invoice: str, said: Choice, agreed: ProposedCredit | None
+) -> None:
+    """Let what was *agreed* to wait no more, with the choices; None: nobody had to agree.
+
+    Raises:
+        NotProposedError: If it does not wait as it was read.
+    """
+    if agreed is None:
+        replace_proposed(
+            connection, About.INVOICE, invoice, Withdrawal(said.by, "", said.received_at)
+        )
+        return
+    connection.execute(_LOCK, (invoice,))
+    if proposed_credit(connection, invoice) != agreed:
+        raise NotProposedError(invoice)
+    connection.execute(_SETTLE, (invoice,))
 
 
 def _propose(

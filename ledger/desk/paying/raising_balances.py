@@ -1,7 +1,7 @@
 """Raising a prepaid balance by card, and giving some of it back: decided here, asked elsewhere.
 
-Above the policy's `payment_approval_above` it takes two persons to give back: the first proposes,
-another says the same.
+Where more than the policy's `payment_approval_above` is on the balance, it takes two persons to
+give any of it back: the first proposes, another says the same.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ from ledger.users.pairs import check_pair
 from ledger.users.roles import Permission
 
 _PROPOSAL: LiteralString = """
-SELECT currency, amount_minor, proposed_by FROM pay_back_proposal WHERE key = %s FOR UPDATE
+SELECT legal_entity, currency, amount_minor, proposed_by
+FROM pay_back_proposal WHERE key = %s FOR UPDATE
 """
 _PROPOSE: LiteralString = """
-INSERT INTO pay_back_proposal (key, currency, amount_minor, proposed_by, proposed_at)
-VALUES (%s, %s, %s, %s, %s)
+INSERT INTO pay_back_proposal
+    (key, legal_entity, currency, amount_minor, proposed_by, proposed_at)
+VALUES (%s, %s, %s, %s, %s, %s)
 """
 _SETTLE: LiteralString = "DELETE FROM pay_back_proposal WHERE key = %s"
 
@@ -71,12 +73,11 @@ def pay_back_to_card(
     """
     known = load_declarations(connection)
     wanted = _wanted(connection, known, provider, wish, by=by, at=at)
-    limit = known.policy(at).payment_approval_above
-    takes_two = is_above(limit, wanted.amount_minor, wanted.currency)
     with under_the_books(connection):
         before = pay_back_requests(connection, wanted)
+        takes_two = _takes_two(connection, known, wanted, at)
         if not before and takes_two and not _is_second(connection, wanted, by):
-            row = wanted.pay_back_key, wanted.currency, wanted.amount_minor, by, at
+            row = wanted.pay_back_key, *_what(wanted), by, at
             how = Withdrawal(by, "", at)
             replace_proposed(connection, About.PAY_BACK, wanted.pay_back_key, how)
             connection.execute(_PROPOSE, row)
@@ -103,14 +104,29 @@ def withdraw_pay_back(
         withdraw(connection, About.PAY_BACK, key, how)
 
 
+def _takes_two(
+    connection: Connection[Any], known: Declarations, wanted: WantedTopUp, at: datetime
+) -> bool:
+    # Of a part as of the whole: who gives it back part by part is no other person.
+    [standing] = standings(connection, [wanted.account])
+    most = max(wanted.amount_minor, standing.balance_minor)
+    return is_above(known.policy(at).payment_approval_above, most, wanted.currency)
+
+
+def _what(wanted: WantedTopUp) -> tuple[str, str, int]:
+    """Return what one person proposes and another one agrees to: how much, and whose balance."""
+    return wanted.who.legal_entity, wanted.currency, wanted.amount_minor
+
+
 def _is_second(connection: Connection[Any], wanted: WantedTopUp, by: str) -> bool:
     """Say whether somebody else proposed the same."""
-    proposed = connection.execute(_PROPOSAL, (wanted.pay_back_key,)).fetchone()
-    if proposed is None or proposed[:2] != (wanted.currency, wanted.amount_minor):
+    row = connection.execute(_PROPOSAL, (wanted.pay_back_key,)).fetchone()
+    if row is None or row[:-1] != _what(wanted):
         return False
-    if is_same_person(proposed[2], by):
-        raise SameProposerError(wanted.reference, proposed[2])
-    check_pair(connection, proposed[2], by, Permission.MOVE_MONEY)
+    [proposed_by] = row[-1:]
+    if is_same_person(proposed_by, by):
+        raise SameProposerError(wanted.reference, proposed_by)
+    check_pair(connection, proposed_by, by, Permission.MOVE_MONEY)
     return True
 
 

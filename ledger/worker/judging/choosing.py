@@ -7,7 +7,8 @@
     released              -> take_back: not billed until facts or a person settle it
     written off           -> take_back: rated as it is, as its next revision
 
-A choice that came too late for what it is about does nothing: whoever chose saw another price.
+A choice that came too late for what it is about does nothing: whoever chose saw another price. So
+does one before which a fact came that nobody had seen: what is held has no revision that says so.
 
 Tests: tests/ledger/worker/crediting/.
 """
@@ -56,6 +57,8 @@ class Chooser:
         if choice.choice in {"uphold", "reject"} and not is_disputed:
             return False
         if choice.choice == "attest" and not _is_attested_as(row, choice):
+            return False
+        if choice.facts_until is not None and row.last_fact_at > choice.facts_until:
             return False
         return choice.revision in (None, row.revision)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -42,6 +42,7 @@ from roaming_ocpi.wire.merging import moment_of
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from roaming_ocpi.wire.walls import check_tree, encoded
 from tariffs.errors import TariffError
+from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.phrases.phrase import bounded
 
@@ -56,6 +57,8 @@ SESSIONS_SINCE: Final = timedelta(days=7)
 PAGE: Final = 100
 AT_ONCE: Final = 8
 LOOK_SECONDS: Final = 30.0
+_UNSAID: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before all that is asked for: the list begins no later for it."""
 _LISTS: Final = {CDRS: ModuleId.CDRS, SESSIONS: ModuleId.SESSIONS}
 _LOGGER: Final = logging.getLogger(__name__)
 _STATE: LiteralString = (
@@ -196,7 +199,7 @@ class IncomingPuller:
             named = value.get("country_code"), value.get("party_id")
             is_old = link.version is OcpiVersion.V2_1_1 and named == (None, None)
             party = link.partner if is_old else own_party(caller, *named)
-            updated = moment_of(value)
+            updated = _updated(value, what)
             given = GivenObject(party, value, encoded(value).decode(), self._now())
             if what == CDRS:
                 await self._intake.take_cdr(given)
@@ -226,6 +229,20 @@ class IncomingPuller:
     async def _note(self, *row: object) -> None:
         async with self._database.connection() as connection:
             await connection.execute(_NOTE, row)
+
+
+def _updated(value: object, what: str) -> datetime:
+    """Return when an object was updated. A CDR that does not say so is owed all the same.
+
+    Raises:
+        OcpiError: If a session does not say so: which of two is newer, nobody could tell.
+    """
+    try:
+        return moment_of(value)
+    except OcpiError:
+        if what != CDRS:
+            raise
+        return _UNSAID
 
 
 def _why_of(value: object, error: Exception) -> str:

@@ -13,10 +13,10 @@ from ledger.users.user import User
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def token_of_person(dsn: str, name: str, *grants: Grant) -> str:
-    """Make an account with *grants*, and return its own token."""
+def token_of_person(dsn: str, name: str, *grants: Grant, by: str = "ann") -> str:
+    """Make an account with *grants*, and return its own token; *by*: who lets that person in."""
     with connect(dsn) as connection:
-        add_user(connection, User(name=name, full_name=name, grants=grants), by="ann", at=AT)
+        add_user(connection, User(name=name, full_name=name, grants=grants), by=by, at=AT)
         return make_token(connection, f"{name} laptop", (), by=name, person=name)
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from deploy.clock import SystemClock
 from deploy.interface.access import Scope
 from ledger.database import connect
+from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
-from ledger.declared.store import load_declarations
+from ledger.declared.store import LOCK, declare, load_declarations
 from ledger.master_data.documents.logos import data_uri
+from ledger.master_data.sites import Site
 from tests.deploy.interface.served_interface import served
 from tests.deploy.interface.site_of_stations import HERE, site_of_stations
+from tests.ledger.held_up import held_up
 from tests.projections.console.crowded.asked_statements import statements_logged
 
 SHOP = {"time_zone": "Europe/Berlin", "country": "DE", "legal_entity": "watt", "currency": "EUR"}
@@ -116,3 +122,29 @@ async def test_who_declares_one_thing_has_no_other_read(database: str) -> None:
     # What is newest, now and then; and the site itself as it came.
     assert sum(rows) <= 8
     assert max(rows) <= 1
+
+
+async def test_a_tag_is_that_of_what_is_changed_whoever_declares_meanwhile(database: str) -> None:
+    site_of_stations(database)
+    async with served(database, Scope.MASTER_DATA, Scope.DECLARE) as client:
+        made = await client.put("/master-data/sites/shop", json=SHOP)
+        with held_up(database, LOCK) as (other, held):
+            asking = asyncio.create_task(
+                client.put(
+                    "/master-data/sites/shop",
+                    json=SHOP | {"name": "B"},
+                    headers={"If-Match": made.headers["etag"]},
+                )
+            )
+            await asyncio.to_thread(held, 1)
+            before = load_declarations(other).history(Kind.SITE, "shop")[-1].entity
+            assert isinstance(before, Site)
+            named = Change(kind=Kind.SITE, key="shop", entity=replace(before, name="C"))
+            declare(other, [named], by="a file", at=SystemClock().now())
+        late = await asking
+    with connect(database) as connection:
+        kept = load_declarations(connection).history(Kind.SITE, "shop")[-1].entity
+
+    assert (late.status_code, late.json()["code"]) == (412, "precondition_failed")
+    assert isinstance(kept, Site)
+    assert kept.name == "C"

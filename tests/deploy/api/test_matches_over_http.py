@@ -10,8 +10,9 @@ from deploy.interface.access import Scope
 from ledger.database import connect
 from ledger.payments.bank.lines import waiting_lines
 from ledger.payments.recording import movements
+from ledger.users.giving import Giver, block_account
 from ledger.users.roles import Grant, Role
-from tests.deploy.api.people import bearing, token_of_person
+from tests.deploy.api.people import AT, bearing, token_of_person
 from tests.deploy.interface.served_interface import served
 from tests.ledger.payments.bank.bank_books import invoiced, open_minor, put_in, wl
 from tests.ledger.payments.bank.bank_files import Booked, camt
@@ -108,3 +109,23 @@ async def test_what_takes_two_people_is_said_by_two_and_by_no_machine(database: 
     assert agreed.json()["proposed_by"] == "anna"
     with connect(database) as connection:
         assert movements(connection)[-1].recorded_by == "anna, bert"
+
+
+async def test_who_let_the_other_one_in_is_told_that_somebody_else_agrees(database: str) -> None:
+    [line] = waiting(database, 900_000)
+    path, body = f"/bank-lines/{line}/matchings", {"account": "income:other"}
+    anna = bearing(token_of_person(database, "anna", Grant(Role.FINANCE)))
+    bert = bearing(token_of_person(database, "bert", Grant(Role.FINANCE), by="anna"))
+    async with served(database) as client:
+        proposed = await client.post(path, json=body, headers=anna)
+        once = {**bert, "Idempotency-Key": "k-1"}
+        refused = [await client.post(path, json=body, headers=once) for _ in range(2)]
+        with connect(database) as connection:
+            block_account(connection, "anna", Giver("ann"), AT)
+        gone = await client.post(path, json=body, headers=bert)
+
+    assert proposed.status_code == 200
+    assert [told(each) for each in (*refused, gone)] == [(409, "second_person")] * 3
+    assert "made the way in of bert" in refused[0].json()["detail"]
+    with connect(database) as connection:
+        assert len(movements(connection)) == 1

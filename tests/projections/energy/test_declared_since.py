@@ -36,7 +36,7 @@ def looked_at(dsn: str, change: Change) -> tuple[int, list[str]]:
     with connect(dsn) as connection, statements_logged(dsn) as asked, connect(dsn) as logged:
         declare(connection, [change], by="a test", at=at(0))
         waiting = EnergyKeeper(logged).waiting()
-        rows = [each for each in asked.new() if "heard_at FROM energy_station" in each.text]
+        rows = [each for each in asked.new() if "FROM energy_station" in each.text]
         assert EnergyKeeper(logged).waiting() == waiting
     return sum(each.read for each in rows), waiting
 

@@ -47,7 +47,8 @@ def corrected(database: str) -> None:
     with connect(database) as connection:
         sent_cdr(connection, "A", 1000)
         sent_cdr(connection, "A-", -1000, kind="credit", credits="A", revision=2, session_id="s-A")
-        sent_cdr(connection, "A2", 800, revision=2, session_id="s-A")
+        instead = b'{"replaces": "A"}'
+        sent_cdr(connection, "A2", 800, revision=2, session_id="s-A", body=instead)
         sent_cdr(connection, "B", 500)
         told = [("cdr", "A", "delivered"), ("credit", "A-", "withheld"), ("cdr", "A2", "withheld")]
         for number, each in enumerate([*told, ("cdr", "B", "delivered")], 1):
@@ -84,10 +85,12 @@ async def test_what_a_statement_said_is_not_told_once_more(database: str) -> Non
     await move_to(database, OcpiVersion.V2_1_1)
     declared = declare_partner(database, session_fee=Decimal(0))
     with connect(database) as connection, settlement_desk(connection, declared) as desk:
+        # Another partner's at first: to this one it is told as any other.
+        sent_cdr(connection, "C", 300, revision=2)
         [scope] = desk.scopes(PARTNER, MARCH)
         agreed = desk.agree(scope, by="anna", at=IN_APRIL)
         said = {each.code: each.count for each in agreed.settlement.sent.lines}
-    assert said["corrections"] == 2  # type: ignore[index]
+    assert said == {"cdrs": 3, "corrections": 2}
 
     await move_to(database, OcpiVersion.V2_2_1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,8 @@ HOUR = timedelta(hours=1)
 IN_APRIL = datetime(2026, 4, 2, 8, tzinfo=UTC)
 IN_MAY, IN_JUNE = datetime(2026, 5, 3, 8, tzinfo=UTC), datetime(2026, 6, 3, 8, tzinfo=UTC)
 ENTITY = "watt"
-NOTHING_KEPT = KeptReports(checklist=(), trial_balance=b"{}", reports=b"{}")
+NOTHING_KEPT = KeptReports(number=1, checklist=(), trial_balance=b"{}", reports=b"{}")
+"""Gathered after the first soft-close."""
 
 
 def minutes(at: datetime) -> float:
@@ -66,10 +68,16 @@ def soft_closed(dsn: str, month: str = MARCH, at: datetime = IN_APRIL) -> str:
     return dsn
 
 
+def nothing_kept(dsn: str, month: str = MARCH) -> KeptReports:
+    """Return that nothing is kept of a month as it stands now."""
+    query = "SELECT month, max(number) FROM period_mark WHERE partition = -1 GROUP BY month"
+    return replace(NOTHING_KEPT, number=dict(rows(dsn, query))[month])
+
+
 def closed(dsn: str, month: str = MARCH, at: datetime = IN_APRIL) -> str:
     soft_closed(dsn, month, at)
     with desk_of(dsn) as desk:
-        desk.close(ENTITY, month, NOTHING_KEPT, by="bob", at=at)
+        desk.close(ENTITY, month, nothing_kept(dsn, month), by="bob", at=at)
     return dsn
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from ledger.desk.closing.refusals import (
 )
 from ledger.log.envelope import PeriodMark
 from ledger.log.postgres import PostgresEventLog
-from ledger.periods.periods import AccountingPeriods
+from ledger.periods.periods import AccountingPeriods, ContendedPeriodError
 from ledger.periods.record import (
     AccountingPeriod,
     ChecklistError,
@@ -45,6 +46,7 @@ from tests.ledger.desk.closing.books_of_march import (
     desk_of,
     item,
     minutes,
+    nothing_kept,
     rows,
     soft_closed,
 )
@@ -162,9 +164,9 @@ def test_months_close_in_their_order(march: str) -> None:
         desk.soft_close(ENTITY, MARCH, by="ann", at=IN_JUNE)
         desk.soft_close(ENTITY, APRIL, by="ann", at=IN_JUNE)
         with pytest.raises(MonthOrderError, match="2026-03 is soft-closed: close it first"):
-            desk.close(ENTITY, APRIL, NOTHING_KEPT, by="bob", at=IN_JUNE)
+            desk.close(ENTITY, APRIL, nothing_kept(march, APRIL), by="bob", at=IN_JUNE)
         desk.close(ENTITY, MARCH, NOTHING_KEPT, by="bob", at=IN_JUNE)
-        desk.close(ENTITY, APRIL, NOTHING_KEPT, by="bob", at=IN_JUNE)
+        desk.close(ENTITY, APRIL, nothing_kept(march, APRIL), by="bob", at=IN_JUNE)
         with pytest.raises(MonthOrderError, match="all up to 2026-04 is closed"):
             desk.soft_close(ENTITY, "2026-02", by="ann", at=IN_JUNE)
         with pytest.raises(MonthOrderError, match="2026-04 is closed: open it again first"):
@@ -187,7 +189,7 @@ def test_who_soft_closed_a_month_neither_signs_off_nor_closes_it(march: str) -> 
 def test_what_is_left_on_the_checklist_is_signed_off_as_it_is_or_nothing_closes(march: str) -> None:
     soft_closed(march)
     left = (item(), item("waiting", 0), item("numbers", 1, "n"))
-    kept = type(NOTHING_KEPT)(checklist=left, trial_balance=b"{}", reports=b"{}")
+    kept = replace(NOTHING_KEPT, checklist=left)
     with desk_of(march) as desk:
         desk.sign_off(ENTITY, MARCH, left[0], by="bob", at=IN_APRIL, reason="known")
         with pytest.raises(ChecklistError, match=r"numbers \(1\)"):
@@ -198,7 +200,7 @@ def test_what_is_left_on_the_checklist_is_signed_off_as_it_is_or_nothing_closes(
             desk.close(
                 ENTITY,
                 MARCH,
-                type(NOTHING_KEPT)(checklist=changed, trial_balance=b"{}", reports=b"{}"),
+                replace(NOTHING_KEPT, checklist=changed),
                 by="bob",
                 at=IN_APRIL,
             )
@@ -268,13 +270,28 @@ def test_a_closed_month_is_opened_again_by_two(march: str) -> None:
 
 def test_signatures_are_for_the_close_that_they_were_given_for(march: str) -> None:
     soft_closed(march)
-    kept = type(NOTHING_KEPT)(checklist=(item(),), trial_balance=b"{}", reports=b"{}")
     with desk_of(march) as desk:
         desk.sign_off(ENTITY, MARCH, item(), by="bob", at=IN_APRIL, reason="known")
         desk.reopen(ENTITY, MARCH, by="ann", at=IN_APRIL, reason="once more")
         desk.soft_close(ENTITY, MARCH, by="ann", at=IN_APRIL)
+        kept = replace(nothing_kept(march), checklist=(item(),))
         with pytest.raises(ChecklistError):
             desk.close(ENTITY, MARCH, kept, by="bob", at=IN_APRIL)
+
+
+def test_what_was_gathered_before_a_month_was_opened_again_closes_nothing(march: str) -> None:
+    """A replay takes its time: the month may have other entries by then."""
+    soft_closed(march)
+    kept = nothing_kept(march)
+    with desk_of(march) as desk:
+        desk.reopen(ENTITY, MARCH, by="cleo", at=IN_APRIL, reason="a bill is missing")
+        charge(march, MARCH_ENDS - 5 * HOUR, 77)
+        desk.soft_close(ENTITY, MARCH, by="dora", at=IN_APRIL)
+        with pytest.raises(ContendedPeriodError, match="look at it again"):
+            desk.close(ENTITY, MARCH, kept, by="bob", at=IN_APRIL)
+        assert state_of(march) == "soft_closed"
+        desk.close(ENTITY, MARCH, nothing_kept(march), by="bob", at=IN_APRIL)
+    assert state_of(march) == "closed"
 
 
 def test_only_a_declared_legal_entity_has_months(march: str) -> None:

@@ -238,7 +238,8 @@ def test_a_partner_of_the_oldest_version_gets_corrections_by_the_settlement(
         )
         sent_cdr(connection, "A", 1000)
         sent_cdr(connection, "A-", -1000, kind="credit", credits="A", revision=2)
-        sent_cdr(connection, "A2", 800, session_id="s-A", revision=2)
+        instead = b'{"replaces": "A"}'
+        sent_cdr(connection, "A2", 800, session_id="s-A", revision=2, body=instead)
 
         side = agree(desk).settlement.sent
 

@@ -185,15 +185,27 @@ def test_it_is_laid_beside_what_began_after_it_where_that_may_be_out_of_mind(
         pytest.param(lies("A", 30, 40, 2000, 4000, started_at=None), False, id="without a start"),
     ],
 )
-@pytest.mark.parametrize("in_mind", [False, True])
+@pytest.mark.parametrize("is_new", [False, True])
 def test_it_is_held_where_another_has_a_part_of_its_register(
-    connection: psycopg.Connection[Any], other: SessionRow, *, is_held: bool, in_mind: bool
+    connection: psycopg.Connection[Any], other: SessionRow, *, is_held: bool, is_new: bool
 ) -> None:
-    mind = Mind(connection, [] if in_mind else [other])
-    if in_mind:
-        mind.memory.rows[other.session_id] = other
+    mind = Mind(connection, [] if is_new else [other])
+    if is_new:
+        mind.findings.change(other)
 
     assert mind.beside(session()) is is_held
+
+
+def test_what_is_new_counts_at_its_own_station_and_as_it_is_now(
+    connection: psycopg.Connection[Any],
+) -> None:
+    mind = Mind(connection, [WITHIN])
+    mind.findings.change(lies("A", 30, 40, 2000, 4000, state=SessionState.REPLACED))
+    mind.findings.change(lies("B", 30, 40, 2000, 4000, station_id="ST-2"))
+
+    assert not mind.beside(session())
+    mind.findings.change(lies("C", 30, 40, 2000, 4000))
+    assert mind.beside(session())
 
 
 def test_what_is_gone_or_at_no_place_holds_nothing(connection: psycopg.Connection[Any]) -> None:

@@ -116,3 +116,26 @@ def test_what_cannot_be_is_refused_in_words_and_what_is_doubtful_is_asked_twice(
     assert "Readings before the stop are above it." in doubtful.text
     assert waits == ("held", 1)
     assert "Say when it ended: done." in sure.text or "second person" in sure.text
+
+
+def test_who_says_otherwise_bit_by_bit_when_it_ended_is_no_second_person(
+    console: ServedConsole,
+) -> None:
+    register = register_now(console)
+    with (
+        console.client("mara", Role.FINANCE) as first,
+        console.client("theo", Role.FINANCE) as second,
+    ):
+        attest(first, "2026-03-31 04:28:00", f"{register}")
+        assert state(console, LOST) == ("released", 1)
+        # The whole is 6.86 or so, and what each time moves less than 1.00.
+        limit_to(console, Decimal(5))
+        less = ("2026-03-31 04:28:00", f"{register - 1}")
+        proposed = attest(first, *less, sure="yes")
+        waits = state(console, LOST)
+        agreed = attest(second, *less, sure="yes")
+
+    assert "it waits for a second person" in proposed.text
+    assert waits == ("released", 1)
+    assert "Say when it ended: done." in agreed.text
+    assert state(console, LOST)[1] == 2

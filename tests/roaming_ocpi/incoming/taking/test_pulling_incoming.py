@@ -40,6 +40,7 @@ from tests.roaming_ocpi.client.odd_partner import (
 from tests.roaming_ocpi.incoming.partner_stories import (
     CAME,
     END,
+    GONE,
     PARTITIONS,
     SESSION,
     cdr_of,
@@ -181,7 +182,6 @@ async def test_one_bad_object_costs_no_other(place: str) -> None:
         None,
         cdr_of(id=""),
         cdr_of(party_id="XYZ"),
-        cdr_of(last_updated=None),
         cdr_of(total_energy=10**60),
         cdr_of(remark="x" * 200_000),
         cdr_of(their_own=["x" * 90_000] * 12),  # longer than a line of the log
@@ -202,7 +202,6 @@ async def test_one_bad_object_costs_no_other(place: str) -> None:
         ({"id": ""}, "one without an id: a CDR needs an id: a text that is not empty"),
         ({"party_id": "XYZ"}, "P9: NL-XYZ is not yours: this token speaks for NL-TNM"),
         ({"total_energy": 10**60}, "P9: it cannot be read, at .total_energy"),
-        ({"last_updated": "04AABBCC"}, "P9: it cannot be read, at last_updated"),
     ],
 )
 async def test_what_could_not_be_taken_is_named_and_asked_for_again_for_a_day(
@@ -259,3 +258,21 @@ async def test_a_list_that_has_to_wait_loses_no_cdr(place: str) -> None:
     assert again.taken == 9
     read_all(place)
     assert len(verdicts(place)) == 9
+
+
+async def test_a_cdr_that_does_not_say_when_it_was_updated_is_taken_as_if_it_was_pushed(
+    database: str,
+) -> None:
+    declare_roaming(database)
+    first, second = cdr_of(last_updated=GONE), cdr_of(id="C2", session_id="S2", last_updated="soon")
+    found = [await pulled(database, lambda: [[first], [second]]) for _ in range(2)]
+    sessions = [[changed(SESSION, last_updated="04AABBCC")]]
+    refused = await pulled(database, lambda: sessions, SESSIONS)
+    read_all(database)
+
+    assert [(each.taken, each.refused) for each in found] == [(2, 0)] * 2
+    assert (refused.taken, refused.refused) == (0, 1)
+    assert set(verdicts(database)) == {"C1", "C2"}
+    notes = {each["module"]: each for each in rows_of(database, "partner_pull")}
+    assert notes[CDRS]["date_from"] < "1970", "nothing that came later is passed over"
+    assert notes[SESSIONS]["problem"] == "S1: it cannot be read, at last_updated"
