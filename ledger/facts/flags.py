@@ -320,7 +320,8 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.PHASES_SUMMED: FlagRule("The register came by phase; all phases were summed."),
     _F.PHASES_INCOMPLETE: FlagRule("Some instants lacked a phase and were not used."),
     _F.PHASES_AGAINST_TOTAL: FlagRule(
-        "The registers of the phases rose otherwise than the total beside them, which was used.",
+        "The registers of the phases rose otherwise than the total beside them, which was used, or"
+        " stand for it at the start or the stop alone.",
         True,
     ),
     _F.SINGLE_PHASE_REGISTER: FlagRule("Only one phase has a register; it is the total."),

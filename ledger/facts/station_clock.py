@@ -8,6 +8,8 @@ Local time is UTC + 9 h; times are labelled Z, all frames are received when they
 
     start 18:00, reading 18:30, stop 19:00, received 09:00 to 10:00
         -> all agree: 9 h are taken off each (tz_mislabelled)
+    the same in the night in which clocks there are turned
+        -> held where time costs money (clock_jumped): one offset is wrong on one side
     start 09:00, a state of 18:20, stop 10:00
         -> one dissents: it happened when we heard of it (time_impossible); nothing else moves
     half of them ahead, half right
@@ -220,6 +222,15 @@ def bound_flags(
     return flags | {Flag.CLOCK_JUMPED} if is_steady or is_set else flags
 
 
+def _is_turned(received: Sequence[datetime], zone: tzinfo) -> bool:
+    """Whether clocks in *zone* are turned between the first and the last receipt.
+
+    A station that tells local time as UTC turns its own, and no one offset holds for both sides.
+    """
+    first, last = (at.astimezone(zone).utcoffset() for at in (min(received), max(received)))
+    return first != last
+
+
 def _fits_utc_alone(pairs: list[Pair], zone: tzinfo) -> bool:
     """Whether the naive times are UTC: only where live messages fit it and not *zone*."""
     naive = [(at, received) for at, received in pairs if at.tzinfo is None]
@@ -256,7 +267,8 @@ def _offset(
     # Ahead by exactly the offset of the site: local time, even if seen only once.
     is_local = bool(ahead) and -rounded == min(received).astimezone(traits.zone).utcoffset()
     if by_quarters and (is_local or (is_steady and count >= _ZONE_MIN)):
-        return rounded, frozenset({Flag.TZ_MISLABELLED})
+        turned = {Flag.CLOCK_JUMPED} if _is_turned(received, traits.zone) else set()
+        return rounded, frozenset({Flag.TZ_MISLABELLED, *turned})
     if ahead:
         return least, frozenset({Flag.CLOCK_AHEAD})
     if least > SKEW_MAX and is_steady:

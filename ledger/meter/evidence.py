@@ -130,7 +130,7 @@ _CLOCK, _PERIODIC = ReadingContext.CLOCK, ReadingContext.PERIODIC
 _POWER, _REGISTER = Measurand.POWER_W, Measurand.ENERGY_REGISTER_WH
 _POWER_OUT = Measurand.POWER_EXPORT_W
 _INTERVAL, _EXPORT = Measurand.ENERGY_INTERVAL_WH, Measurand.ENERGY_EXPORT_WH
-_ZERO = Decimal(0)
+_ZERO, _ALIKE_WH = Decimal(0), Decimal(30)
 
 
 def gather_evidence(
@@ -239,6 +239,8 @@ class _Gathering:
         # Two places have two registers, whose difference is no energy.
         if len(self._is_elsewhere) > 1 and not (self._starts and self._stops):
             self._flags.add(Flag.REGISTERS_OF_TWO_PLACES)
+        if Flag.PHASES_SUMMED in self._flags or Flag.SINGLE_PHASE_REGISTER in self._flags:
+            self._compare_ends()
         total = self._exported_in_all
         exported_wh = max(total) - min(total) if total else None
         if exported_wh:
@@ -265,6 +267,19 @@ class _Gathering:
         if not evidence.is_export_only:
             return evidence
         return msgspec.structs.replace(evidence, flags=evidence.flags | {Flag.EXPORT_ONLY})
+
+    def _compare_ends(self) -> None:
+        """Flag a register that is a total at one end and of phases at the other.
+
+        That is two registers, unless both were told of one moment and are the same.
+        """
+        roles = self._registers
+        by_phase = set()
+        for declared, series in ((self._starts, roles.begins), (self._stops, roles.ends)):
+            if declared or series:
+                by_phase.add(not declared and all(phase for _, phase, _, _ in series))
+        if len(by_phase) > 1 and not any(abs(each) <= _ALIKE_WH for each in self._beyond_phases):
+            self._flags.add(Flag.PHASES_AGAINST_TOTAL)
 
     def _interval_series(self) -> tuple[list[RegisterReading], ...]:
         """Return intervals that add up, those of the stop, and what tells the same once more.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -217,3 +218,37 @@ def test_quirk_15_a_last_interval_that_tells_the_whole_session_is_held(
     story.event("Ended", 60, wh(last, context="Transaction.End", **interval), place=None)
 
     assert story.session().blockers == ((Flag.INTERVAL_GAP,) if is_held else ())
+
+
+@pytest.mark.parametrize(
+    ("begin", "between", "end", "is_held"),
+    [
+        ("total", None, "phases", True),
+        ("phases", None, "total", True),
+        ("L1", None, "total", True),
+        ("total", 0, "phases", False),  # a moment tells both, and they are the same
+        ("total", 30, "phases", False),
+        ("total", 31, "phases", True),
+        ("phases", None, "phases", False),
+        ("total", None, "total", False),
+    ],
+)
+def test_quirk_14_a_total_at_one_end_and_phases_at_the_other_are_two_registers(
+    begin: str, between: int | None, end: str, *, is_held: bool
+) -> None:
+    def told(how: str, register: int, **more: str) -> list[dict[str, Any]]:
+        if how == "total":
+            return [wh(register, **more)]
+        phases = ("L1",) if how == "L1" else ("L1", "L2", "L3")
+        return [wh(register // len(phases), phase=phase, **more) for phase in phases]
+
+    story = Story201()
+    story.event("Started", 0, *told(begin, 3000, context="Transaction.Begin"), token="TAG-1")
+    if between is not None:
+        story.sample(30, *told("total", 6000 + between), *told("phases", 6000))
+    story.event("Ended", 60, *told(end, 9000, context="Transaction.End"), place=None)
+
+    session = story.session()
+
+    assert session.blockers == ((Flag.PHASES_AGAINST_TOTAL,) if is_held else ())
+    assert session.energy_wh == 6000

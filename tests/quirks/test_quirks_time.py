@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -263,3 +265,39 @@ def test_quirk_26_offline_events_are_flagged_and_count() -> None:
     assert Flag.OFFLINE in session.flags
     assert session.blockers == ()
     assert session.energy_wh == Decimal(5000)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("zone", "night", "is_held"),
+    [
+        ("Europe/Berlin", datetime(2026, 10, 24, 23, 10, tzinfo=UTC), True),
+        ("Europe/Berlin", datetime(2026, 10, 23, 23, 10, tzinfo=UTC), False),
+        ("Europe/Berlin", datetime(2026, 10, 25, 1, 1, tzinfo=UTC), False),
+        ("Australia/Lord_Howe", datetime(2026, 4, 4, 13, 40, tzinfo=UTC), True),
+        ("Asia/Kolkata", datetime(2026, 10, 24, 23, 10, tzinfo=UTC), False),
+    ],
+)
+def test_quirk_21_local_time_labelled_utc_is_held_in_the_night_in_which_clocks_are_turned(
+    version: Version, zone: str, night: datetime, *, is_held: bool
+) -> None:
+    """All but the stop are told before it; it would end an hour, or half of one, too early."""
+    story = version(StationTraits(time_zone=zone, max_power_w=Decimal(22_000)))
+    here, begins = ZoneInfo(zone), minutes_to(night)
+
+    def local(minutes: float) -> dict[str, Any]:
+        moment = night + timedelta(minutes=minutes)
+        told = moment.astimezone(here).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"device": told, "received": begins + minutes}
+
+    story.start(begins, 1000, **local(0))
+    for minutes in (5, 10):
+        story.sample(begins + minutes, wh(1000 + 100 * minutes), **local(minutes))
+    story.stop(begins + 245, 6000, **local(245))
+
+    session = story.session()
+
+    assert session.started_at == night
+    assert Flag.TZ_MISLABELLED in session.flags
+    assert session.blockers == ((Flag.CLOCK_JUMPED,) if is_held else ())
+    assert session.duration == timedelta(minutes=245) or is_held
