@@ -121,12 +121,15 @@ class SharedLog(WatchedFileHandler):
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, into the file that stands there now."""
-        super().emit(record)
-        # Gone: another one puts it aside at this moment.
-        with suppress(FileNotFoundError):
-            if Path(self.baseFilename).stat().st_size > LOG_BYTES_MAX:
-                self._put_aside()
+        """Write a record, into the file that stands there now; where none can be, nobody fails."""
+        try:
+            super().emit(record)
+            # Gone: another one puts it aside at this moment.
+            with suppress(FileNotFoundError):
+                if Path(self.baseFilename).stat().st_size > LOG_BYTES_MAX:
+                    self._put_aside()
+        except OSError:
+            self.handleError(record)
 
     def _put_aside(self) -> None:
         there = Path(self.baseFilename)
