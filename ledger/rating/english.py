@@ -34,6 +34,7 @@ SENTENCES: Final = {
     "billed_twice": "a component is billed twice",
     "net_not_of_lines": "the net total is not that of its lines",
     "tax_not_of_lines": "the tax is not that of its lines",
+    "amount_absurd": "an amount of it is more than anything costs",
     "rating_incomplete": "{session} lacks its start, end, energy or token",
     "session_too_long": "It lasted {days} days, longer than the policy believes (max_session_s).",
     "told_too_late": "Its time is {days} days before it was told (max_delay_s).",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from ledger.errors import LedgerError
 from ledger.facts.flags import Flag
@@ -33,6 +34,8 @@ from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.model.tariff import Tariff
 from tariffs.phrases.phrase import Phrase, phrase
 
+AMOUNT_MINOR_MAX: Final = 10**15
+"""Thousands of sessions like that can still be added up in the books, in 64 bits."""
 _LIMITS = (Why.MIN_PRICE, Why.MAX_PRICE)
 
 
@@ -182,13 +185,35 @@ def _partner_share(session: ChargingSession, price: SessionPrice) -> PartnerShar
 
 def rated_lines(priced: PricedSession) -> tuple[RatedLine, ...]:
     """Return the lines of a priced session as its decision keeps them."""
-    return tuple(_line(number, line, priced) for number, line in enumerate(priced.lines, 1))
+    components = _components(priced)
+    lines = zip(priced.lines, components, strict=True)
+    return tuple(
+        _line(number, line, component, priced) for number, (line, component) in enumerate(lines, 1)
+    )
 
 
-def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:
+def _components(priced: PricedSession) -> list[str]:
+    """Return what each line is about, told apart where a change is made in several lines.
+
+    A cap takes off a surcharge at each rate, a discount off a fee and off what raised it: at one
+    moment, by one rule. The further lines are numbered. A price itself never has a second one.
+    """
+    told: Counter[tuple[str, int]] = Counter()
+    found = []
+    for line in priced.lines:
+        component = _component(line, priced)
+        if line.adjustment is not None or line.why in _LIMITS:
+            spot = component, line.run.starts_us
+            told[spot] += 1
+            component += f"/{told[spot]}" if told[spot] > 1 else ""
+        found.append(component)
+    return found
+
+
+def _line(number: int, line: PricedLine, component: str, priced: PricedSession) -> RatedLine:
     return RatedLine(
         line=number,
-        component=_component(line, priced),
+        component=component,
         dimension=line.dimension,
         element=line.element_index,
         element_name=line.component.element_name,
@@ -231,7 +256,7 @@ def _component(line: PricedLine, priced: PricedSession) -> str:
 
 
 def checked_rating(decision: SessionRated) -> SessionRated:
-    """Return *decision*, which bills no component twice for one period and adds up.
+    """Return *decision*, which bills no component twice for one period, adds up, and can be booked.
 
     Raises:
         InconsistentRatingError: If it does not.
@@ -244,6 +269,9 @@ def checked_rating(decision: SessionRated) -> SessionRated:
         raise InconsistentRatingError(decision.session_id, phrase("net_not_of_lines"))
     if sum(line.tax_minor for line in lines) != decision.tax_minor:
         raise InconsistentRatingError(decision.session_id, phrase("tax_not_of_lines"))
+    amounts = [amount for line in lines for amount in (line.net_minor, line.tax_minor)]
+    if max(map(abs, (*amounts, decision.net_minor, decision.tax_minor))) > AMOUNT_MINOR_MAX:
+        raise InconsistentRatingError(decision.session_id, phrase("amount_absurd"))
     return decision
 
 

@@ -207,8 +207,13 @@ def _after(owed: Sequence[_Owed], nets: Sequence[Fraction]) -> Fraction:
 
 
 def _whole(parts: Sequence[tuple[Decimal | None, Fraction, Fraction]]) -> Limited | None:
-    """Return the changes as whole numbers; None where nothing changes."""
-    changed = [(vat, before, tax) for vat, before, tax in parts if before or tax]
+    """Return the changes as whole numbers, one for each rate; None where nothing changes."""
+    # What bears a least price on nothing may have the rate of what is below zero.
+    rates: dict[Decimal | None, tuple[Fraction, Fraction]] = {}
+    for vat, before, tax in parts:
+        sofar = rates.get(vat, (Fraction(0), Fraction(0)))
+        rates[vat] = sofar[0] + before, sofar[1] + tax
+    changed = [(vat, before, tax) for vat, (before, tax) in rates.items() if before or tax]
     if not changed:
         return None
     scale = lcm(*(each.denominator for _, before, tax in changed for each in (before, tax)))

@@ -50,6 +50,7 @@ NOT_TOLD: Final[Mapping[str, tuple[str, ...]]] = {
         "billed_twice",
         "net_not_of_lines",
         "tax_not_of_lines",
+        "amount_absurd",
         "rating_incomplete",
     ),
     "who said when a session ended: no reader's business, who is told that somebody did": (

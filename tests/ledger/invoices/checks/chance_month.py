@@ -146,6 +146,8 @@ def chance_month(random: Random, known: Declarations) -> list[SessionRated]:
             parked_minutes=random.choice((0, 0, 1, 77, 600)),
         )
         decision = decide(charging, known, moment=moment_of(charging))
+        # Whatever rules a tariff has, what the kernel prices is a rating.
+        assert "rating_inconsistent" not in str(decision)
         if isinstance(decision, SessionRated) and decision.lines:
             found.append(decision)
     return found
