@@ -81,8 +81,7 @@ class Cutter:
         at, done = run.starts_us, 0
         for bound in self._bounds[low:high]:
             counted = self._counted(run, bound, is_energy=is_energy)
-            # This timeline does not know where the kernel pinned a threshold: it may be off by
-            # 1e-9 Wh.
+            # Where a run begins at a threshold, the register there was rounded to it.
             counted = min(max(counted, done), run.volume)
             yield at, bound, counted - done
             at, done = bound, counted

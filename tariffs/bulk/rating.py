@@ -27,9 +27,9 @@ To the kernel go, among others: all sessions of a tariff that the tables do not 
 current, adjustments other than a grace and grants, a tax per kWh), or of a policy that is not the
 default but for its mode of rounding or its lack of steps; sessions with more than the columns say,
 of no length, of more than 60 days, or larger than the bounds; those with two grants of limited kWh
-or minutes on one dimension; those that reach two thresholds at once, need a product that would not
-fit, or meet a price limit under several tax rates. What the model learns later is unknown to
-`_is_known` (`tariffs.bulk.tariff`) and goes there too, until somebody teaches the tables.
+or minutes on one dimension; those that jump past thresholds at one moment, need a product that
+would not fit, or meet a price limit under several tax rates. What the model learns later is unknown
+to `_is_known` (`tariffs.bulk.tariff`) and goes there too, until somebody teaches the tables.
 
 Why not floats: they hold no tenth, and cents differ by how sums are grouped. Why not wider
 integers: numpy has none.
@@ -67,6 +67,8 @@ from tariffs.model.restrictions import Bands
 # Measured with bench/bulk.py's mix: 1,024 at a time are half as fast, all 200,000 at once a third
 # slower. Between 8,192 and 32,768 it does not matter.
 CHUNK: Final = 16_384
+# Longer than any session, and what it is added to stays within 64 bits.
+_LONGEST_US: Final = 2**61
 # Before taxes and tax are added up, and the sum must be an int64 as well.
 _MINOR_MAX: Final = 2**61
 
@@ -295,9 +297,9 @@ def _scale_for(columns: SessionColumns, scales: Sequence[Scale]) -> Scale:
 def _cells(columns: SessionColumns, tariff: BulkTariff, registers: Registers) -> Cells:
     """Cut the sessions and number what decides which components hold in each cell."""
     compiled = tariff.compiled
-    cells = cells_of(columns, compiled.grace_us)
+    cells = cells_of(columns, min(compiled.grace_us, _LONGEST_US))
     begins = charging_starts(columns) if tariff.durations else columns.starts_us
-    durations = [begins + threshold for threshold in tariff.durations]
+    durations = [begins + min(threshold, _LONGEST_US) for threshold in tariff.durations]
     energies = registers.reached(tariff.energies) if tariff.energies else []
     for instants in (*durations, *energies):
         cells.cut(instants[cells.session])

@@ -67,10 +67,13 @@ class Registers:
                 below = (columns.point_units < threshold).astype(np.int64)
                 after = (firsts + np.add.reduceat(below, firsts))[rows]
                 at[rows] = self._crossing(rows, after, threshold)
+            # What a register jumps at one moment, past two thresholds, or at an end of its session,
+            # is in no cell: the kernel parts it.
             for earlier in found:
-                # Two thresholds at one microsecond: which of them pins the register is for the
-                # kernel to say.
                 self._hard |= (at == earlier) & (at != NEVER)
+            self._hard |= (at == columns.starts_us) | (
+                (at == columns.ends_us) & (totals > threshold)
+            )
             found.append(at)
         self._pins = list(zip(found, thresholds, strict=True))
         return found

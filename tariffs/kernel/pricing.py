@@ -45,6 +45,7 @@ agree (test_agreement.py); the examples of OCPI come out to the digit (test_work
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import Final
 
@@ -59,8 +60,8 @@ from tariffs.model.tariff import Tariff
 from tariffs.model.usage import SessionUsage
 from tariffs.phrases.phrase import Phrase
 
-# What an event changes: one of the four masks, or the state.
-_CLOCK, _DURATION, _ENERGY, _MEASURED, _STATE = range(5)
+# What an event changes: one of the four masks, or the state; the end changes nothing.
+_CLOCK, _DURATION, _ENERGY, _MEASURED, _STATE, _END = range(6)
 _Event = tuple[int, int, int]
 # Of several at one instant the last one stands: the sort keeps their order.
 _INSTANT: Final = itemgetter(0)
@@ -102,7 +103,7 @@ def stretches_of(
 
     What may change is the state and, for each of four causes, the mask of elements it allows.
     """
-    start, end, state = timeline.start_us, timeline.end_us, timeline.state
+    start, end = timeline.start_us, timeline.end_us
     choose: Select = compiled.select
     masks = [compiled.all_elements] * 4
     events: list[_Event] = []
@@ -128,30 +129,45 @@ def stretches_of(
                 ]
     events.sort(key=_INSTANT)
     # The end is an event too: what holds until then is added when the next one comes.
-    events.append((end, _STATE, 0))
-    return _walk(start, state, masks, events, choose)
+    events.append((end, _END, timeline.total))
+    thresholds = () if compiled.bands.energy is None else compiled.bands.energy.thresholds
+    return _walk(timeline, masks, events, iter(thresholds), choose)
 
 
 def _walk(
-    start: int, state: int, masks: list[int], events: list[_Event], select: Select
+    timeline: Timeline,
+    masks: list[int],
+    events: list[_Event],
+    thresholds: Iterator[int],
+    select: Select,
 ) -> list[Stretch]:
-    """Return what holds from *start* until the last of the sorted *events*."""
+    """Return what holds until the last of the sorted *events*.
+
+    Time goes on from event to event. Where it does not, the register may: of what it jumps at one
+    moment each part between two *thresholds* has its own price, as of a session of no length.
+    """
     stretches: list[Stretch] = []
     current: object = None
-    # A session of no length has no stretch, but it may owe a fee and the energy of its readings.
-    cursor, instant = start, start == events[-1][0]
+    cursor, state = timeline.start_us, int(timeline.state)
+    # The register at the cursor, where it is known: nothing at the start, or a threshold.
+    reached: int | None = 0
     for at, kind, value in events:
-        if at > cursor or instant:
+        jumps = reached is not None and (kind == _ENERGY or (kind == _END and reached < value))
+        # A session of no length and no energy may still owe a fee.
+        if at > cursor or jumps or (kind == _END and not stretches):
             clock_mask, duration, energy, measured = masks
             selection = select(clock_mask & duration & energy & measured, state)
             if selection is not current:
                 current = selection
-                stretches.append((cursor, selection))
-            cursor = at
+                stretches.append((cursor, selection, reached))
+        if at > cursor:
+            cursor, reached = at, None
         if kind == _STATE:
             state = value
-        else:
+        elif kind != _END:
             masks[kind] = value
+            if kind == _ENERGY:
+                reached = next(thresholds)
     return stretches
 
 

@@ -11,8 +11,8 @@ from tariffs.kernel.compiled import CompiledComponent, Selection, Why
 from tariffs.kernel.timeline import Timeline
 from tariffs.model.policy import FlatPolicy, PricingPolicy
 
-# From which instant on a selection holds.
-Stretch = tuple[int, Selection]
+# From which instant on a selection holds, and the register there where a threshold says it.
+Stretch = tuple[int, Selection, int | None]
 
 
 class Run(msgspec.Struct, gc=False):
@@ -54,14 +54,14 @@ def runs_of(stretches: Iterable[Stretch], timeline: Timeline, policy: PricingPol
     fed: Run | None = None
     timed: Run | None = None
     register = 0
-    for at, (flat, energy, time) in stretches:
+    for at, (flat, energy, time), reached in stretches:
         if flat is not None and is_flat_due(flat, flats, policy):
             flats.append(flat)
             runs.append(Run(flat, at, at, 1, 1))
         # By identity, not by price: two elements at one price are two reasons and stay two lines.
         if fed is None or fed.component is not energy:
             if fed is not None:
-                now = timeline.register_at(at)
+                now = timeline.register_at(at) if reached is None else reached
                 fed.close(at, now - register)
                 register = now
             fed = Run(energy, at)

@@ -8,13 +8,14 @@ energy that the meter showed.
 
 Instants are whole microseconds since 1970, registers whole 1e-9 Wh since the start. Between two
 readings the register rises linearly and is rounded down. A threshold is reached at the first
-microsecond at which the register has it, and from then on the register there *is* the threshold
-(`pinned`). Volumes are differences of registers, so they always add up.
+microsecond at which the register has it, and for the volumes the register there *is* the threshold.
+Of two readings at one moment the register jumps from one to the other, and every threshold between
+them is reached there. Volumes are differences of registers, so they always add up.
 
 Example 1. 3 Wh within a second, one price until 1 Wh and another from there on:
 
     register after 333,333 us     0.999999 Wh
-    register after 333,334 us     1.000002 Wh     so 1 Wh is reached here, and is pinned
+    register after 333,334 us     1.000002 Wh     so 1 Wh is reached here
     volumes                       1 Wh and 2 Wh, not 1.000002 and 1.999998
 
 In the large: 8 kWh from 10:00 to 11:00 at 0.30 below 5 kWh and 0.60 above are cut at 10:37:30 and
@@ -45,7 +46,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from operator import attrgetter
@@ -64,6 +65,8 @@ _UNITS_PER_WH: Final = Decimal(ENERGY_UNITS_PER_WH)
 # 1 TWh and 10 years: beyond, a number is a mistake, and a huge exponent an attack.
 _ENERGY_UNITS_MAX: Final = Decimal(10**21)
 _DURATION_US_MAX: Final = 3660 * 86_400_000_000
+# What no zone's clock can be asked about lies at the ends of the calendar.
+_FIRST_US, _LAST_US = (microseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in (1000, 9000))
 _AT: Final = attrgetter("at")
 _CHARGING, _RESERVATION = State.CHARGING, State.RESERVATION
 _STATE: Final = {
@@ -79,7 +82,7 @@ class Timeline(msgspec.Struct, gc=False):
     `changes` are the instants at which the state changes, the start left out; `charging_us` is
     where durations are counted from: the end of the reservation. Readings stay as they came and
     are turned into whole numbers where a cut asks for them: most sessions have many readings and
-    few cuts. `pinned` are cuts whose register is known: a threshold was reached there.
+    few cuts.
     """
 
     usage: SessionUsage
@@ -89,7 +92,6 @@ class Timeline(msgspec.Struct, gc=False):
     state: State
     changes: Sequence[tuple[int, State]]
     charging_us: int
-    pinned: dict[int, int] | None = None
 
     @property
     def points(self) -> list[tuple[int, int]]:
@@ -98,8 +100,6 @@ class Timeline(msgspec.Struct, gc=False):
 
     def register_at(self, instant_us: int) -> int:
         """Return the register at an instant: linear between readings, rounded down."""
-        if self.pinned is not None and instant_us in self.pinned:
-            return self.pinned[instant_us]
         points = self.usage.points
         # Of two readings at one moment the last stands: the search passes both.
         index = bisect_right(points, moment_of(instant_us), key=_AT)
@@ -116,7 +116,7 @@ class Timeline(msgspec.Struct, gc=False):
     def reaches(self, threshold: int) -> int | None:
         """Return the first microsecond at which the register has *threshold*; None if it never has.
 
-        The register at that instant is the threshold from then on, whatever rounding says.
+        Rounding apart, the register at that instant is the threshold.
         """
         if threshold > self.total:
             return None
@@ -126,11 +126,7 @@ class Timeline(msgspec.Struct, gc=False):
         at, register, gained = microseconds(before.at), _units(before), _units(after)
         ahead = (threshold - register) * (microseconds(after.at) - at)
         # Rounded up: a microsecond earlier the register is still below the threshold.
-        reached = at - (-ahead // (gained - register))
-        if self.pinned is None:
-            self.pinned = {}
-        self.pinned[reached] = threshold
-        return reached
+        return at - (-ahead // (gained - register))
 
 
 def timeline_of(usage: SessionUsage, grace_us: int) -> Timeline:
@@ -143,6 +139,8 @@ def timeline_of(usage: SessionUsage, grace_us: int) -> Timeline:
     if usage.starts_at.tzinfo is not UTC:
         usage = _in_utc(usage)
     start, end = microseconds(usage.starts_at), microseconds(usage.ends_at)
+    if not _FIRST_US <= start <= _LAST_US:
+        raise UnusableUsageError(usage, phrase("beyond_calendar"))
     if not start <= end <= start + _DURATION_US_MAX:
         raise UnusableUsageError(usage, phrase("end_before_start"))
     total = _total(usage)
@@ -161,6 +159,13 @@ def timeline_of(usage: SessionUsage, grace_us: int) -> Timeline:
 
 def _in_utc(usage: SessionUsage) -> SessionUsage:
     """Return *usage* with every moment in UTC: moments of one zone compare by their wall clock."""
+    try:
+        return _converted(usage)
+    except OverflowError:
+        raise UnusableUsageError(usage, phrase("beyond_calendar")) from None
+
+
+def _converted(usage: SessionUsage) -> SessionUsage:
     return msgspec.structs.replace(
         usage,
         starts_at=usage.starts_at.astimezone(UTC),
@@ -206,12 +211,12 @@ def _units(point: UsagePoint) -> int:
 def _states(usage: SessionUsage) -> tuple[State, list[tuple[int, State]]]:
     """Return the state at the start and the changes after it, without those that change nothing."""
     start, end = usage.starts_at, usage.ends_at
-    state, last, at = _CHARGING, _CHARGING, start
+    state, last, at = _CHARGING, _CHARGING, usage.spans[0].starts_at
     changes: list[tuple[int, State]] = []
     for span in usage.spans:
         now = span.starts_at
         to = _STATE[span.activity]
-        if changes and now < at:
+        if now < at:
             raise UnusableUsageError(usage, phrase("spans_backwards", at=str(now)))
         if now <= start:
             state = last = to

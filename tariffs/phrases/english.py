@@ -99,6 +99,7 @@ _NOTES: Final = {
 REFUSALS: Final = {
     "unusable_usage": "the session from {starts_at} cannot be priced: {why}",
     "end_before_start": "its end lies before its start or years after it",
+    "beyond_calendar": "it lies in no year to reckon with",
     "readings_backwards": "its readings run backwards at {at}",
     "reading_no_energy": "a reading of it is no energy",
     "energy_absurd": "it has an energy of {wh} Wh",

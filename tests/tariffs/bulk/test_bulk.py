@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tariffs.adjustments.adjustment import QuantityTax, RoundDown
+from tariffs.adjustments.adjustment import IdleGrace, QuantityTax, RoundDown
 from tariffs.bulk.checks import BrokenColumnsError, check_columns
 from tariffs.bulk.columns import columns_of
 from tariffs.bulk.rating import BulkTotals, bulk_tariff, rate_columns
@@ -27,7 +27,7 @@ from tariffs.model.tariff import (
     Tariff,
     TariffElement,
 )
-from tariffs.model.usage import SessionUsage, UsagePoint
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 from tariffs.quantities import RoundingMode
 from tests.tariffs.chance import chance_tariff, chance_usage
 
@@ -195,6 +195,22 @@ def test_every_rounding_mode_gives_what_the_kernel_gives(mode: RoundingMode, wh:
     totals = _rated(tariff, _usage(wh), policy)
 
     assert not totals.by_kernel[0]
+
+
+@pytest.mark.parametrize("seconds", [10**13, 10**17])
+def test_a_threshold_beyond_all_sessions_is_never_reached(seconds: int) -> None:
+    """In microseconds it is more than 64 bits hold."""
+    late = Restrictions(min_duration=seconds)
+    tariff = _tariff(_component(Dimension.TIME, "60"), restrictions=late)
+    patient = _tariff(
+        ENERGY,
+        _component(Dimension.PARKING_TIME, "6"),
+        adjustments=(IdleGrace(seconds=seconds),),
+    )
+    parked = UsageSpan(datetime(2025, 6, 2, 10, tzinfo=UTC), Activity.PARKING)
+
+    assert _rated(tariff, _usage()).before_minor[0] == 0
+    assert _rated(patient, _usage(spans=(parked,))).before_minor[0] == 490
 
 
 def test_a_large_energy_at_a_fine_price_needs_and_gets_wide_sums() -> None:

@@ -49,14 +49,14 @@ def test_a_register_between_readings_is_interpolated_and_rounded_down() -> None:
     assert timeline.register_at(microseconds(START + 30 * MINUTE)) == 10_000_000_000
 
 
-def test_a_threshold_is_reached_at_the_first_microsecond_and_is_the_register_there() -> None:
+def test_a_threshold_is_reached_at_the_first_microsecond_that_has_it() -> None:
     timeline = timeline_of(usage_of((0, "0"), (60, "70")), 0)
 
     reached = timeline.reaches(10_000_000_000)
 
     assert reached is not None
     assert reached - timeline.start_us == -(-60 * 60_000_000 // 7)
-    assert timeline.register_at(reached) == 10_000_000_000
+    assert timeline.register_at(reached - 1) < 10_000_000_000 <= timeline.register_at(reached)
     assert timeline.reaches(70_000_000_001) is None
 
 
@@ -102,6 +102,22 @@ def test_moments_in_a_zone_of_their_own_run_on_through_the_hour_that_autumn_repe
     timeline = timeline_of(usage, 0)
 
     assert timeline.end_us - timeline.start_us == 20 * 60_000_000
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        # Nothing changes at the first of these, for it charges from its start on.
+        ((30, Activity.CHARGING), (10, Activity.PARKING)),
+        ((20, Activity.PARKING), (30, Activity.CHARGING), (29, Activity.PARKING)),
+        ((-1, Activity.PARKING), (-2, Activity.CHARGING)),
+    ],
+)
+def test_spans_that_run_backwards_make_no_session(
+    spans: tuple[tuple[int, Activity], ...],
+) -> None:
+    with pytest.raises(UnusableUsageError, match="run backwards"):
+        timeline_of(usage_of(spans=spans), 0)
 
 
 @pytest.mark.parametrize(
