@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ledger.rating.decisions import RatedLine, SessionRated
+from tariffs.currencies import currency_exponent
 from tariffs.kernel.rounding import cash_rest
 from tariffs.model.policy import policy_named
 from tariffs.quantities import EXACT, Money, plain, round_money
@@ -114,8 +115,9 @@ def document_taxes(sessions: Sequence[SessionRated]) -> DocumentTaxes:
     rounding = sum(each.owed.rounding_minor for each in taxes)
     owed = DocumentTaxes(taxes, rounding)
     # Sessions that are paid in coins, each for itself, are paid in coins together.
-    policy = min((policy_named(each.policy) for each in sessions), key=lambda p: p.cash_minor)
-    return owed._replace(rounding_minor=rounding + cash_rest(owed.due_minor, policy))
+    exponent = currency_exponent(sessions[0].currency)
+    coin_minor = min(policy_named(each.policy).coin_minor(exponent) for each in sessions)
+    return owed._replace(rounding_minor=rounding + cash_rest(owed.due_minor, coin_minor))
 
 
 def owed_beyond(before: Sequence[SessionRated], sessions: Sequence[SessionRated]) -> DocumentTaxes:

@@ -82,10 +82,9 @@ def round_total(amounts: Amounts, scale: int, mode: RoundingMode) -> tuple[int, 
     return before_minor, round_ratio(before + sum(amounts.taxes), minor, mode) - before_minor
 
 
-def cash_rest(after_minor: int, policy: PricingPolicy) -> int:
+def cash_rest(after_minor: int, coin_minor: int) -> int:
     """Return what rounds a total to whole coins: nothing, or some minor units either way."""
-    coins = round_ratio(after_minor, policy.cash_minor, RoundingMode.HALF_UP)
-    return coins * policy.cash_minor - after_minor
+    return round_ratio(after_minor, coin_minor, RoundingMode.HALF_UP) * coin_minor - after_minor
 
 
 def share_out(

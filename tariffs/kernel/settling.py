@@ -142,19 +142,19 @@ def _rounded(
     capped: Sequence[CappedLines],
 ) -> tuple[int, int, Shares | None]:
     """Return what is owed before taxes and the tax, and the lines' shares where they are known."""
-    scale = compiled.minor_scale
+    scale, coin_minor = compiled.minor_scale, policy.coin_minor(compiled.exponent)
     if policy.rounding_unit is RoundingUnit.TOTAL:
         before, tax = round_total(amounts, scale, policy.rounding_mode)
         # Lines share the total when somebody asks for them; a back-test never does.
-        if policy.cash_minor == 1 and not capped:
+        if coin_minor == 1 and not capped:
             return before, tax, None
         together = apart([each.lines for each in capped])
         shares = share_out(amounts, scale, before, tax, together=together)
     else:
         shares = round_parts(runs, amounts, compiled, policy)
-    if policy.cash_minor > 1:
+    if coin_minor > 1:
         run = _session_run(Why.CASH, compiled, ends_us)
-        _round_to_coins(runs, amounts, shares, policy, run)
+        _round_to_coins(runs, amounts, shares, coin_minor, run)
     return sum(shares[0]), sum(shares[1]), shares
 
 
@@ -199,14 +199,14 @@ def _add_limits(
 
 
 def _round_to_coins(
-    runs: list[Run], amounts: Amounts, shares: Shares, policy: PricingPolicy, run: Run
+    runs: list[Run], amounts: Amounts, shares: Shares, coin_minor: int, run: Run
 ) -> None:
     """Add *run* as the line for what cannot be paid in coins.
 
     It is no part of the exact price, and lowers the tax only where less than a coin is owed before.
     """
     before = sum(shares[0])
-    rest = cash_rest(before + sum(shares[1]), policy)
+    rest = cash_rest(before + sum(shares[1]), coin_minor)
     if rest:
         runs.append(run)
         borne = rest if before < 0 else max(rest, -before)

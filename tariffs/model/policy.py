@@ -71,7 +71,8 @@ class LeastPricePolicy(StrEnum):
 class PricingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """One set of choices; its name and version stand on every result.
 
-    `cash_minor` is the least that can be paid, in minor units: 5 where coins begin at 0.05.
+    `cash_cents` is the least that can be paid, in hundredths of the currency's unit: 5 where coins
+    begin at 0.05, 0 where no coins count.
     """
 
     name: str
@@ -83,7 +84,15 @@ class PricingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     no_data: NoDataPolicy = NoDataPolicy.MEAN_BETWEEN_READINGS
     limit_tax: LimitTaxPolicy = LimitTaxPolicy.PROPORTIONAL
     least_price: LeastPricePolicy = LeastPricePolicy.EVERY_SESSION
-    cash_minor: int = 1
+    cash_cents: int = 0
+
+    def coin_minor(self, exponent: int) -> int:
+        """Return the smallest coin in minor units of a currency with *exponent* decimals.
+
+        1 where every minor unit can be paid: no yen is less than a coin of 0.05.
+        """
+        scale: int = 10**exponent
+        return max(1, self.cash_cents * scale // 100)
 
 
 DEFAULT: Final = PricingPolicy(name="wattledger", version="1")
@@ -97,7 +106,7 @@ POLICIES: Final[dict[str, PricingPolicy]] = {
         PricingPolicy(name="ocpi-3.0", version="1", steps=StepPolicy.NONE_3_0),
         PricingPolicy(name="round-per-line", version="1", rounding_unit=RoundingUnit.LINE),
         PricingPolicy(name="round-per-period", version="1", rounding_unit=RoundingUnit.PERIOD),
-        PricingPolicy(name="cash-0.05", version="1", cash_minor=5),
+        PricingPolicy(name="cash-0.05", version="1", cash_cents=5),
         PricingPolicy(name="first-flat-only", version="1", flats=FlatPolicy.FIRST_ONLY),
         PricingPolicy(name="skip-without-data", version="1", no_data=NoDataPolicy.SKIP_ELEMENT),
         PricingPolicy(name="limit-tax-unchanged", version="1", limit_tax=LimitTaxPolicy.UNCHANGED),

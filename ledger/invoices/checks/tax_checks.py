@@ -17,6 +17,7 @@ from ledger.books.document_taxes import DocumentTaxes, LineTax, document_taxes, 
 from ledger.invoices.checks.total_checks import amount_words
 from ledger.invoices.document import InvoiceDocument, TaxTotal, VatTotal, charged_by
 from ledger.rating.decisions import RatedLine, SessionRated
+from tariffs.currencies import currency_exponent
 from tariffs.kernel.rounding import cash_rest
 from tariffs.model.policy import policy_named
 from tariffs.phrases.phrase import Phrase, phrase
@@ -64,8 +65,9 @@ def tax_problems(
     due_minor = rounding_minor + sum(
         each.net_minor + sum(on_sum.tax_minor for on_sum in each.taxes) for each in groups
     )
-    policy = min((policy_named(each.policy) for each in charged), key=lambda each: each.cash_minor)
-    rounding_minor += cash_rest(due_minor, policy) - earlier.rounding_minor
+    exponent = currency_exponent(document.currency)
+    coin_minor = min(policy_named(each.policy).coin_minor(exponent) for each in charged)
+    rounding_minor += cash_rest(due_minor, coin_minor) - earlier.rounding_minor
     if document.rounding_minor != rounding_minor:
         yield phrase(
             "rounding_without_reason",

@@ -89,6 +89,24 @@ def test_cash_is_rounded_to_whole_coins(price: str, total: str) -> None:
     assert sum(line.before_minor + line.tax_minor for line in result.lines) == result.after_minor
 
 
+@pytest.mark.parametrize(
+    ("currency", "price", "total"),
+    [
+        pytest.param("JPY", "12.34", "123", id="each yen can be paid"),
+        pytest.param("KWD", "0.1234", "1.25", id="50 fils"),
+        pytest.param("KWD", "0.1224", "1.2", id="and not 5"),
+        pytest.param("KWD", "0.123", "1.25", id="1.230 are nearer to 1.250"),
+    ],
+)
+def test_coins_of_0_05_are_that_in_every_currency(currency: str, price: str, total: str) -> None:
+    of = tariff(element(component(Dimension.ENERGY, price)), currency=currency)
+
+    result = priced(of, session(), "cash-0.05")
+
+    assert result.total_after_taxes.amount == Decimal(total)
+    assert sum(line.before_minor + line.tax_minor for line in result.lines) == result.after_minor
+
+
 def test_cash_rounding_is_a_line_without_tax_and_no_part_of_the_exact_price() -> None:
     result = priced(
         tariff(element(component(Dimension.ENERGY, "0.4321", "8.1"))), session(), "cash-0.05"
@@ -327,7 +345,7 @@ def test_what_a_tariff_chooses_itself_holds_as_the_policy_would(
     assert amounts(by_policy) == amounts(by_tariff)
     assert amounts(by_policy) != amounts(priced(plainly, usage, "wattledger"))
     assert "tariff_chooses" in [note.code for note in by_tariff.notes]
-    assert priced(choosing, usage, "cash-0.05").policy.cash_minor == 5
+    assert priced(choosing, usage, "cash-0.05").policy.cash_cents == 5
 
 
 def test_several_session_fees_are_noted_unless_only_the_first_counts() -> None:
