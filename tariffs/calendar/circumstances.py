@@ -227,8 +227,8 @@ def _seen_from(compiled: CompiledTariff, base: WeekCalendar, band: AxisBand) -> 
 def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[Phrase, ...]:
     """Say what *base* does not show.
 
-    Prices that hold further into a session, grace, what is free at first, caps and every other
-    adjustment in the file's order, and the least and the most that a session costs.
+    Prices that hold further into a session, those of a series, grace, what is free at first, caps
+    and every other adjustment in the file's order, and the least and the most that a session costs.
     """
     notes: list[Phrase] = []
     for bands in bands_along((compiled.tariff,)).values():
@@ -238,6 +238,9 @@ def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[Phrase, ...
             other = _seen_from(compiled, base, band)
             for fee in base.fees:
                 notes.extend(_notes(base, other, fee, band.said))
+    series = compiled.tariff.price_series
+    if series is not None and _follows_series(compiled.tariff):
+        notes.append(phrase("series_on_top", series=series.name))
     if compiled.grace_us and Fee.PARKING_TIME in base.fees:
         notes.append(phrase("idle_grace", seconds=compiled.grace_us // SECOND_US))
     tariff, currency = compiled.tariff, compiled.tariff.currency
@@ -249,6 +252,11 @@ def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[Phrase, ...
         amount = amount_text(tariff.max_price.before_taxes, currency)
         notes.append(phrase("session_at_most", amount=amount, currency=currency))
     return tuple(notes)
+
+
+def _follows_series(tariff: Tariff) -> bool:
+    """Tell whether any energy of *tariff* is priced by its series."""
+    return any(each.series for element in tariff.elements for each in element.price_components)
 
 
 def _notes(base: WeekCalendar, other: WeekCalendar, fee: Fee, when: Phrase) -> Iterator[Phrase]:

@@ -36,6 +36,8 @@ SENTENCES: Final = {
     "price_later": "{when}: {fee:word charged} {price} {windows}{by:?, by *}",
     "idle_grace": "the first {seconds:duration} of every stretch of parking cost nothing"
     "{because:?: *}",
+    "series_on_top": "where energy follows the price series {series:quoted}, its price comes on "
+    "top of what is shown here",
     "session_at_least": "a session costs at least {amount:money} before taxes",
     "session_at_most": "a session costs at most {amount:money} before taxes",
 }

@@ -81,7 +81,7 @@ class _Plot:
             begin, end = max(stretch.starts_at, self.begin), min(stretch.ends_at, self.end)
             price = price_text(stretch.price, self.fee, currency)
             for _, start, stop in local_pieces(begin, end, self.calendar.time_zone):
-                until = "24:00" if end == self.end else clock_text(stop)
+                until = "24:00" if stop == MIDNIGHT else clock_text(stop)
                 texts.append(f"{clock_text(start)} to {until}: {price}")
         return "; ".join(texts) + "." if texts else "The tariff does not hold on this day."
 
@@ -122,9 +122,11 @@ class _Plot:
         for stretch in self.stretches:
             begin, end = max(stretch.starts_at, self.begin), min(stretch.ends_at, self.end)
             y = self._y(_price(stretch))
+            # What the driver is paid hangs below the line of nothing.
             yield (
-                f'<rect x="{self._x(begin)}" y="{y}" width="{self._x(end) - self._x(begin)}" '
-                f'height="{_BOTTOM - y}" fill="#2c6f93" fill-opacity="0.18"/>'
+                f'<rect x="{self._x(begin)}" y="{min(y, _BOTTOM)}" '
+                f'width="{self._x(end) - self._x(begin)}" height="{abs(_BOTTOM - y)}" '
+                'fill="#2c6f93" fill-opacity="0.18"/>'
             )
             path += f"{'L' if path else 'M'}{self._x(begin)} {y}L{self._x(end)} {y}"
         if path:

@@ -54,6 +54,19 @@ _SETTINGS: Final = {
     "no_moment_set": "no set date",
     "driver_text_changes": "The text for drivers changes",
 }
+_FROZEN: Final = {
+    "series_changes": "Energy that follows a price series costs {new} (was {old})",
+    "series_terms": "its price of {series:quoted} for each {seconds:duration}"
+    "{percent:number? + * %}{markup:number? + *}{floor:number?, at least *}"
+    "{cap:number?, at most *}",
+    "no_series": "what its element says alone",
+    "series_prices_change": "Prices of the series: {changed:number} are others, {added:number} "
+    "come and {removed:number} go",
+    "holidays_change": "Public holidays are {new} (were {old})",
+    "holidays_of": "those of {country}{region:?-*} in {years:/, }",
+    "no_holidays": "not named",
+    "holiday_days_change": "Public holidays: {added:number} days come and {removed:number} go",
+}
 _PARTS: Final = {
     "element_removed": f"{_ELEMENT} is removed: {{what}}",
     "element_added": f"{_ELEMENT} is added: {{what}}",
@@ -66,7 +79,7 @@ _PARTS: Final = {
     "adjustment_added": f"Adjustment is added: {_ADJUSTMENT}",
     "adjustments_reordered": "Adjustments apply in another order",
 }
-SENTENCES: Final = _PRICES | _SETTINGS | _PARTS
+SENTENCES: Final = _PRICES | _SETTINGS | _FROZEN | _PARTS
 WORDS: Final = {
     "setting.id": "Id",
     "setting.name": "Name",

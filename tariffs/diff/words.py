@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from difflib import SequenceMatcher
 from typing import Final
 
@@ -20,6 +20,7 @@ from tariffs.calendar.words import (
     whole_adjustment_phrase,
 )
 from tariffs.diff.change import ChangeKind
+from tariffs.diff.frozen import frozen_changes
 from tariffs.model.canonical import canonical_json
 from tariffs.model.tariff import PriceLimit, Tariff, TariffElement
 from tariffs.phrases.phrase import Phrase, phrase
@@ -46,7 +47,8 @@ def setting_changes(before: Tariff, after: Tariff) -> Iterator[Said]:
     """Yield a kind and a phrase for each change that is not a price of an hour."""
     for said in _settings(before, after):
         yield ChangeKind.SETTING, said
-    yield from _elements(before, after)
+    yield from frozen_changes(before, after)
+    yield from _elements(_dateless(before), _dateless(after))
     yield from _adjustments(before, after)
 
 
@@ -147,6 +149,19 @@ def _moment(moment: datetime | None) -> Phrase:
         return phrase("no_moment_set")
     day, clock = moment.date().isoformat(), clock_text(moment.time())
     return phrase("moment_set", day=day, clock=clock, zone=f"{moment:%Z}")
+
+
+def _dateless(tariff: Tariff) -> Tariff:
+    """Return *tariff* without the dates of its holidays, of which its elements say no word."""
+    elements = tuple(
+        msgspec.structs.replace(
+            each, restrictions=msgspec.structs.replace(each.restrictions, holidays=(date.min,))
+        )
+        if each.restrictions.holidays
+        else each
+        for each in tariff.elements
+    )
+    return msgspec.structs.replace(tariff, elements=elements)
 
 
 def _elements(before: Tariff, after: Tariff) -> Iterator[Said]:

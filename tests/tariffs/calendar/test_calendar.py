@@ -19,6 +19,7 @@ from tariffs.calendar.week import Circumstances, Fee, WeekCalendar, week_calenda
 from tariffs.calendar.words import local_pieces, note_text
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import price_session
+from tariffs.model.price_series import PriceSeries
 from tariffs.model.tariff import (
     WEEKDAYS,
     Dimension,
@@ -355,3 +356,24 @@ def test_what_comes_after_the_elements_stands_under_the_calendar_in_text_and_on_
     text = "\n".join("".join(part.text for part in line) for line in calendar_text(compiled, base))
     page = calendar_html(compiled, base)
     assert all(sentence in text and sentence in page for sentence in said)
+
+
+def test_a_price_that_follows_a_series_says_that_more_comes_on_top() -> None:
+    moment = datetime(2026, 3, 2, tzinfo=UTC)
+    series = PriceSeries(name="spot", minutes=60, prices=((moment, Decimal("0.10")),))
+    follows = element(Dimension.ENERGY, "0.08")
+    [component] = follows.price_components
+    component = msgspec.structs.replace(component, series=True)
+    dynamic = msgspec.structs.replace(follows, price_components=(component,))
+    more = "its price comes on top of what"
+    said = {}
+    for each in (follows, dynamic):
+        tariff = Tariff(id="t", currency="EUR", elements=(each,), price_series=series)
+        compiled = CompiledTariff(tariff)
+        base = week_calendar(compiled, time_zone=BERLIN, first_day=ORDINARY_MONDAY)
+        said[each] = tuple(map(note_text, footnotes(compiled, base)))
+
+    assert said == {
+        follows: (),
+        dynamic: (f"Where energy follows the price series 'spot', {more} is shown here.",),
+    }
