@@ -133,9 +133,16 @@ def _free_below(fields: Fields, reason: str | None) -> Adjustment | None:
         read_scalar(node, _size_of, fields.notebook, "free_below")
         for node in fields.items("free_below")
     ]
-    kwh = next((size[0] for size in sizes if size and size[0] is not None), None)
-    seconds = next((size[1] for size in sizes if size and size[1] is not None), None)
-    return FreeBelow(kwh=kwh, seconds=seconds, reason=reason)
+    energies = [size[0] for size in sizes if size and size[0] is not None]
+    times = [size[1] for size in sizes if size and size[1] is not None]
+    if max(len(energies), len(times)) > 1:
+        message = "'free_below' takes one amount of energy and one of time"
+        fields.notebook.complain(fields.key_node("free_below"), message)
+    return FreeBelow(
+        kwh=energies[0] if energies else None,
+        seconds=times[0] if times else None,
+        reason=reason,
+    )
 
 
 def _round_down(fields: Fields, reason: str | None) -> Adjustment | None:

@@ -36,6 +36,7 @@ _PRICE: Final = re.compile(
 )
 _DURATION: Final = re.compile(r"(?P<amount>[\d.]+)\s*(?P<unit>s|min|h)?$")
 _ENERGY_STEP: Final = re.compile(r"(?P<amount>[-+.\d]\S*?)\s*(?P<unit>k?Wh)?$")
+_DAY_OF_YEAR: Final = re.compile(r"\d\d-\d\d", re.ASCII)
 _WATT_HOURS: Final = {None: Decimal(1), "Wh": Decimal(1), "kWh": Decimal(1000)}
 _SECONDS: Final = {None: 1, "s": 1, "min": 60, "h": 3600}
 _PER_KWH: Final = {"kWh": Decimal(1)}
@@ -238,8 +239,9 @@ def _is_holiday(node: Node) -> bool:
 def _season_of(text: str) -> str:
     """Read a day of every year, 11-01."""
     try:
-        # 2028 is a leap year: 02-29 is a day of the year.
-        return f"{date.fromisoformat(f'2028-{text.strip()}'):%m-%d}"
+        # 2028 is a leap year: 02-29 is a day of the year. Weeks (W10) have no place in every year.
+        day = text.strip() if _DAY_OF_YEAR.fullmatch(text.strip()) else ""
+        return f"{date.fromisoformat(f'2028-{day}'):%m-%d}"
     except ValueError:
         message = f"{text!r} is not a day of the year; write it as 11-01"
         raise ValueError(message) from None

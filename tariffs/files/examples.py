@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -12,7 +12,14 @@ import msgspec
 from tariffs.adjustments.phrases import amount_text
 from tariffs.errors import TariffError
 from tariffs.files.session_file import zone_of
-from tariffs.files.yaml.fields import Fields, Notebook, moment_of_text, read_scalar, signed_of
+from tariffs.files.yaml.fields import (
+    Fields,
+    Notebook,
+    in_utc,
+    moment_of_text,
+    read_scalar,
+    signed_of,
+)
 from tariffs.files.yaml.reader import Mapping, Node, read_yaml
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import compile_tariff, price_session
@@ -249,9 +256,7 @@ def moment_in(text: str, time_zone: str) -> datetime:
         raise ValueError(message) from None
     if local.tzinfo is not None:
         return moment_of_text(text)
-    first, second = (
-        local.replace(tzinfo=zone(time_zone), fold=fold).astimezone(UTC) for fold in (0, 1)
-    )
+    first, second = (in_utc(local.replace(tzinfo=zone(time_zone), fold=fold)) for fold in (0, 1))
     # Before and after a change of the clock: the two readings differ in the gap, too.
     if first != second:
         message = f"{text!r} comes twice or never where clocks change; write its offset as well"

@@ -119,7 +119,9 @@ def _csv_rows(text: str) -> Iterator[tuple[int, Price | str]]:
 def _json_rows(text: str) -> Iterator[tuple[int, Price | str]]:
     """Yield (1, price or what is wrong) of a list of objects with starts_at and price."""
     try:
-        rows = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        rows = json.loads(
+            text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_once
+        )
     except (ValueError, RecursionError) as error:
         yield 1, f"this is no JSON: {error}"
         return
@@ -128,6 +130,15 @@ def _json_rows(text: str) -> Iterator[tuple[int, Price | str]]:
             yield 1, f"entry {number} must have starts_at and price"
             return
         yield 1, _price_of(row["starts_at"], row["price"])
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object of JSON; a key that stands there twice is a fault."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        message = "a key stands twice in one object"
+        raise ValueError(message)
+    return found
 
 
 def _price_of(starts_at: object, price: object) -> Price | str:

@@ -42,7 +42,6 @@ def read_session(root: Node, notebook: Notebook) -> SessionUsage | None:
     ends_at = fields.moment("ends_at", required=True)
     time_zone = fields.read("time_zone", zone_of, required=True)
     energy = fields.number("energy_wh")
-    energy = fields.number("energy_wh")
     points = [_point(node, notebook) for node in fields.items("readings")]
     spans = [_span(node, notebook) for node in fields.items("activities")]
     groups, validations = fields.texts("groups"), fields.texts("validations")

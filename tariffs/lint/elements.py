@@ -26,8 +26,12 @@ _WEEK_DAYS: Final = 7
 
 def never_applies(subject: LintSubject) -> Iterator[Said]:
     """Find elements whose restrictions contradict each other or the tariff's validity."""
-    for index in range(len(subject.tariff.elements)):
-        if subject.reach.is_complete and not subject.reach.ever_applies(index):
+    for index, element in enumerate(subject.tariff.elements):
+        # Durations count from where a reservation ends: within one, none has passed.
+        r = element.restrictions
+        is_late = r.reservation is not None and bool(r.min_duration)
+        reach = subject.reach
+        if is_late or (reach.is_complete and not reach.ever_applies(index)):
             spot: Spot = ("elements", index, "restrictions")
             yield spot, phrase("never_applies", label=subject.label(index))
 

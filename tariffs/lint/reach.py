@@ -42,6 +42,9 @@ _COMMON_YEAR: Final = 2026
 _HOLIDAYS_MAX: Final = 25
 # A Monday; tariffs without dates are looked at in this week.
 _ANY_MONDAY: Final = date(2024, 1, 1)
+# What lies beyond these is for ever: 9999-12-31, after which there is no day to look at.
+_EARLIEST: Final = date(1000, 1, 1)
+_LATEST: Final = date(9000, 1, 1)
 _STATES: Final = (State.CHARGING, State.PARKING, State.RESERVATION, State.RESERVATION_EXPIRED)
 
 # The dimension of a component and its element's index.
@@ -148,11 +151,13 @@ def _weeks(tariff: Tariff) -> Iterator[tuple[date, int]]:
         bound
         for element in tariff.elements
         for bound in (element.restrictions.start_date, element.restrictions.end_date)
-        if bound is not None
+        if bound is not None and _is_bound(bound)
     }
     # A day of slack: the site's time zone is not known here.
-    first = None if tariff.start_date_time is None else tariff.start_date_time.date() - _DAY
-    last = None if tariff.end_date_time is None else tariff.end_date_time.date() + _DAY
+    first, last = (
+        None if moment is None or not _is_bound(moment.date()) else moment.date() + slack
+        for moment, slack in ((tariff.start_date_time, -_DAY), (tariff.end_date_time, _DAY))
+    )
     bounds |= {bound for bound in (first, last) if bound is not None}
     bounds |= set(_recurring(tariff, {bound.year for bound in bounds}))
     if not bounds:
@@ -164,6 +169,11 @@ def _weeks(tariff: Tariff) -> Iterator[tuple[date, int]]:
     for start, end in zip(starts, ends, strict=True):
         if (first is None or start >= first) and (last is None or end <= last):
             yield start, min(_WEEK_DAYS, (end - start).days)
+
+
+def _is_bound(day: date) -> bool:
+    """Tell whether there are days on either side of *day* to look at."""
+    return _EARLIEST <= day <= _LATEST
 
 
 def _recurring(tariff: Tariff, years: set[int]) -> Iterator[date]:

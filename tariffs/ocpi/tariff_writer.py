@@ -242,12 +242,22 @@ class _TariffWriter:
             message = f"{price:f} is below zero: OCPI does not say what that means"
             self._lose(f"{spot}.price", message, "below_zero")
         written: dict[str, Any] = {"type": component.dimension.value, "price": plain(price)}
-        if component.vat is not None:
-            if self.version is OcpiVersion.V2_1_1:
-                self._lose(f"{spot}.vat", f"OCPI 2.1.1 has no vat ({component.vat:f} %)")
-            else:
-                written["vat"] = plain(component.vat)
+        if component.vat is not None and self._says_vat(f"{spot}.vat", component.vat):
+            written["vat"] = plain(component.vat)
         return {**written, "step_size": self._step(spot, component)}
+
+    def _says_vat(self, spot: str, percent: Decimal) -> bool:
+        """Tell whether the version says a rate as it is meant, and note where it does not."""
+        if self.version is OcpiVersion.V2_3_0:
+            return True
+        if self.tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
+            # Without the N/A of 2.3.0 a partner would charge it.
+            self._lose(spot, f"no taxes apply, so the vat of {percent:f} % is left out")
+            return False
+        if self.version is OcpiVersion.V2_1_1:
+            self._lose(spot, f"OCPI 2.1.1 has no vat ({percent:f} %)")
+            return False
+        return True
 
     def _step(self, spot: str, component: PriceComponent) -> int:
         """Return the step; 0, the exact volume, stands in the texts since 2.2.1 alone."""
@@ -321,8 +331,9 @@ def _unsayable(tariff: Tariff) -> Iterator[tuple[str, str]]:
         yield f"adjustments[{index}]", adjustment_text(adjustment, tariff.currency)
     for name, choice in tariff.choices.items():
         yield name, f"the tariff chooses {name} {choice.value}"
-    for index, _ in enumerate(tariff.quantity_taxes):
-        yield f"quantity_taxes[{index}]", "a tax on the quantity comes on top"
+    if tariff.tax_included is not TaxIncluded.NOT_APPLICABLE:
+        for index, _ in enumerate(tariff.quantity_taxes):
+            yield f"quantity_taxes[{index}]", "a tax on the quantity comes on top"
 
 
 def moment_text(moment: datetime | None) -> str | None:

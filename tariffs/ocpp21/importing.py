@@ -5,9 +5,11 @@ What our model cannot say is refused when leaving it out would bill something el
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final
 
@@ -16,6 +18,7 @@ import msgspec
 from tariffs.adjustments.adjustment import IdleGrace
 from tariffs.calendar.week import Fee
 from tariffs.currencies import CURRENCY_EXPONENTS
+from tariffs.files.yaml.fields import in_utc
 from tariffs.model.checking import UnpriceableTariffError, check_tariff
 from tariffs.model.tariff import (
     WEEKDAYS,
@@ -59,13 +62,28 @@ def read_ocpp_tariff(
     text: str | bytes, *, evse_kind: str | None = None, ignore_payment_fees: bool = False
 ) -> OcppImport:
     """Read SetDefaultTariff (a frame, its payload, or the tariff alone) as `import_tariff` does."""
+    notes = TranslationNotes()
     try:
         tariff = _decode(text)
+        for key in _repeated_keys(text):
+            notes.refuse("key_repeated", key, "it stands twice in one object")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        notes = TranslationNotes()
         notes.refuse("not_ocpp", "$", f"not a tariff of OCPP 2.1: {error}")
+    if notes.refused:
         return OcppImport(tariff=None, notes=tuple(notes.all))
     return import_tariff(tariff, evse_kind=evse_kind, ignore_payment_fees=ignore_payment_fees)
+
+
+def _repeated_keys(text: str | bytes) -> list[str]:
+    """Return the keys that stand twice in an object; whoever decodes takes the last of them."""
+    repeated: list[str] = []
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        counts = Counter(key for key, _ in pairs)
+        repeated.extend(key for key, count in counts.items() if count > 1)
+
+    json.loads(text, object_pairs_hook=look, parse_int=str, parse_float=str)
+    return repeated
 
 
 def _decode(text: str | bytes) -> OcppTariff:
@@ -293,7 +311,9 @@ class _Importer:
         for day in days:
             if day.upper() not in WEEKDAYS:
                 self.notes.refuse("weekday", f"{spot}.dayOfWeek", f"{day!r} is not a weekday")
-        yield from (day for day in WEEKDAYS if day.capitalize() in days)
+        # In any case: a day that is not read would let the price hold on all of them.
+        said = {day.upper() for day in days}
+        yield from (day for day in WEEKDAYS if day in said)
 
     def _thousandth(self, value: Decimal | None, spot: str) -> Decimal | None:
         if value is None:
@@ -328,7 +348,11 @@ class _Importer:
         if moment.tzinfo is None:
             self.notes.refuse("moment", "validFrom", f"{text!r} has no offset from UTC")
             return None
-        return moment.astimezone(UTC)
+        try:
+            return in_utc(moment)
+        except ValueError as error:
+            self.notes.refuse("moment", "validFrom", str(error))
+            return None
 
 
 def _custom_data(value: object, path: str = "") -> Iterator[str]:

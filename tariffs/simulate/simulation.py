@@ -144,7 +144,7 @@ class Simulation:
         new = rate_columns(chunk.columns, self._new)
         result.by_kernel += int(np.count_nonzero(new.by_kernel))
         old_before, old_after, is_rated = self._old_side(chunk)
-        is_rated = is_rated & ~self._refused(chunk, new)
+        is_rated = is_rated & ~self._refused(chunk, new, among=is_rated)
         self._add(chunk, is_rated, (old_before, old_after), (new.before_minor, new.after_minor))
 
     def _old_side(self, chunk: HistoryChunk) -> tuple[Integers, Integers, Flags]:
@@ -153,16 +153,22 @@ class Simulation:
                 self._leave_out(chunk.left_out(row, "it says nothing about what was billed"))
             return chunk.billed_before, chunk.billed_after, chunk.is_billed
         old = rate_columns(chunk.columns, self._old)
-        return old.before_minor, old.after_minor, ~self._refused(chunk, old)
+        every = np.ones(len(chunk.columns), dtype=np.bool_)
+        return old.before_minor, old.after_minor, ~self._refused(chunk, old, among=every)
 
-    def _refused(self, chunk: HistoryChunk, totals: BulkTotals) -> Flags:
+    def _refused(self, chunk: HistoryChunk, totals: BulkTotals, *, among: Flags) -> Flags:
+        """Leave out what nothing prices of the sessions *among*: the others are left out already.
+
+        One that neither side prices is one session that is left out.
+        """
         refused = np.zeros(len(chunk.columns), dtype=np.bool_)
         reasons = dict(totals.refused)
         for row in np.flatnonzero(np.abs(totals.after_minor) > AMOUNT_MINOR_MAX).tolist():
             reasons[row] = "it would cost more than can be true"
         for row, why in reasons.items():
             refused[row] = True
-            self._leave_out(chunk.left_out(row, why))
+            if among[row]:
+                self._leave_out(chunk.left_out(row, why))
         return refused
 
     def _leave_out(self, unread: Unread) -> None:

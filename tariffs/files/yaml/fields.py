@@ -218,4 +218,17 @@ def moment_of_text(text: str) -> datetime:
     if moment.tzinfo is None:
         message = f"{text!r} needs its offset from UTC, as in 2026-03-29T00:00:00+01:00 or ...Z"
         raise ValueError(message)
-    return moment.astimezone(UTC)
+    return in_utc(moment)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return an aware *moment* in UTC.
+
+    Raises:
+        ValueError: If it lies beyond the calendar there.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        message = f"{moment.isoformat()} lies beyond the calendar in UTC"
+        raise ValueError(message) from None

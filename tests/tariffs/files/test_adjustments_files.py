@@ -32,6 +32,8 @@ def problems_of(text: str) -> list[str]:
         ("{free_first: 30 min, on: [energy]}", "the first minutes are of"),
         ("{free_first: 3 kWh, on: [time]}", "the first kWh can only be energy"),
         ("{free_below: soon}", "is not a duration"),
+        ("{free_below: [1 kWh, 2 kWh]}", "one amount of energy and one of time"),
+        ("{free_below: [1 min, 1 kWh, 2 min]}", "one amount of energy and one of time"),
         ("{round_down: 5 min}", "needs 'on'"),
         ("{round_down: 0, on: [time]}", "its step is 0"),
         ("{round_down: 5 min, on: [time, energy]}", "is not a number"),
@@ -93,6 +95,8 @@ def test_a_season_needs_both_ends() -> None:
 
     assert "is not a day of the year" in problems_of(text)[0]
     assert "needs season_start and season_end" in problems_of(text.replace("30", "28"))[0]
+    for odd in ("W10", "W10-1", "0228", "2-28"):
+        assert "is not a day of the year" in problems_of(text.replace("02-30", odd))[0]
 
 
 def test_a_series_beside_the_tariff_has_its_problems_at_its_own_lines(tmp_path: Path) -> None:
@@ -106,6 +110,18 @@ def test_a_series_beside_the_tariff_has_its_problems_at_its_own_lines(tmp_path: 
     assert [str(problem).removeprefix(f"{tmp_path}/") for problem in problems] == [
         "spot.csv:3:1: 'soon' is not a moment; write it as 2026-03-29T00:00:00+01:00",
         "spot.csv:4:1: 'many' is not a number",
+    ]
+
+
+def test_a_price_that_stands_twice_in_a_series_is_none(tmp_path: Path) -> None:
+    twice = '[{"starts_at": "2026-01-01T00:00:00Z", "price": 0.1, "price": 0.2}]'
+    (tmp_path / "spot.json").write_text(twice, "utf-8")
+    text = HEAD + "price_series: {interval: 60 min, file: spot.json}\n"
+
+    _, problems = read_tariff_file(text, str(tmp_path / "t.yaml"))
+
+    assert [str(problem).removeprefix(f"{tmp_path}/") for problem in problems] == [
+        "spot.json:1:1: this is no JSON: a key stands twice in one object",
     ]
 
 

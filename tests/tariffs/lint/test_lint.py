@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
 
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.kernel.pricing import price_session
 from tariffs.lint.linter import (
     MISSING_UNIT,
     RULES,
@@ -17,7 +19,17 @@ from tariffs.lint.linter import (
 )
 from tariffs.lint.subject import Severity
 from tariffs.model.tariff import Tariff
-from tests.tariffs.lint.lint_examples import ENERGY, EXAMPLES, SOUND, TIME, element, price, tariff
+from tariffs.model.usage import Activity, SessionUsage, UsageSpan
+from tests.tariffs.lint.lint_examples import (
+    ENERGY,
+    EXAMPLES,
+    RESERVATION,
+    SOUND,
+    TIME,
+    element,
+    price,
+    tariff,
+)
 
 
 def rules_of(found: Tariff) -> set[str]:
@@ -86,6 +98,27 @@ def test_an_element_outside_the_validity_of_the_tariff_never_applies() -> None:
     found = tariff(past, SOUND, start_date_time=datetime(2026, 1, 1, tzinfo=UTC))
 
     assert "never-applies" in rules_of(found)
+
+
+@pytest.mark.parametrize(
+    ("when", "is_dead"),
+    [({"min_duration": 900}, True), ({"min_duration": 0}, False), ({"max_duration": 900}, False)],
+)
+def test_no_reservation_reaches_a_duration(when: dict[str, int], *, is_dead: bool) -> None:
+    """Durations count from where the reservation ends; none of 20 min is billed."""
+    late = tariff(element(price(TIME, "5"), reservation=RESERVATION, **when), SOUND)
+    starts_at = datetime(2026, 3, 2, tzinfo=UTC)
+    reserved = SessionUsage(
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(minutes=20),
+        time_zone="UTC",
+        spans=(UsageSpan(starts_at, Activity.RESERVATION),),
+    )
+
+    priced = price_session(reserved, CompiledTariff(late))
+
+    assert ("never-applies" in rules_of(late)) is is_dead
+    assert (priced.before_minor == 0) is is_dead
 
 
 def test_a_gap_is_named_by_its_hours() -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tariffs.adjustments.adjustment import GroupGrant, IdleGrace
+from tariffs.adjustments.adjustment import GroupGrant, IdleGrace, QuantityTax
 from tariffs.cdr.pricing import CurrencyDiffersError, TimeZoneMissingError, price_cdr
-from tariffs.kernel.pricing import compile_tariff
-from tariffs.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
+from tariffs.kernel.pricing import compile_tariff, price_session
+from tariffs.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TaxIncluded
+from tariffs.model.usage import SessionUsage, UsagePoint
 from tariffs.ocpi.cdr_reader import read_ocpi_cdr
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
-from tariffs.ocpi.tariff_writer import write_tariff
+from tariffs.ocpi.tariff_writer import encode_ocpi, write_tariff
 from tariffs.ocpi.versions import OcpiVersion
 from tests.tree import VECTORS
 
@@ -164,6 +166,39 @@ def test_no_step_is_written_as_0_where_ocpi_has_it(
     assert [each["step_size"] for each in components] == [step, step]
     spots = [note.spot for note in notes if note.code == "step_size"]
     assert spots == (["elements[0].price_components[1].step_size"] if noted else [])
+
+
+@pytest.mark.parametrize("version", OcpiVersion)
+def test_a_tariff_without_taxes_costs_the_same_in_each_version(version: OcpiVersion) -> None:
+    """It states 19 % and a tax per kWh, of which its N/A says that none applies."""
+    energy = PriceComponent(dimension=Dimension.ENERGY, price=Decimal("0.40"), vat=Decimal(19))
+    untaxed = Tariff(
+        id="t",
+        currency="EUR",
+        elements=(TariffElement(price_components=(energy,)),),
+        tax_included=TaxIncluded.NOT_APPLICABLE,
+        quantity_taxes=(QuantityTax(name="Excise", per_kwh=Decimal("0.03")),),
+    )
+    starts_at = datetime(2026, 3, 2, tzinfo=UTC)
+    usage = SessionUsage(
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(hours=1),
+        time_zone="UTC",
+        points=(
+            UsagePoint(starts_at, Decimal(0)),
+            UsagePoint(starts_at + timedelta(hours=1), Decimal(10_000)),
+        ),
+    )
+
+    written, notes = write_tariff(untaxed, version)
+    read, _ = read_ocpi_tariff(encode_ocpi(written), version=version)
+
+    for tariff in (untaxed, read):
+        assert price_session(usage, compile_tariff(tariff)).after_minor == 400
+    left_out = [note.spot for note in notes if note.code in {"not_said", "adjustment"}]
+    assert left_out == (
+        [] if version is OcpiVersion.V2_3_0 else ["elements[0].price_components[0].vat"]
+    )
 
 
 def test_what_ocpi_cannot_say_is_told_to_drivers_in_words() -> None:

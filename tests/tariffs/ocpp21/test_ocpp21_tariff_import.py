@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tariffs.adjustments.adjustment import IdleGrace
+from tariffs.model.tariff import Weekday
 from tariffs.ocpp21.importing import read_ocpp_tariff
 from tariffs.ocpp21.messages import TranslationNote, TranslationSeverity
 
@@ -160,3 +161,24 @@ def test_vendor_data_and_other_formats_are_noted() -> None:
         "text_format",
     ]
     assert result.tariff.alt_text == (("und", "x"),)
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    text = ocpp(**energy()).replace(b'"priceKwh": 0.4', b'"priceKwh": 0.4, "priceKwh": 0.6')
+
+    result = read_ocpp_tariff(text)
+
+    assert result.tariff is None
+    assert [(note.code, note.spot) for note in result.notes] == [("key_repeated", "priceKwh")]
+
+
+def test_a_weekday_in_capital_letters_still_restricts() -> None:
+    """Left out, its price would hold on all days."""
+    result = read_ocpp_tariff(ocpp(**energy(only(dayOfWeek=["SUNDAY", "monday", "Friday"]))))
+
+    assert result.tariff is not None
+    assert result.tariff.elements[0].restrictions.day_of_week == (
+        Weekday.MONDAY,
+        Weekday.FRIDAY,
+        Weekday.SUNDAY,
+    )

@@ -158,6 +158,20 @@ def test_sessions_without_an_old_price_and_lines_that_cannot_be_read_are_left_ou
     assert "Mars/Base" in said
 
 
+@pytest.mark.parametrize("billed", ["1.00", None])
+def test_a_session_that_neither_side_prices_is_left_out_once(billed: str | None) -> None:
+    absurd = bulk_tariff(compile_tariff(_tariff("1E+15")))
+    file = io.StringIO()
+    simulation = Simulation(absurd, None if billed else absurd, rows=SessionRows(file, "EUR"))
+    unbilled = [_line(1, "x", "y", 1, None), _line(2, "x", "y", 1, billed)]
+
+    for chunk in _chunks(unbilled):
+        simulation.add(chunk)
+
+    assert (simulation.result.total.sessions, simulation.result.left_out) == (0, 2)
+    assert len(simulation.result.unread) == len(file.getvalue().splitlines()) - 1 == 2
+
+
 def test_a_history_in_another_currency_is_refused() -> None:
     simulation = Simulation(bulk_tariff(compile_tariff(_tariff("0.5", "USD"))))
 
