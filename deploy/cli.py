@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import Final
 
 from cyclopts import App, CycloptsError
 
@@ -21,6 +23,8 @@ from roaming_ocpi.errors import RoamingError
 from tariffs.errors import TariffError
 
 WRONG, MISUSED, INTERRUPTED = 1, 2, 130
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What becomes of what is printed into a file on a disk that has no room, or is broken."""
 REFUSALS = (DeployError, IngestError, LedgerError, ProjectionError, RoamingError, TariffError)
 
 
@@ -68,7 +72,28 @@ def _add(to: App, name: str, command: Command, *, is_asked_for: bool) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, 1 (it refused or something is wrong) or 2 (misused)."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    code = 0
+    try:
+        code = _run_command(sys.argv[1:] if arguments is None else list(arguments))
+        # Here: as the interpreter ends nobody is told any more that it goes nowhere.
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        _print_no_more()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except EOFError:
+        complain("nothing was typed, and nothing was done")
+        code = WRONG
+    except OSError as error:
+        if error.errno not in NO_ROOM or error.filename is not None:
+            raise
+        _print_no_more()
+        complain(f"what comes out cannot be written: {error.strerror}")
+        code = WRONG
+    return code
+
+
+def _run_command(given: Sequence[str]) -> int:
     app = app_for(given)
     try:
         function, bound, _ = app.parse_args(given, exit_on_error=False, print_error=True)
@@ -81,15 +106,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except REFUSALS as refusal:
         complain(str(refusal))
         return WRONG
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except _database_error() as error:
-        complain(f"the database does not answer: {error}")
+    except _database_errors() as error:
+        complain(_said_by_database(error))
         return WRONG
     return result if isinstance(result, int) else 0
+
+
+def _print_no_more() -> None:
+    """Let what is left to be printed go nowhere: it would be tried again at the very end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain_of_bytes(arguments: Sequence[str], error: UnicodeEncodeError) -> None:
@@ -106,13 +131,38 @@ def _complain_of_bytes(arguments: Sequence[str], error: UnicodeEncodeError) -> N
     raise error
 
 
-def _database_error() -> type[Exception]:
-    """Return what a silent database raises; Python asks only once something was raised."""
-    from psycopg import OperationalError  # noqa: PLC0415 - half of the commands need no database
+def _database_errors() -> tuple[type[Exception], ...]:
+    """Return what a silent database raises, and one that is asked for what no table holds.
 
-    return OperationalError
+    Python asks only once something was raised.
+    """
+    from psycopg import DataError, OperationalError  # noqa: PLC0415 - half need no database
+
+    return OperationalError, DataError
+
+
+def _said_by_database(error: Exception) -> str:
+    from psycopg import OperationalError  # noqa: PLC0415 - as above
+
+    if isinstance(error, OperationalError):
+        return f"the database does not answer: {error}"
+    [why, *_] = str(error).splitlines() or [type(error).__name__]
+    return f"a number, date or text that was given is beyond what the database holds: {why}"
 
 
 def main() -> None:
     """Be the program."""
+    _open_channels()
     sys.exit(run())
+
+
+def _open_channels() -> None:
+    """Let whoever closed a channel, or has another alphabet, end nothing.
+
+    A channel that is closed leads nowhere. What a locale has no letters for is shown by its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+    for channel in (sys.stdout, sys.stderr):
+        channel.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # of the process

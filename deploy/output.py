@@ -29,7 +29,12 @@ def console() -> Console:
     """Return where results go; piped output is wide enough for every column."""
     from rich.console import Console  # noqa: PLC0415 - what prints JSON starts without it
 
-    return Console(width=None if sys.stdout.isatty() else 190, highlight=False)
+    class Printing(Console):
+        def on_broken_pipe(self) -> None:
+            # The library ends the program with 1: whoever read our output has seen enough.
+            raise BrokenPipeError
+
+    return Printing(width=None if sys.stdout.isatty() else 190, highlight=False)
 
 
 def print_json(content: object, *, names: Mapping[str, str] | None = None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import DeployError
+from deploy.listening import written_place
 from deploy.setting_rules import (
     CHOICES,
     RANGES,
@@ -295,7 +296,7 @@ class Settings:
         """Where stations reach the files, "" where nobody said."""
         if self.files_url or self.files_port <= 0:
             return self.files_url
-        return f"{self.files_scheme}://{self.files_host}:{self.files_port}"
+        return f"{self.files_scheme}://{written_place(self.files_host, self.files_port)}"
 
     @property
     def roaming_base(self) -> str:
@@ -305,7 +306,7 @@ class Settings:
         is_apart = self.roaming_port >= 0
         host = self.roaming_host if is_apart else self.http_host
         port = self.roaming_port if is_apart else self.http_port
-        return f"http://[{host}]:{port}/ocpi" if ":" in host else f"http://{host}:{port}/ocpi"
+        return f"http://{written_place(host, port)}/ocpi"
 
     @property
     def files_scheme(self) -> str:

@@ -17,6 +17,8 @@ TRIES: Final = 3
 PAUSE_SECONDS: Final = 0.2
 _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DATA: Final = "data: "
+_STEPS: Final = frozenset({".", ".."})
+"""What is gone along in a path, and never sent."""
 
 
 class ApiProblemError(Exception):
@@ -106,13 +108,9 @@ class Calling:
 
 
 def place(value: object) -> str:
-    """Return *value* as it stands in a path."""
-    return quote(str(value), safe="")
-
-
-def path_of(value: object) -> str:
-    """Return *value*, which has slashes of its own, as it stands at a path's end."""
-    return quote(str(value), safe="/")
+    """Return *value* as it stands in a path: whatever it is, it leads to no other one."""
+    text = quote(str(value), safe="")
+    return text.replace(".", "%2E") if text in _STEPS else text
 
 
 def _query(given: Mapping[str, object]) -> dict[str, str]:

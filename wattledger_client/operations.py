@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, Literal
 
-from wattledger_client.calling import Calling, path_of, place
+from wattledger_client.calling import Calling, place
 from wattledger_client.shapes import (
     CallRequest,
     CommandOutcome,
@@ -302,7 +302,7 @@ class Operations:
 
         Scope `read`; a person's permission `see_fleet`.
         """
-        return self._calling.follow(f"/live/sessions/{path_of(ref)}", LiveSession)
+        return self._calling.follow(f"/live/sessions/{place(ref)}", LiveSession)
 
     def get_call(self, call_id: str) -> CommandOutcome:
         """Return how far a call is.
@@ -546,7 +546,7 @@ class Operations:
         """
         return self._calling.ask(
             "GET",
-            f"/sessions/{path_of(ref)}",
+            f"/sessions/{place(ref)}",
             Session,
         )
 
@@ -620,7 +620,7 @@ class Operations:
         """
         return self._calling.ask(
             "GET",
-            f"/transactions/{path_of(ref)}",
+            f"/transactions/{place(ref)}",
             Transaction,
         )
 

@@ -41,9 +41,20 @@ class NotUtf8Error(DeployError):
 
 
 def read_secret() -> str:
-    """Return a secret from standard input; at a terminal it is asked for, and not shown."""
-    if sys.stdin.isatty():
-        import getpass
+    """Return a secret from standard input; at a terminal it is asked for, and not shown.
 
-        return getpass.getpass("password: ")
-    return sys.stdin.readline().rstrip("\r\n")
+    Raises:
+        DeployError: If it is no UTF-8.
+    """
+    try:
+        if sys.stdin.isatty():
+            import getpass
+
+            secret = getpass.getpass("password: ")
+        else:
+            secret = sys.stdin.readline().rstrip("\r\n")
+        secret.encode()  # some locales let any bytes through
+    except UnicodeError as error:
+        message = "what came from standard input is not UTF-8"
+        raise DeployError(message) from error
+    return secret

@@ -12,11 +12,12 @@ from typing import Any
 from litestar import Litestar
 from psycopg_pool import ConnectionPool
 
+from deploy.api.conventions.reading_pool import pool_of
 from deploy.console.jobs import running_jobs
 from deploy.console.wiring import OpenedDesk, console_routes, console_side
 from deploy.interface.access import Bearer
 from deploy.interface.app import build_app
-from deploy.interface.serving import pool_of, serve_app, served
+from deploy.interface.serving import serve_app, served
 from deploy.running.log_store import open_event_log
 from deploy.running.parts import PartContext
 from ledger.declared.store import NewestDeclarations

@@ -9,8 +9,10 @@ that names one in its path.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, cast
+from urllib.parse import unquote
 
 from litestar import Litestar, Router
 from litestar.connection import ASGIConnection
@@ -54,6 +56,9 @@ _SCOPES: Final[Mapping[object, Scope]] = {each.value: each for each in Scope}
 _AUTHORIZATION: Final = b"authorization"
 _SCHEME: Final = SCHEME.casefold()
 _AUTHENTICATE: Final = {"WWW-Authenticate": SCHEME}
+_SLASH: Final = re.compile("%2f", re.IGNORECASE)
+_KEPT_SLASH: Final = "\uffff"
+"""What stands for one meanwhile: no character, and so in no id."""
 
 
 class BearerMiddleware:
@@ -74,6 +79,10 @@ class BearerMiddleware:
             PermissionDeniedException: If it has not the scope that the route wants.
             NotFoundException: If it is about a station beyond its reach.
         """
+        scope["path_params"] = {
+            name: value.replace(_KEPT_SLASH, "/") if isinstance(value, str) else value
+            for name, value in cast("Mapping[str, Any]", scope["path_params"]).items()
+        }
         options = scope["route_handler"].opt
         if options.get("scope") != ANYBODY and scope["path"] != DOCUMENT:
             wanted = _SCOPES.get(options.get("scope"))
@@ -105,6 +114,25 @@ class BearerMiddleware:
                 extra={"code": "second_factor_missing"},
             )
         return bearer
+
+
+class KeptSlashes:
+    """Lets ids have slashes: what came as %2F parts no path, but belongs to what stands there.
+
+    The server takes it for a slash of the path. `BearerMiddleware` gives it back to what a path
+    names, once the route is found.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Connected, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        raw = str(scope.get("raw_path") or b"", "latin-1")
+        if _SLASH.search(raw):
+            path = unquote(_SLASH.sub(_KEPT_SLASH, raw))
+            scope = cast("Connected", {**scope, "path": path})
+        await self._app(scope, receive, send)
 
 
 class HeadAsGet:

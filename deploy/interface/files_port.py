@@ -11,14 +11,15 @@ import uvicorn
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from deploy.api.conventions.reading_pool import DATABASE_SECONDS
 from deploy.errors import DeployError
 from deploy.interface.serving import (
     BACKLOG,
-    DATABASE_SECONDS,
     END_SECONDS,
     BoundedProtocol,
     serve_app,
 )
+from deploy.listening import listen
 from deploy.running.processes import BadCertificateError
 from deploy.settings import Settings
 from ingest.edge.security import tls_context
@@ -47,7 +48,7 @@ def open_files(settings: Settings) -> socket.socket:
         FilesPortError: If the port is taken, or the address is none of this machine's.
     """
     try:
-        return socket.create_server((settings.files_host, settings.files_port), backlog=BACKLOG)
+        return listen(settings.files_host, settings.files_port, backlog=BACKLOG)
     except OSError as error:
         raise FilesPortError(settings, error) from error
 

@@ -44,6 +44,7 @@ from ledger.desk.paying.match_plans import (
     UnknownBankLineError,
 )
 from ledger.desk.paying.matching import SecondMatcherError
+from ledger.desk.recording import ReasonlessChoiceError
 from ledger.desk.second_person import SameDeciderError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.desk.withdrawing.withdrawn import NotProposedError
@@ -143,6 +144,7 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     NotTakenBackError: (HTTPStatus.CONFLICT, "not_taken_back"),
     SameDeciderError: (HTTPStatus.CONFLICT, "second_person"),
     NothingAttestedError: (HTTPStatus.BAD_REQUEST, "nothing_attested"),
+    ReasonlessChoiceError: (HTTPStatus.BAD_REQUEST, "no_reason"),
     WordRefutedError: (HTTPStatus.CONFLICT, "refuted"),
     WordDoubtedError: (HTTPStatus.CONFLICT, "doubtful"),
     MovesOtherwiseError: (HTTPStatus.CONFLICT, "moves_otherwise"),

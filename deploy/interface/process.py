@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple
 
+from deploy.listening import place_of
 from deploy.observing.watch import Watch
 from deploy.running.parts import PartContext
 from deploy.running.processes import beat
@@ -96,13 +96,13 @@ def _servers(context: PartContext, stopping: asyncio.Event) -> list[_Server]:
 
         listener = open_http(settings.http_host, max(settings.http_port, 0))
         serve = partial(serve_interface_to_all, context, listener, stopping=stopping)
-        found.append(_Server("interface", f"http://{_place(listener)}", _said(serve)))
+        found.append(_Server("interface", f"http://{place_of(listener)}", _said(serve)))
     if settings.files_port >= 0:
         from deploy.interface.files_port import open_files, serve_files  # noqa: PLC0415
 
         listener = open_files(settings)
         serve = partial(serve_files, dsn, settings, listener, stopping=stopping)
-        address = f"{settings.files_scheme}://{_place(listener)}"
+        address = f"{settings.files_scheme}://{place_of(listener)}"
         found.append(_Server("files", address, _said(serve)))
     return found
 
@@ -114,15 +114,10 @@ def _console(context: PartContext, stopping: asyncio.Event) -> list[_Server]:
 
     listener = open_http(context.settings.http_host, max(context.settings.http_port, 0))
     serve = partial(serve_console_alone, context, listener, stopping=stopping)
-    return [_Server("interface", f"http://{_place(listener)}", _said(serve))]
+    return [_Server("interface", f"http://{place_of(listener)}", _said(serve))]
 
 
 def _said(
     serve: Callable[..., Coroutine[Any, Any, None]],
 ) -> Callable[[Callable[[], None]], Coroutine[Any, Any, None]]:
     return lambda ready: serve(ready=ready)
-
-
-def _place(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"{host}:{port}"

@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 
 from deploy.api.conventions.entity_tags import EntityTags
 from deploy.api.conventions.once import OnceMiddleware
+from deploy.api.conventions.reading_pool import pool_of
 from deploy.api.conventions.recent import RecentBearers, RecentDeclarations
 from deploy.api.conventions.station_reach import StationReach
 from deploy.api.live import FollowedSessions
@@ -29,12 +30,13 @@ from deploy.console.wiring import OpenedDesk, console_routes, console_side
 from deploy.documents.routes import ROUTES as DOCUMENT_ROUTES
 from deploy.errors import DeployError
 from deploy.interface.access import Bearer, find_bearers
-from deploy.interface.app import BODY_MAX, HeadAsGet, build_app
+from deploy.interface.app import BODY_MAX, HeadAsGet, KeptSlashes, build_app
 from deploy.interface.books import ROUTES
 from deploy.interface.declaring import DeclaringDesk, OpenLog
 from deploy.interface.files import FilesController
 from deploy.interface.reservations import ReservationsController
 from deploy.interface.tokens import TokensController
+from deploy.listening import listen
 from deploy.payments.routes import ROUTES as PAYMENT_ROUTES
 from deploy.payments.side import PaymentSide
 from deploy.settings import Settings
@@ -52,15 +54,10 @@ from ingest.interface.profiles import ProfilesController
 from ingest.interface.stations import StationSettingsController
 from ingest.persons.subjects import PostgresSubjects
 from ingest.station_settings import StationDesk
-from ledger.database import connect_async, connect_options
+from ledger.database import connect_async
 from ledger.declared.store import NewestDeclarations
 from roaming_ocpi.server.app import OcpiRoutes
 
-CONNECTIONS_MAX: Final = 8
-"""Of the pool that reads: one a request that is being answered, the others wait."""
-DATABASE_SECONDS: Final = 5.0
-STATEMENT_SECONDS_MAX: Final = 60
-"""What takes longer would keep one of these connections from everybody else."""
 END_SECONDS: Final = 5
 OPEN_MAX: Final = 800
 """Connections at once, below what a process may have open; a further one takes the place of who
@@ -109,7 +106,7 @@ def open_http(host: str, port: int) -> socket.socket:
         HttpPortError: If the address is none of this machine's.
     """
     try:
-        listener = socket.create_server((host, port), backlog=BACKLOG)
+        listener = listen(host, port, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE and port:
             return open_http(host, 0)
@@ -208,8 +205,10 @@ class BoundedProtocol(H11Protocol):
         self._patience = self.loop.call_later(seconds, self._end_idle)
 
     def _end_idle(self) -> None:
-        if self._has_request():
-            return
+        if not self._has_request():
+            self._end_untaken()
+
+    def _end_untaken(self) -> None:
         untaken = self.transport.get_write_buffer_size()
         if 0 < untaken < self._untaken:
             # Slow, but it takes what was answered.
@@ -220,7 +219,7 @@ class BoundedProtocol(H11Protocol):
 
 
 class PromptProtocol(BoundedProtocol):
-    """One that ends, too, where a request begins and is not said to its end."""
+    """One that ends, too, where a request, or the answer to it, comes to no end."""
 
     _saying: asyncio.TimerHandle | None = None
 
@@ -231,6 +230,12 @@ class PromptProtocol(BoundedProtocol):
         if self.cycle is not before and self.cycle.more_body:
             self._hear_out()
             self._saying = self.loop.call_later(BODY_SECONDS, self._end_unsaid)
+
+    def pause_writing(self) -> None:
+        """Wait until some is taken of an answer that is still being made."""
+        super().pause_writing()
+        self._untaken = self.transport.get_write_buffer_size()
+        self._wait(STALLED_SECONDS)
 
     def on_response_complete(self) -> None:
         """Be content with what was said of the request."""
@@ -247,6 +252,12 @@ class PromptProtocol(BoundedProtocol):
             self._saying.cancel()
         self._saying = None
 
+    def _end_idle(self) -> None:
+        if self.flow.write_paused:
+            self._end_untaken()
+        else:
+            super()._end_idle()
+
     def _end_unsaid(self) -> None:
         if self._has_request() and self.cycle.more_body:
             self.abort()
@@ -255,7 +266,7 @@ class PromptProtocol(BoundedProtocol):
 def served(app: Litestar, settings: Settings) -> uvicorn.Config:
     """Return how people and programs are answered by *app*."""
     return uvicorn.Config(
-        HeadAsGet(app),
+        HeadAsGet(KeptSlashes(app)),
         http=PromptProtocol,
         log_config=None,
         log_level="error",  # else a line for each stranger's request
@@ -386,15 +397,3 @@ async def _living(
             exits.callback(close)
         exits.callback(asyncio.create_task(commands.follow()).cancel)
         yield
-
-
-def pool_of(dsn: str) -> ConnectionPool[Any]:
-    """Return the connections of whoever reads, still to be opened."""
-    limit = f"-c statement_timeout={STATEMENT_SECONDS_MAX}s"
-    return ConnectionPool(
-        dsn,
-        kwargs={"options": f"{connect_options(dsn)} {limit}", "autocommit": True},
-        max_size=CONNECTIONS_MAX,
-        timeout=DATABASE_SECONDS,
-        open=False,
-    )

@@ -28,6 +28,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from deploy.errors import DeployError
+from deploy.listening import listen, place_of
 from deploy.observing.sample import Sample
 from deploy.observing.watch import Watch
 from deploy.settings import METRICS_PORT, Settings
@@ -117,16 +118,14 @@ def open_listener(settings: Settings, part: str) -> socket.socket | None:
 
 def address_of(listener: socket.socket) -> str:
     """Return where *listener* is asked."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{place_of(listener)}"
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     limit = time.monotonic() + PORT_SECONDS_MAX
     while True:
         try:
-            return socket.create_server((host, port), family=family, backlog=BACKLOG)
+            return listen(host, port, backlog=BACKLOG)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() > limit:
                 raise

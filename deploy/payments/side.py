@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
 from deploy.settings import Settings
 from ingest.clock import Clock
+from projections.quiet_log import QuietLog
 
 if TYPE_CHECKING:
     from ledger.payments.stripe.webhooks import StripeWebhooks
 
-QUIET_SECONDS: Final = 10.0
 _LOGGER: Final = logging.getLogger("wattledger.payments")
 AT_ONCE_MAX: Final = 128
 """Events that are being read or kept: what memory strangers can have of us."""
@@ -35,24 +33,6 @@ class Room:
 
     def __exit__(self, *_: object) -> None:
         self._inside -= 1
-
-
-class QuietLog:
-    """Says in the log what was refused, and no more often than strangers may fill it."""
-
-    def __init__(self, log: logging.Logger, *, clock: Callable[[], float] = monotonic) -> None:
-        self._log, self._clock = log, clock
-        self._said_at, self._unsaid = -QUIET_SECONDS, 0
-
-    def say(self, why: str) -> None:
-        """Say *why*, or count it until something is said again."""
-        now = self._clock()
-        if now - self._said_at < QUIET_SECONDS:
-            self._unsaid += 1
-            return
-        more = f"; {self._unsaid} more since the last time" if self._unsaid else ""
-        self._log.warning("%s%s", why, more)
-        self._said_at, self._unsaid = now, 0
 
 
 class PaymentSide:

@@ -17,6 +17,7 @@ from typing import Final, LiteralString
 import psycopg
 
 from deploy.errors import DeployError
+from deploy.listening import listen
 from deploy.observing.watch import Watch
 from deploy.roaming.condition import RoamingCondition
 from deploy.running.parts import PartContext
@@ -61,9 +62,8 @@ def _open_listener(context: PartContext) -> socket.socket | None:
     host, port = context.settings.roaming_host, context.settings.roaming_port
     if port < 0:
         return None
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        return listen(host, port, backlog=1024)
     except OSError as error:
         raise RoamingPortError(host, port, error) from error
 

@@ -19,6 +19,7 @@ from deploy.interface.serving import (
     serve_app,
     serve_interface,
 )
+from deploy.listening import place_of
 from deploy.payments.side import PaymentSide
 from deploy.roaming.addresses import note_address
 from deploy.roaming.opening import OpenedRoaming, opened_roaming
@@ -55,9 +56,7 @@ def address_served(context: PartContext, listener: socket.socket) -> str:
     """Return where partners reach what is served on *listener*."""
     if context.settings.roaming_url:
         return context.settings.roaming_base
-    host, port = listener.getsockname()[:2]
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return f"http://{place}{PREFIX}"
+    return f"http://{place_of(listener)}{PREFIX}"
 
 
 async def serve_interface_to_all(

@@ -11,6 +11,7 @@ from typing import Self
 
 from deploy.documents.process import make_documents
 from deploy.interface.process import HttpAddresses, serve_console, serve_http
+from deploy.listening import written_place
 from deploy.observing.endpoint import Endpoint, address_of, open_listeners
 from deploy.observing.system_condition import SystemCondition
 from deploy.observing.watch import Watch
@@ -126,7 +127,7 @@ class System:
             ports = {key: port for key, port in news._asdict().items() if port is not None}
             self.settings = replace(self.settings, **ports)
             self.addresses = tuple(
-                f"{scheme}://{self.settings.listen_host}:{port}"
+                f"{scheme}://{written_place(self.settings.listen_host, port)}"
                 for scheme, port in (("ws", news.listen_port), ("wss", news.tls_port))
                 if port is not None
             )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from psycopg import Connection
 
 from ledger.database import dsn_of
-from ledger.desk.recording import NotTakenYetError, WorkOff, wait_for
+from ledger.desk.recording import NotTakenYetError, WorkOff, check_reason, wait_for
 from ledger.log.envelope import Choice, encode_line
 from ledger.log.event_log import EventLog, Position, partition_of
 from ledger.log.outbox import carried_up_to, carry, put_all
@@ -40,9 +40,12 @@ def correct_all(
         told: Told how many of how many are done.
 
     Raises:
+        ReasonlessChoiceError: If one has no reason; then none is recorded.
         NotCarriedError: If the log cannot take them now.
         NotTakenYetError: If the worker does not take them in time; all of them are recorded.
     """
+    for reason in {each.reason for each in choices}:
+        check_reason(reason)
     late: NotTakenYetError | None = None
     for done in range(0, len(choices), AT_ONCE):
         some = choices[done : done + AT_ONCE]

@@ -31,8 +31,25 @@ class NotTakenYetError(LedgerError):
         )
 
 
+class ReasonlessChoiceError(LedgerError):
+    """Nobody says why something is decided."""
+
+    def __init__(self) -> None:
+        super().__init__("say why: the reason is kept with what is decided")
+
+
 WorkOff = Callable[[str, EventLog], None]
 """Takes the worker's and the invoicer's turn over a database and its log."""
+
+
+def check_reason(reason: str) -> None:
+    """See that a decision has a reason; blanks are none.
+
+    Raises:
+        ReasonlessChoiceError: If it has none.
+    """
+    if not reason.strip():
+        raise ReasonlessChoiceError
 
 
 def record(

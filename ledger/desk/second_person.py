@@ -23,7 +23,7 @@ from psycopg.rows import dict_row
 
 from ledger.declared.store import policy_in_force
 from ledger.desk.choices import Chosen, choose
-from ledger.desk.recording import WorkOff
+from ledger.desk.recording import WorkOff, check_reason
 from ledger.desk.withdrawing.withdrawn import (
     About,
     NotProposedError,
@@ -161,10 +161,12 @@ def choose_or_propose(
         work_off: As for `choose`.
 
     Raises:
+        ReasonlessChoiceError: If it has no reason.
         SameDeciderError: If who proposed it makes it.
         NotProposedError: If what was proposed was withdrawn, or made, at the same moment.
         LedgerError: As `choose` does.
     """
+    check_reason(choice.reason)
     policy = policy_in_force(connection, choice.received_at)
     named, first = choice, None
     if takes_two(policy, moved):

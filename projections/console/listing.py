@@ -11,12 +11,17 @@ from projections.console.addresses import AFTER, FORMAT, LIST, SORT, PageAddress
 
 
 class Column(NamedTuple):
-    """A column: its title in English. `is_figure`: to the right; `sorts`: by its key."""
+    """A column: its title in English. `is_figure`: to the right; `sorts`: by its key.
+
+    `units`, `notes`: a file has a column for those of its cells, whatever its first page has.
+    """
 
     key: str
     title: str
     is_figure: bool = False
     sorts: bool = False
+    units: bool = False
+    notes: bool = False
 
 
 class Cell(NamedTuple):

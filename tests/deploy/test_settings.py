@@ -168,6 +168,7 @@ def test_the_table_has_a_row_for_every_setting() -> None:
         ({}, ""),
         ({"files_port": 0}, ""),
         ({"files_port": 9443}, "http://127.0.0.1:9443"),
+        ({"files_port": 9443, "files_host": "::1"}, "http://[::1]:9443"),
         ({"files_port": 9443, "tls_certificate": "c"}, "http://127.0.0.1:9443"),
         ({"files_port": 9443, "tls_certificate": "c", "tls_key": "k"}, "https://127.0.0.1:9443"),
         ({"files_url": "https://files.example/x"}, "https://files.example/x"),

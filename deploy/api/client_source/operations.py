@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any, Literal
 
-from wattledger_client.calling import Calling, path_of, place
+from wattledger_client.calling import Calling, place
 '''
 _CLASS: Final = '''
 
@@ -92,7 +92,7 @@ def _method(verb: str, path: str, operation: Mapping[str, Any]) -> Iterator[str]
 
 def _call(verb: str, path: str, arguments: Sequence[_Argument], answer: _Answer) -> Iterator[str]:
     places = {each.called: each.name for each in arguments if each.goes == "path"}
-    address = re.sub(r"\{(\w+)\}", lambda found: _placed(found[1], places, path), path)
+    address = re.sub(r"\{(\w+)\}", lambda found: f"{{place({places[found[1]]})}}", path)
     text = f'f"{address}"' if places else f'"{address}"'
     if answer.is_events:
         yield f"        return self._calling.follow({text}, {answer.kind})"
@@ -108,12 +108,6 @@ def _call(verb: str, path: str, arguments: Sequence[_Argument], answer: _Answer)
     if any(each.goes == "body" for each in arguments):
         yield "            body=body,"
     yield "        )"
-
-
-def _placed(called: str, places: Mapping[str, str], path: str) -> str:
-    # Whatever stands last may have slashes of its own: a session's id.
-    how = "path_of" if called == "ref" and path.endswith("{ref}") else "place"
-    return f"{{{how}({places[called]})}}"
 
 
 def _arguments(operation: Mapping[str, Any]) -> list[_Argument]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
+from deploy.commands.data_folder import PLAIN, READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.users.acting import acting
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened, opened_with_log
@@ -194,7 +194,7 @@ def attest(
     *,
     reason: Reason,
     ended_at: datetime | None = None,
-    register_kwh: Decimal | None = None,
+    register_kwh: Annotated[Decimal | None, PLAIN] = None,
     sure: bool = False,
     by: str | None = None,
     folder: ReadingFolder = READ_FOLDER,

@@ -155,10 +155,12 @@ def _decide(
     folder: ReadingFolder,
 ) -> int:
     from deploy.clock import SystemClock
+    from ledger.desk.recording import check_reason
     from roaming_ocpi.incoming.choices import decide_cdr
     from roaming_ocpi.incoming.lists import find_received
     from roaming_ocpi.incoming.told import ChosenCdr
 
+    check_reason(reason)
     with opened_with_log(folder.settings()) as (connection, log):
         found = find_received(connection, cdr, party=party)
         chosen = ChosenCdr(id=found.cdr_id, by=acting(by), reason=reason)

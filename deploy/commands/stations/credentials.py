@@ -13,7 +13,7 @@ from deploy.commands.text_files import FromStdin, read_secret
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
-from ledger.declared.passwords import hash_password
+from ledger.declared.passwords import LENGTH_MIN, hash_password
 
 PASSWORD_BYTES = 16
 _REFUSED: LiteralString = """
@@ -72,7 +72,11 @@ def password(
 
         new = read_secret() if password_stdin else secrets.token_hex(PASSWORD_BYTES)
         return tell_password(folder, station, new)
-    chosen = read_secret() if password_stdin else of or secrets.token_hex(PASSWORD_BYTES)
+    made = secrets.token_hex(PASSWORD_BYTES) if of is None else of
+    chosen = read_secret() if password_stdin else made
+    if len(chosen) < LENGTH_MIN:
+        message = f"a password has at least {LENGTH_MIN} characters"
+        raise DeployError(message)
     digest = hash_password(chosen)
     if folder.json:
         print_json({"password": chosen, "password_hash": digest})

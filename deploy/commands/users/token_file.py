@@ -26,12 +26,29 @@ class TokenFileError(DeployError):
         super().__init__(f"cannot use {path}: {error.strerror or error}")
 
 
+class NoHomeError(DeployError):
+    """Nobody knows where this person's files are."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no home folder for the token that says who you are: set HOME, or "
+            "XDG_CONFIG_HOME"
+        )
+
+
 def token_path(settings: Settings) -> Path:
     """Return where the token for the data of *settings* is kept."""
-    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    home = os.environ.get("XDG_CONFIG_HOME") or _home() / ".config"
     which = f"{settings.data.resolve()}\n{settings.database_url}"
     name = sha256(which.encode(errors="surrogateescape")).hexdigest()[:_NAME_CHARACTERS]
     return Path(home) / _FOLDER / f"{name}.token"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise NoHomeError from None
 
 
 def kept_token(settings: Settings) -> str:

@@ -178,8 +178,10 @@ def release(
         folder: Where.
     """
     from deploy.clock import SystemClock
+    from ledger.desk.recording import check_reason
     from ledger.payments.visits.releasing import release_visit
 
+    check_reason(reason)
     with opened(folder.settings()) as connection:
         _found(connection, number)
         now = SystemClock().now()

@@ -25,7 +25,7 @@ from psycopg.rows import class_row
 from ledger.declared.store import policy_in_force
 from ledger.desk.corrections import give_back_all
 from ledger.desk.crediting.billed_parts import BilledPart, owed_no_more
-from ledger.desk.recording import WorkOff
+from ledger.desk.recording import WorkOff, check_reason
 from ledger.desk.second_person import Moved, takes_two
 from ledger.desk.withdrawing.withdrawn import (
     About,
@@ -146,11 +146,13 @@ def credit_or_propose(
         told: Told how many of how many are done.
 
     Raises:
+        ReasonlessChoiceError: If there is no reason.
         SameCrediterError: If who proposed it says so again.
         NotProposedError: If what was proposed was withdrawn, or agreed to, at the same moment.
         LedgerError: As `give_back_all` does.
     """
     said, agreed, first = choices[0], choices, None
+    check_reason(said.reason)
     if credit_takes_two(connection, invoice, said.received_at):
         wanted = _parts(choices)
         first = proposed_credit(connection, invoice)

@@ -12,6 +12,8 @@ from base64 import b64decode, b64encode
 from typing import Final
 from xml.parsers import expat
 
+from ledger.master_data.documents.drawing import SvgCost, png_fault
+
 PICTURE_BYTES_MAX: Final = 64 * 1024
 _SVG: Final = "data:image/svg+xml;base64,"
 _PNG: Final = "data:image/png;base64,"
@@ -46,7 +48,7 @@ def logo_fault(uri: str) -> str | None:
     if kind == _SVG:
         return _SvgLook().fault(picture)
     is_png = picture.startswith(_PNG_BEGINS) and picture.endswith(_PNG_ENDS)
-    return None if is_png else "the picture is no PNG, or not all of it"
+    return png_fault(picture) if is_png else "the picture is no PNG, or not all of it"
 
 
 class _SvgLook:
@@ -55,11 +57,13 @@ class _SvgLook:
     def __init__(self) -> None:
         self._fault: str | None = None
         self._is_begun = False
+        self._cost = SvgCost()
         # Entities never come to be: a document type is a fault, and ends the look.
         parser = self._parser = expat.ParserCreate(namespace_separator=" ")
         # In one piece, else a word could hide where it is cut.
         parser.buffer_text, parser.buffer_size = True, PICTURE_BYTES_MAX
-        parser.StartElementHandler, parser.CharacterDataHandler = self._element, self._text
+        parser.StartElementHandler, parser.CharacterDataHandler = self._element, self._said
+        parser.EndElementHandler = self._end
         parser.StartDoctypeDeclHandler = self._doctype
         parser.ProcessingInstructionHandler = self._instruction
 
@@ -71,11 +75,12 @@ class _SvgLook:
             pass
         except expat.ExpatError as error:
             return self._fault or f"the picture is neither PNG nor well-formed SVG: {error}"
-        return self._fault
+        return self._fault or self._cost.fault()
 
-    def _found(self, fault: str) -> None:
-        self._fault = fault
-        raise _FoundError
+    def _found(self, fault: str | None) -> None:
+        if fault is not None:
+            self._fault = fault
+            raise _FoundError
 
     def _element(self, name: str, attributes: dict[str, str]) -> None:
         if not self._is_begun and name != _SVG_ROOT:
@@ -84,8 +89,13 @@ class _SvgLook:
         local = name.rpartition(" ")[2]
         if local.lower() in _FORBIDDEN:
             self._found(f"the picture has an element {local}")
-        for attribute, value in attributes.items():
-            self._attribute(attribute.rpartition(" ")[2].lower(), value)
+        said = [(each.rpartition(" ")[2].lower(), value) for each, value in attributes.items()]
+        for attribute, value in said:
+            self._attribute(attribute, value)
+        self._found(self._cost.begin(local.lower(), said))
+
+    def _end(self, _: str) -> None:
+        self._cost.end()
 
     def _attribute(self, name: str, value: str) -> None:
         if name.startswith("on"):
@@ -93,6 +103,10 @@ class _SvgLook:
         if name in {"href", "src"} and not value.strip().startswith("#"):
             self._found("the picture refers to something outside of it")
         self._text(value)
+
+    def _said(self, content: str) -> None:
+        self._text(content)
+        self._found(self._cost.text(content))
 
     def _text(self, content: str) -> None:
         if _FETCHES.search(content):

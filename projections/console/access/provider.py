@@ -21,8 +21,10 @@ from projections.console.entry import EVERYBODY
 from projections.console.navigation import HOME
 from projections.console.page import HEADERS, ConsolePage, ThisPage
 from projections.console.side import IdentityProvider, NotProvenError
+from projections.quiet_log import QuietLog
 
-_LOGGER: Final = logging.getLogger(__name__)
+_QUIET_LOG: Final = QuietLog(logging.getLogger(__name__))
+"""Anybody can come back with anything: who does it again and again fills no log."""
 _PATH: Final = f"{HOME}/oidc"
 _WAY: Final = "wattledger-way"
 _NEXT: Final = "wattledger-next"
@@ -109,7 +111,7 @@ def _arrived(page: ConsolePage, request: AnyRequest, provider: IdentityProvider)
 
 def _refused(page: ConsolePage, error: LedgerError) -> Response[Any]:
     if isinstance(error, NotProvenError):
-        _LOGGER.warning("nobody came in by the provider: %s (%s)", error, error.__cause__)
+        _QUIET_LOG.say(f"nobody came in by the provider: {error} ({error.__cause__})")
     return page.show(
         "access/login.html.j2",
         status=HTTPStatus.FORBIDDEN,

@@ -32,7 +32,7 @@ _COLUMNS: Final = (
     Column("at", "When"),
     Column("what", "What"),
     Column("about", "About"),
-    Column("amount", "Amount", is_figure=True),
+    Column("amount", "Amount", is_figure=True, units=True, notes=True),
     Column("more", "What is to be known"),
 )
 _BALANCE_COLUMNS: Final = (

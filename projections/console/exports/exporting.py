@@ -24,6 +24,10 @@ _HEADERS: Final = {"Cache-Control": "private, no-store", "X-Content-Type-Options
 Cells = Sequence[str | Decimal]
 
 
+class CutFileError(RuntimeError):
+    """A file could not be made to its end: what was sent of it is cut off."""
+
+
 def csv_file(name: str, heading: Cells, rows: Iterable[Cells]) -> Response[Any]:
     """Return rows as CSV (RFC 4180), sent while they are read.
 
@@ -38,7 +42,7 @@ def text_file(name: str, media_type: str, lines: Iterable[str]) -> Response[Any]
     chunks = _chunks(lines)
     first = next(chunks, b"")
     headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-    return PieceByPiece(chain([first], chunks), media_type=media_type, headers=headers)
+    return PieceByPiece(chain([first], _to_its_end(chunks)), media_type=media_type, headers=headers)
 
 
 def xlsx_file(
@@ -72,3 +76,11 @@ def _chunks(lines: Iterable[str]) -> Iterator[bytes]:
             yield "".join(waiting).encode()
             waiting, length = [], 0
     yield "".join(waiting).encode()
+
+
+def _to_its_end(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except ValueError as error:
+        # The library takes it for the end, and the file would end as if it were whole.
+        raise CutFileError from error

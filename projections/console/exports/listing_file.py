@@ -1,6 +1,8 @@
 """A list as it is shown, as a file: each column by its key, moments in UTC, figures exact.
 
-What stands smaller below a cell gets a column of its own, and so does the unit of its figures.
+What stands smaller below a cell gets a column of its own, and so does the unit of its figures,
+where the list says that it has some, or its first page has. What comes only later stands in the
+cell itself.
 """
 
 from __future__ import annotations
@@ -86,26 +88,30 @@ def every_page(
 
 
 def _shape(listing: Listing) -> _Shape:
-    columns = range(len(listing.columns))
+    columns = [*enumerate(listing.columns)]
     return _Shape(
-        keys=[each.key for each in listing.columns],
-        has_unit=[any(row[column].unit for row in listing.rows) for column in columns],
-        has_note=[any(row[column].note for row in listing.rows) for column in columns],
+        keys=[each.key for _, each in columns],
+        has_unit=[each.units or any(row[at].unit for row in listing.rows) for at, each in columns],
+        has_note=[each.notes or any(row[at].note for row in listing.rows) for at, each in columns],
     )
 
 
 def _cells(shape: _Shape, row: Sequence[Cell]) -> Cells:
     found: list[Any] = []
     for cell, has_unit, has_note in zip(row, shape.has_unit, shape.has_note, strict=True):
-        found += [_value(cell, has_note=has_note), *_beside(cell, has_unit, has_note)]
+        unit, note = "" if has_unit else cell.unit, "" if has_note else cell.note
+        found += [_value(cell, unit, note), *_beside(cell, has_unit, has_note)]
     return found
 
 
-def _value(cell: Cell, *, has_note: bool) -> Any:  # noqa: ANN401 - a text or a number
-    if cell.exact is not None:
+def _value(cell: Cell, unit: str, note: str) -> Any:  # noqa: ANN401 - a text or a number
+    """Return what stands in a cell, with the unit and the note that have no column of their own."""
+    if cell.exact is not None and not unit and not note:
         return cell.exact
     text = cell.at.astimezone(UTC).isoformat() if cell.at else cell.text
-    return text if has_note or not cell.note else f"{text} ({cell.note})"
+    if cell.exact is not None:
+        text = f"{cell.exact:f} {unit}".strip()
+    return f"{text} ({note})" if note else text
 
 
 def _beside(cell: Cell, has_unit: bool, has_note: bool) -> Iterator[str]:  # noqa: FBT001 - columns

@@ -19,8 +19,8 @@ COLUMNS: Sequence[Column] = (
     Column("session", "Session"),
     Column("station", "Station"),
     Column("since", "Since"),
-    Column("energy", "Energy so far", is_figure=True),
-    Column("cost", "Cost so far", is_figure=True),
+    Column("energy", "Energy so far", is_figure=True, units=True),
+    Column("cost", "Cost so far", is_figure=True, units=True),
 )
 _KILO = 3
 

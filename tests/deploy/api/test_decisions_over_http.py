@@ -46,6 +46,7 @@ async def test_a_person_attests_a_stop_and_no_machine_does(database: str) -> Non
             await ask(register_wh=str(stop_wh + 9_000_000)),
             await ask(register_wh=less, moves="1 EUR"),
             await ask(choice="release"),
+            await ask(register_wh=less, reason=" "),
         ]
         with worked_off(database):
             done = await ask(register_wh=less, moves=looked[1]["moves"], is_sure=True)
@@ -61,6 +62,7 @@ async def test_a_person_attests_a_stop_and_no_machine_does(database: str) -> Non
         (409, "doubtful"),
         (409, "moves_otherwise"),
         (409, "not_held"),
+        (400, "no_reason"),
     ], refused
     assert (looked[0], looked[1]["is_recorded"], looked[1]["revision"]) == (200, False, 1)
     assert Decimal(looked[1]["moved"]) > 0

@@ -78,6 +78,7 @@ def test_an_unknown_command_is_misuse(capsys: pytest.CaptureFixture[str]) -> Non
         pytest.param("payments refund HC-2026-000001 --amount %", id="a refund"),
         pytest.param("payouts match 1 --account fees:x --amount %", id="a part of a movement"),
         pytest.param("station simulate CS-001 --password secret --kwh %", id="a car's energy"),
+        pytest.param("sessions attest S --reason seen --register-kwh %", id="a register"),
     ],
 )
 def test_an_amount_is_digits_and_a_point(words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,6 +141,17 @@ def test_a_file_may_be_called_by_bytes_that_are_no_text(
         ),
         pytest.param(["replay"], "say --check", id="replay without --check"),
         pytest.param(["log", "show"], "say which", id="no place in the log"),
+        *(
+            pytest.param([*words.split(), "--reason", reason], "say why", id=words)
+            for words, reason in (
+                ("visits release 1", ""),
+                ("cdr accept C-812", " "),
+                ("cdr dispute C-812", "\t"),
+                ("sessions withdraw S", " "),
+                ("payments withdraw payment 1", ""),
+                ("credit W-1 --withdraw", " "),
+            )
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_1(

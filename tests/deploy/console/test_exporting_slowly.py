@@ -11,8 +11,8 @@ from functools import partial
 import psycopg
 import pytest
 
+from deploy.api.conventions.reading_pool import pool_of
 from deploy.console.wiring import OpenedDesk, console_side
-from deploy.interface.serving import pool_of
 from deploy.settings import Settings
 from ledger.declared.store import NewestDeclarations
 from ledger.log.postgres import PostgresEventLog

@@ -20,6 +20,7 @@ from deploy.interface.serving import open_http, serve_app, served
 from deploy.settings import Settings
 
 LONG = bytes(30_000_000)
+PIECE, PIECES = bytes(300_000), 100
 HEAD = b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n"
 ANSWERED = b"HTTP/1.1 201 "
 
@@ -47,6 +48,17 @@ async def told() -> ASGIStreamingResponse:
             await asyncio.sleep(0.01)
 
     return ASGIStreamingResponse(iterator=ever(), media_type="text/event-stream")
+
+
+@get("/pieces")
+async def pieces() -> ASGIStreamingResponse:
+    """Answer as much as `long`, piece by piece, as exports are."""
+
+    async def each() -> AsyncIterator[bytes]:
+        for _ in range(PIECES):
+            yield PIECE
+
+    return ASGIStreamingResponse(iterator=each(), media_type="text/csv")
 
 
 @post("/count")
@@ -78,7 +90,7 @@ def asking(body: bytes, length: int) -> bytes:
 @asynccontextmanager
 async def port_of_an_app() -> AsyncIterator[int]:
     listener, stopping, ready = open_http("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
-    app = Litestar([long, told, count, slow, quick], logging_config=None)
+    app = Litestar([long, told, pieces, count, slow, quick], logging_config=None)
     config = served(app, Settings())
     task = asyncio.create_task(serve_app(config, listener, stopping=stopping, ready=ready.set))
     async with asyncio.timeout(30):
@@ -180,6 +192,29 @@ async def test_who_takes_an_answer_slowly_gets_all_of_it_and_who_takes_none_is_c
         assert await asyncio.to_thread(_left_of, stalled) < len(LONG)
 
     assert taken == len(LONG)
+
+
+async def test_who_takes_none_of_an_answer_that_is_still_being_made_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "STALLED_SECONDS", 2.0)
+    asked = HEAD.replace(b"/long", b"/pieces")
+    async with port_of_an_app() as port:
+        slow, asks = await asyncio.open_connection("127.0.0.1", port)
+        asks.write(asked)
+        stalled = socket.create_connection(("127.0.0.1", port))
+        stalled.sendall(asked)
+        taken = 0
+        async with asyncio.timeout(60):
+            while taken < PIECES * len(PIECE):
+                taken += len(await slow.readexactly(3_000_000))
+                await asyncio.sleep(0.2)
+            end = await slow.readuntil(b"\r\n0\r\n\r\n")
+        asks.close()
+        left = await asyncio.to_thread(_left_of, stalled)
+
+    assert taken + len(end) > PIECES * len(PIECE)
+    assert left < PIECES * len(PIECE)
 
 
 def _left_of(stalled: socket.socket) -> int:

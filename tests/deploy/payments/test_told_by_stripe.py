@@ -15,11 +15,12 @@ from deploy.demo.provider.faults import Faults, ProviderFault
 from deploy.demo.provider.server import FakeStripe
 from deploy.payments import routes
 from deploy.payments.routes import BODY_BYTES_MAX
-from deploy.payments.side import QuietLog, Room
+from deploy.payments.side import Room
 from deploy.settings import Settings
 from ledger.database import connect
 from ledger.payments.provider import PaymentWay, WantedIntent
 from ledger.payments.stripe.provider import StripeProvider
+from projections.quiet_log import QuietLog
 from tests.deploy.interface.served_interface import served
 from tests.ledger.payments.stripe.signed_event import SECRET, body_of, event, sign
 

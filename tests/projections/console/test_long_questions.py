@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import httpx
 from psycopg import Connection
 
+from deploy.api.conventions.reading_pool import STATEMENT_SECONDS_MAX, pool_of
 from deploy.interface.access import Scope
-from deploy.interface.serving import STATEMENT_SECONDS_MAX, pool_of
 from ledger.database import connect
 from ledger.users.access_tokens import make_token
 from ledger.users.roles import Role

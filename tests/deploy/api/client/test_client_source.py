@@ -80,6 +80,28 @@ async def test_what_is_lost_on_the_way_is_asked_again_under_the_same_key() -> No
     assert len(set(keys)) == 1
 
 
+def test_whatever_an_id_is_it_leads_nowhere_else() -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path.decode())
+        return httpx.Response(404, json={"code": "not_found", "detail": "there is none"})
+
+    client = Client("http://nobody", "t", http=httpx.Client(transport=httpx.MockTransport(answer)))
+    for ref in ("..", ".", "../customers/ada", "CS-1/a//b", "x?open=1"):
+        with pytest.raises(ApiProblemError):
+            client.get_session(ref)
+    client.close()
+
+    assert [each.removeprefix("/sessions/") for each in asked] == [
+        "%2E%2E",
+        "%2E",
+        "..%2Fcustomers%2Fada",
+        "CS-1%2Fa%2F%2Fb",
+        "x%3Fopen%3D1",
+    ]
+
+
 def with_client(address: str, token: str, work: Callable[[Client], T]) -> T:
     with Client(address, token) as client:
         return work(client)

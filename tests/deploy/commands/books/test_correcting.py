@@ -40,6 +40,8 @@ def test_it_says_what_differs_and_does_it_only_when_told_to(
 
     assert run([*MARCH, "--apply"]) == WRONG
     assert "--reason" in capsys.readouterr().err
+    assert run([*MARCH, "--apply", "--reason", " "]) == WRONG
+    assert "say why" in capsys.readouterr().err
     assert run([*MARCH, "--customer", "nobody"]) == WRONG
     assert "no customer nobody" in capsys.readouterr().err
     assert run(["correct", "--from", "2026-03-01"]) == MISUSED
@@ -57,6 +59,8 @@ def test_one_session_is_corrected_by_its_id_and_one_that_was_never_priced_is_not
     place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bearer = "CS-OLD-1/12/20260302T070200Z"
+    assert run(["sessions", "correct", bearer, "--reason", " "]) == WRONG
+    assert "say why" in capsys.readouterr().err
     assert run(["sessions", "correct", bearer, "--reason", "claimed", "--by", "ann"]) == 0
     assert f"session {bearer} is rated" in capsys.readouterr().out
     with psycopg.connect(place) as connection:

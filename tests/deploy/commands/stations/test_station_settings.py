@@ -148,6 +148,20 @@ def test_who_is_not_connected_is_told_nothing(
     assert hashes(place) == []
 
 
+@pytest.mark.parametrize("typed", [b"", b"\n", b"seven 7\n", "längstens\n".encode("latin-1")])
+def test_no_hash_is_made_of_next_to_nothing_or_of_another_alphabet(
+    typed: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed), "utf-8"))
+    assert run(["station", "password", "--password-stdin"]) == WRONG
+    assert run(["station", "password", "--of", "short"]) == WRONG
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    why = "is not UTF-8" if b"\xe4" in typed else "at least 8 characters"
+    assert why in shown.err.splitlines()[0]
+
+
 def test_a_hash_is_made_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
     made = read(capsys, "station", "password")
     given = read(capsys, "station", "password", "--of", "chosen by a person")

@@ -45,6 +45,72 @@ def test_what_runs_or_fetches_is_refused(inner: str, said: str) -> None:
     assert said in fault
 
 
+def nested(what: str, attribute: str) -> str:
+    """Return definitions of which each has the one before twice, and what has the last one."""
+    twice = [f'<{what} id="d0"><path d="M0 0h8v8z"/></{what}>']
+    twice += [
+        f'<{what} id="d{each}">'
+        + f'<path d="M0 0h8v8z" {attribute}="url(#d{each - 1})"/>' * 2
+        + f"</{what}>"
+        for each in range(1, 25)
+    ]
+    return "".join(twice) + f'<path d="M0 0h8v8z" {attribute}="url(#d24)"/>'
+
+
+USED = "".join(
+    f'<g id="d{n}"><use href="#d{n - 1}"/><use href="#d{n - 1}"/></g>' for n in range(25)
+)
+STYLED = (
+    "<style>.a{mask:url(#a)}.b{mask:url(#b)}</style><mask id='a'><path class='b'/></mask>"
+    "<mask id='b'><path class='a'/></mask><path class='a'/>"
+)
+
+
+@pytest.mark.parametrize(
+    ("inner", "said"),
+    [
+        ("<text>" + "<tspan>" * 3_000 + "x" + "</tspan>" * 3_000 + "</text>", "within each other"),
+        ("<filter><feTurbulence numOctaves='100000'/></filter>", "a filter"),
+        ("<path filter='blur(9px)'/>", "a filter"),
+        ("<path style='fill:red;filter:blur(9px)'/>", "a filter"),
+        ("<style>.a{filter:blur(9px)}</style>", "a filter"),
+        ("<marker/>", "a marker"),
+        (nested("pattern", "fill"), "more than 5000 elements"),
+        (nested("mask", "mask"), "more than 5000 elements"),
+        (nested("clipPath", "clip-path"), "more than 5000 elements"),
+        (USED, "more than 5000 elements"),
+        ("<g id='a'><use href='#a'/></g>", "more than 5000 elements"),
+        (STYLED, "more than 5000 elements"),
+        ("<style>path{mask:url(#a)}</style><mask id='a'/>", "but for a class"),
+        ("<text>" + "A" * 3_000 + "</text>", "letters"),
+    ],
+)
+def test_what_asks_for_more_than_there_is_is_refused(inner: str, said: str) -> None:
+    fault = logo_fault(data_uri(f"{ROOT}{inner}</svg>".encode()))
+
+    assert fault is not None
+    assert said in fault
+
+
+def test_a_png_of_any_size_is_refused() -> None:
+    claimed = PNG[:16] + (2**31 - 1).to_bytes(4) * 2 + PNG[24:]
+
+    assert logo_fault(data_uri(claimed)) == "the picture has more than 10000000 pixels"
+
+
+def test_a_picture_as_programs_write_it_may_stand_in_documents() -> None:
+    inner = (
+        "<defs><style>/* of all */ .cls-1,.cls-2{fill:url(#g);}.cls-2{clip-path:url(#c)}"
+        "path{fill:url(#g);filter:none}</style><linearGradient id='g' href='#g2'><stop/>"
+        "</linearGradient><linearGradient id='g2'/><rect id='r' width='8' height='8'/>"
+        "<clipPath id='c'><use href='#r'/></clipPath></defs>"
+        + "<g clip-path='url(#c)'><path class='cls-1' d='M0 0h8v8z' filter='none'/></g>" * 300
+        + "<text>Harbour Charging</text><a href='#r'><path class='cls-2'/></a>"
+    )
+
+    assert logo_fault(data_uri(f"{ROOT}{inner}</svg>".encode())) is None
+
+
 @pytest.mark.parametrize(
     ("picture", "said"),
     [

@@ -181,6 +181,18 @@ def test_a_code_without_its_browser_is_worth_nothing(
         assert thief.get(back.headers["location"]).status_code == 403
 
 
+def test_strangers_who_come_back_with_nothing_fill_no_log(
+    console: ServedConsole, caplog: pytest.LogCaptureFixture
+) -> None:
+    with browser(console) as client:
+        for _ in range(20):
+            assert client.get("/console/oidc/back?code=made-up&state=x").status_code == 403
+
+    said = [each for each in caplog.messages if "nobody came in by the provider" in each]
+    # The last one of another test may have been a moment ago.
+    assert len(said) <= 2, said
+
+
 @pytest.mark.usefixtures("connection")
 def test_an_administrator_invites_on_a_person_s_page(console: ServedConsole) -> None:
     with console.client("chief", Role.ADMINISTRATOR) as client:
