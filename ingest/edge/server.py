@@ -260,6 +260,7 @@ class Server:
         try:
             await connection.run(first)
         finally:
+            connection.readiness.end()
             if self._newest.get(connection.station_id) is connection:
                 del self._newest[connection.station_id]
                 if self._pace(connection.station_id).is_at_rest:

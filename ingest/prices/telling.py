@@ -361,7 +361,7 @@ class PriceTelling:
         if call.kind in self._unknown:
             return
         async with connection.turn:
-            if connection.is_fenced or not goes_on():
+            if connection.is_fenced or call.kind in self._unknown or not goes_on():
                 return
             message_id = str(uuid.uuid4())
             text = codec.encode_call(message_id, call.action, call.payload).decode()
