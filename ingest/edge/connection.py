@@ -238,10 +238,12 @@ class StationConnection:
         code = self._dialect.error_code(error.fault, has_id=error.message_id != codec.NO_ID)
         reply = codec.encode_error(error.message_id, code, str(error))
         await self._reply(text, reply, is_unread=True)
+        await self._pace.hold_back_refused(self._socket, text)
 
     async def _reject(self, call: Call, text: str, code: str, problem: str) -> None:
         """Answer a call with an error; what it tells counts all the same."""
         await self._reply(text, codec.encode_error(call.message_id, code, problem))
+        await self._pace.hold_back(self._socket, call, b"")
 
     async def _answer(self, call: Call, raw: bytes, text: str) -> None:
         if not self._may_say(call.action):
