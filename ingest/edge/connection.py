@@ -116,7 +116,7 @@ class StationConnection:
         *first* is the one that was read already, if any.
         """
         self.heard_at = self._loop.time()
-        await self._append(self._line(is_open=True))
+        self._telling.resume(await self._append(self._line(is_open=True)))
         why = "error"
         try:
             while not self.is_fenced:
