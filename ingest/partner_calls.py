@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from ingest.commands.command import CommandState, NotConnectedError
 from ingest.commands.outcome import CommandOutcome
 from ingest.commands.schemas import BadPayloadError, RefusedPayloadError, UnknownCommandError
 from ingest.commands.typed import CallWordError, TypedCall
+from ingest.facts.lenient import exact_number
 from ingest.partner_profiles import forecast_call, forecast_in, profile_call
 from ledger.partners.station_calls import (
     CalledStation,
@@ -47,7 +47,7 @@ _RESULTS: Final[Mapping[str, StationResult]] = {
     "NotSupported": StationResult.NOT_SUPPORTED,
 }
 _NOT_KNOWN: Final = frozenset({"NotImplemented", "NotSupported"})
-_ANSWERS: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+_ANSWERS: Final = msgspec.json.Decoder(dict[str, Any], float_hook=exact_number)
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 

@@ -29,6 +29,7 @@ from ingest.receipts import Receipts
 from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
 from ingest.station_records import NO_RECORDS, Registration, StationRecords
+from ledger.declared.identities import canonical
 from ledger.log.authorization import Authorization
 from ledger.persons.holders import token_holder
 
@@ -201,7 +202,9 @@ class TokenWords:
         if subject_id is None:
             return TokenAnswer(info={self.info: {"status": AuthorizationStatus.INVALID}})
         now = parts.clock.now()
-        showing = Showing(parts.station, _shown_at(told_at, now), purpose, transaction_ref)
+        # As it is declared by now: a connection may last for months.
+        station = await parts.directory.station(canonical(parts.station_id)) or parts.station
+        showing = Showing(station, _shown_at(told_at, now), purpose, transaction_ref)
         token = await parts.directory.token(subject_id, showing)
         if token is None:
             status = await parts.directory.unknown_token(parts.station_id, subject_id, seen_at=now)

@@ -179,13 +179,14 @@ class StationCommands:
 
     async def _added(self, new: _New, seconds: float) -> CommandOutcome:
         """Add a call, and return how far it is after *seconds*."""
-        ended = self._ended[new.id] = asyncio.Event()
+        # Shared with who asks for the same call meanwhile.
+        ended = self._ended.setdefault(new.id, asyncio.Event())
         try:
             await self._adds.ask(new)
             found = await self._watched(new.id, ended, seconds=seconds)
             return found if new.protocol is None else await self._left(found)
         finally:
-            del self._ended[new.id]
+            self._ended.pop(new.id, None)
 
     async def ask_password(
         self, station_id: str, password: str, *, by: str, patience: Patience

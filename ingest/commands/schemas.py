@@ -27,6 +27,7 @@ from jsonschema.validators import extend
 
 from ingest.answers import ocpp16, ocpp21, ocpp201
 from ingest.errors import IngestError
+from ingest.facts.lenient import exact_number
 
 PAYLOAD_MAX: Final = 256 * 1024
 """Characters of a payload: a local list of a thousand tokens has a tenth of that."""
@@ -124,9 +125,15 @@ def problem_of_answer(protocol: str, action: str, payload: str) -> str | None:
 
 def _misfit(protocol: str, file: str, payload: str) -> tuple[str, str] | None:
     """Return the spot in *payload* that does not fit a schema, and why."""
-    content = json.loads(payload, parse_float=Decimal)
+    content = json.loads(payload, parse_float=_exact)
     error = min(_validator(protocol, file).iter_errors(content), key=_depth, default=None)
     return None if error is None else (_spot(error.absolute_path), error.message[:_PROBLEM_MAX])
+
+
+def _exact(number: str) -> Decimal | None:
+    """Return a number of JSON; None for one beyond every exponent, which no schema allows."""
+    found = exact_number(number)
+    return found if isinstance(found, Decimal) else None
 
 
 @lru_cache(maxsize=512)

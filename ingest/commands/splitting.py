@@ -39,6 +39,8 @@ from ingest.rpc import codec
 from ingest.rpc.codec import CallResult, FrameError
 from ledger.log.envelope import Frame, Sealed
 
+THINKS_SECONDS: Final = 120.0
+"""How long a station may think about one message, however late it may be sent: others wait."""
 ITEMS_SURE: Final = 2
 """So many are sent without asking what a station takes."""
 ASKING_SHARE: Final = 3
@@ -116,7 +118,8 @@ async def exchange_in_parts(
 
 
 def _left(deadline: float) -> float:
-    return max(0.0, deadline - asyncio.get_running_loop().time())
+    """Return for how long the next message may be answered."""
+    return min(max(0.0, deadline - asyncio.get_running_loop().time()), THINKS_SECONDS)
 
 
 def _items(action: str, payload: str) -> list[msgspec.Raw]:
@@ -212,14 +215,17 @@ def _joined(claimed: ClaimedCommand, ends: Sequence[CallEnd]) -> CallEnd:
 
 
 def _results(frame: Frame, name: str) -> tuple[str, int]:
-    """Return the results in an answer, without their brackets, and where they stand in it."""
+    """Return the results in an answer, without their brackets, and where they stand in it.
+
+    Behind its end, where they had to be mended to be read.
+    """
     try:
         raw = codec.decode(_payload(frame), dict[str, msgspec.Raw]).get(name, b"[]")
         codec.decode(raw, list[msgspec.Raw])
     except codec.PayloadError:
         return "", 0
-    inner = bytes(raw).decode()[1:-1]
-    return inner.strip() and inner, (frame.reply or "").index(inner)
+    inner, reply = bytes(raw).decode()[1:-1], frame.reply or ""
+    return inner.strip() and inner, reply.index(inner) if inner in reply else len(reply)
 
 
 def _payload(frame: Frame) -> msgspec.Raw:

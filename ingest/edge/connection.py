@@ -37,10 +37,12 @@ import psycopg
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
+from ingest.answers.answering import Answer, AnsweringParts, Dialect, UnknownActionError
+from ingest.answers.questions import Questions
 from ingest.answers.registration import triggered_by
 from ingest.answers.repeats import Repeats
 from ingest.commands.command import CallEnd, CommandState, OutgoingCall, silent_end
+from ingest.commands.dispatching import Readiness
 from ingest.edge.closing import hang_up, why_closed
 from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.session_pace import SessionPace
@@ -62,8 +64,6 @@ from ledger.log.event_log import LineWriter, LogError, Position, partition_of
 
 CALL_SECONDS: Final = 30.0
 """How long a station may take to answer a call of ours."""
-QUESTIONS_MAX: Final = 256
-"""Questions that wait for their turn: a station that ends transactions without end adds no more."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -84,16 +84,15 @@ class StationConnection:
     ) -> None:
         self.epoch, self.is_fenced, self.turn = epoch, False, asyncio.Lock()
         # A station that only lost its connection does not boot again.
-        self.has_booted = epoch > 1
+        self.has_booted, self.last_sent = epoch > 1, ""
         self.heard_at, self.closing_reason, self.registration = 0.0, "", parts.registration
         self._socket, self._dialect, self._parts, self._log = socket, dialect, parts, log
         self._counts, self._pace, self._close_seconds = counts, pace, close_seconds
         self._loop = asyncio.get_running_loop()
         self._partition = partition_of(parts.station_id, partitions=log.partitions)
-        self._calls, self._repeats = WaitingCalls(), Repeats()
-        self._questions: set[asyncio.Task[None]] = set()
+        self._calls, self._repeats, self.readiness = WaitingCalls(), Repeats(), Readiness()
+        self._questions = Questions(self.call)
         self._telling = PriceTelling(self, parts, counts.told)
-        self._pong: asyncio.Future[float] | None = None
         self._pinging: asyncio.Task[None] | None = None
 
     @property
@@ -117,15 +116,15 @@ class StationConnection:
         *first* is the one that was read already, if any.
         """
         self.heard_at = self._loop.time()
-        await self._append(self._line(is_open=True))
+        self._telling.resume(await self._append(self._line(is_open=True)))
         why = "error"
         try:
-            if first is not None:
-                await self._take(first)
             while not self.is_fenced:
-                frame = await self._socket.recv(decode=False)
+                frame = await self._socket.recv(decode=False) if first is None else first
+                first = None
                 if not self.is_fenced:  # else it stays unanswered, and the station brings it again
                     await self._take(frame)
+                    self.readiness.begin()
             why = "replaced"
         except ConnectionClosed as closed:
             why = self.closing_reason or why_closed(closed)
@@ -174,6 +173,7 @@ class StationConnection:
         self, call: OutgoingCall, seconds: float
     ) -> Answered | FrameError | Silence:
         async def send() -> None:
+            self.last_sent = call.message_id
             await self._socket.send(call.text.encode(), text=True)
             self._counts.sent[self.protocol] += 1
 
@@ -186,13 +186,8 @@ class StationConnection:
 
         Nobody waits for it: to a station that does not read it never goes out.
         """
-        if self._pinging is not None and not self._pinging.done():
-            return
-        if self._pong is not None:
-            if not self._pong.done():
-                return
-            self.heard_at = self._loop.time()
-        self._pinging = asyncio.create_task(self._ping())
+        if self._pinging is None or self._pinging.done():
+            self._pinging = asyncio.create_task(self._ping())
 
     def silent_for(self) -> float:
         """Return the seconds since the station last sent a frame or was seen to answer a ping."""
@@ -205,7 +200,8 @@ class StationConnection:
 
     async def _ping(self) -> None:
         with suppress(ConnectionClosed):
-            self._pong = asyncio.ensure_future(await self._socket.ping())
+            await (await self._socket.ping())
+            self.heard_at = self._loop.time()
 
     async def _take(self, raw: bytes) -> None:
         """Log one frame and answer it."""
@@ -238,15 +234,20 @@ class StationConnection:
         return codec.is_answer(raw) or (self._dialect.has_unanswered and codec.is_unanswered(raw))
 
     async def _refuse(self, error: FrameError, text: str) -> None:
-        """Answer a frame that could not be read."""
+        """Answer a frame that could not be read; what it tells counts all the same."""
         code = self._dialect.error_code(error.fault, has_id=error.message_id != codec.NO_ID)
         reply = codec.encode_error(error.message_id, code, str(error))
         await self._reply(text, reply, is_unread=True)
+        await self._pace.hold_back_refused(self._socket, text)
+
+    async def _reject(self, call: Call, text: str, code: str, problem: str) -> None:
+        """Answer a call with an error; what it tells counts all the same."""
+        await self._reply(text, codec.encode_error(call.message_id, code, problem))
+        await self._pace.hold_back(self._socket, call, b"")
 
     async def _answer(self, call: Call, raw: bytes, text: str) -> None:
         if not self._may_say(call.action):
-            problem = "this station is not accepted yet"
-            await self._reply(text, codec.encode_error(call.message_id, "SecurityError", problem))
+            await self._reject(call, text, "SecurityError", "this station is not accepted yet")
             return
         # By the whole text: a message id alone is reused (quirk 33).
         repeat = self._repeats.find(raw, self._parts.clock.now())
@@ -256,8 +257,7 @@ class StationConnection:
         try:
             answer = await self._dialect.answer(call, self._parts)
         except UnknownActionError:
-            problem = "this action is not known here"
-            await self._reply(text, codec.encode_error(call.message_id, "NotImplemented", problem))
+            await self._reject(call, text, "NotImplemented", "this action is not known here")
             return
         except Exception as error:
             is_away = isinstance(error, psycopg.OperationalError) and not is_of_content(error)
@@ -265,8 +265,7 @@ class StationConnection:
                 raise  # the station is sent away and brings the frame again
             # A fault of ours: the frame is kept, and must not come back for ever.
             _LOGGER.exception("no answer to %s of %s", call.action, self.station_id)
-            reply = codec.encode_error(call.message_id, "InternalError", "this server failed")
-            await self._reply(text, reply)
+            await self._reject(call, text, "InternalError", "this server failed")
             return
         if call.action == "BootNotification":
             self.has_booted = True
@@ -281,7 +280,7 @@ class StationConnection:
             reply = await self._reply_priced(text, call.message_id, answer, news)
         self._repeats.keep(answer, raw, reply, self._parts.clock.now())
         if answer.question is not None:
-            self._ask(answer.question)
+            self._questions.add(answer.question)
         await self._pace.hold_back(self._socket, call, answer.payload)
 
     def _may_say(self, action: str) -> bool:
@@ -336,28 +335,17 @@ class StationConnection:
         if not self._calls.settle(message.message_id, (message, text)):
             await self._append_frame(text, None)
 
-    def _ask(self, question: Question) -> None:
-        if len(self._questions) >= QUESTIONS_MAX:
-            return
-        task = asyncio.create_task(self._ask_and_forget(question))
-        self._questions.add(task)
-        task.add_done_callback(self._questions.discard)
-
     async def _end(self, why: str) -> None:
         """Release who waits for the station and log the end; a failing log must not hide *why*."""
         self._calls.end()
+        self.readiness.end()
         # The end is the last line of a connection: answers that came stand before it.
-        await asyncio.gather(*self._questions, return_exceptions=True)
+        await self._questions.end()
         await self._telling.close()
         try:
             await self._append(self._line(is_open=False, why=why))
         except Exception:
             _LOGGER.exception("the end of a connection of %s is not in the log", self.station_id)
-
-    async def _ask_and_forget(self, question: Question) -> None:  # the log has the answer
-        await asyncio.sleep(question.after_seconds)
-        with suppress(StationGoneError):
-            await self.call(question.action, question.payload)
 
     async def _append(self, line: LogLine) -> Position:
         return await self._log.append(self._partition, encode_line(line))

@@ -98,18 +98,20 @@ class Door:
             _LOGGER.warning("the password of %s counts as new: %s", station.station_id, error)
 
     def agree(self, socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol:
-        """Return the first of ours that is *offered* by who was let in.
+        """Return the first that is *offered* by who was let in and spoken here, as it is spelt.
 
-        Without one there is no upgrade, but 400 (OCA's test cases TC_088 and TC_B_58; by the letter
-        of 1.6-J 3.2 the handshake ends without one, and then the connection).
+        A station offers first what it likes best (RFC 6455, 11.3.4). Without one there is no
+        upgrade, but 400 (OCA's test cases TC_088 and TC_B_58; by the letter of 1.6-J 3.2 the
+        handshake ends without one, and then the connection).
 
         Raises:
             NegotiationError: If there is none.
         """
         assert isinstance(socket, StationSocket)
         assert socket.station is not None
-        for each in socket.protocol.available_subprotocols or ():
-            if each in offered:
+        spoken = socket.protocol.available_subprotocols or ()
+        for each in offered:
+            if each.lower() in spoken:
                 return each
         self._admissions.refuse(Reason.SUBPROTOCOL, socket.station.station_id, socket.address)
         raise NegotiationError(SAID[Reason.SUBPROTOCOL])

@@ -50,7 +50,6 @@ from ledger.log.event_log import LineWriter, LogError
 DIALECTS: Final[Mapping[str, Dialect]] = {
     each.subprotocol: each for each in (ocpp21.DIALECT, ocpp201.DIALECT, ocpp16.DIALECT)
 }
-"""Newest first: that is the order of preference."""
 
 # A compressor or decompressor that outlives its message costs up to 300 KiB a connection; starting
 # afresh with each message costs a little ratio and leaves an idle connection small.
@@ -216,7 +215,7 @@ class Server:
         assert isinstance(socket, StationSocket)
         assert socket.station is not None
         assert socket.subprotocol is not None
-        station = socket.station
+        station, dialect = socket.station, DIALECTS[socket.subprotocol.lower()]
         try:
             first = await self._first_word(socket)
         except ConnectionClosed:
@@ -224,8 +223,8 @@ class Server:
         try:
             connection = StationConnection(
                 socket,
-                epoch=await self._epochs.advance(station.station_id, socket.subprotocol),
-                dialect=DIALECTS[socket.subprotocol],
+                epoch=await self._epochs.advance(station.station_id, dialect.subprotocol),
+                dialect=dialect,
                 parts=self._parts(station, socket.registration),
                 log=self._log,
                 counts=self.counts,
@@ -261,6 +260,7 @@ class Server:
         try:
             await connection.run(first)
         finally:
+            connection.readiness.end()
             if self._newest.get(connection.station_id) is connection:
                 del self._newest[connection.station_id]
                 if self._pace(connection.station_id).is_at_rest:

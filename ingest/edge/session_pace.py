@@ -8,7 +8,9 @@ behind its own in the log. So what begins sessions is counted:
     600 sessions that an outage held back     -> taken at once
     a start every second, without end         -> 600 at once, then one each two seconds
     a stop, or an event, of a transaction that is not known to go on   -> counts as a start
+    an event of one that goes on at another EVSE                       -> the same
     readings and ends of sessions that do, states, boots               -> count as nothing
+    a frame that is answered with an error     -> counts as what it tells: the log has it
 
 Each such frame is logged and answered first, and the next one waits: nothing is refused or lost,
 and a station that waits for its answers notices nothing else. TCP holds back one that does not.
@@ -26,6 +28,8 @@ from typing import Final
 
 from websockets.asyncio.server import ServerConnection
 
+from ingest.facts.rpc_call import RpcCall, call_of
+from ingest.rpc.beside import beside_others
 from ingest.rpc.codec import Call
 from ingest.rpc.fields import PayloadFields
 
@@ -33,6 +37,7 @@ AT_ONCE: Final = 600
 """Sessions that may begin at once, as after an outage."""
 GOING_ON_MAX: Final = 4_000
 """Transactions of one station that are known to go on; of more the oldest counts as new again."""
+_OF_SESSIONS: Final = ("StartTransaction", "StopTransaction", "TransactionEvent")
 _MINUTE: Final = 60.0
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,8 +53,8 @@ class SessionPace:
     def __init__(self, station_id: str, a_minute: float) -> None:
         self._station_id, self._is_held = station_id, False
         self._seconds = _MINUTE / a_minute if a_minute else 0.0
-        # By their hashes: a name may be as long as a frame.
-        self._going_on: OrderedDict[int, None] = OrderedDict()
+        # And where, if that was said. By their hashes: a name may be as long as a frame.
+        self._going_on: OrderedDict[int, int | None] = OrderedDict()
         # When what began would have begun at the pace that is allowed.
         self._paced_to = 0.0
 
@@ -64,8 +69,23 @@ class SessionPace:
         Raises:
             ConnectionClosed: If it was closed meanwhile; what it brought since then is not taken.
         """
-        if not self._seconds or not self._begins(call, answer):
+        if self._seconds and self._begins(call, answer):
+            await self._hold(socket)
+
+    async def hold_back_refused(self, socket: ServerConnection, text: str) -> None:
+        """Do the same after a frame that could not be read; facts are read more leniently.
+
+        Raises:
+            ConnectionClosed: As `hold_back`.
+        """
+        if not self._seconds:
             return
+        told = await beside_others(len(text), call_of, text, None)
+        if isinstance(told, RpcCall) and told.action in _OF_SESSIONS:
+            await self._hold(socket)
+
+    async def _hold(self, socket: ServerConnection) -> None:
+        """Count one session more, and wait until more may be read."""
         now = _now()
         self._paced_to = max(self._paced_to, now) + self._seconds
         wait = self._paced_to - now - AT_ONCE * self._seconds
@@ -95,23 +115,24 @@ class SessionPace:
         if kind == "ended":
             return not self._ends(reference)
         # One that starts again, though it goes on, is another session of its id.
-        return not self._goes_on(reference) or kind == "started"
+        is_going_on = self._goes_on(reference, said.nested("evse").text("id"))
+        return not is_going_on or kind == "started"
 
-    def _goes_on(self, reference: str | None) -> bool:
-        """Say whether a transaction was known to go on; from now on it is."""
+    def _goes_on(self, reference: str | None, place: str | None = None) -> bool:
+        """Say whether a transaction was known to go on, and nowhere else; from now on it is."""
         if reference is None:
             return False
-        key = hash(reference)
-        was_known = key in self._going_on
-        self._going_on[key] = None
+        key, here = hash(reference), None if place is None else hash(place)
+        was_known, known = key in self._going_on, self._going_on.get(key)
+        self._going_on[key] = known if here is None else here
         self._going_on.move_to_end(key)
         if len(self._going_on) > GOING_ON_MAX:
             self._going_on.popitem(last=False)
-        return was_known
+        return was_known and (here is None or known in (None, here))
 
     def _ends(self, reference: str | None) -> bool:
         """Say whether a transaction was known to go on; from now on it is not."""
-        return self._going_on.pop(hash(reference), self) is None
+        return self._going_on.pop(hash(reference), self) is not self
 
 
 async def _stay_open(socket: ServerConnection, seconds: float) -> None:

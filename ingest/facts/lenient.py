@@ -45,7 +45,7 @@ _HALF: Final = re.compile(
 )
 
 
-def _exact(number: str) -> Decimal | str:
+def exact_number(number: str) -> Decimal | str:
     """Return a JSON number; one beyond every exponent stays the text that it is."""
     try:
         return Decimal(number)
@@ -53,7 +53,7 @@ def _exact(number: str) -> Decimal | str:
         return number
 
 
-_UNTYPED: Final = msgspec.json.Decoder(float_hook=_exact)
+_UNTYPED: Final = msgspec.json.Decoder(float_hook=exact_number)
 
 
 def read_number(raw: object, oddities: Oddities) -> Decimal | None:
@@ -223,6 +223,6 @@ def read_json(text: str) -> object:
     # be one that can be kept.
     text = _HALF.sub(lambda found: found[1] or f"\\{found[0]}", text.strip("\ufeff\0 \t\r\n"))
     try:
-        return json.loads(text, parse_float=_exact, parse_constant=str)
+        return json.loads(text, parse_float=exact_number, parse_constant=str)
     except (ValueError, RecursionError):
         return None

@@ -27,6 +27,7 @@ from ingest.facts.parts import (
     read_place,
     read_place_of_session,
     read_register,
+    read_reservation,
     state_among,
 )
 from ingest.facts.readings import read_meter_values
@@ -165,7 +166,7 @@ CALLS: Final[Table] = {
             "token_uid": at("idTag", read_text),
             "occurred_at": _moment,
             "meter_start_wh": at("meterStart", read_register),
-            "reservation_id": at("reservationId", read_int),
+            "reservation_id": at("reservationId", read_reservation),
         },
     ),
     "StopTransaction": Telling(

@@ -25,6 +25,7 @@ from ingest.facts.parts import (
     read_number_of_place,
     read_place,
     read_place_of_session,
+    read_reservation,
     read_truth,
     state_among,
 )
@@ -121,7 +122,7 @@ def tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
     if kind == "ended":
         return Told(SessionEnded, parts | {"reason": info.stopped_reason}, oddities)
     # Who comes after the plug names his reservation then (H01).
-    parts["reservation_id"] = event.reservation_id
+    parts["reservation_id"] = read_reservation(event.reservation_id, oddities)
     if kind == "started":
         return Told(SessionStarted, parts, oddities)
     if kind != "updated":
@@ -222,7 +223,7 @@ _EVENT: Final = Telling(
 def told_by_events(strict: Strict, **more: Part) -> Kinds:
     """Return what TransactionEvent tells, with *more* parts than in 2.0.1."""
     event = _EVENT.having(None, **more)
-    reservation_id = at("reservationId", read_int)
+    reservation_id = at("reservationId", read_reservation)
     reason = at("transactionInfo.stoppedReason", read_text)
     updated = event.having(None, reservation_id=reservation_id, token_uid=_token_of_update)
     return Kinds(

@@ -112,6 +112,12 @@ def read_place_of_session(raw: object, oddities: Oddities) -> int | None:
     return number
 
 
+def read_reservation(raw: object, _oddities: Oddities) -> int | None:
+    """Return the number of a reservation; with one below 0 stations say that there is none."""
+    number = read_int(raw)
+    return None if number is None or number < 0 else number
+
+
 def read_register(raw: object, oddities: Oddities) -> Decimal | None:
     """Return the register that *raw* says; none at all is not odd."""
     value = None if raw is None else read_number(raw, oddities)

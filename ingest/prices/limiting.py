@@ -8,6 +8,7 @@ is told to stop:
     it says Accepted                      -> nothing more, whatever it does
     Rejected, an error, no answer         -> again after 10, 30, 60 and 300 s, while it goes on
     the station connects again meanwhile  -> the plan goes on where it was, in whichever process
+    and says nothing of the transaction   -> the same: the books know that it goes on
     held if it ended now: no price        -> energy and time count all the same
 
     4.90 EUR so far, 5.00 left, 5.02 if it goes on as it does until the stop is obeyed -> the same
@@ -49,6 +50,7 @@ from ingest.prices.price import (
 from ingest.prices.words import Stage, TransactionNews
 from ingest.rpc.fields import PayloadFields
 from ledger.log.authorization import Authorization
+from ledger.log.event_log import Position
 from ledger.master_data.assignments import NO_LIMITS
 from ledger.payments.topping_up.credit import MoneySoFar
 
@@ -116,12 +118,19 @@ class LimitWatch:
     ) -> None:
         self._clock, self._protocol, self._terms = parts.clock, protocol, terms
         self._prices, self._stops, self._knows_limits = prices, stops, knows_limits
-        self._directory = parts.directory
+        self._directory, self._station_id = parts.directory, parts.station_id
         self._loop = asyncio.get_running_loop()
         self._watched: OrderedDict[str, _Watched] = OrderedDict()
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
+
+    def resume(self, at: Position) -> None:
+        """Watch what goes on at a station that came back by the line *at*, though it says nothing.
+
+        Who watched it before, another connection or a process that ended, does no more.
+        """
+        self._begin(self._look_up(at))
 
     def follow(
         self, news: TransactionNews, line: PriceQuestion, found: Authorization | None = None
@@ -179,6 +188,15 @@ class LimitWatch:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    async def _look_up(self, at: Position) -> None:
+        terms = await self._terms()
+        if not (terms.has_funds or (terms.is_limited and not self._knows_limits)):
+            return
+        for reference, heard_at in await self._prices.going_on(self._station_id, at.partition):
+            if reference not in self._watched:
+                line = PriceQuestion(self._station_id, reference, at, heard_at)
+                self.follow(TransactionNews(reference, Stage.RUNNING), line)
+
     async def _watch(self) -> None:
         while self._watched:
             self._news.clear()
@@ -217,9 +235,9 @@ class LimitWatch:
         found = await self._prices.so_far(line)
         if found is not None:
             self._found(watched, found)
-        elif watched.is_funded:
-            # Who prices had no time: what is left may be used up meanwhile.
-            self._again(watched, LOOK_EVERY_SECONDS)
+        else:
+            # Who prices had no time: a limit may be reached meanwhile.
+            self._again(watched, LOOK_EVERY_SECONDS if watched.is_funded else BEHIND_SECONDS)
 
     def _not_known(self, watched: _Watched) -> None:
         """Go by what was known, where the books do not say how far a transaction is."""

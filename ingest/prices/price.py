@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
@@ -52,6 +53,13 @@ class PriceQuestion(NamedTuple):
     received_at: datetime
 
 
+class GoingOn(NamedTuple):
+    """A transaction that goes on by what the books hold, and when it was heard of last."""
+
+    transaction_ref: str
+    heard_at: datetime
+
+
 class FinalPrice(NamedTuple):
     """What a line made of a transaction's price; None: it has none (yet).
 
@@ -70,6 +78,9 @@ class Prices(Protocol):
 
     async def so_far(self, line: PriceQuestion) -> RunningTransaction | None:
         """Return how far the transaction is, as far as is known now; None where nobody knows."""
+
+    async def going_on(self, station_id: str, partition: int) -> Sequence[GoingOn]:
+        """Return what goes on at a station, whose lines stand in that partition of the log."""
 
 
 async def taken(prices: Prices, line: PriceQuestion) -> FinalPrice:

@@ -51,7 +51,7 @@ from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallResult, FrameError
 from ingest.rpc.fields import PayloadFields
 from ledger.log.authorization import Authorization
-from ledger.log.event_log import LogError
+from ledger.log.event_log import LogError, Position
 
 TERMS_SECONDS: Final = 1.0
 """How long a station is told prices by terms that may have changed."""
@@ -119,14 +119,15 @@ class PriceTelling:
         self._unrated: set[str] = set()
         self._limits = None
         if self._words and self._prices and parts.stops:
+            protocol, knows = connection.protocol, self._words.knows_limits
             self._limits = LimitWatch(
-                parts,
-                connection.protocol,
-                self._prices,
-                parts.stops,
-                self._known_terms,
-                knows_limits=self._words.knows_limits,
+                parts, protocol, self._prices, parts.stops, self._known_terms, knows_limits=knows
             )
+
+    def resume(self, at: Position) -> None:
+        """Look at what goes on at its station, which came back by the line *at*."""
+        if self._limits is not None:
+            self._limits.resume(at)
 
     def news(self, call: Call, answer: bytes) -> TransactionNews | None:
         """Return what *call* says of a transaction whose price matters; else None."""
@@ -361,7 +362,7 @@ class PriceTelling:
         if call.kind in self._unknown:
             return
         async with connection.turn:
-            if connection.is_fenced or not goes_on():
+            if connection.is_fenced or call.kind in self._unknown or not goes_on():
                 return
             message_id = str(uuid.uuid4())
             text = codec.encode_call(message_id, call.action, call.payload).decode()

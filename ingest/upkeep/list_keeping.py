@@ -24,6 +24,7 @@ from ingest.commands.asking import Patience, StationCommands
 from ingest.commands.command import CommandState
 from ingest.declared_directory import DeclaredDirectory
 from ingest.errors import IngestError
+from ingest.facts.lenient import read_json
 from ingest.gathering import Connect
 from ingest.upkeep.list_limits import ListLimits, limits_in, limits_wanted
 from ingest.upkeep.local_lists import (
@@ -271,7 +272,7 @@ class ListKeeper:
         if found.state is not CommandState.ANSWERED or found.response is None:
             why = found.error.code if found.error is not None else str(found.state)
             raise ListRefusedError(kept.station_id, f"{action} was not answered: {why}")
-        return msgspec.json.decode(found.response)
+        return read_json(bytes(found.response).decode())
 
     async def _is_due(self, kept: KeptList, known: Declarations) -> bool:
         mode = list_mode(known, kept.station_id, self._clock.now())

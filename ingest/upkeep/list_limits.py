@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from ingest.commands.typed import TypedCall, get_variables
-from ingest.facts.lenient import read_int, read_list, read_object
+from ingest.facts.lenient import read_int, read_list, read_object, read_text
 
 ITEMS_MAX: Final = 50
 """Entries of one message to a station that does not say how many it takes, and at most."""
@@ -44,7 +44,7 @@ def limits_in(protocol: str, answer: object) -> ListLimits:
 def _keys(answer: object) -> Iterator[tuple[Any, Any]]:
     for each in read_list(read_object(answer).get("configurationKey")):
         row = read_object(each)
-        yield row.get("key"), row.get("value")
+        yield read_text(row.get("key")), row.get("value")
 
 
 def _variables(answer: object) -> Iterator[tuple[Any, Any]]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ingest.facts.translate import translate
 from ingest.prices.books import BookedPrices
-from ingest.prices.price import FinalPrice, PriceQuestion, RunningTransaction
+from ingest.prices.price import FinalPrice, GoingOn, PriceQuestion, RunningTransaction
 from ledger.database import connect_async
 from ledger.log.event_log import Position, partition_of
 from ledger.log.postgres import PostgresEventLog
@@ -180,6 +180,33 @@ def booked(dsn: str, *questions: PriceQuestion) -> list[FinalPrice]:
             await prices.close()
 
     return asyncio.run(ask_all())
+
+
+def test_what_goes_on_at_a_station_is_known_to_whoever_it_comes_back_to(database: str) -> None:
+    version = declare_fleet(database)
+    over = [start16(ONE, 0, 7, "FLEET1", 0), stop16(ONE, 30, 7, 3_000)]
+    lost = [start16(ONE, 40, 8, "FLEET1", 3_000), start16(ONE, 70, 9, "FLEET1", 4_000)]
+    other = event201(TWO, 5, "Started", "tx", 0, 1_000, token="FLEET1")
+    go_on(database, [*everywhere(version, -1), *over, *lost, meter16(ONE, 80, 9, 5_000), other])
+
+    async def ask_all() -> list[list[GoingOn]]:
+        async def nothing(_station: str, _transaction: str) -> RunningTransaction | None:
+            return None
+
+        prices = BookedPrices(partial(connect_async, database), nothing)
+        stations = [(each, partition_of(each, partitions=PARTITIONS)) for each in (ONE, TWO)]
+        try:
+            found = [prices.going_on(*each) for each in (*stations, ("CS-NOWHERE", 0), stations[0])]
+            return [list(each) for each in await asyncio.gather(*found)]
+        finally:
+            await prices.close()
+
+    one, two, nowhere, again = asyncio.run(ask_all())
+
+    # Of a plug that the next one has by now nobody is told to stop.
+    assert [each.transaction_ref for each in one] == ["9"]
+    assert (at(80) <= one[0].heard_at < at(81), again == one) == (True, True)
+    assert ([each.transaction_ref for each in two], nowhere) == (["tx"], [])
 
 
 def reached(dsn: str, station: str) -> int:

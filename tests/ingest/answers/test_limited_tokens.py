@@ -208,6 +208,27 @@ async def test_a_block_holds_on_every_process_within_a_second(declared: str) -> 
         await each.close()
 
 
+async def test_a_station_that_is_declared_elsewhere_is_there_without_connecting_again(
+    declared: str, directory: DeclaredDirectory
+) -> None:
+    station = f"CP1: {{site: hotel, password: {PASSWORD}}}"
+    moved = f"valid_from: 2020-01-01T00:00:00Z\nstations:\n  {station}"
+    edges = open_edge(directory=directory, subjects=TableSubjects(declared))
+    async with edges as edge, edge.station(protocol="ocpp2.0.1") as connected:
+
+        async def statuses() -> list[str]:
+            answers = [await connected.call(*authorize(token)) for token in ("HERE", "THERE")]
+            return [each["idTokenInfo"]["status"] for each in answers]
+
+        assert await statuses() == ["Accepted", "NotAtThisLocation"]
+        with connect(declared) as connection, PostgresEventLog(declared) as log:
+            at = NOON - timedelta(days=8)
+            apply_files(connection, [(moved, "m.yaml")], log=log, by="t", at=at)
+        await asyncio.sleep(FRESH_SECONDS)
+
+        assert await statuses() == ["NotAtThisLocation", "Accepted"]
+
+
 async def test_a_station_has_the_zone_of_its_site(directory: DeclaredDirectory) -> None:
     station = await directory.station("cp1")
 

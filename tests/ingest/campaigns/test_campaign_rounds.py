@@ -294,3 +294,15 @@ async def _until_gone(fleet: Campaigning, name: str) -> None:
             gone = "SELECT count(*) FROM connected_station WHERE station_id = %s"
             while connection.execute(gone, (name,)).fetchone() != (0,):  # noqa: ASYNC110 - a table
                 await asyncio.sleep(0.05)
+
+
+async def test_an_answer_that_no_decimal_holds_stops_no_round(fleet: Campaigning) -> None:
+    odd = '[3,"ID",{"x":1e9999999999999999999}]'
+    await fleet.connect(STATIONS[0], answer=odd)
+    await fleet.connect(STATIONS[1])
+    fleet.begin(*STATIONS[:2], stages=("100%",))
+    await fleet.round()
+
+    fleet.said("Installed", *STATIONS[:2])
+    await fleet.round()
+    assert fleet.stands() == ("done", 1, {"done": 2})

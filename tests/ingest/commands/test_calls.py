@@ -119,7 +119,9 @@ async def test_an_answer_that_nobody_can_read_ends_its_call_and_gets_no_answer(
     assert [e.reply is None for e in logged if e.direction == "out"] == [True, True, False]
 
 
-@pytest.mark.parametrize("reply", ['{"status":"Maybe"}', "[]", "null", "{}"])
+@pytest.mark.parametrize(
+    "reply", ['{"status":"Maybe"}', "[]", "null", "{}", '{"status":1e9999999999999999999}']
+)
 async def test_an_answer_against_its_schema_is_one_and_says_what_is_wrong(
     fleet: Fleet, exits: AsyncExitStack, reply: str
 ) -> None:

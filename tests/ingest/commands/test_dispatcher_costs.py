@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ingest.commands.command import CallEnd, OutgoingCall
-from ingest.commands.dispatching import Dispatcher
+from ingest.commands.dispatching import Dispatcher, Readiness
 from tests.fakes import NoCommands
 
 
@@ -17,6 +17,8 @@ class Newcomer:
     def __init__(self, name: str) -> None:
         self.epoch, self.is_fenced, self.turn = 1, False, asyncio.Lock()
         self.protocol, self.looks, self._name = "ocpp1.6", 0, name
+        self.readiness, self.last_sent = Readiness(), ""
+        self.readiness.begin()
 
     @property
     def station_id(self) -> str:

@@ -22,6 +22,10 @@ PROFILE = (
 )
 
 
+HUGE = "1e9999999999999999999"
+"""A number of JSON that no decimal holds."""
+
+
 @pytest.mark.parametrize(
     ("protocol", "count", "some"),
     [
@@ -97,6 +101,7 @@ def test_a_number_of_more_digits_than_decimals_have_is_refused_like_any_other() 
         ("ocpp1.6", "ClearCache", f'"{"x" * 16383}"', None),
         ("ocpp1.6", "SetVariables", "{}", None),
         ("ocpp9", "Reset", "{}", None),
+        ("ocpp1.6", "Reset", f'{{"status":{HUGE}}}', "status: None is not of type 'string'"),
     ],
 )
 def test_what_an_answers_schema_does_not_allow_is_said(
@@ -120,6 +125,18 @@ def test_every_call_has_a_schema_of_its_answers(protocol: str) -> None:
 def test_what_no_station_of_the_version_may_be_sent_is_refused(protocol: str, action: str) -> None:
     with pytest.raises(UnknownCommandError, match=action):
         check_command(protocol, action, "{}")
+
+
+def test_a_number_beyond_every_exponent_fits_no_schema() -> None:
+    schedule = (
+        f'"chargingRateUnit":"A","chargingSchedulePeriod":[{{"startPeriod":0,"limit":{HUGE}}}]'
+    )
+    kind = '"chargingProfilePurpose":"TxProfile","chargingProfileKind":"Relative"'
+    profile = f'"chargingProfileId":1,"stackLevel":0,{kind},"chargingSchedule":{{{schedule}}}'
+    payload = f'{{"connectorId":1,"csChargingProfiles":{{{profile}}}}}'
+
+    with pytest.raises(RefusedPayloadError, match="None is not of type 'number'"):
+        check_command("ocpp1.6", "SetChargingProfile", payload)
 
 
 def test_a_payload_is_sent_as_given_but_for_its_blanks() -> None:

@@ -23,6 +23,7 @@ NEWEST = "ocpp2.0.1"
 RESULTS = {"GetVariables": "getVariableResult", "SetVariables": "setVariableResult"}
 LIMITS = ["ItemsPerMessage", "BytesPerMessage"]
 DATA = {"GetVariables": "getVariableData", "SetVariables": "setVariableData"}
+LIST = DATA["GetVariables"]
 
 
 def variable(name: str) -> dict[str, Any]:
@@ -240,3 +241,20 @@ async def test_who_stands_in_the_answers_of_parts_is_sealed_in_the_one_answer(
     with connect(database) as connection:
         (kept,) = connection.execute("SELECT frame FROM station_command").fetchone() or (b"",)
     assert b"04SECRET" not in kept
+
+
+async def test_parts_that_had_to_be_mended_to_be_read_come_back_as_one(
+    fleet: Fleet, exits: AsyncExitStack, database: str
+) -> None:
+    await takes(database, 2)
+    found = await exits.enter_async_context(fleet.edges[1].station("CP1", protocol=NEWEST))
+    await found.call("Heartbeat", {})
+    waiting = asyncio.create_task(fleet.ask("GetVariables", asked("GetVariables", "abc")))
+    for value in ("NaN", '"1"'):
+        call = await found.receive()
+        data = [f'{json.dumps(each)[:-1]},"attributeValue":{value}}}' for each in call[3][LIST]]
+        told = f'{{"{RESULTS["GetVariables"]}":[{",".join(data)}]}}'
+        await found.socket.send(f'[3,"{call[1]}",{told}]')
+
+    outcome = await waiting
+    assert (outcome.state, results(outcome)) == (CommandState.ANSWERED, "abc")

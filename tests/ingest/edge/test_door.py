@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
+import json
 import logging
 import operator
 import socket
@@ -17,6 +19,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
+from websockets.typing import Subprotocol
 
 from ingest.directory import StationAccess
 from ingest.edge import guesses as guessing_module
@@ -133,6 +136,35 @@ async def test_without_a_known_subprotocol_there_is_no_upgrade(protocol: str | N
     assert b"offered no subprotocol that is spoken here" in answer.value.response.body
     assert list(edge.admissions.refused) == [Refused(Reason.SUBPROTOCOL, "CP1", HERE)]
     assert [each.epoch for each in edge.connections()] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("offered", "spoken"),
+    [
+        (["ocpp1.6", "ocpp2.0.1"], "ocpp1.6"),
+        (["ocpp2.0.1", "ocpp1.6"], "ocpp2.0.1"),
+        (["ocpp2.0", "ocpp2.0.1", "ocpp2.1", "ocpp1.6"], "ocpp2.0.1"),
+        (["mqtt", "OCPP1.6"], "OCPP1.6"),
+    ],
+)
+async def test_of_several_subprotocols_the_station_says_which_it_likes_best(
+    offered: list[str], spoken: str
+) -> None:
+    key = base64.b64encode(f"CP1:{PASSWORD}".encode()).decode()
+    async with (
+        open_edge() as edge,
+        connect(
+            f"ws://127.0.0.1:{edge.server.ports[0]}/CP1",
+            subprotocols=[Subprotocol(each) for each in offered],
+            additional_headers={"Authorization": f"Basic {key}"},
+            proxy=None,
+        ) as station,
+    ):
+        await station.send('[2,"1","Heartbeat",{}]')
+        assert json.loads(await station.recv())[:2] == [3, "1"]
+        protocols = [each.protocol for each in edge.connections()]
+
+    assert (station.subprotocol, protocols) == (spoken, [spoken.lower()])
 
 
 async def test_who_has_no_right_to_connect_is_not_told_of_subprotocols() -> None:

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from ingest.answers import questions
 from ingest.directory import AuthorizationStatus, TokenAccess
-from ingest.edge import connection as connection_module
 from ingest.edge.server import Manners
 from ingest.errors import StationGoneError
 from ingest.rpc import codec
@@ -344,7 +344,7 @@ async def test_an_answer_to_a_call_of_any_sane_length_is_repeated(
 async def test_a_station_is_asked_so_many_questions_at_once_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connection_module, "QUESTIONS_MAX", 2)
+    monkeypatch.setattr(questions, "QUESTIONS_MAX", 2)
     async with open_edge() as edge, edge.station(protocol="ocpp2.0.1") as station:
 
         async def ends(transaction: int) -> None:

@@ -13,8 +13,16 @@ from typing import Any
 
 from ingest.directory import PriceTerms
 from ingest.edge.server import DEFAULT_MANNERS, Manners
-from ingest.prices.price import FinalPrice, PriceQuestion, RunningTransaction, ShownPrice, Stops
+from ingest.prices.price import (
+    FinalPrice,
+    GoingOn,
+    PriceQuestion,
+    RunningTransaction,
+    ShownPrice,
+    Stops,
+)
 from ledger.log.envelope import Frame
+from ledger.log.event_log import partition_of
 from ledger.master_data.assignments import NO_LIMITS, SessionLimits
 from ledger.payments.topping_up.credit import MoneySoFar
 from tests.edge import PASSWORD, Edge, Station, open_edge
@@ -43,6 +51,13 @@ class SetPrices:
     limits: SessionLimits = NO_LIMITS
     energy_wh: Decimal | None = None
     money: MoneySoFar | None = None
+    open: list[str] = field(default_factory=list)
+    looked_up: int = 0
+
+    async def going_on(self, station_id: str, partition: int) -> list[GoingOn]:
+        assert (station_id, partition) == ("CP1", partition_of("CP1", partitions=4))
+        self.looked_up += 1
+        return [GoingOn(each, NOON) for each in self.open]
 
     async def final(self, line: PriceQuestion) -> FinalPrice:
         self.asked.append(line)

@@ -191,6 +191,57 @@ async def test_what_has_no_limit_is_not_looked_at_again(
     assert (prices.priced, stops.wanted, ours(edge)) == (asked, [], [])
 
 
+@pytest.mark.parametrize(("protocol", "reference"), [("ocpp1.6", "7"), ("ocpp2.0.1", "tx-1")])
+async def test_who_comes_back_and_says_nothing_of_a_session_is_stopped_at_its_limit(
+    protocol: str, reference: str
+) -> None:
+    prices, stops = limited(SessionLimits(max_time_s=1), open=[reference]), SetStops()
+    async with told(prices, LIMITED, protocol=protocol, stops=stops) as (edge, station):
+        edge.clock.moment = NOON + timedelta(seconds=0.5)
+        await station.call("Heartbeat", {})
+        await until(lambda: prices.priced == 1)
+        assert stops.wanted == []
+        edge.clock.moment = NOON + timedelta(seconds=1)
+        await until(lambda: len(stops.wanted) == 1)
+
+    session = f"CP1/{reference}"
+    assert stops.wanted == [WantedStop("CP1", protocol, reference, session, "time", 0)]
+    # By the line that says that it came back.
+    assert {each.at.position for each in prices.asked} == {0}
+
+
+@pytest.mark.parametrize(
+    ("terms", "protocol", "looked_up"),
+    [
+        pytest.param(PriceTerms(), "ocpp2.0.1", 0, id="nothing is limited here"),
+        pytest.param(RUNNING, "ocpp2.0.1", 0, id="nor where prices are told"),
+        pytest.param(LIMITED, "ocpp2.1", 0, id="the station knows limits"),
+        pytest.param(LIMITED, "ocpp2.0.1", 1, id="some of its sessions are limited"),
+    ],
+)
+async def test_what_goes_on_is_looked_up_where_something_may_limit_it(
+    terms: PriceTerms, protocol: str, looked_up: int
+) -> None:
+    prices = limited(open=["tx-1"])
+    async with told(prices, terms, protocol=protocol, stops=SetStops()) as (_, station):
+        await station.call("Heartbeat", {})
+        await asyncio.sleep(0.1)
+
+    assert prices.looked_up == looked_up
+
+
+async def test_a_session_that_nobody_had_time_to_price_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limiting, "BEHIND_SECONDS", 0.05)
+    prices, stops = limited(SessionLimits()), SetStops()
+    async with told(prices, LIMITED, stops=stops) as (_, station):
+        await station.call("TransactionEvent", event("Updated"))
+        await until(lambda: prices.priced >= 2)
+        prices.limits, prices.now = FIVE, euros("5.00")
+        await until(lambda: len(stops.wanted) == 1)
+
+
 async def test_prices_are_told_beside_it() -> None:
     prices, stops = limited(now=euros("5.00")), SetStops()
     terms = RUNNING._replace(is_limited=True, every_seconds=60)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
 from ingest.directory import AuthorizationStatus, TokenAccess
+from ingest.prices import telling
 from ledger.declared.declarations import TariffInForce
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
@@ -57,6 +60,21 @@ async def test_a_station_of_16_is_told_by_messages_of_a_vendor() -> None:
     assert json.loads(final[3]["data"]) == {
         "transactionId": 7, "cost": 1.4, "priceText": "1.40 EUR"
     }  # fmt: skip
+
+
+async def test_who_answers_no_price_is_not_told_those_that_wait_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(telling, "CALL_SECONDS", 0.2)
+    prices = SetPrices(last=euros("1.40"))
+    prices.taken.set()
+    terms = AT_END._replace(in_messages=True)
+    async with told(prices, terms, protocol="ocpp1.6") as (edge, station):
+        for number in range(1, 6):
+            await station.call("StopTransaction", {"transactionId": number})
+        await asyncio.sleep(1.5)
+
+    assert len(ours(edge)) == 1
 
 
 async def test_a_station_of_16_is_told_at_its_start_what_it_will_cost() -> None:

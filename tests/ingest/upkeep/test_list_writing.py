@@ -23,6 +23,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
             ListLimits(ITEMS_MAX),
         ),
         ({"configurationKey": [{"key": "LocalAuthListMaxLength", "value": "x"}, 7]}, ListLimits()),
+        ({"configurationKey": [{"key": ["x"], "value": "1"}, {"key": {}}]}, ListLimits()),
         ([], ListLimits()),
     ],
 )

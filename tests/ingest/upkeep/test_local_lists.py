@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from websockets.exceptions import ConnectionClosed
 
 from deploy.running.opening import prepare
 from deploy.settings import Settings
@@ -27,8 +26,9 @@ from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
 from ledger.persons.holders import token_holder
 from ledger.persons.store import erase, find
-from tests.edge import PASSWORD, Edge, Station, open_edge
+from tests.edge import PASSWORD, Edge, open_edge
 from tests.fakes import FixedClock
+from tests.ingest.upkeep.listing import Listing
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MASTER = f"""
@@ -57,67 +57,6 @@ tokens:
   A-TOKEN-OF-MORE-THAN-TWENTY-CHARACTERS: {{}}
 """
 ALL = {"FAMILY", "ONE", "TWO"}
-
-
-class Listing:
-    """A station with a local list, as the standard has it; what it is told by `refuses` fails."""
-
-    def __init__(self, version: int = 0, items_max: int = 2) -> None:
-        self.version, self.items_max = version, items_max
-        self.held: dict[str, Any] = {}
-        self.updates: list[dict[str, Any]] = []
-        self.refuses: list[str] = []
-        self.length_max = 1000
-
-    def answer(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
-        is_old = "GetConfiguration" in action or "listVersion" in payload
-        if action == "GetLocalListVersion":
-            # Both names: each version reads its own.
-            return {"listVersion": self.version} if self.is_old else {"versionNumber": self.version}
-        if action == "GetConfiguration":
-            limits = {
-                "LocalAuthListMaxLength": self.length_max, "SendLocalListMaxLength": self.items_max
-            }  # fmt: skip
-            rows = [{"key": k, "readonly": True, "value": str(v)} for k, v in limits.items()]
-            return {"configurationKey": rows}
-        if action == "GetVariables":
-            told = payload["getVariableData"][0]
-            row = {**told, "attributeStatus": "Accepted", "attributeValue": str(self.items_max)}
-            return {"getVariableResult": [row]}
-        assert action == "SendLocalList", action
-        self.updates.append(payload)
-        if self.refuses:
-            return {"status": self.refuses.pop(0)}
-        rows = payload.get("localAuthorizationList", [])
-        assert len(rows) <= self.items_max
-        version = payload["listVersion" if is_old else "versionNumber"]
-        if payload["updateType"] == "Full":
-            self.held.clear()
-        elif version <= self.version:
-            return {"status": "VersionMismatch"}
-        for row in rows:
-            name = row["idTag"] if is_old else row["idToken"]["idToken"]
-            info = row.get("idTagInfo" if is_old else "idTokenInfo")
-            if info is None:
-                self.held.pop(name, None)
-            else:
-                self.held[name] = info
-        self.version = version
-        return {"status": "Accepted"}
-
-    is_old = True
-    is_secretive = False
-
-    async def serve(self, station: Station) -> None:
-        with suppress(ConnectionClosed):
-            while True:
-                _, message_id, action, payload = await station.receive()
-                if self.is_secretive and action.startswith("Get") and "Version" not in action:
-                    error = json.dumps([4, message_id, "NotSupported", "", {}])
-                    await station.socket.send(error, text=True)
-                    continue
-                answer = self.answer(action, payload)
-                await station.socket.send(json.dumps([3, message_id, answer]), text=True)
 
 
 class Depot:
@@ -363,7 +302,13 @@ async def test_a_station_without_the_policy_is_left_alone(
 
 @pytest.mark.parametrize(
     ("version", "why"),
-    [("seven", "its version: Expected"), (2**31, "can be raised no more"), (None, "no local list")],
+    [
+        ("seven", "its version: Expected"),
+        (msgspec.Raw(b"1e999"), "its version: Expected"),
+        (msgspec.Raw(b"1e9999999999999999999"), "its version: Expected"),
+        (2**31, "can be raised no more"),
+        (None, "no local list"),
+    ],
 )
 async def test_what_is_no_version_is_said_and_left_for_an_hour(
     depot: Depot,

@@ -150,6 +150,7 @@ async def test_the_old_version_reserves_by_number_and_cannot_cancel(database: st
         ({"status": "Perhaps"}, "REJECTED", "REJECTED"),
         ('[4,"ID","NotSupported","",{}]', "NOT_SUPPORTED", "NOT_SUPPORTED"),
         ('[4,"ID","InternalError","",{}]', "REJECTED", "FAILED"),
+        ('[3,"ID",{"status":"Accepted","x":1e9999999999999999999}]', "ACCEPTED", "ACCEPTED"),
     ],
 )
 async def test_what_the_station_answers_is_told_in_the_version_s_words(

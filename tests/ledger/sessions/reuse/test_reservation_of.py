@@ -50,3 +50,14 @@ def test_who_names_none_has_none() -> None:
     story.stop(60)
 
     assert story.session().reservation_id is None
+
+
+@pytest.mark.parametrize("number", [-1, "-1", -(2**31)])
+def test_a_number_below_nought_is_none(number: object) -> None:
+    """Seen: MicroOcpp sends -1 with every start (its issue 154)."""
+    old, new = Story16(), Story201()
+    old.start(0, 1000, reservationId=number)
+    new.event("Started", 0, BEGIN, token="TAG-1", reservationId=number)
+    new.event("Updated", 1, place=None, reservationId=7)
+
+    assert [story.session().reservation_id for story in (old, new)] == [None, 7]
