@@ -18,6 +18,7 @@ from ledger.rating.decisions import (
     FIRST_REVISION,
     CorrectionCause,
     Decision,
+    PayerKind,
     RatedTotal,
     SessionHeld,
     SessionRated,
@@ -38,7 +39,7 @@ _LINE_COPY: LiteralString = (
 )
 _QUEUE_COPY: LiteralString = (
     "COPY uninvoiced_session (session_id, revision, legal_entity, customer, currency,"
-    " billing_month, invoicing, gross_minor, decided_at) FROM STDIN"
+    " billing_month, invoicing, gross_minor, decided_at, partner) FROM STDIN"
 )
 _CORRECTION_COPY: LiteralString = (
     "COPY correction_to_document (session_id, revision, corrects, decided_at,"
@@ -244,6 +245,7 @@ def _queue_row(decision: SessionRated) -> tuple[object, ...]:
         payer.invoicing.value if payer.invoicing else None,
         decision.gross_minor,
         decision.moment.at,
+        payer.party if payer.kind is PayerKind.PARTNER else None,
     )
 
 

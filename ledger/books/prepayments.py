@@ -15,13 +15,16 @@ documents are booked, and records after which of them it came. A replay settles 
     invoice of 8.00 booked    -> settled with 5.24, balance 0; 2.76 stay owed
     the first one is credited -> 4.76 are given back
     10.00 paid in advance     -> what stays owed of the second one is not settled: it was booked
+
+What was settled with money that a bank took back for good is owed again (`owed_again`): a credit
+note takes that off what is owed, and gives none of it back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -70,6 +73,19 @@ SELECT coalesce(sum(amounts[1]), 0)::bigint FROM journal_entry WHERE entry_id IN
     UNION ALL SELECT 'settled:' || number FROM issued_invoice WHERE credits = %(number)s
 )
 """
+# Of a payment into a balance alone: what is lost of one for the invoice itself settled nothing.
+LOST: Final[LiteralString] = """
+FROM allotment AS lost JOIN movement USING (number)
+JOIN dispute ON (provider, dispute_id) = (source, about)
+WHERE lost.document = ANY (%(numbers)s) AND lost.document <> ''
+    AND lost.account = 'receivable:invoiced' AND kind IN ('dispute_lost', 'dispute_won')
+    AND EXISTS (SELECT FROM allotment AS came
+        WHERE came.number = received AND came.account = 'cash:clearing')
+"""
+"""What of documents is owed again since a payment into a balance was lost, or no more."""
+_OWED_AGAIN: LiteralString = (
+    "SELECT lost.document, -sum(lost.minor)::bigint" + LOST + "GROUP BY lost.document"
+)
 
 
 class PrepaidAccount(NamedTuple):
@@ -194,9 +210,17 @@ def standings(
 
 
 def settled_minor(connection: Connection[Any], number: str) -> int:
-    """Return what invoice *number* is settled with, less what its credit notes gave back."""
+    """Return what invoice *number* is settled with.
+
+    Less what its credit notes gave back, and what is owed again.
+    """
     [(minor,)] = connection.execute(_SETTLED, {"number": number}).fetchall()
-    return int(minor)
+    return int(minor) - owed_again(connection, [number]).get(number, 0)
+
+
+def owed_again(connection: Connection[Any], numbers: Sequence[str]) -> dict[str, int]:
+    """Return what of invoices *numbers* had been settled with money that was lost since."""
+    return dict(connection.execute(_OWED_AGAIN, {"numbers": list(numbers)}).fetchall())
 
 
 class PrepaidSettling:

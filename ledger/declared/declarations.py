@@ -216,6 +216,14 @@ class Declarations:
         """Return the customer as declared for *at*."""
         return self._entity(Kind.CUSTOMER, customer_id, at, Customer)
 
+    def last_customer(self, customer_id: str, at: datetime) -> Customer | None:
+        """Return the customer as declared for *at*; who was withdrawn by then, as it was last."""
+        return self._last(Kind.CUSTOMER, customer_id, at, Customer)
+
+    def last_legal_entity(self, legal_entity_id: str, at: datetime) -> LegalEntity | None:
+        """Return the legal entity as declared for *at*; a withdrawn one, as it was last."""
+        return self._last(Kind.LEGAL_ENTITY, legal_entity_id, at, LegalEntity)
+
     def token(self, subject_id: str, at: datetime) -> Token | None:
         """Return the token whose subject this is, as declared for *at*."""
         return self._entity(Kind.TOKEN, subject_id, at, Token)
@@ -323,6 +331,11 @@ class Declarations:
             if assignment and version:
                 return TariffInForce(version, assignment)
         return None
+
+    def _last(self, kind: Kind, key: str, at: datetime, expected: type[_E]) -> _E | None:
+        known = (row for row in reversed(self.history(kind, key)) if row.valid_from <= at)
+        found = next((row.entity for row in known if row.entity is not None), None)
+        return found if isinstance(found, expected) else None
 
     def _entity(self, kind: Kind, key: str, at: datetime, expected: type[_E]) -> _E | None:
         found = self.in_force(kind, key, at)

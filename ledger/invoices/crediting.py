@@ -229,4 +229,5 @@ def _charges(rated: SessionRated) -> tuple[object, ...]:
 
 
 def _terms(rated: SessionRated) -> tuple[object, ...]:
-    return rated.payer, rated.legal_entity, rated.country, rated.currency, rated.energy_wh
+    taxed = rated.country, rated.reverse_charge_vat_id, rated.sales_taxes
+    return rated.payer, rated.legal_entity, *taxed, rated.currency, rated.energy_wh

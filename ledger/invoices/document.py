@@ -31,9 +31,11 @@ from tariffs.model.canonical import canonical_json
 from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.taxes.sales_taxes import SalesTax
 
-DOCUMENT_SCHEMA: Final = 2
-"""1: without a language, without what is said of seller and buyer besides their names."""
-_WITH_DETAILS: Final = 2
+DOCUMENT_SCHEMA: Final = 3
+"""1: without a language, without what is said of seller and buyer besides their names; 2: with the
+VAT id of its buyer as declared when it was made, whatever its sessions were supplied under."""
+WITH_DETAILS: Final = 2
+_AS_SUPPLIED: Final = 3
 INVOICE: Final = 380
 CREDIT_NOTE: Final = 381
 STANDARD: Final = "S"
@@ -216,7 +218,7 @@ def document_of(
         credits=_credited(order),
         month=order.month,
         seller=Party(name=seller.name, vat_id=seller.vat_id, address=seller.address),
-        buyer=_buyer(order),
+        buyer=_buyer(order, schema),
         bearer=order.payer.party if order.buyer is None else None,
         currency=order.currency,
         currency_exponent=currency_exponent(order.currency),
@@ -231,7 +233,7 @@ def document_of(
         notes=_notes(order),
         due_on=order.due_on(issued_on),
     )
-    if schema < _WITH_DETAILS:
+    if schema < WITH_DETAILS:
         return document
     address = seller.address
     return replace(
@@ -286,11 +288,24 @@ def _notes(order: InvoiceOrder) -> tuple[Phrase, ...]:
     return tuple(phrase("buyer_owes_vat", vat_id=each) for each in sorted(ids))
 
 
-def _buyer(order: InvoiceOrder) -> Party | None:
+def _buyer(order: InvoiceOrder, schema: int) -> Party | None:
     buyer, customer = order.buyer, order.payer.customer
     if buyer is None or customer is None:
         return None
-    return Party(name=customer, vat_id=buyer.vat_id, details=buyer.details)
+    vat_id = buyer.vat_id if schema < _AS_SUPPLIED else _buyers_vat_id(order, buyer.vat_id)
+    return Party(name=customer, vat_id=vat_id, details=buyer.details)
+
+
+def _buyers_vat_id(order: InvoiceOrder, now: str | None) -> str | None:
+    """Return the VAT id under which the buyer was supplied; *now*: the one that is declared.
+
+    Where it owes the VAT, that is the id of then (Directive 2006/112/EC, art. 226 (4)). Who has
+    none any more gets no invoice under it, and a credit note all the same.
+    """
+    ids = [each.reverse_charge_vat_id for each in order.sessions if each.reverse_charge_vat_id]
+    if not ids or now in ids or (now is None and order.credits is None):
+        return now
+    return ids[-1]
 
 
 def _session(order: InvoiceOrder, whole: SessionRated, charged: SessionRated) -> BilledSession:

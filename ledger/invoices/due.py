@@ -6,6 +6,9 @@ is its invoice. So the invoices are the same however often anybody looks:
     threshold 50.00; 30.00, 15.00, 10.00, 45.00 wait -> one of 55.00, by the third; 45.00 wait on
     another 5.00                                     -> one of 50.00
     the month is over, 12.00 wait                    -> the month's, of 12.00
+
+A document is owed by one: what a partner owes of whose tokens the customer is billed has its own,
+and counts to a threshold by itself.
 """
 
 from __future__ import annotations
@@ -40,34 +43,38 @@ AND NOT EXISTS (
 ) ORDER BY session_id, revision
 """
 _MONTHS: LiteralString = """
-SELECT legal_entity, customer, currency, billing_month, session_id, revision
+SELECT legal_entity, customer, currency, partner, billing_month, session_id, revision
 FROM uninvoiced_session AS waiting
 WHERE invoicing IN ('per_month', 'on_threshold') AND billing_month < %s
 AND NOT EXISTS (
     SELECT FROM correction_to_document AS due WHERE due.session_id = waiting.session_id
-) ORDER BY legal_entity, customer, currency, billing_month, session_id, revision
+)
+ORDER BY legal_entity, customer, currency, partner NULLS FIRST, billing_month, session_id, revision
 """
 # Without a look at the corrections, which an index cannot have: few groups are looked at closely.
 _SUMS: LiteralString = """
-SELECT legal_entity, customer, currency, sum(gross_minor)::bigint
+SELECT legal_entity, customer, currency, partner, sum(gross_minor)::bigint
 FROM uninvoiced_session WHERE invoicing = 'on_threshold' AND decided_at <= %s
-GROUP BY legal_entity, customer, currency ORDER BY legal_entity, customer, currency
+GROUP BY legal_entity, customer, currency, partner
+ORDER BY legal_entity, customer, currency, partner NULLS FIRST
 """
 _IN_ORDER: LiteralString = """
 SELECT session_id, revision, gross_minor
 FROM uninvoiced_session AS waiting WHERE invoicing = 'on_threshold' AND decided_at <= %s
-AND (legal_entity, customer, currency) = (%s, %s, %s) AND NOT EXISTS (
+AND (legal_entity, customer, currency) = (%s, %s, %s)
+AND partner IS NOT DISTINCT FROM %s AND NOT EXISTS (
     SELECT FROM correction_to_document AS due WHERE due.session_id = waiting.session_id
 ) ORDER BY decided_at, session_id, revision
 """
 
 
 class _Group(NamedTuple):
-    """Whose sessions may share an invoice."""
+    """Whose sessions may share an invoice; `partner` None: the customer owes them."""
 
     legal_entity: str
     customer: str
     currency: str
+    partner: str | None
 
 
 def due_invoices(
@@ -92,8 +99,8 @@ def due_invoices(
     rows = connection.execute(_MONTHS, (until,)).fetchall()
     waiting: dict[_Group, dict[str, list[SessionRevision]]]
     waiting = defaultdict(lambda: defaultdict(list))
-    for legal_entity, customer, currency, month, *session in rows:
-        group = _Group(legal_entity, customer, currency)
+    for legal_entity, customer, currency, partner, month, *session in rows:
+        group = _Group(legal_entity, customer, currency, partner)
         waiting[group][month].append(SessionRevision(*session))
     for group, months in waiting.items():
         running = _running_month(declarations, group.legal_entity, up_to)

@@ -17,10 +17,11 @@ class Invoice(Aggregate):
     """An invoice; its id is made of its cause, so that the same cause gives the same invoice.
 
     `cause` is "session:<id>" ("session:<id>/2" for revision 2), "threshold:<id>" by the session
-    that reached it, or "month:<month>:<currency>:<legal entity>:<customer>"; a credit note's, which
-    `credits` an invoice, is "credit:<count>:<number>". `issued_at` is the record time at which it
-    was decided, `declared_version` the master data it was made with: with `sessions`, `number` and
-    `issued_on` all that its document is rendered from.
+    that reached it, or "month:<month>:<currency>:<legal entity>:<customer>", ":<partner>" behind it
+    where that one owes it; a credit note's, which `credits` an invoice, is
+    "credit:<count>:<number>". `issued_at` is the record time at which it was decided,
+    `declared_version` the master data it was made with: with `sessions`, `number` and `issued_on`
+    all that its document is rendered from.
     """
 
     class Issued(Aggregate.Event):

@@ -137,9 +137,12 @@ def cause_of_threshold(session: SessionRevision) -> str:
     return f"threshold:{named(session)}"
 
 
-def cause_of_month(*, legal_entity: str, customer: str, currency: str, month: str) -> str:
-    """Return the cause of a customer's invoice for one month."""
-    return f"month:{month}:{currency}:{legal_entity}:{customer}"
+def cause_of_month(
+    *, legal_entity: str, customer: str, currency: str, month: str, partner: str | None = None
+) -> str:
+    """Return the cause of a customer's invoice for one month; *partner*: who owes it instead."""
+    cause = f"month:{month}:{currency}:{legal_entity}:{customer}"
+    return cause if partner is None else f"{cause}:{partner}"
 
 
 def cause_of_credit(number: str, count: int) -> str:

@@ -13,6 +13,7 @@ from ledger.books.accounts import owed_by_customer
 from ledger.books.journal import JournalEntry
 from ledger.books.periods import ClosedMonths
 from ledger.books.prepayments import (
+    LOST,
     PrepaidAccount,
     PrepaidStanding,
     Prepayment,
@@ -31,6 +32,17 @@ SELECT legal_entity, booked_at, period, original_period, accounts, parties,
 FROM books.journal_entry
 WHERE entry_id = %s
 """
+# By the turn in the feed: what was lost after a note was booked is no matter of it.
+_LOST_BEFORE: LiteralString = (
+    "SELECT coalesce(-sum(lost.minor), 0)::bigint"  # noqa: S608 - our own
+    + LOST
+    + """
+    AND (SELECT moved.number FROM books.feed_entry AS moved
+         WHERE moved.kind = 'moved' AND moved.subject = movement.number::text)
+      < (SELECT note.number FROM books.feed_entry AS note
+         WHERE note.kind = 'issued' AND note.subject = %(note)s)
+"""
+)
 
 
 class PrepaidComparison:
@@ -75,7 +87,7 @@ class PrepaidComparison:
         if entry and owed:
             account = PrepaidAccount(owed.party, entry.legal_entity, owed.currency)
             standing = self._standings.get(account, PrepaidStanding())
-            before = self._settled.get(credited, 0) if credited else None
+            before = self._settled_of(credited, number) if credited else None
             settled = settlement(entry, number, owed, standing, before)
             if settled is not None:
                 settled = self._closed.booked(settled, notification_id)
@@ -92,6 +104,15 @@ class PrepaidComparison:
             yield self._received(self._waiting.popleft())
         for entry_id in sorted(self._kept):
             yield self._comparison("prepaid posting", entry_id, None)
+
+    def _settled_of(self, invoice: str, note: str) -> int:
+        """Return what *invoice* was settled with when credit note *note* was booked."""
+        settled = self._settled.get(invoice, 0)
+        if not settled:
+            return 0
+        asked = {"numbers": [invoice], "note": note}
+        [(lost,)] = self._connection.execute(_LOST_BEFORE, asked).fetchall()
+        return settled - int(lost)
 
     def _received(self, paid: Prepayment) -> Comparison:
         standing = self._standings.get(paid.account, PrepaidStanding())

@@ -124,8 +124,8 @@ def _logo(connection: Connection[Any], wanted: Wanted) -> str | None:
 
     from ledger.declared.store import load_declarations
 
-    at = datetime.combine(wanted.last_day, time(), UTC)
-    seller = load_declarations(connection).legal_entity(wanted.legal_entity, at)
+    at = datetime.combine(wanted.last_day + timedelta(days=1), time(), UTC)
+    seller = load_declarations(connection).last_legal_entity(wanted.legal_entity, at)
     return None if seller is None else seller.logo
 
 

@@ -81,7 +81,7 @@ def prepayment_of(
         UnfitPrepaymentError: If amount or reference cannot be booked.
         UnknownCurrencyError: If ISO 4217 has no such currency.
     """
-    subject = customer_subject(connection, known, wish.customer, at)
+    subject = customer_subject(connection, known, wish.customer, at, is_back=wish.is_back)
     minor = minor_of(wish.amount, wish.currency)
     return Prepayment(
         legal_entity=named_seller(known, wish.legal_entity, at),
@@ -95,16 +95,24 @@ def prepayment_of(
 
 
 def customer_subject(
-    connection: Connection[Any], known: Declarations, customer: str, at: datetime
+    connection: Connection[Any],
+    known: Declarations,
+    customer: str,
+    at: datetime,
+    *,
+    is_back: bool = False,
 ) -> str:
     """Return the subject id of the customer that is declared under a key.
+
+    *is_back*: who gets money back may have been withdrawn since it paid.
 
     Raises:
         UnknownCustomerError: If nobody of that key is declared.
     """
     holder = customer_holder(customer)
     subject = find(connection, [holder]).get((holder.kind, holder.name))
-    if subject is None or known.customer(subject.id, at) is None:
+    declared = known.last_customer if is_back else known.customer
+    if subject is None or declared(subject.id, at) is None:
         raise UnknownCustomerError(customer)
     return subject.id
 

@@ -72,7 +72,7 @@ def pay_back_to_card(
         SameProposerError: If who proposed it says so again.
     """
     known = load_declarations(connection)
-    wanted = _wanted(connection, known, provider, wish, by=by, at=at)
+    wanted = _wanted(connection, known, provider, wish._replace(is_back=True), by=by, at=at)
     with under_the_books(connection):
         before = pay_back_requests(connection, wanted)
         takes_two = _takes_two(connection, known, wanted, at)
@@ -98,7 +98,8 @@ def withdraw_pay_back(
         NotProposedError: If nothing was.
         NoReasonError: If *how* does not say why.
     """
-    subject = customer_subject(connection, load_declarations(connection), customer, how.at)
+    known = load_declarations(connection)
+    subject = customer_subject(connection, known, customer, how.at, is_back=True)
     key = pay_back_key(subject, reference.strip())
     with under_the_books(connection):
         withdraw(connection, About.PAY_BACK, key, how)
@@ -141,7 +142,7 @@ def _wanted(
 ) -> WantedTopUp:
     paid = prepayment_of(connection, known, wish, by=by, at=at)
     who = PayingCustomer(provider, paid.legal_entity, paid.customer)
-    return WantedTopUp(who, paid.currency, paid.amount_minor, paid.reference)
+    return WantedTopUp(who, paid.currency, abs(paid.amount_minor), paid.reference)
 
 
 def _decided(

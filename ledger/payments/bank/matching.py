@@ -8,6 +8,7 @@
 | an invoice of nobody's | more | matched; the rest waits |
 | several invoices | less | waits: nothing says which |
 | invoices, money that goes | what is to be given back of them | matched |
+| invoices of one customer, some to be given back | what all come to | matched |
 | one invoice, a reversal that goes | an amount that came by bank | matched: it is open again |
 | one invoice, a reversal that comes | what went by bank | matched: to be given back again |
 | a settlement with a partner | what is open of it | matched |
@@ -113,14 +114,15 @@ def match(line: LineFacts, documents: Sequence[str], standing: MatchStanding) ->
     owed, unknown = standing.documents_of(documents)
     if why := _unfit(line, owed, unknown):
         return _waits(line, why)
-    found = _comes(line, owed) if line.amount_minor > 0 else _goes(line, owed)
+    found: Matching | WaitReason | None = _set_off(line, owed)
+    if found is None:
+        found = _comes(line, owed) if line.amount_minor > 0 else _goes(line, owed)
     if isinstance(found, WaitReason):
         return _waits(line, found)
     for document in owed:
-        document.take(
-            sum(each.minor for each in found.allotments if each.document == document.document),
-            is_reversal=line.is_reversal,
-        )
+        minor = sum(each.minor for each in found.allotments if each.document == document.document)
+        # What is set off against money that comes went nowhere.
+        document.take(minor, is_reversal=line.is_reversal or minor < 0 < line.amount_minor)
     return found
 
 
@@ -167,6 +169,17 @@ def _unfit(
     if any(document.legal_entity != line.legal_entity for document in owed):
         return WaitReason.OTHER_LEGAL_ENTITY
     return None
+
+
+def _set_off(line: LineFacts, owed: Sequence[MatchableDocument]) -> Matching | None:
+    """Return *line* as what a customer owes less what it is to get back, if it is just that."""
+    open_minor = [document.open_minor for document in owed]
+    is_mixed = min(open_minor) < 0 < max(open_minor)
+    if line.is_reversal or not is_mixed or sum(open_minor) != line.amount_minor:
+        return None
+    if None in (customers := {document.customer for document in owed}) or len(customers) > 1:
+        return None
+    return Matching(tuple(_of(each, each.open_minor) for each in owed if each.open_minor))
 
 
 def _comes(line: LineFacts, owed: Sequence[MatchableDocument]) -> Matching | WaitReason:

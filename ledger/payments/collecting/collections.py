@@ -3,7 +3,7 @@
 | from | when | to |
 |---|---|---|
 | - | an invoice of a customer is booked | waiting, until it is due |
-| waiting | it is due, and its customer may be charged | under_way: a request is decided |
+| waiting | it is due, uncontested, its customer may be charged | under_way: a request is decided |
 | waiting | it is due, and nothing may be charged | no_method |
 | under_way | the bank says no, and may say yes later | waiting, until the policy's next day |
 | under_way | only the customer can help | asks_customer |
@@ -29,11 +29,18 @@ INSERT INTO collection (number, legal_entity, customer, next_at)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[])
 ON CONFLICT (number) DO NOTHING
 """
-_DUE: LiteralString = """
-SELECT number, legal_entity, customer, reason FROM collection
-WHERE state = 'waiting' AND next_at <= %s ORDER BY next_at, number LIMIT %s
-FOR UPDATE SKIP LOCKED
+# What is contested waits until a person has decided about it.
+_IS_DUE: LiteralString = """
+state = 'waiting' AND next_at <= %s AND NOT EXISTS (
+    SELECT FROM invoiced_session AS stands JOIN session USING (session_id)
+    WHERE stands.number = collection.number AND 'disputed' = ANY (flags)
+)
 """
+_DUE: LiteralString = f"""
+SELECT number, legal_entity, customer, reason FROM collection
+WHERE {_IS_DUE} ORDER BY next_at, number LIMIT %s
+FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - our own
 _MOVE: LiteralString = """
 UPDATE collection SET state = %s, next_at = %s, reason = %s WHERE number = %s
 """
@@ -42,9 +49,7 @@ UPDATE collection SET state = 'waiting', next_at = %(at)s
 WHERE customer = %(customer)s AND legal_entity = %(legal_entity)s
     AND state IN ('no_method', 'asks_customer', 'given_up')
 """
-_IS_ANY_DUE: LiteralString = """
-SELECT EXISTS (SELECT FROM collection WHERE state = 'waiting' AND next_at <= %s)
-"""
+_IS_ANY_DUE: LiteralString = f"SELECT EXISTS (SELECT FROM collection WHERE {_IS_DUE})"  # noqa: S608 - our own
 _END: LiteralString = """
 DELETE FROM collection WHERE number = ANY (%(numbers)s) AND NOT EXISTS (
     SELECT FROM open_invoice AS open WHERE open.number = collection.number AND open_minor > 0

@@ -16,7 +16,13 @@ from typing import Any, Final, LiteralString
 from psycopg import Connection
 
 from ledger.books.accounts import RECEIVABLE
-from ledger.books.prepayments import PrepaidAccount, Prepayment, record_prepayment, standings
+from ledger.books.prepayments import (
+    PrepaidAccount,
+    Prepayment,
+    owed_again,
+    record_prepayment,
+    standings,
+)
 from ledger.payments.movement import CLEARING, UNMATCHED, Allotment, MoneyMovement
 from ledger.payments.open_items import open_items
 from ledger.payments.requests import RequestKind, find_request
@@ -73,11 +79,12 @@ def _owed_again(
     offset = 0
     while left > 0:
         rows = connection.execute(_SETTLED, (*account, AT_ONCE, offset)).fetchall()
-        items = {each.number: each for each in open_items(connection, [row[0] for row in rows])}
-        for (number,) in rows:
-            item = items.get(number)
+        numbers = [number for (number,) in rows]
+        settled = {each.number: each.settled_minor for each in open_items(connection, numbers)}
+        again = owed_again(connection, numbers)
+        for number in numbers:
             # No more than was settled, less what is open again of that by now.
-            most = item.settled_minor + min(item.paid_minor, 0) if item else 0
+            most = settled.get(number, 0) - again.get(number, 0)
             part = min(most, left)
             if part > 0:
                 yield Allotment(RECEIVABLE, -part, account.customer, number)

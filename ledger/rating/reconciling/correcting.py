@@ -93,6 +93,8 @@ def _billed(rated: SessionRated) -> tuple[object, ...]:
         rated.token_uid,
         rated.site_id,
         rated.legal_entity,
+        rated.country,
+        rated.reverse_charge_vat_id,
         rated.currency,
         rated.started_at,
         rated.ended_at,

@@ -210,8 +210,8 @@ def _address(kind: str, item: WaitingItem, names: Mapping[str, str]) -> str:
 def _refused_address(cause: str, names: Mapping[str, str]) -> str:
     what, _, rest = cause.partition(":")
     if what == "month":
-        # month:2026-03:EUR:seller:customer
-        customer = rest.split(":", 3)[-1]
+        # month:2026-03:EUR:seller:customer, and behind that the partner who owes it
+        customer = rest.split(":")[3]
         return customer_link(names.get(customer, customer))
     if what == "credit":
         return invoice_link(rest.partition(":")[2])

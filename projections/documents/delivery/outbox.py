@@ -138,10 +138,11 @@ def put_down(
     """Put down how *issued* reaches its reader, within the transaction that keeps its document.
 
     By the way that was declared for when it was issued: who chooses one later gets no old
-    documents by it. A bearer of a token has none.
+    documents by it. Who was withdrawn by then gets its last ones as before. A bearer of a token
+    has none.
     """
     buyer = issued.document.buyer
-    customer = None if buyer is None else declarations.customer(buyer.name, issued.issued_at)
+    customer = None if buyer is None else declarations.last_customer(buyer.name, issued.issued_at)
     if customer is not None and customer.delivery is not Delivery.NONE:
         connection.execute(_PUT_DOWN, (issued.document.number, customer.delivery))
 

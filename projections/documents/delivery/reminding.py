@@ -51,7 +51,7 @@ def put_down_reminders(connection: Connection[Any], declared: Declarations, now:
     put = 0
     asked = {"now": now, "days": PUT_DOWN_WITHIN_DAYS}
     for invoice, level, subject in connection.execute(_TO_PUT_DOWN, asked).fetchall():
-        customer = declared.customer(subject, now)
+        customer = declared.last_customer(subject, now)
         if customer is not None and customer.delivery is not Delivery.NONE:
             row = (invoice, customer.delivery.value, level)
             put += connection.execute(_PUT_DOWN, row).rowcount

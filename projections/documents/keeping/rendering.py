@@ -8,7 +8,7 @@ from typing import Any, Final
 from psycopg import Connection
 
 from ledger.declared.store import NewestDeclarations
-from ledger.invoices.document import CREDIT_NOTE, DOCUMENT_SCHEMA
+from ledger.invoices.document import CREDIT_NOTE, WITH_DETAILS
 from ledger.invoices.shown import ShownInvoice
 from projections.documents.electronic.cii_writer import cii
 from projections.documents.electronic.official.validator import Validator
@@ -66,7 +66,7 @@ def electronic(sight: ShownInvoice, paid: Paid | None) -> bytes | None:
     """
     if not is_electronic(sight):
         return None
-    if sight.schema < DOCUMENT_SCHEMA:
+    if sight.schema < WITH_DETAILS:
         with suppress(NotElectronicError):
             return _judged(sight, cii(sight, paid_minor=paid_minor(sight, paid)))
         return None

@@ -78,7 +78,7 @@ def _due(teller: Teller, due_minor: int) -> str:
 
 def _tax_note(teller: Teller, shown: ShownSettlement) -> Iterator[str]:
     terms, vat_id = shown.settlement.terms, shown.partner.vat_id
-    if terms.vat_percent is None and vat_id:
+    if terms.vat_percent is None and not terms.is_by_country and vat_id:
         text = teller.language.text
         yield text("{label}: {value}", label=text("Reverse charge"), value=vat_id)
 

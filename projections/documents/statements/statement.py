@@ -198,7 +198,8 @@ def statement_of(
         raise StatementPeriodError(wanted.first_day, wanted.last_day)
     declarations = load_declarations(connection, known=known)
     seller, calendar = _seller(declarations, wanted)
-    customer = declarations.customer(wanted.customer, _begin(wanted.last_day, calendar))
+    # Who came on its last day, or was withdrawn by then, has an account all the same.
+    customer = declarations.last_customer(wanted.customer, _end(wanted, calendar))
     if customer is None:
         raise UnknownAccountError(wanted.customer)
     since = _begin(wanted.first_day, calendar)
@@ -265,15 +266,15 @@ def _moved(
         "currency": wanted.currency,
         "receivable": RECEIVABLE,
         "since": _begin(wanted.first_day, calendar),
-        "until": _begin(wanted.last_day + timedelta(days=1), calendar),
+        "until": _end(wanted, calendar),
         "limit": None if moves_max is None else moves_max + 1,
     }
     return connection.execute(_MOVED, asked).fetchall()
 
 
 def _seller(declarations: Declarations, wanted: Wanted) -> tuple[LegalEntity, tzinfo]:
-    at = datetime.combine(wanted.last_day, time(), zone("UTC"))
-    seller = declarations.legal_entity(wanted.legal_entity, at)
+    at = datetime.combine(wanted.last_day + timedelta(days=1), time(), zone("UTC"))
+    seller = declarations.last_legal_entity(wanted.legal_entity, at)
     if seller is None:
         raise UnknownAccountError(wanted.legal_entity)
     return seller, zone(seller.time_zone)
@@ -281,6 +282,10 @@ def _seller(declarations: Declarations, wanted: Wanted) -> tuple[LegalEntity, tz
 
 def _begin(day: date, calendar: tzinfo) -> datetime:
     return datetime.combine(day, time(), calendar)
+
+
+def _end(wanted: Wanted, calendar: tzinfo) -> datetime:
+    return _begin(wanted.last_day + timedelta(days=1), calendar)
 
 
 def _buyer(connection: Connection[Any], key: str, customer: Customer) -> Party:

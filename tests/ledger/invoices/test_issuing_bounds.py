@@ -207,7 +207,7 @@ def test_an_invoice_is_shown_with_exactly_its_sessions() -> None:
     order = order_of(cause_of_session(decision.decides), [decision], DECLARED, at=NOON)
     document = document_of(order, number="1", issued_on=date(2026, 11, 10))
 
-    assert document.schema == 2
+    assert document.schema == 3
     for sessions in ([], [decision, decision]):
         with pytest.raises(ValueError, match="argument 2"):
             shown_invoice(document, sessions)

@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.running.turns import work_off
 from ledger.database import connect
-from ledger.declared.store import load_declarations
+from ledger.declared.changes import Change
+from ledger.declared.declarations import Kind
+from ledger.declared.store import declare, load_declarations
 from ledger.desk.corrections import correct_all
 from ledger.log.envelope import Choice
 from ledger.log.postgres import PostgresEventLog
@@ -176,3 +179,43 @@ def test_what_was_taken_back_is_not_billed_by_a_selection(database: str) -> None
     work(database)
 
     assert found(database) == []
+
+
+@pytest.mark.parametrize("what", ["the site's country", "the buyer's VAT id"])
+def test_who_the_tax_is_owed_to_and_by_is_corrected_though_no_amount_is_another(
+    database: str, what: str
+) -> None:
+    first = declare_fleet(database)
+    known = _declare(database, Kind.CUSTOMER, "fleet", vat_id="FR61954506077", reverse_charge=True)
+    write_log(database, charging_day(max(first, known)))
+    work(database)
+    version = (
+        _declare(database, Kind.SITE, "yard", country="AT")
+        if what == "the site's country"
+        else _declare(database, Kind.CUSTOMER, "fleet", vat_id="IT10024740911")
+    )
+    write_log(database, list(everywhere(version, 300)))
+    work(database)
+
+    differing = found(database)
+    told = {(each.was.payer.party, each.now and each.now.country) for each in differing}
+    correct(database, differing)
+
+    assert all(each.now and each.now.gross_minor == each.was.gross_minor for each in differing)
+    assert told == (
+        {("bearer1", "AT"), ("fleet", "AT"), ("home", "AT")}
+        if what == "the site's country"
+        else {("fleet", "DE")}
+    )
+    assert found(database) == []
+    assert is_identical(database)
+
+
+def _declare(dsn: str, kind: Kind, key: str, **fields: object) -> int:
+    """Declare something that is declared as it always should have been; return the version."""
+    with connect(dsn) as connection, connection.transaction():
+        [*_, newest] = load_declarations(connection).history(kind, key)
+        assert newest.entity is not None
+        entity = replace(newest.entity, **fields)
+        change = Change(kind=kind, key=key, entity=entity, valid_from=newest.valid_from)
+        return declare(connection, [change], by="test", at=MORNING - timedelta(days=1))

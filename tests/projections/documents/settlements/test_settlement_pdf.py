@@ -16,6 +16,7 @@ from ledger.settlements.statement import (
     SettledKind,
     Settlement,
     SettlementTerms,
+    VatRate,
 )
 from projections.documents.settlements.pdf import settlement_pdf
 from projections.documents.settlements.sheet import (
@@ -75,6 +76,14 @@ def test_who_owes_whom_is_a_sentence(net: str, said: str) -> None:
     sheet = settlement_sheet(shown(settlement(net)))
 
     assert sheet.opening == (said, "Reverse charge: NL123456782B90")
+
+
+def test_a_buyer_who_is_charged_vat_by_country_owes_none_itself() -> None:
+    rates = (VatRate(country="?", percent=Decimal(20)),)
+
+    sheet = settlement_sheet(shown(settlement("10.00", vat_rates=rates)))
+
+    assert sheet.opening == ("You owe us €12.00.",)
 
 
 def test_what_is_finer_than_a_cent_stands_there_to_its_last_digit() -> None:
