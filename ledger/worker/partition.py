@@ -56,7 +56,7 @@ from ledger.worker.stored.station_states import StationStates
 # These move borders or close gaps. A reading in an open session decides nothing.
 ALWAYS_JUDGED: Final = frozenset({SessionStarted, SessionEnded, QueueReported})
 ROWS_IN_MIND_MAX: Final = 40_000
-"""Rows of sessions in mind at the end of a transaction, and one more a station, about; 3 kB each."""
+"""Rows of sessions in mind at the end of a transaction, and one more a station, 3 kB each."""
 
 
 class PartitionWorker:
