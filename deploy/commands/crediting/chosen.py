@@ -67,10 +67,8 @@ def give_back(
 def withdrawn(about: About, key: str, reason: str, by: str | None, folder: ReadingFolder) -> int:
     """Take back what was proposed about a session or an invoice, and say so."""
     from deploy.clock import SystemClock
-    from ledger.desk.recording import check_reason
     from ledger.desk.withdrawing.withdrawn import Withdrawal, withdraw
 
-    check_reason(reason)
     with opened(folder.settings()) as connection, connection.transaction():
         how = Withdrawal(acting(by), reason.strip(), SystemClock().now())
         withdraw(connection, about, key, how)

@@ -51,10 +51,8 @@ def withdraw(
     from deploy.clock import SystemClock
     from ledger.desk.paying.giving_back import withdraw_refund
     from ledger.desk.paying.raising_balances import withdraw_pay_back
-    from ledger.desk.recording import check_reason
     from ledger.desk.withdrawing.withdrawn import Withdrawal
 
-    check_reason(reason)
     with opened(folder.settings()) as connection:
         how = Withdrawal(acting(by), reason.strip(), SystemClock().now())
         if what == "line":

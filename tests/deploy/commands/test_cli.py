@@ -147,9 +147,6 @@ def test_a_file_may_be_called_by_bytes_that_are_no_text(
                 ("visits release 1", ""),
                 ("cdr accept C-812", " "),
                 ("cdr dispute C-812", "\t"),
-                ("sessions withdraw S", " "),
-                ("payments withdraw payment 1", ""),
-                ("credit W-1 --withdraw", " "),
             )
         ),
     ],
