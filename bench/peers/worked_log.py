@@ -140,7 +140,8 @@ def cpu_seconds(postgres: EmbeddedPostgres) -> float:
     """Return the processor time of this process and of the server's, those that ended included."""
     spent = time.process_time()
     for process in postgres.processes():
-        with suppress(FileNotFoundError):  # it ended meanwhile: its parent counts it
+        # It ended meanwhile: its parent counts it.
+        with suppress(FileNotFoundError, ProcessLookupError):
             fields = Path(f"/proc/{process}/stat").read_text("ascii").rsplit(")", 1)[1].split()
             own = int(fields[11]) + int(fields[12])
             ended = int(fields[13]) + int(fields[14]) if process == postgres.pid else 0
