@@ -88,12 +88,6 @@ def issuer(database: str) -> Iterator[Saves]:
         yield application
 
 
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
-    with connect(database) as opened:
-        yield opened
-
-
 def keep(connection: psycopg.Connection[Any], *decisions: SessionRated) -> None:
     with connection.transaction():
         keep_decisions(connection, decisions)

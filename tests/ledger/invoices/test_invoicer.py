@@ -51,12 +51,6 @@ def log(database: str, connection: psycopg.Connection[Any]) -> Iterator[Postgres
         yield log
 
 
-@pytest.fixture
-def issuer(database: str) -> Iterator[InvoiceIssuer]:
-    with InvoiceIssuer(database) as application:
-        yield application
-
-
 def ticks(*minutes: float) -> list[bytes]:
     return [encode_line(Tick(received_at=NOON + timedelta(minutes=each))) for each in minutes]
 

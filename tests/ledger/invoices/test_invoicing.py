@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -34,20 +34,6 @@ FREE_FOR_ALL = declared(
     (Kind.TARIFF, "free", published(FREE), NOON),
     (Kind.ASSIGNMENT, "site=harbour", Assignment(tariff="free", site="harbour"), NOON),
 )
-
-
-@pytest.fixture
-def issuer(database: str) -> Iterator[InvoiceIssuer]:
-    """The invoices of a fresh database."""
-    with InvoiceIssuer(database) as application:
-        yield application
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection as the worker has it."""
-    with connect(database) as opened:
-        yield opened
 
 
 def keep(connection: psycopg.Connection[Any], *sessions: ChargingSession) -> list[SessionRated]:

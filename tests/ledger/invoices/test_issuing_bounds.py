@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,18 +27,6 @@ from tests.depot import NOON, declared, keep_decisions, rated, session
 
 DECLARED = declared()
 MICROSECOND = timedelta(microseconds=1)
-
-
-@pytest.fixture
-def issuer(database: str) -> Iterator[InvoiceIssuer]:
-    with InvoiceIssuer(database) as application:
-        yield application
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
-    with connect(database) as opened:
-        yield opened
 
 
 def keep(connection: psycopg.Connection[Any], *decisions: SessionRated) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import psycopg
-import pytest
 
 from ledger.books.accounts import PARTNER_RECEIVABLE, RECEIVABLE
-from ledger.database import connect
 from ledger.declared.changes import Change
 from ledger.declared.declarations import BEGINNING, Declarations, Kind
 from ledger.declared.store import declare, load_declarations
@@ -32,18 +29,6 @@ DECEMBER = datetime(2026, 12, 1, 12, tzinfo=UTC)
 JANUARY = datetime(2027, 1, 2, tzinfo=UTC)
 TOKENS = ("fleet-1", "tnm-1", "mrl-1", "tnm-2")
 """The fleet's own, and of two partners whose tokens it pays for."""
-
-
-@pytest.fixture
-def issuer(database: str) -> Iterator[InvoiceIssuer]:
-    with InvoiceIssuer(database) as application:
-        yield application
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
-    with connect(database) as opened:
-        yield opened
 
 
 def known(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +10,6 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from ledger.database import connect
 from ledger.declared.changes import Change
 from ledger.declared.declarations import BEGINNING, Declarations, Entity, Kind
 from ledger.declared.store import declare
@@ -41,20 +39,6 @@ def on_threshold(amount: str | None = "10.00") -> Declarations:
 
 
 DECLARED = on_threshold()
-
-
-@pytest.fixture
-def issuer(database: str) -> Iterator[InvoiceIssuer]:
-    """The invoices of a fresh database."""
-    with InvoiceIssuer(database) as application:
-        yield application
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection as the worker has it."""
-    with connect(database) as opened:
-        yield opened
 
 
 def costing(number: int, minor: int, *, at: datetime = NOON) -> SessionRated:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import psycopg
-import pytest
 from msgspec.structs import replace
 
-from ledger.database import connect
 from ledger.declared.declarations import BEGINNING, Declarations, Kind
 from ledger.invoices.document import InvoiceDocument, document_of, read_document
 from ledger.invoices.issuer import InvoiceIssuer
@@ -35,18 +32,6 @@ def owing(vat_id: str | None, *, reverse_charge: bool = True) -> Declarations:
     """Return the depot whose customer anna is a business that owes the VAT itself."""
     buyer = replace(SARL, vat_id=vat_id, reverse_charge=reverse_charge)
     return declared((Kind.CUSTOMER, "anna", buyer, BEGINNING))
-
-
-@pytest.fixture
-def issuer(database: str) -> Iterator[InvoiceIssuer]:
-    with InvoiceIssuer(database) as application:
-        yield application
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
-    with connect(database) as opened:
-        yield opened
 
 
 def invoiced(

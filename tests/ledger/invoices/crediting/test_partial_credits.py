@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ledger.books.document_taxes import document_taxes, owed_beyond
-from ledger.database import connect
 from ledger.declared.declarations import BEGINNING, Kind
 from ledger.invoices.document import CREDIT_NOTE, InvoiceDocument
 from ledger.invoices.issuer import InvoiceIssuer
@@ -29,7 +27,7 @@ from ledger.rating.reconciling.giving_back import give_back
 from projections.balances.trial import trial_balance
 from tariffs.model.tariff import Dimension
 from tests.depot import NOON, component, declared, keep_decisions, rated, session, tariff
-from tests.ledger.invoices.test_credit_notes import documents, owed
+from tests.ledger.invoices.crediting.test_credit_notes import documents, owed
 
 THREE = tariff(
     "energy",
@@ -49,20 +47,6 @@ DECLARED = declared((Kind.TARIFF, "energy", published(THREE), BEGINNING))
 LATER = NOON + timedelta(days=3)
 DECEMBER = datetime(2026, 12, 2, tzinfo=UTC)
 AN_HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def issuer(database: str) -> Iterator[InvoiceIssuer]:
-    """The invoices of a fresh database."""
-    with InvoiceIssuer(database) as application:
-        yield application
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection as the worker has it."""
-    with connect(database) as opened:
-        yield opened
 
 
 def priced(number: int = 1, token: str = "anna-1", wh: str = "10000") -> SessionRated:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from ledger.books.decisions_store import rated_sessions
 from ledger.books.document_taxes import document_taxes
-from ledger.database import connect
 from ledger.invoices import crediting
 from ledger.invoices.document import CREDIT_NOTE, InvoiceDocument, read_document
 from ledger.invoices.issuer import InvoiceIssuer
@@ -25,20 +24,6 @@ from tests.depot import NOON, declared, keep_decisions, rated, session
 DECLARED = declared()
 LATER = NOON + timedelta(days=3)
 JANUARY = datetime(2027, 1, 2, tzinfo=UTC)
-
-
-@pytest.fixture
-def issuer(database: str) -> Iterator[InvoiceIssuer]:
-    """The invoices of a fresh database."""
-    with InvoiceIssuer(database) as application:
-        yield application
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection as the worker has it."""
-    with connect(database) as opened:
-        yield opened
 
 
 def keep(
